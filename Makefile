@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+#
+# Xenolith: `make run` boots it under Xen, `make check` tests it, `make help` lists the rest.
+
+VERSION := 0.1.0
+B       := build
+BOOT    ?=
+ARGS    ?=
+PROVE   ?= prove
+
+# CC=clang builds as well; CROSS_COMPILE=x86_64-linux-gnu- on a machine of another kind.
+ifeq ($(origin CC),default)
+CC      := $(CROSS_COMPILE)gcc
+endif
+NM      := $(CROSS_COMPILE)nm
+# asked once, and only by a target that compiles
+XEN_HEADERS = $(eval XEN_HEADERS := $(shell scripts/xen headers))$(XEN_HEADERS)
+
+LAYERS := lib arch/x86 mm xen kernel tests/guest
+SRCS   := $(sort $(wildcard $(addsuffix /*.c,$(LAYERS)) $(addsuffix /*.S,$(LAYERS)))) elfnotes.S
+OBJS   := $(addprefix $(B)/,$(addsuffix .o,$(SRCS)))
+
+# What every file is compiled with. -iquote: our headers are named from the top ("mm/p2m.h"),
+# Xen's with angle brackets (<xen/xen.h>), and xen/ of ours is never mistaken for theirs.
+COMMON := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+          -Wundef -Wshadow -iquote . -DVERSION='"$(VERSION)"'
+XEN_ABI := -D__XEN_INTERFACE_VERSION__=0x00040d00 # this interface or an older one: Xen 4.13 on
+# No floating point, no red zone (Xen pushes traps on our stack), no assumption of a libc, and no
+# path or date in the image: the same source gives the same bytes.
+FREESTANDING := -m64 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
+          -mgeneral-regs-only -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common \
+          -fstack-protector-strong -mstack-protector-guard=global -ffile-prefix-map=$(CURDIR)=. \
+          -fcf-protection=none
+CFLAGS_KERNEL = $(COMMON) $(FREESTANDING) -isystem $(XEN_HEADERS) $(XEN_ABI)
+LDFLAGS_KERNEL := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+          -Wl,-z,max-page-size=4096 -Wl,--fatal-warnings
+
+all: $(B)/xenolith
+
+## run              boot the kernel as dom0 under Xen in QEMU, and show its console
+##                  (BOOT='--mem 1G ...' are arguments of scripts/boot, ARGS='...' of the kernel)
+run: deps-run
+	@$(MAKE) --no-print-directory all
+	scripts/boot $(BOOT) $(B)/xenolith -- $(ARGS)
+
+## check            all tests that take less than ten minutes: unit tests, lint, scenarios
+check: deps-check
+	@$(MAKE) --no-print-directory unit lint scripts-check scenarios
+
+## all              build/xenolith, the default
+$(B)/xenolith: $(OBJS) $(B)/linker.lds scripts/check-notes
+	@echo '  LD      $@'
+	@$(CC) -m64 $(LDFLAGS_KERNEL) -T $(B)/linker.lds -o $@.tmp $(OBJS)
+	@scripts/check-notes $@.tmp
+	@mv $@.tmp $@
+
+$(B)/%.c.o: %.c
+	@mkdir -p $(@D)
+	@echo '  CC      $<'
+	@$(CC) $(CFLAGS_KERNEL) -MMD -MP -c -o $@ $<
+
+$(B)/%.S.o: %.S
+	@mkdir -p $(@D)
+	@echo '  CC      $<'
+	@$(CC) $(CFLAGS_KERNEL) -MMD -MP -c -o $@ $<
+
+$(B)/linker.lds: linker.ld arch/x86/layout.h
+	@mkdir -p $(@D)
+	@$(CC) -E -P -x c -iquote . -o $@ $<
+
+-include $(OBJS:.o=.d)
+
+## unit             unit tests of lib, mm and kernel on this machine (cmocka, ASan, UBSan)
+unit:
+
+## lint             clang-format, shellcheck, cppcheck, layers, and a build by clang
+lint: all
+	scripts/lint
+
+## scripts-check    tests of the scripts, with no Xen
+scripts-check: all
+	$(PROVE) -j2 tests/scripts
+
+## scenarios        the kernel under real Xen, one file of tests/scenarios a host
+scenarios: all
+	$(PROVE) tests/scenarios
+
+## help             this list
+help:
+	@echo 'make targets:'
+	@sed -n 's/^## /  /p' Makefile
+
+## clean            remove build/; what was fetched stays in the cache
+clean:
+	rm -rf $(B)
+
+deps-%:
+	@scripts/deps $*
+
+.PHONY: all run check unit lint scripts-check scenarios help clean
+.DELETE_ON_ERROR:

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hypercalls by SYSCALL, with no hypercall page: a 64-bit PV guest's SYSCALL from kernel mode is
+ * the hypercall itself on every Xen. The number goes in RAX; arguments are in RDI, RSI, RDX, R10,
+ * R8, as C passes them but for the fourth; RCX and R11 are lost, which C allows a callee.
+ */
+#define __ASSEMBLY__
+#include <xen/xen.h>
+
+.macro hypercall name, number
+    .section .text.hypercall.\name, "ax", @progbits
+    .globl HYPERVISOR_\name
+    .type HYPERVISOR_\name, @function
+HYPERVISOR_\name:
+    mov     %rcx, %r10
+    mov     $\number, %eax
+    syscall
+    ret
+    .size HYPERVISOR_\name, . - HYPERVISOR_\name
+.endm
+#define HYPERCALL(name) hypercall name, __HYPERVISOR_##name
+
+HYPERCALL(set_trap_table)
+HYPERCALL(set_callbacks)
+HYPERCALL(mmu_update)
+HYPERCALL(mmuext_op)
+HYPERCALL(update_va_mapping)
+HYPERCALL(memory_op)
+HYPERCALL(xen_version)
+HYPERCALL(sched_op)
+HYPERCALL(console_io)
+
+.section .note.GNU-stack, "", @progbits

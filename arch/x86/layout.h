@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The address space, for C, the assembler and the linker.
+ *
+ *   0xffff800000000000  Xen (its M2P, which we may read), up to 0xffff87ffffffffff
+ *   0xffff880000000000  HEAP_BASE:   frames in use, mapped in the order they were asked for
+ *   0xffffc90000000000  LIST_BASE:   the P2M list, alone in its 512 GiB slot
+ *   0xffffffff80000000  VIRT_BASE:   the kernel image; after boot nothing else is mapped here
+ *
+ * Each lies in a level 4 slot of its own, so that each can be hooked in or dropped by one write.
+ */
+#ifndef ARCH_X86_LAYOUT_H
+#define ARCH_X86_LAYOUT_H
+
+#define HEAP_BASE 0xffff880000000000
+#define LIST_BASE 0xffffc90000000000
+#define VIRT_BASE 0xffffffff80000000
+
+/*
+ * The image starts 1 MiB up, where every machine has RAM: below lie the BIOS's holes, and from
+ * 8 MiB on, on some UEFI machines, ACPI NVS.
+ */
+#define IMAGE_OFFSET 0x100000
+
+#define STACK_BYTES  0x4000
+
+#endif

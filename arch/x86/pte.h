@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page-table entries: 64 bits, four levels, 512 entries a table (Intel SDM 4.5).
+ *
+ *    63 62      52 51                    12 11  9 8 7   6 5 4 3 2 1 0
+ *   +--+----------+------------------------+-----+-+---+-+-+-+-+-+-+-+
+ *   |NX| software |  MFN, all 40 bits      | sw  |G|PSE|D|A| | |U|W|P|
+ *   +--+----------+------------------------+-----+-+---+-+-+-+-+-+-+-+
+ *
+ * A PV guest's tables hold MFNs. A non-present entry is written as 0, never by clearing P alone:
+ * Xen takes an address left in one for an L1TF attack (XSA-273) and puts the domain under shadow
+ * paging, or crashes it. The guest runs in ring 3, so U is set everywhere (Xen would add it).
+ */
+#ifndef ARCH_X86_PTE_H
+#define ARCH_X86_PTE_H
+
+#include "arch/x86/page.h"
+
+#define PTES_PER_TABLE 512
+#define PT_LEVELS      4
+
+#define PTE_P          ((uint64_t)1 << 0)
+#define PTE_W          ((uint64_t)1 << 1)
+#define PTE_U          ((uint64_t)1 << 2)
+#define PTE_A          ((uint64_t)1 << 5)
+#define PTE_D          ((uint64_t)1 << 6)
+#define PTE_PSE        ((uint64_t)1 << 7)
+#define PTE_NX         ((uint64_t)1 << 63)
+#define PTE_MFN_MASK   ((((uint64_t)1 << PADDR_BITS) - 1) & ~(PAGE_SIZE - 1))
+
+/* Rights of a page, and of a table in the level above it. Xen sets A and D if we do not. */
+#define PTE_RO    (PTE_P | PTE_U | PTE_A | PTE_NX)
+#define PTE_RW    (PTE_RO | PTE_W | PTE_D)
+#define PTE_RX    (PTE_P | PTE_U | PTE_A)
+#define PTE_TABLE (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
+
+static inline uint64_t pte_make(mfn_t mfn, uint64_t flags)
+{
+    return mfn_to_maddr(mfn) | flags;
+}
+
+static inline mfn_t pte_mfn(uint64_t pte)
+{
+    return maddr_to_mfn(pte & PTE_MFN_MASK);
+}
+
+static inline uint64_t pte_flags(uint64_t pte)
+{
+    return pte & ~PTE_MFN_MASK;
+}
+
+static inline bool pte_present(uint64_t pte)
+{
+    return pte & PTE_P;
+}
+
+/* Does this entry of a table at @level map memory itself, and not a lower table? */
+static inline bool pte_is_leaf(uint64_t pte, unsigned int level)
+{
+    return level == 1 || (pte & PTE_PSE);
+}
+
+/* How far one entry of a table at @level reaches: 12, 21, 30 or 39 bits of address. */
+static inline unsigned int level_shift(unsigned int level)
+{
+    return PAGE_SHIFT + 9 * (level - 1);
+}
+
+static inline uint64_t level_bytes(unsigned int level)
+{
+    return (uint64_t)1 << level_shift(level);
+}
+
+static inline unsigned int pte_index(uint64_t va, unsigned int level)
+{
+    return (va >> level_shift(level)) & (PTES_PER_TABLE - 1);
+}
+
+/* An address whose bits 63:47 are not all alike cannot be mapped (Intel SDM vol. 1, 3.3.7.1). */
+static inline bool va_canonical(uint64_t va)
+{
+    return (uint64_t)((int64_t)(va << 16) >> 16) == va;
+}
+
+#endif

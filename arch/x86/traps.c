@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "arch/x86/traps.h"
+
+#include "lib/panic.h"
+#include "lib/printk.h"
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/hypercall.h"
+
+#define STUB_BYTES 16
+#define NR_VECTORS 32
+#define VECTOR_NMI 2
+#define VECTOR_PF  14
+#define PF_FETCH   ((uint64_t)1 << 4)
+
+extern const char trap_stubs[], event_entry[], failsafe_entry[];
+
+/* Filled by probe.S through the linker. */
+struct may_trap {
+    uint64_t at, go_on;
+};
+extern const struct may_trap extable_start[], extable_end[];
+
+trap_witness_t trap_witness;
+
+int traps_start(void)
+{
+    /* One more than the vectors for the entry that ends the table; NMIs cannot be had so. */
+    static struct trap_info table[NR_VECTORS + 1];
+    unsigned int n = 0;
+
+    for (unsigned int v = 0; v < NR_VECTORS; v++) {
+        if (v == VECTOR_NMI)
+            continue;
+        table[n++] = (struct trap_info){
+            .vector = (uint8_t)v,
+            .cs = FLAT_KERNEL_CS,
+            .address = (uintptr_t)trap_stubs + v * STUB_BYTES,
+        };
+    }
+
+    long rc = HYPERVISOR_set_trap_table(table);
+
+    if (rc == 0)
+        rc = HYPERVISOR_set_callbacks((uintptr_t)event_entry, (uintptr_t)failsafe_entry, 0);
+    return (int)rc;
+}
+
+/* Was the trap expected, at this address? Then the handler returns to where the probe goes on. */
+static bool resume_probe(struct trap_frame *f)
+{
+    uint64_t at = f->rip;
+    bool fetch = f->vector == VECTOR_PF && (f->error & PF_FETCH) && f->rip == cr2();
+
+    if (fetch)
+        at = *(const uint64_t *)f->rsp; /* the call's return address: see probe.S */
+
+    for (const struct may_trap *t = extable_start; t < extable_end; t++) {
+        if (t->at != at)
+            continue;
+        f->rip = t->go_on;
+        if (fetch)
+            f->rsp += sizeof(uint64_t);
+        return true;
+    }
+    return false;
+}
+
+static void print_frame(const struct trap_frame *f)
+{
+    print("trap: vector %lu, error code 0x%lx, at %04lx:%016lx, flags %lx\n", f->vector, f->error,
+          f->cs, f->rip, f->rflags);
+    print("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
+    print("rsi %016lx rdi %016lx rbp %016lx rsp %016lx\n", f->rsi, f->rdi, f->rbp, f->rsp);
+    print("r8  %016lx r9  %016lx r10 %016lx r11 %016lx\n", f->r8, f->r9, f->r10, f->r11);
+    print("r12 %016lx r13 %016lx r14 %016lx r15 %016lx\n", f->r12, f->r13, f->r14, f->r15);
+}
+
+void trap_handler(struct trap_frame *frame)
+{
+    static bool dying;
+    uint64_t fault_va = frame->vector == VECTOR_PF ? cr2() : 0;
+
+    if (resume_probe(frame))
+        return;
+
+    if (dying)
+        panic("trap %lu at %016lx while reporting another", frame->vector, frame->rip);
+    dying = true;
+
+    print_frame(frame);
+    if (trap_witness)
+        trap_witness(frame, fault_va);
+    panic("unexpected trap: vector %lu, error code 0x%lx, rip %016lx, address %016lx",
+          frame->vector, frame->error, frame->rip, fault_va);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exceptions. A trap that no probe (probe.h) expected prints what is known of it and ends the
+ * domain as crashed.
+ */
+#ifndef ARCH_X86_TRAPS_H
+#define ARCH_X86_TRAPS_H
+
+#include "lib/types.h"
+
+/* What entry.S leaves on the stack, lowest address first. */
+struct trap_frame {
+    uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+    uint64_t vector, error;
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+
+/* Called with the frame when a trap is fatal, to add what the layer above knows; may be NULL. */
+typedef void (*trap_witness_t)(const struct trap_frame *frame, uint64_t fault_va);
+extern trap_witness_t trap_witness;
+
+/* Registers a handler for every exception vector. Returns 0 or Xen's negative errno. */
+int traps_start(void) __must_check;
+
+/* Called by entry.S. */
+void trap_handler(struct trap_frame *frame);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line: words of the form name=value, read once at boot.
+ *
+ *   test=all|none|NAME,...            which self-tests to run
+ *   done=reboot|poweroff|crash|wait   what to do then
+ *   loglevel=error|warn|info|debug    how much to say on the way
+ *   p2m=both|list|tree                which forms of the P2M to publish
+ *   balloon=none|max                  grow to the domain's limit before the tests
+ */
+#ifndef KERNEL_CMDLINE_H
+#define KERNEL_CMDLINE_H
+
+#include "lib/printk.h"
+
+#include "mm/publish.h"
+
+enum done { DONE_REBOOT, DONE_POWEROFF, DONE_CRASH, DONE_WAIT };
+
+struct options {
+    const char *tests; /* "all", "none" or names with commas between: points into the line */
+    size_t tests_len;
+    enum done done;
+    enum loglevel loglevel;
+    enum publish_form form;
+    bool balloon_max;
+    unsigned int nr_bad; /* words that were reported */
+};
+
+/*
+ * Parses @line, which must outlive @o. A word that is not known, or whose value is not, is named
+ * on the console with what was expected, counted, and otherwise ignored.
+ */
+void cmdline_parse(struct options *o, const char *line);
+
+/* Is @name among the tests asked for? */
+bool cmdline_wants_test(const struct options *o, const char *name);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All that the kernel knows of the domain it runs in. One instance, filled by the stages of boot
+ * (stages.c) from top to bottom, and passed to whatever needs it.
+ */
+#ifndef KERNEL_DOMAIN_H
+#define KERNEL_DOMAIN_H
+
+#include "mm/kmap.h"
+#include "mm/publish.h"
+#include "mm/renumber.h"
+#include "mm/revector.h"
+
+#include "xen/host.h"
+#include "xen/start_info.h"
+
+#include "kernel/cmdline.h"
+
+struct domain {
+    const struct start_info *start_info; /* the builder's page: until it is read */
+    struct boot_info boot;
+    struct options options;
+    struct host host;
+
+    struct windows windows;
+    struct pagetable pt;
+    struct frames frames;
+    struct heap heap;
+
+    struct memory_map map;
+    uint64_t max_pages; /* the domain's limit, as Xen said at boot */
+    struct plan plan;
+    struct p2m p2m;
+    struct mmu_batch batch;
+    struct revectored list;
+    struct publication publication;
+    struct shared_info *shared;
+    struct kmap_result kmap;
+    uint64_t nr_ballooned; /* pages by which the domain has grown */
+};
+
+/* From linker.ld, all page-aligned: see the drawing there. */
+extern char image_start[], rodata_start[], data_start[], stack_guard[], window_start[],
+    window_end[], image_end[];
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/printk.h"
+
+#include "arch/x86/cpu.h"
+
+#include "xen/shutdown.h"
+
+#include "kernel/report.h"
+#include "kernel/stages.h"
+#include "kernel/test.h"
+
+#include <xen/sched.h>
+
+extern uintptr_t __stack_chk_guard;
+
+static struct domain domain;
+
+/* The canary holds something that was not in the image; its low byte ends any string. */
+static void __attribute__((no_stack_protector)) set_canary(void)
+{
+    __stack_chk_guard = (tsc() * 0x9e3779b97f4a7c15) << 8;
+}
+
+static void finish(enum done done)
+{
+    static const unsigned int reasons[] = {
+        [DONE_REBOOT] = SHUTDOWN_reboot,
+        [DONE_POWEROFF] = SHUTDOWN_poweroff,
+        [DONE_CRASH] = SHUTDOWN_crash,
+    };
+
+    while (done == DONE_WAIT)
+        HYPERVISOR_sched_op(SCHEDOP_block, NULL);
+    domain_shutdown(reasons[done]);
+}
+
+/* Called by entry.S on the kernel's own stack, with the address of the builder's start_info. */
+void __attribute__((no_stack_protector)) __noreturn
+kernel_main(const struct start_info *start_info);
+
+void __attribute__((no_stack_protector)) __noreturn kernel_main(const struct start_info *start_info)
+{
+    ticks_at_entry = tsc();
+    set_canary();
+    print("Xenolith " VERSION ": a Xen PV guest about memory\n");
+
+    domain.start_info = start_info;
+    stages_start(&domain);
+
+    enum test_result result = tests_run(&domain);
+
+    report_boot(&domain);
+    print("Test result: %s\n", test_result_name(result));
+    finish(domain.options.done);
+    __builtin_unreachable();
+}

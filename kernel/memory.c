@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/memory.h"
+
+#include "lib/errno.h"
+#include "lib/panic.h"
+#include "lib/printk.h"
+
+#include "arch/x86/hypercall.h"
+#include "arch/x86/layout.h"
+
+#include "xen/balloon.h"
+
+/* Before the memory map is known, the free memory is a run or two. */
+#define EARLY_RUNS 16
+/* Runs that come and go with what is taken and given back, beside those that the map makes. */
+#define SPARE_RUNS 512
+
+/* Where the builder's mapping of the kernel ends: it has no gaps. */
+static uint64_t mapped_end(struct domain *d)
+{
+    uint64_t va = (uintptr_t)image_end;
+
+    while (va && !mfn_eq(pt_mfn(&d->pt, va), INVALID_MFN))
+        va += PAGE_SIZE;
+    return va;
+}
+
+/* Adds all of [0, nr_pages) but the three runs that are in use. */
+static int add_unused(struct domain *d, struct pfn_run used[3])
+{
+    uint64_t at = 0;
+    int rc = 0;
+
+    /* ascending: three are sorted by looking at each pair once */
+    for (int i = 0; i < 3; i++)
+        for (int j = i + 1; j < 3; j++)
+            if (used[j].start < used[i].start) {
+                struct pfn_run swap = used[i];
+
+                used[i] = used[j];
+                used[j] = swap;
+            }
+    for (int i = 0; !rc && i < 3; i++) {
+        rc = frames_add(&d->frames, at, used[i].start);
+        at = max_u64(at, used[i].end);
+    }
+    return rc ? rc : frames_add(&d->frames, at, d->boot.nr_pages);
+}
+
+int frames_stage(struct domain *d)
+{
+    static struct pfn_run early[EARLY_RUNS];
+    uint64_t ramdisk = boot_info_ramdisk_pages(&d->boot);
+    struct pfn_run used[3] = {
+        {0,                   boot_pfn(mapped_end(d))                },
+        {d->boot.list_pfn,    d->boot.list_pfn + d->boot.nr_list_pfns},
+        {d->boot.ramdisk_pfn, d->boot.ramdisk_pfn + ramdisk          },
+    };
+    int rc;
+
+    d->p2m = (struct p2m){.list = (uint64_t *)d->boot.list_va, .nr = d->boot.nr_pages};
+    frames_init(&d->frames, early, EARLY_RUNS, &d->p2m, &d->host.m2p);
+    heap_init(&d->heap, &d->pt, HEAP_BASE);
+    rc = add_unused(d, used);
+    /* pages of the image behind which their own frames are not seen any more */
+    if (!rc)
+        rc = frames_add(&d->frames, boot_pfn((uintptr_t)stack_guard),
+                        boot_pfn((uintptr_t)stack_guard) + 1);
+    if (!rc)
+        rc = frames_add(&d->frames, boot_pfn((uintptr_t)window_start),
+                        boot_pfn((uintptr_t)window_end));
+    printk(LOG_INFO, "frames: %lu of %lu pages are in nobody's use\n", d->frames.nr_free,
+           d->boot.nr_pages);
+    return rc;
+}
+
+static void print_ranges(const struct ranges *t)
+{
+    for (size_t i = 0; i < t->nr; i++)
+        printk(LOG_INFO, "map: PFNs [0x%lx, 0x%lx) %s\n", t->r[i].start, t->r[i].end,
+               range_kind_name(t->r[i].kind));
+    printk(LOG_INFO, "map: beyond %s\n", range_kind_name(t->beyond));
+}
+
+int map_stage(struct domain *d)
+{
+    bool initdom = boot_info_is_initdomain(&d->boot);
+    int rc = host_memory_map(&d->map, &d->heap, initdom, d->boot.nr_pages);
+    uint64_t edges_bytes, nr_runs;
+    struct e820_edge *edges;
+    struct pfn_run *runs;
+
+    if (rc)
+        return rc;
+    d->p2m.ranges.cap = E820_MAX_RANGES(d->map.nr);
+    d->p2m.ranges.r = heap_alloc(&d->heap, d->p2m.ranges.cap * sizeof(struct range));
+    edges_bytes = E820_MAX_EDGES(d->map.nr) * sizeof(*edges);
+    edges = heap_alloc(&d->heap, edges_bytes);
+    if (!d->p2m.ranges.r || !edges)
+        return -ENOMEM;
+    rc = e820_sanitize(d->map.entries, d->map.nr, initdom, edges, &d->p2m.ranges);
+    heap_free(&d->heap, edges, edges_bytes);
+    if (rc) {
+        printk(LOG_ERROR, "map: %lu entries, and no RAM in them\n", d->map.nr);
+        return rc;
+    }
+    print_ranges(&d->p2m.ranges);
+
+    nr_runs = d->p2m.ranges.nr + SPARE_RUNS;
+    runs = heap_alloc(&d->heap, nr_runs * sizeof(*runs));
+    if (!runs)
+        return -ENOMEM;
+    frames_set_array(&d->frames, runs, nr_runs);
+    return 0;
+}
+
+int plan_stage(struct domain *d)
+{
+    int rc;
+
+    d->plan.cap_moves = PLAN_MAX_MOVES(d->p2m.ranges.nr);
+    d->plan.moves = heap_alloc(&d->heap, d->plan.cap_moves * sizeof(struct move));
+    if (!d->plan.moves)
+        return -ENOMEM;
+    rc = plan_make(&d->plan, &d->p2m.ranges, d->boot.nr_pages, d->max_pages);
+    if (rc) {
+        printk(LOG_ERROR, "plan: the domain has 0x%lx pages, the map has room for 0x%lx\n",
+               d->boot.nr_pages, ranges_count(&d->p2m.ranges, RANGE_RAM, UINT64_MAX));
+        return rc;
+    }
+    for (size_t i = 0; i < d->plan.nr_moves; i++)
+        printk(LOG_DEBUG, "plan: 0x%lx PFNs at 0x%lx become 0x%lx%s\n", d->plan.moves[i].nr,
+               d->plan.moves[i].from, d->plan.moves[i].to,
+               d->plan.moves[i].leaves ? ", by leaf" : "");
+    printk(LOG_INFO, "plan: %lu frames are renumbered; the list gets 0x%lx entries\n",
+           d->plan.nr_moved, d->plan.list_end);
+    return 0;
+}
+
+int revector_stage(struct domain *d)
+{
+    struct revector r = {
+        .pt = &d->pt,
+        .heap = &d->heap,
+        .p2m = &d->p2m,
+        .m2p = &d->host.m2p,
+        .plan = &d->plan,
+        .list_base = LIST_BASE,
+    };
+    int rc = revector(&r, &d->list);
+
+    if (rc) {
+        printk(LOG_ERROR, "revector: the builder's list at 0x%lx is still in force\n",
+               d->boot.list_va);
+        return rc;
+    }
+    printk(LOG_INFO,
+           "revector: list at 0x%lx: %lu tables, %lu new pages, %lu shared; %lu old tables\n",
+           (uintptr_t)d->p2m.list, d->list.nr_tables, d->list.nr_new_leaves, d->list.nr_none,
+           d->list.nr_old_tables);
+    return 0;
+}
+
+int renumber_stage(struct domain *d)
+{
+    return renumber(&d->plan, &d->p2m, &d->frames, &d->batch);
+}
+
+int publish_stage(struct domain *d)
+{
+    int rc;
+
+    d->shared = heap_map(&d->heap, maddr_to_mfn(d->boot.shared_info), PTE_RW);
+    if (!d->shared)
+        return -ENOMEM;
+    rc = d->options.form == PUBLISH_LIST
+             ? 0
+             : publish_build_tree(&d->publication, &d->pt, &d->heap, &d->p2m);
+    if (rc == -ERANGE)
+        printk(LOG_INFO, "publish: 0x%lx entries are too many for a tree\n", d->p2m.nr);
+    else if (rc)
+        return rc;
+    return publish(&d->shared->arch, &d->publication, &d->pt, &d->p2m, d->options.form);
+}
+
+int teardown_stage(struct domain *d)
+{
+    struct kmap k = {
+        .image = {(uintptr_t)image_start, (uintptr_t)image_end},
+        .keep_mfns = { d->pt.root,           INVALID_MFN,          INVALID_MFN},
+    };
+    uint64_t list_bytes = ROUND_UP(d->boot.nr_pages * sizeof(uint64_t), PAGE_SIZE);
+    int rc;
+
+    if (d->boot.ramdisk_va)
+        k.keep[0] = (struct va_range){
+            d->boot.ramdisk_va, d->boot.ramdisk_va + boot_info_ramdisk_pages(&d->boot) * PAGE_SIZE};
+    if (d->list.origin == LIST_ELSEWHERE)
+        k.keep[1] = (struct va_range){d->boot.list_va, d->boot.list_va + list_bytes};
+    rc = kmap_reduce(&d->pt, &k, &d->kmap);
+    if (!rc)
+        printk(LOG_INFO, "teardown: %lu frames are free again\n", d->kmap.nr_freed);
+    return rc;
+}
+
+int balloon_stage(struct domain *d)
+{
+    int rc = 0;
+
+    if (d->options.balloon_max)
+        rc = balloon_grow(&d->p2m, &d->frames, d->max_pages, &d->nr_ballooned);
+    if (d->options.balloon_max)
+        printk(LOG_INFO, "balloon: grown by %lu pages; the limit is 0x%lx\n", d->nr_ballooned,
+               d->max_pages);
+    return rc;
+}

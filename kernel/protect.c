@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/protect.h"
+
+#include "lib/errno.h"
+#include "lib/printk.h"
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/layout.h"
+
+#define CPUID_EXT_FEATURES 0x80000001
+#define CPUID_NX           (1u << 20)
+
+static int protect(struct domain *d, const char *start, const char *end, uint64_t flags)
+{
+    for (const char *p = start; p < end; p += PAGE_SIZE) {
+        int rc = pt_protect(&d->pt, (uintptr_t)p, flags);
+
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int unmap(struct domain *d, uint64_t va)
+{
+    mfn_t mfn;
+    int rc = pt_unmap(&d->pt, va, &mfn);
+
+    return rc == -ENOENT ? 0 : rc;
+}
+
+int protect_stage(struct domain *d)
+{
+    int rc;
+
+    if (!(cpuid(CPUID_EXT_FEATURES).edx & CPUID_NX)) {
+        printk(LOG_ERROR, "protect: this CPU has no NX, expected one made since 2005\n");
+        return -ENOSYS;
+    }
+    rc = protect(d, image_start, rodata_start, PTE_RX);
+    if (!rc)
+        rc = protect(d, rodata_start, data_start, PTE_RO);
+    if (!rc)
+        rc = protect(d, data_start, stack_guard, PTE_RW);
+    if (!rc)
+        rc = unmap(d, (uintptr_t)stack_guard);
+    if (!rc)
+        rc = protect(d, stack_guard + PAGE_SIZE, window_start, PTE_RW);
+    if (!rc)
+        rc = protect(d, window_end, image_end, PTE_RW);
+    if (!rc)
+        rc = unmap(d, 0); /* GRUB leaves its relocator there; a NULL pointer must fault */
+    return rc;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/report.h"
+
+#include "lib/printk.h"
+
+#include "kernel/stages.h"
+
+static void report_ranges(const struct ranges *t)
+{
+    print(",\"ranges\":[");
+    for (size_t i = 0; i < t->nr; i++)
+        print("%s[%lu,%lu,\"%s\"]", i ? "," : "", t->r[i].start, t->r[i].end,
+              range_kind_name(t->r[i].kind));
+    print("],\"beyond\":\"%s\"", range_kind_name(t->beyond));
+    for (enum range_kind kind = 0; kind < NR_RANGE_KINDS; kind++)
+        print(",\"%s_pages\":%lu", range_kind_name(kind), ranges_count(t, kind, UINT64_MAX));
+}
+
+static void report_list(const struct domain *d)
+{
+    print(",\"list\":{\"va\":\"0x%lx\",\"found\":\"%s\",\"entries\":%lu,\"tables\":%lu,"
+          "\"new_pages\":%lu,\"shared_pages\":%lu,\"old_tables\":%lu,\"old_2m\":%lu,"
+          "\"old_1g\":%lu}",
+          (uintptr_t)d->p2m.list, d->list.origin == LIST_IN_SLOT ? "slot" : "kernel mapping",
+          d->p2m.nr, d->list.nr_tables, d->list.nr_new_leaves, d->list.nr_none,
+          d->list.nr_old_tables, d->list.nr_old_2m, d->list.nr_old_1g);
+    print(",\"tree_pages\":%lu", d->publication.top ? d->publication.nr_mids + 1 : 0);
+    print(",\"renumbered\":%lu,\"m2p_updates\":%lu,\"m2p_hypercalls\":%lu", d->plan.nr_moved,
+          d->batch.nr_updates, d->batch.nr_hypercalls);
+}
+
+static void report_ticks(void)
+{
+    print(",\"ticks\":{\"entry\":%lu", ticks_at_entry);
+    for (size_t i = 0; i < nr_stages; i++)
+        print(",\"%s\":%lu", stages[i].name, ticks_after_stage[i]);
+    print("}");
+}
+
+void report_boot(const struct domain *d)
+{
+    print("{\"report\":\"boot\",\"kind\":\"%s\",\"xen\":\"%u.%u%s\"",
+          boot_info_is_initdomain(&d->boot) ? "dom0" : "domU", d->host.major, d->host.minor,
+          d->host.extra);
+    print(",\"nr_pages\":%lu,\"max_pages\":%lu,\"max_pfn\":%lu,\"max_mfn\":%lu", d->boot.nr_pages,
+          d->max_pages, d->shared->arch.max_pfn, d->host.max_mfn);
+    print(",\"free_pages\":%lu,\"ballooned\":%lu,\"teardown_pages\":%lu,\"ramdisk_bytes\":%lu",
+          d->frames.nr_free, d->nr_ballooned, d->kmap.nr_freed, d->boot.ramdisk_bytes);
+    report_list(d);
+    report_ranges(&d->p2m.ranges);
+    report_ticks();
+    print("}\n");
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/setup.h"
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/traps.h"
+
+/* Virtual pages of the image that lend themselves to any frame: see mm/window.h. */
+static uint8_t window_pages[NR_WINDOWS][PAGE_SIZE]
+    __attribute__((aligned(4096), section(".bss.window")));
+
+static struct pagetable *witness_pt;
+
+/* A fatal trap: how the faulting address is mapped, level by level. */
+static void print_walk(const struct trap_frame *frame, uint64_t fault_va)
+{
+    mfn_t table = witness_pt->root;
+
+    if (!fault_va)
+        return;
+    (void)frame;
+    for (unsigned int level = PT_LEVELS; level; level--) {
+        uint64_t pte = pt_read(witness_pt, table, level, pte_index(fault_va, level));
+
+        print("0x%lx: level %u entry %3u of table 0x%lx is %016lx\n", fault_va, level,
+              pte_index(fault_va, level), table.v, pte);
+        if (!pte_present(pte) || pte_is_leaf(pte, level))
+            return;
+        table = pte_mfn(pte);
+    }
+}
+
+int traps_stage(struct domain *d)
+{
+    (void)d;
+    return traps_start();
+}
+
+int windows_stage(struct domain *d)
+{
+    d->pt = (struct pagetable){.root = cr3_mfn(), .windows = &d->windows, .frames = &d->frames};
+    windows_init(&d->windows, window_pages);
+    witness_pt = &d->pt;
+    trap_witness = print_walk;
+    return 0;
+}
+
+int start_info_stage(struct domain *d)
+{
+    start_info_read(&d->boot, d->start_info, &d->pt);
+    d->start_info = NULL;
+    cmdline_parse(&d->options, d->boot.cmdline);
+    printk_level = d->options.loglevel;
+    printk(LOG_INFO, "start_info: %s of %lu pages, list at 0x%lx, flags 0x%x%s\n",
+           boot_info_is_initdomain(&d->boot) ? "dom0" : "domU", d->boot.nr_pages, d->boot.list_va,
+           d->boot.flags, d->boot.flags & SIF_VIRT_P2M_4TOOLS ? " (the tools read the list)" : "");
+    return 0;
+}
+
+int host_stage(struct domain *d)
+{
+    host_read(&d->host);
+    d->max_pages = host_maximum_pages();
+    printk(LOG_INFO, "host: Xen %u.%u%s, MFNs up to 0x%lx; this domain may have 0x%lx pages\n",
+           d->host.major, d->host.minor, d->host.extra, d->host.max_mfn, d->max_pages);
+    return 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/stages.h"
+
+#include "lib/panic.h"
+#include "lib/string.h"
+
+#include "arch/x86/cpu.h"
+
+#include "kernel/memory.h"
+#include "kernel/protect.h"
+#include "kernel/setup.h"
+
+const struct stage stages[] = {
+    {"traps",      traps_stage,      "handlers for whatever may go wrong next"             },
+    {"windows",    windows_stage,    "a way to read page tables"                           },
+    {"start_info", start_info_stage, "what the builder tells, copied and checked"          },
+    {"protect",    protect_stage,    "text RX, constants R, data RW; guard page, no page 0"},
+    {"host",       host_stage,       "Xen's version, M2P and limits"                       },
+    {"frames",     frames_stage,     "which memory nobody uses yet; a heap"                },
+    {"map",        map_stage,        "the memory map, as ranges"                           },
+    {"plan",       plan_stage,       "which frames lie in holes; how long the list becomes"},
+    {"revector",   revector_stage,   "the builder's list becomes ours"                     },
+    {"renumber",   renumber_stage,   "Xen learns the new numbers"                          },
+    {"publish",    publish_stage,    "shared_info says where the list is"                  },
+    {"teardown",   teardown_stage,   "the kernel mapping holds the image and nothing else" },
+    {"balloon",    balloon_stage,    "grow to the limit, if asked to"                      },
+};
+const size_t nr_stages = ARRAY_SIZE(stages);
+
+uint64_t ticks_at_entry, ticks_after_stage[ARRAY_SIZE(stages)];
+
+void stages_start(struct domain *d)
+{
+    for (size_t i = 0; i < nr_stages; i++) {
+        int rc = stages[i].start(d);
+
+        if (rc)
+            panic("stage %s (%s) failed: %d", stages[i].name, stages[i].what, rc);
+        ticks_after_stage[i] = tsc();
+    }
+}
+
+uint64_t stage_ticks(const char *name)
+{
+    for (size_t i = 0; i < nr_stages; i++)
+        if (!strcmp(stages[i].name, name))
+            return ticks_after_stage[i];
+    return 0;
+}

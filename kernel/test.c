@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/test.h"
+
+#include "lib/format.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+
+#define MAX_MESSAGES 8
+
+/* Collected by the linker, in order of name. */
+extern const struct guest_test guest_tests_start[], guest_tests_end[];
+
+const char *test_result_name(enum test_result result)
+{
+    static const char *const names[] = {
+        [TEST_SUCCESS] = "SUCCESS", [TEST_SKIP] = "SKIP",   [TEST_ERROR] = "ERROR",
+        [TEST_FAILURE] = "FAILURE", [TEST_CRASH] = "CRASH",
+    };
+
+    return names[result];
+}
+
+static void worsen(struct test *t, enum test_result result)
+{
+    if (result > t->result)
+        t->result = result;
+}
+
+static void say(struct test *t, const char *fmt, va_list args) __printf(2, 0);
+
+static void say(struct test *t, const char *fmt, va_list args)
+{
+    char line[200];
+
+    if (t->nr_messages++ < MAX_MESSAGES) {
+        format_v(line, sizeof(line), fmt, args);
+        print("# %s\n", line);
+    }
+}
+
+void test_fail(struct test *t, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    say(t, fmt, args);
+    va_end(args);
+    worsen(t, TEST_FAILURE);
+}
+
+void test_error(struct test *t, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    say(t, fmt, args);
+    va_end(args);
+    worsen(t, TEST_ERROR);
+}
+
+void test_skip(struct test *t, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    format_v(t->reason, sizeof(t->reason), fmt, args);
+    va_end(args);
+    worsen(t, TEST_SKIP);
+}
+
+static void print_result(const struct test *t, unsigned int number, const struct guest_test *g)
+{
+    bool ok = t->result <= TEST_SKIP;
+
+    if (t->nr_messages > MAX_MESSAGES)
+        print("# and %u more like these\n", t->nr_messages - MAX_MESSAGES);
+    print("%sok %u - %s: %s%s%s\n", ok ? "" : "not ", number, g->name, g->what,
+          t->result == TEST_SKIP ? " # SKIP " : "", t->result == TEST_SKIP ? t->reason : "");
+}
+
+/* Reports a name that was asked for and is no test's: a list of tests must not shrink in silence.
+ */
+static enum test_result check_names(const struct options *o)
+{
+    char names[256];
+
+    for (const char *s = o->tests, *end = s + o->tests_len; s < end;) {
+        size_t len = 0;
+        bool known = false;
+
+        while (s + len < end && s[len] != ',')
+            len++;
+        format(names, sizeof(names), "%.*s", (int)len, s);
+        for (const struct guest_test *g = guest_tests_start; g < guest_tests_end; g++)
+            known = known || !strcmp(names, g->name);
+        if (!known && strcmp(names, "all") && strcmp(names, "none")) {
+            print("argument test=: \"%s\" is no test\n", names);
+            return TEST_ERROR;
+        }
+        s += len + 1;
+    }
+    return TEST_SUCCESS;
+}
+
+enum test_result tests_run(struct domain *d)
+{
+    enum test_result worst = check_names(&d->options);
+    unsigned int planned = 0, number = 0, skipped = 0;
+
+    for (const struct guest_test *g = guest_tests_start; g < guest_tests_end; g++)
+        planned += cmdline_wants_test(&d->options, g->name);
+    print("TAP version 14\n1..%u%s\n", planned, planned ? "" : " # SKIP no test asked for");
+    if (!planned && worst == TEST_SUCCESS)
+        return TEST_SKIP;
+
+    for (const struct guest_test *g = guest_tests_start; g < guest_tests_end; g++) {
+        struct test t = {.d = d};
+
+        if (!cmdline_wants_test(&d->options, g->name))
+            continue;
+        g->run(&t);
+        print_result(&t, ++number, g);
+        skipped += t.result == TEST_SKIP;
+        if (t.result > TEST_SKIP && t.result > worst)
+            worst = t.result;
+    }
+    return worst == TEST_SUCCESS && skipped == planned ? TEST_SKIP : worst;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Self-tests of the running kernel, reported as TAP 14. A test is one file under tests/guest:
+ * prose that says what would break without it, a function, and TEST, which registers it.
+ *
+ *      TEST(p2m, "every RAM PFN has a frame whose PFN it is")
+ *      {
+ *          CHECK(pfn == expected, "PFN is 0x%lx, expected 0x%lx", pfn, expected);
+ *      }
+ *
+ * A result only gets worse: a test that skipped part of its work and failed elsewhere has failed.
+ */
+#ifndef KERNEL_TEST_H
+#define KERNEL_TEST_H
+
+#include "kernel/domain.h"
+
+/* In order of badness; the names are those that the Xen Test Framework prints. */
+enum test_result { TEST_SUCCESS, TEST_SKIP, TEST_ERROR, TEST_FAILURE, TEST_CRASH };
+
+const char *test_result_name(enum test_result result);
+
+/* One test under way. */
+struct test {
+    struct domain *d;
+    enum test_result result;
+    unsigned int nr_messages;
+    char reason[120]; /* why it was skipped */
+};
+
+struct guest_test {
+    const char *name, *what;
+    void (*run)(struct test *t);
+};
+
+#define TEST(ident, description)                                                       \
+    static void test_##ident(struct test *t);                                          \
+    static const struct guest_test guest_test_##ident                                  \
+        __attribute__((used, section(".guest_tests." #ident))) = {#ident, description, \
+                                                                  test_##ident};       \
+    static void test_##ident(struct test *t)
+
+/* Runs the tests that the command line asks for; the worst result of all. */
+enum test_result tests_run(struct domain *d);
+
+/* Says why a test fails; only the first few times, so that a broken list is not a million lines. */
+void test_fail(struct test *t, const char *fmt, ...) __printf(2, 3);
+
+/* Says why a test cannot be made here. */
+void test_skip(struct test *t, const char *fmt, ...) __printf(2, 3);
+
+/* Something that the test needs, and does not test, went wrong. */
+void test_error(struct test *t, const char *fmt, ...) __printf(2, 3);
+
+#define CHECK(condition, ...)          \
+    do {                               \
+        if (!(condition))              \
+            test_fail(t, __VA_ARGS__); \
+    } while (0)
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Failures are negative values of these, everywhere. The numbers are those of Xen's public
+ * errno.h, so that what a hypercall returns can be passed on unchanged.
+ */
+#ifndef LIB_ERRNO_H
+#define LIB_ERRNO_H
+
+enum {
+    EPERM = 1,   /* Xen refused: not this domain's right        */
+    ENOENT = 2,  /* what was asked for is not there             */
+    ENOMEM = 12, /* no frame, or no room in a table             */
+    EFAULT = 14, /* the address cannot be read, written, run    */
+    EEXIST = 17, /* something else is mapped there              */
+    EINVAL = 22, /* an argument, or something handed in, is bad */
+    ERANGE = 34, /* outside the list, or outside the range      */
+    ENOSYS = 38, /* this Xen, or this kind of domain, has none  */
+};
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/e820.h"
+
+#include "lib/errno.h"
+
+#include "arch/x86/page.h"
+
+/* Entries by how much they forbid: where several overlap, the highest decides. */
+enum class { CLASS_RAM, CLASS_UNUSABLE, CLASS_OTHER, NR_CLASSES };
+
+#define LOW_MIB_PFNS 0x100
+#define MAX_PFN      ((uint64_t)1 << MFN_BITS)
+
+static enum class class_of(uint32_t type) {
+    switch (type){
+        case E820_RAM : return CLASS_RAM; case E820_UNUSABLE : return CLASS_UNUSABLE;
+        default : return CLASS_OTHER;
+    }
+}
+
+/* The pages of one entry, rounded and clamped by the rule; empty if nothing is left. */
+static struct range entry_pages(const struct e820_entry *e, enum class class)
+{
+    uint64_t start = e->addr, end = e->addr + e->len_bytes;
+    bool wraps = end < start;
+    struct range r;
+
+    if (e->len_bytes == 0 || (wraps && class == CLASS_RAM))
+        return (struct range){0};
+    if (class == CLASS_RAM) {
+        r.start = start / PAGE_SIZE + (start % PAGE_SIZE != 0);
+        r.end = end / PAGE_SIZE;
+    } else {
+        r.start = start / PAGE_SIZE;
+        r.end = wraps ? MAX_PFN : end / PAGE_SIZE + (end % PAGE_SIZE != 0);
+    }
+    r.start = min_u64(r.start, MAX_PFN);
+    r.end = max_u64(min_u64(r.end, MAX_PFN), r.start);
+    r.kind = RANGE_RAM;
+    return r;
+}
+
+/* Shell's sort: in place, few lines, and no worse than n^1.3 whatever a hostile map holds. */
+static void sort_edges(struct e820_edge *e, size_t nr)
+{
+    static const size_t gaps[] = {1750, 701, 301, 132, 57, 23, 10, 4, 1};
+
+    for (size_t g = 0; g < ARRAY_SIZE(gaps); g++)
+        for (size_t i = gaps[g]; i < nr; i++) {
+            struct e820_edge x = e[i];
+            size_t j = i;
+
+            for (; j >= gaps[g] && e[j - gaps[g]].pfn > x.pfn; j -= gaps[g])
+                e[j] = e[j - gaps[g]];
+            e[j] = x;
+        }
+}
+
+static size_t find_edges(const struct e820_entry *raw, size_t nr, struct e820_edge *edges)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < nr; i++) {
+        enum class class = class_of(raw[i].type);
+        struct range r = entry_pages(&raw[i], class);
+
+        if (r.start == r.end)
+            continue;
+        edges[n++] = (struct e820_edge){.pfn = r.start, .class = (int16_t) class, .step = 1};
+        edges[n++] = (struct e820_edge){.pfn = r.end, .class = (int16_t) class, .step = -1};
+    }
+    return n;
+}
+
+/* What a stretch is, that @open[class] entries of each class cover. */
+static enum range_kind kind_of(const int open[NR_CLASSES], bool initdom)
+{
+    if (open[CLASS_OTHER])
+        return RANGE_IDENTITY;
+    if (open[CLASS_UNUSABLE])
+        return initdom ? RANGE_RAM : RANGE_MISSING;
+    return open[CLASS_RAM] ? RANGE_RAM : RANGE_IDENTITY;
+}
+
+/* Appends a stretch; below 1 MiB a domU has RAM. */
+static int append(struct ranges *out, uint64_t start, uint64_t end, enum range_kind kind,
+                  bool initdom)
+{
+    int rc = 0;
+
+    if (!initdom && start < LOW_MIB_PFNS) {
+        rc = ranges_append(out, start, min_u64(end, LOW_MIB_PFNS), RANGE_RAM);
+        start = min_u64(end, LOW_MIB_PFNS);
+    }
+    return rc ? rc : ranges_append(out, start, end, kind);
+}
+
+int e820_sanitize(const struct e820_entry *raw, size_t nr, bool initdom, struct e820_edge *edges,
+                  struct ranges *out)
+{
+    size_t nr_edges = find_edges(raw, nr, edges);
+    int open[NR_CLASSES] = {0};
+    uint64_t at = 0;
+
+    sort_edges(edges, nr_edges);
+    out->nr = 0;
+    out->beyond = initdom ? RANGE_IDENTITY : RANGE_MISSING;
+
+    for (size_t i = 0; i < nr_edges; i++) {
+        int rc = append(out, at, edges[i].pfn, kind_of(open, initdom), initdom);
+
+        if (rc)
+            return rc;
+        at = edges[i].pfn;
+        open[edges[i].class] += edges[i].step;
+    }
+    return ranges_count(out, RANGE_RAM, UINT64_MAX) ? 0 : -EINVAL;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/frames.h"
+
+#include "lib/errno.h"
+#include "lib/string.h"
+
+void frames_init(struct frames *f, struct pfn_run *runs, size_t cap_runs, const struct p2m *p2m,
+                 const struct m2p *m2p)
+{
+    *f = (struct frames){.runs = runs, .cap_runs = cap_runs, .p2m = p2m, .m2p = m2p};
+}
+
+void frames_set_array(struct frames *f, struct pfn_run *runs, size_t cap_runs)
+{
+    memcpy(runs, f->runs, f->nr_runs * sizeof(*runs));
+    f->runs = runs;
+    f->cap_runs = cap_runs;
+}
+
+static void insert_run(struct frames *f, size_t i, struct pfn_run run)
+{
+    memmove(&f->runs[i + 1], &f->runs[i], (f->nr_runs - i) * sizeof(run));
+    f->runs[i] = run;
+    f->nr_runs++;
+}
+
+static void remove_run(struct frames *f, size_t i)
+{
+    f->nr_runs--;
+    memmove(&f->runs[i], &f->runs[i + 1], (f->nr_runs - i) * sizeof(f->runs[0]));
+}
+
+/* The index of the first run that ends at or above @pfn. */
+static size_t first_reaching(const struct frames *f, uint64_t pfn)
+{
+    size_t i = 0;
+
+    while (i < f->nr_runs && f->runs[i].end < pfn)
+        i++;
+    return i;
+}
+
+int frames_add(struct frames *f, uint64_t start, uint64_t end)
+{
+    size_t i = first_reaching(f, start);
+    struct pfn_run *run = &f->runs[i];
+
+    if (start >= end)
+        return 0;
+
+    bool joins = i < f->nr_runs && run->end == start;
+    size_t next = i + joins;
+    bool meets = next < f->nr_runs && f->runs[next].start <= end;
+
+    if (meets && f->runs[next].start < end)
+        return -EEXIST;
+    if (joins && meets) {
+        run->end = f->runs[next].end;
+        remove_run(f, next);
+    } else if (joins) {
+        run->end = end;
+    } else if (meets) {
+        f->runs[next].start = start;
+    } else if (f->nr_runs == f->cap_runs) {
+        return -ENOMEM;
+    } else {
+        insert_run(f, i, (struct pfn_run){start, end});
+    }
+    f->nr_free += end - start;
+    return 0;
+}
+
+int frames_give(struct frames *f, mfn_t mfn)
+{
+    pfn_t pfn = m2p_get(f->m2p, mfn);
+
+    return frames_add(f, pfn.v, pfn.v + 1);
+}
+
+/* Cuts up to @max PFNs off the top run. The pool must not be empty. */
+static struct pfn_run cut_top(struct frames *f, uint64_t max)
+{
+    struct pfn_run *top = &f->runs[f->nr_runs - 1];
+    uint64_t nr = min_u64(max, top->end - top->start);
+    struct pfn_run cut = {top->end - nr, top->end};
+
+    top->end -= nr;
+    f->nr_runs -= top->end == top->start;
+    f->nr_free -= nr;
+    return cut;
+}
+
+int frames_take(struct frames *f, mfn_t *mfn)
+{
+    if (!f->nr_free)
+        return -ENOMEM;
+    *mfn = p2m_get_ram(f->p2m, to_pfn(cut_top(f, 1).start));
+    return 0;
+}
+
+int frames_next(struct frame_cursor *c, mfn_t *mfn)
+{
+    const struct pfn_run *run = &c->frames->runs[c->run];
+
+    if (c->run == c->frames->nr_runs)
+        return -ENOMEM;
+    *mfn = p2m_get_ram(c->frames->p2m, to_pfn(run->start + c->nr_done));
+    if (++c->nr_done == run->end - run->start) {
+        c->run++;
+        c->nr_done = 0;
+    }
+    return 0;
+}
+
+void frames_spend(struct frames *reserve)
+{
+    reserve->nr_runs = 0;
+    reserve->nr_free = 0;
+}
+
+int frames_release(struct frames *f, struct frames *reserve)
+{
+    while (reserve->nr_free) {
+        struct pfn_run run = reserve->runs[reserve->nr_runs - 1];
+        int rc = frames_add(f, run.start, run.end);
+
+        if (rc)
+            return rc;
+        cut_top(reserve, run.end - run.start);
+    }
+    return 0;
+}
+
+int frames_reserve(struct frames *f, uint64_t nr, struct frames *reserve)
+{
+    if (f->nr_free < nr)
+        return -ENOMEM;
+    while (nr) {
+        struct pfn_run cut = cut_top(f, nr);
+        int rc = frames_add(reserve, cut.start, cut.end);
+
+        if (rc)
+            return rc;
+        nr -= cut.end - cut.start;
+    }
+    return 0;
+}
+
+/* Takes [start, end) out of the free runs, wherever they overlap; each piece goes to @to - start.
+ */
+static int move_free(struct frames *f, const struct move *m)
+{
+    for (size_t i = 0; i < f->nr_runs;) {
+        struct pfn_run run = f->runs[i];
+        uint64_t start = max_u64(run.start, m->from), end = min_u64(run.end, m->from + m->nr);
+        int rc;
+
+        if (start >= end) {
+            i++;
+            continue;
+        }
+        remove_run(f, i);
+        f->nr_free -= run.end - run.start;
+        rc = frames_add(f, run.start, start);
+        if (!rc)
+            rc = frames_add(f, end, run.end);
+        if (!rc)
+            rc = frames_add(f, m->to + (start - m->from), m->to + (end - m->from));
+        if (rc)
+            return rc;
+        i = 0; /* the array has changed */
+    }
+    return 0;
+}
+
+int frames_renumber(struct frames *f, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->nr_moves; i++) {
+        int rc = move_free(f, &plan->moves[i]);
+
+        if (rc)
+            return rc;
+    }
+    return 0;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames of this domain that nobody uses. None of them is mapped anywhere, so each can at once
+ * become a page table, be mapped writable, or be given back to Xen.
+ *
+ * The pool is a sorted array of runs of PFNs, since free memory is few long runs: its cost grows
+ * with the number of holes, not of pages. Frames are taken from the top.
+ */
+#ifndef MM_FRAMES_H
+#define MM_FRAMES_H
+
+#include "mm/plan.h"
+
+struct pfn_run {
+    uint64_t start, end;
+};
+
+struct frames {
+    struct pfn_run *runs; /* ascending, disjoint, none empty, none touching the next */
+    size_t nr_runs, cap_runs;
+    uint64_t nr_free;
+    const struct p2m *p2m; /* where a PFN's frame is looked up */
+    const struct m2p *m2p; /* and a frame's PFN                 */
+};
+
+/* An empty pool whose runs are kept in @runs. */
+void frames_init(struct frames *f, struct pfn_run *runs, size_t cap_runs, const struct p2m *p2m,
+                 const struct m2p *m2p);
+
+/* Moves the runs into a larger array, which may be on the heap: the pool may grow from then on. */
+void frames_set_array(struct frames *f, struct pfn_run *runs, size_t cap_runs);
+
+/*
+ * Adds the PFNs [@start, @end), which the caller no longer uses or maps. -EEXIST if one of them is
+ * free already, -ENOMEM if they would be a run of their own and the array is full: then they stay
+ * the caller's.
+ */
+int frames_add(struct frames *f, uint64_t start, uint64_t end) __must_check;
+
+/* Gives back one frame. As frames_add; the PFN comes from the M2P. */
+int frames_give(struct frames *f, mfn_t mfn) __must_check;
+
+/* Takes a frame, with whatever it holds. -ENOMEM if there is none. */
+int frames_take(struct frames *f, mfn_t *mfn) __must_check;
+
+/*
+ * Moves @nr frames into the empty pool @reserve, or fails with -ENOMEM and moves none. A task that
+ * must not run out half way reserves all it needs first. The array of @reserve must be as large
+ * as this pool's.
+ */
+int frames_reserve(struct frames *f, uint64_t nr, struct frames *reserve) __must_check;
+
+/* Goes through the frames of a pool without taking them. Begins as {.frames = pool}. */
+struct frame_cursor {
+    const struct frames *frames;
+    uint64_t nr_done, run; /* frames of run number @run that are done */
+};
+
+/* The next frame; -ENOMEM behind the last one. */
+int frames_next(struct frame_cursor *c, mfn_t *mfn) __must_check;
+
+/* Forgets all that is in @reserve: its frames are in use now. */
+void frames_spend(struct frames *reserve);
+
+/* Gives back all that is in @reserve, which is empty then. */
+int frames_release(struct frames *f, struct frames *reserve) __must_check;
+
+/* The plan was carried out: free PFNs in holes have their new numbers. */
+int frames_renumber(struct frames *f, const struct plan *plan) __must_check;
+
+#endif

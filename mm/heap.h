@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory for the kernel's own data: whole pages, writable, never executable, zeroed.
+ *
+ *      HEAP_BASE  [ a a a ][ guard ][ b ][ guard ][ c c ] ...  upward, addresses are not used twice
+ *
+ * An address says nothing of the PFN behind it, on purpose: the first allocations are made before
+ * the memory map is known, and a frame that turns out to lie in a hole gets another number. Who
+ * needs the PFN of such a page asks the M2P.
+ */
+#ifndef MM_HEAP_H
+#define MM_HEAP_H
+
+#include "mm/pagetable.h"
+
+struct heap {
+    struct pagetable *pt;
+    uint64_t next; /* the lowest address not handed out yet */
+};
+
+void heap_init(struct heap *h, struct pagetable *pt, uint64_t base);
+
+/* Returns @len_bytes rounded up to pages, or NULL if frames ran out; then nothing is taken. */
+void *heap_alloc(struct heap *h, uint64_t len_bytes) __must_check;
+
+/* Maps one frame that is not the pool's, and perhaps not ours, as shared_info. NULL: refused. */
+void *heap_map(struct heap *h, mfn_t mfn, uint64_t flags) __must_check;
+
+/* Gives back what heap_alloc returned for the same @len_bytes. NULL is allowed. */
+void heap_free(struct heap *h, void *page, uint64_t len_bytes);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/kmap.h"
+
+#include "lib/errno.h"
+#include "lib/panic.h"
+#include "lib/string.h"
+
+/* Tables for the image: levels 3 and 2, and a level 1 for each 2 MiB that it touches. */
+#define MAX_TABLES 8
+
+struct builder {
+    struct pagetable *pt;
+    const struct kmap *k;
+    mfn_t tables[MAX_TABLES];
+    unsigned int nr_tables, nr_used;
+};
+
+static bool in_range(const struct va_range *r, uint64_t va)
+{
+    return va - r->start < r->end - r->start;
+}
+
+static bool is_window(const struct pagetable *pt, uint64_t va)
+{
+    uint64_t start = (uintptr_t)pt->windows->pages;
+
+    return va - start < NR_WINDOWS * PAGE_SIZE;
+}
+
+static void give_back(struct builder *b)
+{
+    for (unsigned int i = 0; i < b->nr_tables; i++)
+        if (frames_give(b->pt->frames, b->tables[i]))
+            panic("kmap: table frame 0x%lx cannot be given back", b->tables[i].v);
+}
+
+static int take_tables(struct builder *b)
+{
+    uint64_t first = ROUND_DOWN(b->k->image.start, level_bytes(2));
+    uint64_t need = 2 + DIV_ROUND_UP(b->k->image.end - first, level_bytes(2));
+
+    if (need > MAX_TABLES)
+        return -ENOMEM;
+    for (; b->nr_tables < need; b->nr_tables++) {
+        int rc = frames_take(b->pt->frames, &b->tables[b->nr_tables]);
+
+        if (rc) {
+            give_back(b);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static uint64_t *open_table(struct builder *b, unsigned int level, mfn_t *mfn)
+{
+    uint64_t *t;
+
+    *mfn = b->tables[b->nr_used++];
+    t = window_show(b->pt->windows, WINDOW_BUILD + level - 1, *mfn, PTE_RW);
+    return t ? memset(t, 0, PAGE_SIZE) : NULL;
+}
+
+/* The image's pages as they are mapped now; but windows stay empty, for they may show a table. */
+static int build_l1(struct builder *b, uint64_t start, mfn_t *mfn)
+{
+    uint64_t end = min_u64(ROUND_DOWN(start, level_bytes(2)) + level_bytes(2), b->k->image.end);
+    uint64_t *l1 = open_table(b, 1, mfn);
+
+    if (!l1)
+        return -EPERM;
+    for (uint64_t va = start; va < end; va += PAGE_SIZE)
+        if (!is_window(b->pt, va))
+            l1[pte_index(va, 1)] = pt_walk(b->pt, va).pte;
+    window_clear(b->pt->windows, WINDOW_BUILD);
+    return 0;
+}
+
+static int build_tables(struct builder *b, mfn_t *l3)
+{
+    uint64_t start = b->k->image.start, *t3 = open_table(b, 3, l3), *t2;
+    mfn_t l2;
+
+    t2 = t3 ? open_table(b, 2, &l2) : NULL;
+    if (!t2)
+        return -EPERM;
+    t3[pte_index(start, 3)] = pte_make(l2, PTE_TABLE);
+    for (uint64_t va = start; va < b->k->image.end;
+         va = ROUND_DOWN(va, level_bytes(2)) + level_bytes(2)) {
+        mfn_t l1;
+        int rc = build_l1(b, va, &l1);
+
+        if (rc)
+            return rc;
+        t2[pte_index(va, 2)] = pte_make(l1, PTE_TABLE);
+    }
+    return 0;
+}
+
+/* The one write. The code that runs next is in the image, which both trees map alike. */
+static int commit(struct builder *b, mfn_t l3)
+{
+    int rc = pt_pin(l3, 3);
+
+    if (rc)
+        return rc;
+    rc = pt_write(b->pt->root, pte_index(b->k->image.start, 4), pte_make(l3, PTE_TABLE));
+    if (pt_unpin(l3))
+        panic("kmap: table 0x%lx was pinned and cannot be unpinned", l3.v);
+    if (!rc)
+        pt_flush();
+    return rc;
+}
+
+/* Frees @mfn if it is memory of ours, and not free already: the builder mapped its tables too. */
+static void free_frame(struct builder *b, mfn_t mfn, struct kmap_result *out)
+{
+    struct frames *f = b->pt->frames;
+    int rc;
+
+    if (!mfn_eq(p2m_get_ram(f->p2m, m2p_get(f->m2p, mfn)), mfn))
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(b->k->keep_mfns); i++)
+        if (mfn_eq(mfn, b->k->keep_mfns[i]))
+            return;
+    window_forget(b->pt->windows, mfn);
+    rc = frames_give(f, mfn);
+    if (rc && rc != -EEXIST)
+        panic("kmap: frame 0x%lx cannot be given back: %d", mfn.v, rc);
+    out->nr_freed += rc == 0;
+}
+
+/* Frees the tree under @table, which maps @va on: pages that nobody keeps, then the tables. */
+static void free_tree(struct builder *b, mfn_t table, unsigned int level, uint64_t va,
+                      struct kmap_result *out)
+{
+    for (unsigned int i = 0; i < PTES_PER_TABLE; i++, va += level_bytes(level)) {
+        uint64_t pte = pt_read(b->pt, table, level, i);
+
+        if (!pte_present(pte))
+            continue;
+        if (!pte_is_leaf(pte, level))
+            free_tree(b, pte_mfn(pte), level - 1, va, out);
+        else if (level == 1 && !in_range(&b->k->image, va) && !in_range(&b->k->keep[0], va) &&
+                 !in_range(&b->k->keep[1], va))
+            free_frame(b, pte_mfn(pte), out);
+    }
+    free_frame(b, table, out);
+}
+
+int kmap_reduce(struct pagetable *pt, const struct kmap *k, struct kmap_result *out)
+{
+    struct builder b = {.pt = pt, .k = k};
+    uint64_t slot_base = ROUND_DOWN(k->image.start, level_bytes(4));
+    mfn_t old_l3 = pte_mfn(pt_read(pt, pt->root, 4, pte_index(k->image.start, 4)));
+    mfn_t l3;
+    int rc = take_tables(&b);
+
+    *out = (struct kmap_result){0};
+    if (rc)
+        return rc;
+    rc = build_tables(&b, &l3);
+    for (unsigned int slot = 0; slot < NR_WINDOWS; slot++)
+        window_clear(pt->windows, slot);
+    if (!rc)
+        rc = commit(&b, l3);
+    if (rc) {
+        give_back(&b);
+        return rc;
+    }
+    free_tree(&b, old_l3, 3, slot_base, out);
+    return 0;
+}
+
+uint64_t kmap_first_mapped(struct pagetable *pt, uint64_t from)
+{
+    unsigned int slot = pte_index(from, 4);
+
+    for (uint64_t va = from; va && pte_index(va, 4) == slot;) {
+        struct pt_entry e = pt_walk(pt, va);
+
+        if (pte_present(e.pte))
+            return va;
+        va = ROUND_DOWN(va, level_bytes(e.level)) + level_bytes(e.level);
+    }
+    return 0;
+}

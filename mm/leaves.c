@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/leaves.h"
+
+/* Lowers @end to the first edge of these PFNs above leaf @at: there the answer may change. */
+static void stop_at(uint64_t *end, uint64_t at, uint64_t start_pfn, uint64_t nr_pfns)
+{
+    uint64_t start = start_pfn / P2M_PER_PAGE, stop = (start_pfn + nr_pfns) / P2M_PER_PAGE;
+
+    if (start > at)
+        *end = min_u64(*end, start);
+    else if (stop > at)
+        *end = min_u64(*end, stop);
+}
+
+static bool covers(uint64_t start_pfn, uint64_t nr_pfns, uint64_t leaf)
+{
+    return leaf * P2M_PER_PAGE - start_pfn < nr_pfns;
+}
+
+/* The builder's leaf that stands at @at in the new list. False if none does. */
+static bool old_leaf(const struct plan *p, uint64_t at, uint64_t nr_old, uint64_t *from)
+{
+    bool vacated = false;
+
+    for (size_t i = 0; i < p->nr_moves; i++) {
+        const struct move *m = &p->moves[i];
+
+        if (!m->leaves)
+            continue;
+        if (covers(m->to, m->nr, at)) {
+            *from = at - m->to / P2M_PER_PAGE + m->from / P2M_PER_PAGE;
+            return true;
+        }
+        vacated = vacated || covers(m->from, m->nr, at);
+    }
+    *from = at;
+    return at < nr_old && !vacated;
+}
+
+struct leaf_run leaves_at(const struct plan *p, uint64_t at)
+{
+    uint64_t nr_old = DIV_ROUND_UP(p->nr_pages, P2M_PER_PAGE);
+    struct leaf_run run = {.start = at, .end = p->list_end / P2M_PER_PAGE, .kind = LEAF_OLD};
+    struct range ram;
+
+    for (size_t i = 0; i < p->nr_moves; i++) {
+        if (!p->moves[i].leaves)
+            continue;
+        stop_at(&run.end, at, p->moves[i].from, p->moves[i].nr);
+        stop_at(&run.end, at, p->moves[i].to, p->moves[i].nr);
+    }
+    stop_at(&run.end, at, nr_old * P2M_PER_PAGE, 0);
+    if (old_leaf(p, at, nr_old, &run.from))
+        return run;
+
+    run.from = 0;
+    ram = ranges_next_ram(p->map, at * P2M_PER_PAGE);
+    if (ram.start / P2M_PER_PAGE > at) {
+        run.kind = LEAF_NONE;
+        run.end = min_u64(run.end, ram.start / P2M_PER_PAGE);
+    } else {
+        run.kind = LEAF_NEW;
+        run.end = min_u64(run.end, DIV_ROUND_UP(ram.end, P2M_PER_PAGE));
+    }
+    return run;
+}
+
+uint64_t leaves_count(const struct plan *plan, enum leaf_kind kind)
+{
+    uint64_t n = 0;
+
+    for (uint64_t at = 0; at < plan->list_end / P2M_PER_PAGE;) {
+        struct leaf_run run = leaves_at(plan, at);
+
+        if (run.kind == kind)
+            n += run.end - run.start;
+        at = run.end;
+    }
+    return n;
+}
+
+bool leaves_none(const struct plan *plan, uint64_t start, uint64_t end)
+{
+    while (start < end) {
+        struct leaf_run run = leaves_at(plan, start);
+
+        if (run.kind != LEAF_NONE)
+            return false;
+        start = run.end;
+    }
+    return true;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/list_tables.h"
+
+#include "lib/errno.h"
+#include "lib/panic.h"
+#include "lib/string.h"
+
+#define LEAVES_PER_L1 ((uint64_t)PTES_PER_TABLE)
+#define LEAVES_PER_L2 (LEAVES_PER_L1 * PTES_PER_TABLE)
+
+/* Tables are built bottom up, one of each level at a time, each in the window of its level. */
+struct builder {
+    struct revector *r;
+    struct frame_cursor reserve;
+    struct revectored *out;
+    mfn_t none_l1, none_l2; /* INVALID_MFN until the first hole that fills one */
+    mfn_t span_mfn;         /* old leaves [span_at, span_end) have frames from here on */
+    uint64_t span_at, span_end;
+};
+
+static uint64_t list_leaves(const struct builder *b)
+{
+    return b->r->plan->list_end / P2M_PER_PAGE;
+}
+
+static bool all_none(const struct builder *b, uint64_t start, uint64_t leaves)
+{
+    return leaves_none(b->r->plan, start, min_u64(start + leaves, list_leaves(b)));
+}
+
+/* A frame from the reserve, whose size was computed: it cannot be empty. */
+static mfn_t take(struct builder *b)
+{
+    mfn_t mfn;
+
+    if (frames_next(&b->reserve, &mfn))
+        panic("the list needs more frames than were counted: bug in list_tables_count");
+    return mfn;
+}
+
+static uint64_t *open_table(struct builder *b, unsigned int level, mfn_t mfn)
+{
+    uint64_t *table = window_show(b->r->pt->windows, WINDOW_BUILD + level - 1, mfn, PTE_RW);
+
+    if (table)
+        memset(table, 0, PAGE_SIZE);
+    b->out->nr_tables++;
+    return table;
+}
+
+static void close_table(struct builder *b, unsigned int level)
+{
+    window_clear(b->r->pt->windows, WINDOW_BUILD + level - 1);
+}
+
+/* A table of @level in which each entry is @pte. */
+static int build_uniform(struct builder *b, unsigned int level, uint64_t pte, mfn_t *mfn)
+{
+    uint64_t *table;
+
+    *mfn = take(b);
+    table = open_table(b, level, *mfn);
+    if (!table)
+        return -EPERM;
+    for (unsigned int i = 0; i < PTES_PER_TABLE; i++)
+        table[i] = pte;
+    close_table(b, level);
+    return 0;
+}
+
+static int build_none_leaf(struct builder *b)
+{
+    void *page;
+
+    b->out->none_leaf = take(b);
+    page = window_show(b->r->pt->windows, WINDOW_SCRATCH, b->out->none_leaf, PTE_RW);
+    if (!page)
+        return -EPERM;
+    memset(page, 0xff, PAGE_SIZE);
+    window_clear(b->r->pt->windows, WINDOW_SCRATCH);
+    return 0;
+}
+
+/* The frame of the builder's leaf @leaf; a superpage answers for all its 4 KiB pages at once. */
+static mfn_t old_leaf(struct builder *b, uint64_t leaf)
+{
+    if (leaf < b->span_at || leaf >= b->span_end) {
+        uint64_t va = (uintptr_t)b->r->p2m->list + leaf * PAGE_SIZE;
+        struct pt_entry e = pt_walk(b->r->pt, va);
+        uint64_t inside = (va & (level_bytes(e.level) - 1)) / PAGE_SIZE;
+
+        if (!pte_present(e.pte))
+            panic("the builder's P2M is not mapped at 0x%lx, entry 0x%lx of level %u", va, e.pte,
+                  e.level);
+        b->span_mfn = to_mfn(pte_mfn(e.pte).v + inside);
+        b->span_at = leaf;
+        b->span_end = leaf + level_bytes(e.level) / PAGE_SIZE - inside;
+    }
+    return to_mfn(b->span_mfn.v + (leaf - b->span_at));
+}
+
+static int build_l1(struct builder *b, uint64_t start, mfn_t *mfn)
+{
+    uint64_t end = min_u64(start + LEAVES_PER_L1, list_leaves(b));
+    uint64_t *l1;
+
+    *mfn = take(b);
+    l1 = open_table(b, 1, *mfn);
+    if (!l1)
+        return -EPERM;
+    for (uint64_t at = start; at < end;) {
+        struct leaf_run run = leaves_at(b->r->plan, at);
+
+        run.end = min_u64(run.end, end);
+        for (; at < run.end; at++) {
+            uint64_t *pte = &l1[at % LEAVES_PER_L1];
+
+            if (run.kind == LEAF_OLD)
+                *pte = pte_make(old_leaf(b, run.from + (at - run.start)), PTE_RW);
+            else if (run.kind == LEAF_NEW)
+                *pte = pte_make(take(b), PTE_RW);
+            else
+                *pte = pte_make(b->out->none_leaf, PTE_RO);
+        }
+    }
+    close_table(b, 1);
+    return 0;
+}
+
+static int none_l1(struct builder *b)
+{
+    if (!mfn_eq(b->none_l1, INVALID_MFN))
+        return 0;
+    return build_uniform(b, 1, pte_make(b->out->none_leaf, PTE_RO), &b->none_l1);
+}
+
+static int none_l2(struct builder *b)
+{
+    int rc = none_l1(b);
+
+    if (rc || !mfn_eq(b->none_l2, INVALID_MFN))
+        return rc;
+    return build_uniform(b, 2, pte_make(b->none_l1, PTE_TABLE), &b->none_l2);
+}
+
+static int build_l2(struct builder *b, uint64_t start, mfn_t *mfn)
+{
+    uint64_t end = min_u64(start + LEAVES_PER_L2, list_leaves(b));
+    uint64_t *l2;
+
+    *mfn = take(b);
+    l2 = open_table(b, 2, *mfn);
+    if (!l2)
+        return -EPERM;
+    for (uint64_t at = start; at < end; at += LEAVES_PER_L1) {
+        bool none = all_none(b, at, LEAVES_PER_L1);
+        mfn_t l1;
+        int rc = none ? none_l1(b) : build_l1(b, at, &l1);
+
+        if (rc)
+            return rc;
+        l2[(at / LEAVES_PER_L1) % PTES_PER_TABLE] = pte_make(none ? b->none_l1 : l1, PTE_TABLE);
+    }
+    close_table(b, 2);
+    return 0;
+}
+
+int list_tables_build(struct revector *r, const struct frames *reserve, struct revectored *out,
+                      mfn_t *l3)
+{
+    struct builder b = {.r = r, .reserve = {.frames = reserve}, .out = out};
+    uint64_t *table;
+    int rc;
+
+    b.none_l1 = b.none_l2 = INVALID_MFN;
+    *l3 = take(&b);
+    rc = build_none_leaf(&b);
+    table = rc ? NULL : open_table(&b, 3, *l3);
+    if (!table)
+        return -EPERM;
+
+    for (uint64_t at = 0; at < list_leaves(&b); at += LEAVES_PER_L2) {
+        bool none = all_none(&b, at, LEAVES_PER_L2);
+        mfn_t l2;
+
+        rc = none ? none_l2(&b) : build_l2(&b, at, &l2);
+        if (rc)
+            return rc;
+        table[at / LEAVES_PER_L2] = pte_make(none ? b.none_l2 : l2, PTE_TABLE);
+    }
+    close_table(&b, 3);
+    return 0;
+}
+
+uint64_t list_tables_count(const struct plan *plan)
+{
+    uint64_t end = plan->list_end / P2M_PER_PAGE, l1 = 0, l2 = 0;
+
+    for (uint64_t at = 0; at < end; at += LEAVES_PER_L1)
+        l1 += !leaves_none(plan, at, min_u64(at + LEAVES_PER_L1, end));
+    for (uint64_t at = 0; at < end; at += LEAVES_PER_L2)
+        l2 += !leaves_none(plan, at, min_u64(at + LEAVES_PER_L2, end));
+    return l1 + l2 + 1 /* L3 */ + 2 /* shared L1 and L2 */;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/pagetable.h"
+
+#include "lib/errno.h"
+#include "lib/panic.h"
+#include "lib/string.h"
+
+#include "arch/x86/hypercall.h"
+
+uint64_t pt_read(struct pagetable *pt, mfn_t table, unsigned int level, unsigned int index)
+{
+    const volatile uint64_t *t = window_show(pt->windows, WINDOW_LEVEL + level - 1, table, PTE_RO);
+
+    if (!t)
+        panic("level %u table 0x%lx cannot be read: Xen refused to map it", level, table.v);
+    return t[index];
+}
+
+int pt_write(mfn_t table, unsigned int index, uint64_t pte)
+{
+    struct mmu_update req = {
+        .ptr = (mfn_to_maddr(table) + index * sizeof(uint64_t)) | MMU_NORMAL_PT_UPDATE,
+        .val = pte,
+    };
+
+    return (int)HYPERVISOR_mmu_update(&req, 1, NULL, DOMID_SELF);
+}
+
+struct pt_entry pt_walk(struct pagetable *pt, uint64_t va)
+{
+    struct pt_entry e = {.level = PT_LEVELS, .table = pt->root};
+
+    for (;;) {
+        e.index = pte_index(va, e.level);
+        e.pte = pt_read(pt, e.table, e.level, e.index);
+        if (!pte_present(e.pte) || pte_is_leaf(e.pte, e.level))
+            return e;
+        e.table = pte_mfn(e.pte);
+        e.level--;
+    }
+}
+
+mfn_t pt_mfn(struct pagetable *pt, uint64_t va)
+{
+    struct pt_entry e = pt_walk(pt, va);
+    uint64_t inside = va & (level_bytes(e.level) - 1);
+
+    return pte_present(e.pte) ? to_mfn(pte_mfn(e.pte).v + inside / PAGE_SIZE) : INVALID_MFN;
+}
+
+/* Hooks an empty table under the entry where a walk ended. */
+static int add_table(struct pagetable *pt, const struct pt_entry *parent)
+{
+    mfn_t table;
+    void *page;
+    int rc = frames_take(pt->frames, &table);
+
+    if (rc)
+        return rc;
+    page = window_show(pt->windows, WINDOW_SCRATCH, table, PTE_RW);
+    if (page) {
+        memset(page, 0, PAGE_SIZE);
+        window_clear(pt->windows, WINDOW_SCRATCH);
+    }
+    rc = page ? pt_write(parent->table, parent->index, pte_make(table, PTE_TABLE)) : -EPERM;
+    if (rc && frames_give(pt->frames, table))
+        panic("frame 0x%lx can neither become a table nor be given back", table.v);
+    return rc;
+}
+
+int pt_map(struct pagetable *pt, uint64_t va, mfn_t mfn, uint64_t flags)
+{
+    for (;;) {
+        struct pt_entry e = pt_walk(pt, va);
+        int rc;
+
+        if (pte_present(e.pte))
+            return -EEXIST;
+        if (e.level == 1)
+            return pt_write(e.table, e.index, pte_make(mfn, flags));
+        rc = add_table(pt, &e);
+        if (rc)
+            return rc;
+    }
+}
+
+int pt_protect(struct pagetable *pt, uint64_t va, uint64_t flags)
+{
+    struct pt_entry e = pt_walk(pt, va);
+
+    if (!pte_present(e.pte) || e.level != 1)
+        return -ENOENT;
+    return (int)HYPERVISOR_update_va_mapping(va, pte_make(pte_mfn(e.pte), flags), UVMF_INVLPG);
+}
+
+int pt_unmap(struct pagetable *pt, uint64_t va, mfn_t *mfn)
+{
+    struct pt_entry e = pt_walk(pt, va);
+
+    if (!pte_present(e.pte) || e.level != 1)
+        return -ENOENT;
+    *mfn = pte_mfn(e.pte);
+    return (int)HYPERVISOR_update_va_mapping(va, 0, UVMF_INVLPG);
+}
+
+static int mmuext(unsigned int cmd, mfn_t mfn)
+{
+    struct mmuext_op op = {.cmd = cmd, .arg1.mfn = mfn.v};
+
+    return (int)HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF);
+}
+
+void pt_flush(void)
+{
+    int rc = mmuext(MMUEXT_TLB_FLUSH_LOCAL, to_mfn(0));
+
+    if (rc)
+        panic("the TLB cannot be flushed: Xen says %d, expected 0", rc);
+}
+
+int pt_pin(mfn_t table, unsigned int level)
+{
+    return mmuext(MMUEXT_PIN_L1_TABLE + level - 1, table);
+}
+
+int pt_unpin(mfn_t table)
+{
+    return mmuext(MMUEXT_UNPIN_TABLE, table);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/plan.h"
+
+#include "lib/errno.h"
+
+/* The next PFN of RAM that nobody has been promised, at or above which targets are looked for. */
+struct cursor {
+    const struct ranges *map;
+    uint64_t at;
+};
+
+static int add_move(struct plan *p, uint64_t from, uint64_t to, uint64_t nr, bool leaves)
+{
+    if (nr == 0)
+        return 0;
+    if (p->nr_moves == p->cap_moves)
+        return -ENOMEM;
+    p->moves[p->nr_moves++] = (struct move){.from = from, .to = to, .nr = nr, .leaves = leaves};
+    p->nr_moved += nr;
+    return 0;
+}
+
+/* Splits a move whose ends agree modulo a leaf into edge, whole leaves, edge. */
+static int add_congruent(struct plan *p, uint64_t from, uint64_t to, uint64_t nr)
+{
+    uint64_t head = min_u64(ROUND_UP(from, P2M_PER_PAGE) - from, nr);
+    uint64_t whole = ROUND_DOWN(nr - head, P2M_PER_PAGE);
+    int rc = add_move(p, from, to, head, false);
+
+    if (!rc)
+        rc = add_move(p, from + head, to + head, whole, true);
+    if (!rc)
+        rc = add_move(p, from + head + whole, to + head + whole, nr - head - whole, false);
+    return rc;
+}
+
+/* Finds places for the frames [from, end), which lie in a hole. */
+static int move_run(struct plan *p, struct cursor *c, uint64_t from, uint64_t end, bool by_leaf)
+{
+    bool has_leaf = ROUND_UP(from, P2M_PER_PAGE) + P2M_PER_PAGE <= end;
+
+    while (from < end) {
+        struct range ram = ranges_next_ram(c->map, c->at);
+        uint64_t to = max_u64(ram.start, c->at), nr;
+        int rc;
+
+        if (ram.start == UINT64_MAX)
+            return -ENOMEM;
+        if (by_leaf && has_leaf)
+            to += (from - to) % P2M_PER_PAGE;
+        if (to >= ram.end) {
+            c->at = ram.end;
+            continue;
+        }
+        nr = min_u64(end - from, ram.end - to);
+        rc =
+            by_leaf && has_leaf ? add_congruent(p, from, to, nr) : add_move(p, from, to, nr, false);
+        if (rc)
+            return rc;
+        from += nr;
+        c->at = to + nr;
+    }
+    return 0;
+}
+
+/* Plans every move; the end of the last one, or nr_pages, comes back in @used_end. */
+static int plan_moves(struct plan *p, bool by_leaf, uint64_t *used_end)
+{
+    struct cursor c = {.map = p->map, .at = p->nr_pages};
+
+    p->nr_moves = 0;
+    p->nr_moved = 0;
+    for (uint64_t at = 0; at < p->nr_pages;) {
+        struct range r = ranges_find(p->map, at);
+        uint64_t end = min_u64(r.end, p->nr_pages);
+
+        if (r.kind != RANGE_RAM) {
+            int rc = move_run(p, &c, at, end, by_leaf);
+
+            if (rc)
+                return rc;
+        }
+        at = end;
+    }
+    *used_end = c.at;
+    return 0;
+}
+
+/* The first PFN up to which the map has @nr pages of RAM; its last RAM's end if it has fewer. */
+static uint64_t end_of_ram(const struct ranges *map, uint64_t nr)
+{
+    uint64_t end = 0;
+
+    for (size_t i = 0; i < map->nr && nr; i++) {
+        uint64_t take = min_u64(map->r[i].end - map->r[i].start, nr);
+
+        if (map->r[i].kind != RANGE_RAM)
+            continue;
+        end = map->r[i].start + take;
+        nr -= take;
+    }
+    return end;
+}
+
+int plan_make(struct plan *plan, const struct ranges *map, uint64_t nr_pages, uint64_t nr_max)
+{
+    uint64_t used_end;
+    int rc;
+
+    plan->map = map;
+    plan->nr_pages = nr_pages;
+    nr_max = max_u64(min_u64(nr_max, nr_pages * PLAN_GROWTH_RATIO), nr_pages);
+
+    rc = plan_moves(plan, true, &used_end);
+    if (rc) /* to agree modulo 512 wastes up to 511 PFNs a move: try without */
+        rc = plan_moves(plan, false, &used_end);
+    if (rc)
+        return rc;
+    plan->list_end = ROUND_UP(max_u64(used_end, end_of_ram(map, nr_max)), P2M_PER_PAGE);
+    return 0;
+}
+
+pfn_t plan_renumbered(const struct plan *plan, pfn_t pfn)
+{
+    for (size_t i = 0; i < plan->nr_moves; i++) {
+        const struct move *m = &plan->moves[i];
+
+        if (pfn.v - m->from < m->nr)
+            return to_pfn(m->to + (pfn.v - m->from));
+    }
+    return pfn;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Renumbering: Xen and the pool learn the new PFNs of the frames that were in holes.
+ *
+ * Page tables hold MFNs, so whatever is mapped (the kernel, the tables themselves, start_info,
+ * a ramdisk) stays mapped and changes its number only.
+ */
+#ifndef MM_RENUMBER_H
+#define MM_RENUMBER_H
+
+#include "mm/frames.h"
+#include "mm/mmu_batch.h"
+
+/*
+ * Writes the M2P entry of each frame that @plan moved, as @p2m has it already, in batches, and
+ * renumbers the free frames of @pool. Returns 0 or a negative errno, and then the P2M and the M2P
+ * disagree, which nothing can mend.
+ */
+int renumber(const struct plan *plan, const struct p2m *p2m, struct frames *pool,
+             struct mmu_batch *batch) __must_check;
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/revector.h"
+
+#include "lib/errno.h"
+#include "lib/panic.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+
+#include "mm/list_tables.h"
+
+/* All that revectoring may run out of, taken before anything is changed. */
+struct supplies {
+    struct frames frames; /* for tables, new leaves and the shared leaf */
+    uint64_t runs_bytes, old_tables_bytes;
+};
+
+static void return_supplies(struct revector *r, struct supplies *s, struct revectored *out)
+{
+    if (frames_release(r->pt->frames, &s->frames))
+        panic("frames reserved for the list cannot be given back");
+    heap_free(r->heap, s->frames.runs, s->runs_bytes);
+    heap_free(r->heap, out->old_tables, s->old_tables_bytes);
+    out->old_tables = NULL;
+}
+
+static int get_supplies(struct revector *r, struct supplies *s, struct revectored *out)
+{
+    uint64_t old_leaves = DIV_ROUND_UP(r->plan->nr_pages, P2M_PER_PAGE);
+    uint64_t tables = list_tables_count(r->plan);
+    size_t cap = r->pt->frames->cap_runs;
+
+    out->nr_new_leaves = leaves_count(r->plan, LEAF_NEW);
+    out->nr_none = leaves_count(r->plan, LEAF_NONE);
+
+    /* at most an L1 for each 512 leaves, an L2 for each 512 of those, and edges */
+    s->old_tables_bytes = (old_leaves / 511 + 6) * sizeof(mfn_t);
+    out->old_tables = heap_alloc(r->heap, s->old_tables_bytes);
+    s->runs_bytes = cap * sizeof(struct pfn_run);
+    frames_init(&s->frames, heap_alloc(r->heap, s->runs_bytes), cap, r->p2m, r->m2p);
+
+    if (out->old_tables && s->frames.runs &&
+        !frames_reserve(r->pt->frames, tables + out->nr_new_leaves + 1, &s->frames))
+        return 0;
+    printk(LOG_ERROR, "revector: %lu tables and %lu leaves are needed, %lu frames are free\n",
+           tables, out->nr_new_leaves + 1, r->pt->frames->nr_free);
+    return_supplies(r, s, out);
+    return -ENOMEM;
+}
+
+/* Hooks the finished tree into the root. Pinned first, so that Xen's checks come before it. */
+static int commit(struct revector *r, mfn_t l3)
+{
+    int rc = pt_pin(l3, 3);
+
+    if (rc)
+        return rc;
+    rc = pt_write(r->pt->root, pte_index(r->list_base, 4), pte_make(l3, PTE_TABLE));
+    if (pt_unpin(l3))
+        panic("level 3 table 0x%lx was pinned and cannot be unpinned", l3.v);
+    if (!rc)
+        pt_flush();
+    return rc;
+}
+
+/* New leaves hold garbage, and so does the builder's last one past nr_pages. */
+static void fill_rest(const struct plan *plan, uint64_t *list)
+{
+    uint64_t old_end = ROUND_UP(plan->nr_pages, P2M_PER_PAGE);
+
+    memset(&list[plan->nr_pages], 0xff, (old_end - plan->nr_pages) * sizeof(*list));
+    for (uint64_t at = 0; at < plan->list_end / P2M_PER_PAGE;) {
+        struct leaf_run run = leaves_at(plan, at);
+
+        if (run.kind == LEAF_NEW)
+            memset(&list[run.start * P2M_PER_PAGE], 0xff, (run.end - run.start) * PAGE_SIZE);
+        at = run.end;
+    }
+}
+
+/* The entries at the edges of holes; whole leaves were moved when the tables were built. */
+static void move_entries(const struct plan *plan, uint64_t *list)
+{
+    for (size_t i = 0; i < plan->nr_moves; i++) {
+        const struct move *m = &plan->moves[i];
+
+        for (uint64_t k = 0; !m->leaves && k < m->nr; k++) {
+            list[m->to + k] = list[m->from + k];
+            list[m->from + k] = INVALID_ENTRY;
+        }
+    }
+}
+
+/* Gives the builder's tables under @table to the pool, bottom up; counts its superpages. */
+static void free_old_tables(struct revector *r, mfn_t table, unsigned int level,
+                            struct revectored *out)
+{
+    for (unsigned int i = 0; level > 1 && i < PTES_PER_TABLE; i++) {
+        uint64_t pte = pt_read(r->pt, table, level, i);
+
+        if (pte_present(pte) && !pte_is_leaf(pte, level))
+            free_old_tables(r, pte_mfn(pte), level - 1, out);
+        else if (pte_present(pte))
+            *(level == 2 ? &out->nr_old_2m : &out->nr_old_1g) += 1;
+    }
+    window_forget(r->pt->windows, table);
+    out->old_tables[out->nr_old_tables++] = table;
+    if (frames_give(r->pt->frames, table))
+        panic("the old list's table 0x%lx cannot be given back: free already?", table.v);
+}
+
+static int check_plan(const struct revector *r)
+{
+    uint64_t max = level_bytes(4) / sizeof(uint64_t);
+
+    if (r->plan->list_end <= max)
+        return 0;
+    printk(LOG_ERROR, "revector: a list of 0x%lx entries was planned, 0x%lx fit its slot\n",
+           r->plan->list_end, max);
+    return -EINVAL;
+}
+
+int revector(struct revector *r, struct revectored *out)
+{
+    uint64_t old_l4e = pt_read(r->pt, r->pt->root, 4, pte_index(r->list_base, 4));
+    struct supplies s = {0};
+    mfn_t l3;
+    int rc;
+
+    *out = (struct revectored){
+        .origin = (uintptr_t)r->p2m->list == r->list_base ? LIST_IN_SLOT : LIST_ELSEWHERE,
+    };
+    rc = check_plan(r);
+    if (!rc)
+        rc = get_supplies(r, &s, out);
+    if (rc)
+        return rc;
+
+    rc = list_tables_build(r, &s.frames, out, &l3);
+    if (!rc)
+        rc = commit(r, l3);
+    for (unsigned int slot = WINDOW_BUILD; slot < NR_WINDOWS; slot++)
+        window_clear(r->pt->windows, slot);
+    if (rc) {
+        return_supplies(r, &s, out);
+        return rc;
+    }
+
+    r->p2m->list = (uint64_t *)r->list_base;
+    r->p2m->nr = r->plan->list_end;
+    fill_rest(r->plan, r->p2m->list);
+    move_entries(r->plan, r->p2m->list);
+
+    frames_spend(&s.frames);
+    heap_free(r->heap, s.frames.runs, s.runs_bytes);
+    if (pte_present(old_l4e))
+        free_old_tables(r, pte_mfn(old_l4e), 3, out);
+    return 0;
+}

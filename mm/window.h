@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Windows: a few virtual pages behind which any machine frame can be shown for a while.
+ *
+ * Most frames of this domain are mapped nowhere: page tables must not be writable, the builder's
+ * own tables were never mapped, and what is not mapped cannot be harmed. A window is how they are
+ * read, and how a new table is filled before it becomes one. The pages are part of the image's
+ * address space, so their level 1 table exists from the first instruction on, and showing a frame
+ * is one hypercall (update_va_mapping) and no memory.
+ *
+ *   slot   1 .. 4         5 .. 7             8
+ *          tables read    tables under       anything, for
+ *          by level       construction       one function
+ */
+#ifndef MM_WINDOW_H
+#define MM_WINDOW_H
+
+#include "arch/x86/pte.h"
+
+enum window_slot {
+    WINDOW_LEVEL = 0,   /* + level 1..4: read by pagetable.c */
+    WINDOW_BUILD = 4,   /* + level 1..3: written by revector.c and kmap.c */
+    WINDOW_SCRATCH = 8, /* never kept over a call */
+    NR_WINDOWS = 9,
+};
+
+struct windows {
+    uint8_t *pages;             /* NR_WINDOWS virtual pages, page-aligned                */
+    mfn_t shown[NR_WINDOWS];    /* INVALID_MFN: the slot is empty                        */
+    uint64_t flags[NR_WINDOWS]; /* with these rights                                     */
+};
+
+/* Takes the @pages, whatever is mapped there now, and forgets it: their frames are the caller's. */
+void windows_init(struct windows *w, void *pages);
+
+/*
+ * Shows @mfn in @slot with rights @flags (PTE_RO or PTE_RW), and returns its address. A frame that
+ * is shown there already costs nothing. NULL if Xen refuses: not our frame, or a table that is
+ * asked for writable. The address is good until the slot shows another frame.
+ */
+void *window_show(struct windows *w, unsigned int slot, mfn_t mfn, uint64_t flags) __must_check;
+
+/* Empties @slot, so that the frame behind it may become a page table, or leave the domain. */
+void window_clear(struct windows *w, unsigned int slot);
+
+/* Empties every slot that shows @mfn. */
+void window_forget(struct windows *w, mfn_t mfn);
+
+#endif

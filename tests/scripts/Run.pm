@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+#
+# Runs a script of ours as a user would, and keeps what it said.
+
+package Run;
+
+use strict;
+use warnings;
+use Cwd 'realpath';
+use Exporter 'import';
+use File::Basename 'dirname';
+use File::Path 'make_path';
+use File::Temp;
+
+our @EXPORT = qw(run script write_file read_file tempdir);
+
+my $top = realpath(dirname(__FILE__) . '/../..');
+
+sub script {
+    my ($name) = @_;
+    return "$top/scripts/$name";
+}
+
+# Removed when the test ends.
+sub tempdir {
+    return File::Temp->newdir;
+}
+
+sub write_file {
+    my ($path, $text) = @_;
+    make_path(dirname($path));
+    open my $file, '>:raw', $path or die "$path: $!";
+    print $file $text;
+    close $file or die "$path: $!";
+    return $path;
+}
+
+sub read_file {
+    my ($path) = @_;
+    open my $file, '<:raw', $path or die "$path: $!";
+    local $/;
+    return scalar <$file>;
+}
+
+# run({env => {...}, dir => ...}, COMMAND...): (exit code, stdout, stderr).
+# The options may be left out; a command that a signal ended has code -1.
+sub run {
+    my $options = ref $_[0] ? shift : {};
+    my @command = @_;
+    my ($out, $err) = (File::Temp->new, File::Temp->new);
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        chdir $options->{dir} or die "$options->{dir}: $!" if $options->{dir};
+        %ENV = (%ENV, %{$options->{env} // {}});
+        open STDIN,  '<', '/dev/null' or die $!;
+        open STDOUT, '>', $out->filename or die $!;
+        open STDERR, '>', $err->filename or die $!;
+        exec @command or die "$command[0]: $!";
+    }
+    waitpid $pid, 0;
+    return ($? & 127 ? -1 : $? >> 8, read_file($out->filename), read_file($err->filename));
+}
+
+1;

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "xen/host.h"
+
+#include "lib/errno.h"
+#include "lib/panic.h"
+
+#include "arch/x86/hypercall.h"
+
+#include <xen/memory.h>
+#include <xen/version.h>
+
+void host_read(struct host *h)
+{
+    long version = HYPERVISOR_xen_version(XENVER_version, NULL);
+    struct xen_machphys_mapping m;
+    long rc;
+
+    h->major = (unsigned int)(version >> 16);
+    h->minor = version & 0xffff;
+    if (HYPERVISOR_xen_version(XENVER_extraversion, h->extra))
+        h->extra[0] = '\0';
+
+    rc = HYPERVISOR_memory_op(XENMEM_machphys_mapping, &m);
+    if (rc)
+        panic("XENMEM_machphys_mapping says %ld, expected 0", rc);
+    if (m.max_mfn >> MFN_BITS)
+        panic("Xen has MFNs up to 0x%lx, expected none at or above 2^%d: machine addresses of %d "
+              "bits are what a page-table entry holds",
+              m.max_mfn, MFN_BITS, PADDR_BITS);
+    h->max_mfn = m.max_mfn;
+    h->m2p = (struct m2p){.table = (const uint64_t *)m.v_start, .nr = m.max_mfn + 1};
+}
+
+static uint64_t reservation(unsigned int cmd)
+{
+    domid_t self = DOMID_SELF;
+    long pages = HYPERVISOR_memory_op(cmd, &self);
+
+    if (pages < 0)
+        panic("memory_op %u says %ld, expected a number of pages", cmd, pages);
+    return (uint64_t)pages;
+}
+
+uint64_t host_current_pages(void)
+{
+    return reservation(XENMEM_current_reservation);
+}
+
+uint64_t host_maximum_pages(void)
+{
+    return reservation(XENMEM_maximum_reservation);
+}
+
+/* A map may grow between two questions: a dom0's gets entries for what it may not touch. */
+#define SLACK_ENTRIES 32
+#define MAX_TRIES     8
+
+static int read_map(struct memory_map *map, struct heap *heap, unsigned int cmd, size_t room)
+{
+    struct xen_memory_map arg = {.nr_entries = (unsigned int)room};
+    long rc;
+
+    map->len_bytes = room * sizeof(*map->entries);
+    map->entries = heap_alloc(heap, map->len_bytes);
+    if (!map->entries)
+        return -ENOMEM;
+    set_xen_guest_handle(arg.buffer, map->entries);
+    rc = HYPERVISOR_memory_op(cmd, &arg);
+    map->nr = arg.nr_entries;
+    /* a domU's map that does not fit is cut without a word, so a full buffer is too small */
+    if (!rc && map->nr < room)
+        return 0;
+    heap_free(heap, map->entries, map->len_bytes);
+    return rc ? (int)rc : -EINVAL;
+}
+
+static int one_range(struct memory_map *map, struct heap *heap, uint64_t nr_pages)
+{
+    map->nr = 1;
+    map->len_bytes = sizeof(*map->entries);
+    map->entries = heap_alloc(heap, map->len_bytes);
+    if (!map->entries)
+        return -ENOMEM;
+    *map->entries = (struct e820_entry){.len_bytes = nr_pages * PAGE_SIZE, .type = E820_RAM};
+    return 0;
+}
+
+int host_memory_map(struct memory_map *map, struct heap *heap, bool initdom, uint64_t nr_pages)
+{
+    unsigned int cmd = initdom ? XENMEM_machine_memory_map : XENMEM_memory_map;
+    struct xen_memory_map count = {0};
+    long rc = HYPERVISOR_memory_op(cmd, &count);
+    size_t room = count.nr_entries + SLACK_ENTRIES;
+
+    if (rc == -ENOSYS && !initdom)
+        return one_range(map, heap, nr_pages);
+    for (unsigned int i = 0; i < MAX_TRIES; i++, room *= 2) {
+        rc = read_map(map, heap, cmd, room);
+        if (rc != -EINVAL)
+            break;
+    }
+    return (int)rc;
+}
+
+uint64_t host_populate(uint64_t *pfns, uint64_t nr)
+{
+    struct xen_memory_reservation arg = {.nr_extents = nr, .domid = DOMID_SELF};
+    long rc;
+
+    set_xen_guest_handle(arg.extent_start, pfns);
+    rc = HYPERVISOR_memory_op(XENMEM_populate_physmap, &arg);
+    return rc < 0 ? 0 : (uint64_t)rc;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* What Xen says of itself and of this domain's memory: questions, asked by hypercall. */
+#ifndef XEN_HOST_H
+#define XEN_HOST_H
+
+#include "mm/e820.h"
+#include "mm/heap.h"
+
+struct host {
+    unsigned int major, minor; /* Xen's version */
+    char extra[16];            /* "", ".7-pre" and the like */
+    uint64_t max_mfn;          /* the last frame that the M2P can be asked about */
+    struct m2p m2p;
+};
+
+/* Asks for Xen's version and where its M2P is. Panics if an MFN could be wider than 40 bits. */
+void host_read(struct host *h);
+
+/*
+ * Pages this domain has now, and may have at most: a dom0 without "max:" is told the largest
+ * unsigned int, which is no limit at all. Panics on an error.
+ */
+uint64_t host_current_pages(void);
+uint64_t host_maximum_pages(void);
+
+/* A memory map on the heap. */
+struct memory_map {
+    struct e820_entry *entries;
+    size_t nr, len_bytes; /* entries; bytes of heap they lie in */
+};
+
+/*
+ * Reads the memory map that counts for this domain: the machine's for an @initdom, its own for
+ * any other, and if it has none, one range of RAM of @nr_pages. Any number of entries. -ENOMEM, or
+ * Xen's negative errno.
+ */
+int host_memory_map(struct memory_map *map, struct heap *heap, bool initdom,
+                    uint64_t nr_pages) __must_check;
+
+/*
+ * Asks for a frame for each of the @nr PFNs at @pfns, which are replaced by the MFNs. Returns how
+ * many were given, from the first on, perhaps none; Xen has entered them in the M2P.
+ */
+uint64_t host_populate(uint64_t *pfns, uint64_t nr);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#include "xen/shutdown.h"
+
+#include "arch/x86/hypercall.h"
+
+#include <xen/sched.h>
+
+void domain_shutdown(unsigned int reason)
+{
+    struct sched_shutdown arg = {.reason = reason};
+
+    for (;;) {
+        HYPERVISOR_sched_op(SCHEDOP_shutdown, &arg);
+        HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+    }
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "xen/start_info.h"
+
+#include "lib/panic.h"
+#include "lib/string.h"
+
+/*
+ * A page of its own, that holds nothing else: at a suspend Xen's tools are told its MFN, and
+ * rewrite it.
+ */
+static union {
+    struct start_info si;
+    uint8_t page[PAGE_SIZE];
+} copy __attribute__((aligned(4096)));
+
+#define MAX_PAGES ((uint64_t)1 << MFN_BITS)
+
+static void check_magic(const struct start_info *si)
+{
+    size_t len = strnlen(si->magic, sizeof(si->magic));
+
+    if (len == sizeof(si->magic) || strncmp(si->magic, "xen-", 4))
+        panic("start_info.magic is \"%.*s\", expected \"xen-...\"", (int)len, si->magic);
+}
+
+static void check_mapped(struct pagetable *pt, const char *field, uint64_t va)
+{
+    if (!va_canonical(va))
+        panic("start_info.%s reaches 0x%lx, expected a canonical address", field, va);
+    if (mfn_eq(pt_mfn(pt, va), INVALID_MFN))
+        panic("start_info.%s reaches 0x%lx, where nothing is mapped", field, va);
+}
+
+/* [va, va + len) begins at a page, does not wrap, and is mapped at both ends. */
+static void check_area(struct pagetable *pt, const char *field, uint64_t va, uint64_t len_bytes)
+{
+    if (va % PAGE_SIZE)
+        panic("start_info.%s is 0x%lx, expected a multiple of 4096", field, va);
+    if (va + len_bytes - 1 < va)
+        panic("start_info.%s is 0x%lx, and 0x%lx bytes from there wrap", field, va, len_bytes);
+    check_mapped(pt, field, va);
+    check_mapped(pt, field, va + len_bytes - 1);
+}
+
+static void check_list(const struct start_info *si, struct pagetable *pt)
+{
+    uint64_t leaves = DIV_ROUND_UP(si->nr_pages, P2M_PER_PAGE);
+
+    if (si->nr_pages == 0 || si->nr_pages > MAX_PAGES)
+        panic("start_info.nr_pages is 0x%lx, expected 1 to 0x%lx", si->nr_pages, MAX_PAGES);
+    check_area(pt, "mfn_list", si->mfn_list, si->nr_pages * sizeof(uint64_t));
+
+    if (si->nr_p2m_frames && si->nr_p2m_frames < leaves)
+        panic("start_info.nr_p2m_frames is 0x%lx, expected 0x%lx or more for 0x%lx pages",
+              si->nr_p2m_frames, leaves, si->nr_pages);
+    if (si->first_p2m_pfn > si->nr_pages || si->nr_p2m_frames > si->nr_pages - si->first_p2m_pfn)
+        panic("start_info.first_p2m_pfn is 0x%lx and nr_p2m_frames 0x%lx, expected them within "
+              "0x%lx pages",
+              si->first_p2m_pfn, si->nr_p2m_frames, si->nr_pages);
+    if (si->mfn_list == LIST_BASE && !si->nr_p2m_frames)
+        panic("start_info.mfn_list is 0x%lx as asked for, but nr_p2m_frames is 0", si->mfn_list);
+}
+
+static void check_ramdisk(const struct start_info *si, struct pagetable *pt)
+{
+    uint64_t pages = si->mod_len / PAGE_SIZE + (si->mod_len % PAGE_SIZE != 0);
+
+    if (si->mod_len == 0)
+        return;
+    if (pages > si->nr_pages)
+        panic("start_info.mod_len is 0x%lx bytes, expected no more than the 0x%lx pages there are",
+              si->mod_len, si->nr_pages);
+    if (!(si->flags & SIF_MOD_START_PFN))
+        check_area(pt, "mod_start", si->mod_start, si->mod_len);
+    else if (si->mod_start > si->nr_pages - pages)
+        panic("start_info.mod_start is PFN 0x%lx for 0x%lx pages, expected them within 0x%lx",
+              si->mod_start, pages, si->nr_pages);
+}
+
+void start_info_read(struct boot_info *info, const struct start_info *from, struct pagetable *pt)
+{
+    const struct start_info *si = &copy.si;
+
+    memcpy(&copy.si, from, sizeof(copy.si));
+    copy.si.cmd_line[MAX_GUEST_CMDLINE - 1] = '\0';
+
+    check_magic(si);
+    check_list(si, pt);
+    check_ramdisk(si, pt);
+    if (si->shared_info % PAGE_SIZE || !mfn_valid(maddr_to_mfn(si->shared_info)))
+        panic("start_info.shared_info is 0x%lx, expected a machine address of a page below 2^52",
+              si->shared_info);
+
+    *info = (struct boot_info){
+        .flags = si->flags,
+        .nr_pages = si->nr_pages,
+        .shared_info = si->shared_info,
+        .list_va = si->mfn_list,
+        .list_pfn = si->first_p2m_pfn,
+        .nr_list_pfns = si->nr_p2m_frames,
+        .cmdline = (const char *)si->cmd_line,
+    };
+    if (si->mod_len == 0)
+        return;
+    info->ramdisk_bytes = si->mod_len;
+    info->ramdisk_va = si->flags & SIF_MOD_START_PFN ? 0 : si->mod_start;
+    info->ramdisk_pfn = si->flags & SIF_MOD_START_PFN ? si->mod_start : boot_pfn(si->mod_start);
+}
