@@ -8,7 +8,7 @@
 #define MAX_MESSAGES 8
 
 /* Collected by the linker, in order of name. */
-extern const struct guest_test guest_tests_start[], guest_tests_end[];
+extern const struct guest_test *const guest_tests_start[], *const guest_tests_end[];
 
 const char *test_result_name(enum test_result result)
 {
@@ -91,8 +91,8 @@ static enum test_result check_names(const struct options *o)
         while (s + len < end && s[len] != ',')
             len++;
         format(names, sizeof(names), "%.*s", (int)len, s);
-        for (const struct guest_test *g = guest_tests_start; g < guest_tests_end; g++)
-            known = known || !strcmp(names, g->name);
+        for (const struct guest_test *const *g = guest_tests_start; g < guest_tests_end; g++)
+            known = known || !strcmp(names, (*g)->name);
         if (!known && strcmp(names, "all") && strcmp(names, "none")) {
             print("argument test=: \"%s\" is no test\n", names);
             return TEST_ERROR;
@@ -107,19 +107,19 @@ enum test_result tests_run(struct domain *d)
     enum test_result worst = check_names(&d->options);
     unsigned int planned = 0, number = 0, skipped = 0;
 
-    for (const struct guest_test *g = guest_tests_start; g < guest_tests_end; g++)
-        planned += cmdline_wants_test(&d->options, g->name);
+    for (const struct guest_test *const *g = guest_tests_start; g < guest_tests_end; g++)
+        planned += cmdline_wants_test(&d->options, (*g)->name);
     print("TAP version 14\n1..%u%s\n", planned, planned ? "" : " # SKIP no test asked for");
     if (!planned && worst == TEST_SUCCESS)
         return TEST_SKIP;
 
-    for (const struct guest_test *g = guest_tests_start; g < guest_tests_end; g++) {
+    for (const struct guest_test *const *g = guest_tests_start; g < guest_tests_end; g++) {
         struct test t = {.d = d};
 
-        if (!cmdline_wants_test(&d->options, g->name))
+        if (!cmdline_wants_test(&d->options, (*g)->name))
             continue;
-        g->run(&t);
-        print_result(&t, ++number, g);
+        (*g)->run(&t);
+        print_result(&t, ++number, *g);
         skipped += t.result == TEST_SKIP;
         if (t.result > TEST_SKIP && t.result > worst)
             worst = t.result;

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/readback.h"
+
+#include "lib/errno.h"
+#include "lib/printk.h"
+
+#define PFNS_PER_L1 (P2M_PER_PAGE * PTES_PER_TABLE)
+
+static bool bad_frame(const struct readback *rb, mfn_t mfn)
+{
+    return mfn.v == 0 || mfn.v >= rb->m2p->nr;
+}
+
+/* A leaf must be an ordinary page of the domain, which the P2M itself, and the M2P, know. */
+static int check_leaf(const struct readback *rb, uint64_t leaf, mfn_t mfn)
+{
+    pfn_t pfn = m2p_get(rb->m2p, mfn);
+
+    if (pfn.v < rb->shared->max_pfn && mfn_eq(p2m_get_ram(rb->p2m, pfn), mfn))
+        return 0;
+    printk(LOG_ERROR, "Bad mfn in p2m_frame_list[%lu]: mfn 0x%lx, M2P says pfn 0x%lx\n", leaf,
+           mfn.v, pfn.v);
+    return -ERANGE;
+}
+
+static int check_addresses(uint64_t start, uint64_t end)
+{
+    if (end >= start && va_canonical(start) && va_canonical(end) &&
+        (end < HYPERVISOR_VIRT_START || start >= HYPERVISOR_VIRT_END))
+        return 0;
+    printk(LOG_ERROR, "Bad virtual p2m address range 0x%lx-0x%lx\n", start, end);
+    return -ERANGE;
+}
+
+/* The frame that @va leads to; the level 2 entry's frame on the way comes back in @l1. */
+static int walk(const struct readback *rb, uint64_t va, mfn_t *leaf, mfn_t *l1)
+{
+    mfn_t mfn = maddr_to_mfn(rb->shared->p2m_cr3);
+
+    for (unsigned int level = PT_LEVELS; level; level--) {
+        mfn = pte_mfn(pt_read(rb->pt, mfn, level, pte_index(va, level)));
+        if (bad_frame(rb, mfn)) {
+            printk(LOG_ERROR, "Bad mfn 0x%lx during page table walk for vaddr 0x%lx at level %u\n",
+                   mfn.v, va, level);
+            return -ERANGE;
+        }
+        if (level == 2)
+            *l1 = mfn;
+    }
+    *leaf = mfn;
+    return 0;
+}
+
+int readback_list(const struct readback *rb, readback_visit_t visit, void *context,
+                  uint64_t *nr_pfns)
+{
+    uint64_t vaddr = rb->shared->p2m_vaddr, changed = 0;
+    uint64_t leaves = DIV_ROUND_UP(rb->shared->max_pfn, P2M_PER_PAGE);
+    mfn_t last_l1 = INVALID_MFN;
+    int rc;
+
+    if (!rb->shared->p2m_cr3)
+        return -ENOENT;
+    if (bad_frame(rb, maddr_to_mfn(rb->shared->p2m_cr3))) {
+        printk(LOG_ERROR, "Bad p2m_cr3 value 0x%lx\n", rb->shared->p2m_cr3);
+        return -ERANGE;
+    }
+    rc = check_addresses(vaddr, vaddr + leaves * PAGE_SIZE - 1);
+    for (uint64_t leaf = 0; !rc && leaf < leaves; leaf++) {
+        mfn_t mfn, l1 = INVALID_MFN;
+
+        rc = walk(rb, vaddr + leaf * PAGE_SIZE, &mfn, &l1);
+        if (!rc)
+            rc = check_leaf(rb, leaf, mfn);
+        if (rc)
+            return rc;
+        if (!mfn_eq(l1, last_l1))
+            changed = leaf / PTES_PER_TABLE;
+        last_l1 = l1;
+        visit(context, leaf, mfn);
+    }
+    *nr_pfns = rb->shared->max_pfn;
+    if (changed != (leaves - 1) / PTES_PER_TABLE)
+        *nr_pfns = changed * PFNS_PER_L1;
+    return rc;
+}
+
+/* Entry @index of a page of MFNs: of the tree's top (@level 2) or a mid page (1). */
+static int tree_entry(const struct readback *rb, mfn_t page, unsigned int level, uint64_t index,
+                      mfn_t *mfn)
+{
+    *mfn = to_mfn(pt_read(rb->pt, page, level, (unsigned int)index));
+    if (!bad_frame(rb, *mfn))
+        return 0;
+    printk(LOG_ERROR, "Bad mfn 0x%lx for p2m frame list%s at index %lu\n", mfn->v,
+           level == 2 ? " list" : "", index);
+    return -ERANGE;
+}
+
+int readback_tree(const struct readback *rb, readback_visit_t visit, void *context)
+{
+    mfn_t top = to_mfn(rb->shared->pfn_to_mfn_frame_list_list);
+    uint64_t leaves = DIV_ROUND_UP(rb->shared->max_pfn, P2M_PER_PAGE);
+
+    if (top.v == 0 || top.v == INVALID_ENTRY)
+        return -ENOENT;
+    if (bad_frame(rb, top) || leaves > PTES_PER_TABLE * PTES_PER_TABLE) {
+        printk(LOG_ERROR, "Bad mfn 0x%lx for p2m frame list list, or max_pfn 0x%lx too large\n",
+               top.v, rb->shared->max_pfn);
+        return -ERANGE;
+    }
+    for (uint64_t leaf = 0; leaf < leaves; leaf++) {
+        mfn_t mid, mfn;
+        int rc = tree_entry(rb, top, 2, leaf / PTES_PER_TABLE, &mid);
+
+        if (!rc)
+            rc = tree_entry(rb, mid, 1, leaf % PTES_PER_TABLE, &mfn);
+        if (!rc)
+            rc = check_leaf(rb, leaf, mfn);
+        if (rc)
+            return rc;
+        visit(context, leaf, mfn);
+    }
+    return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without this the room to grow would be a promise: that the list has entries for all that may
+ * come, that they are of pages which nobody else shares, and that Xen's populate fills holes of
+ * the right kind. The growing itself is a stage of boot (balloon=max), so that every other test
+ * sees its result.
+ */
+#include "kernel/test.h"
+
+TEST(balloon, "balloon=max: the domain has grown to its limit, or to the list's stated room")
+{
+    const struct domain *d = t->d;
+    uint64_t room = ranges_count(&d->p2m.ranges, RANGE_RAM, d->p2m.nr);
+    uint64_t expected = min_u64(room, d->max_pages), current = host_current_pages();
+
+    if (!d->options.balloon_max) {
+        test_skip(t, "balloon=max was not asked for");
+        return;
+    }
+    CHECK(current <= expected, "grown to 0x%lx pages, expected at most 0x%lx", current, expected);
+    CHECK(current == expected, "grown to 0x%lx pages, expected 0x%lx: is Xen out of memory?",
+          current, expected);
+    CHECK(room >= min_u64(d->max_pages, d->boot.nr_pages * PLAN_GROWTH_RATIO) ||
+              ranges_next_ram(&d->p2m.ranges, d->p2m.nr).start == UINT64_MAX,
+          "the list has room for 0x%lx pages, the limit is 0x%lx", room, d->max_pages);
+}

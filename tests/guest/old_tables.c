@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without this a page table of the builder's could stay referenced somewhere, typed, and never be
+ * of use again, or be taken for free while it is not. Xen itself is asked: a frame that it agrees
+ * to map writable, and to pin as a table, has no other use.
+ */
+#include "lib/string.h"
+
+#include "kernel/test.h"
+
+static void check_free(struct test *t, mfn_t mfn)
+{
+    void *page = window_show(&t->d->windows, WINDOW_SCRATCH, mfn, PTE_RW);
+
+    CHECK(page, "old table 0x%lx cannot be mapped writable: it is still a table", mfn.v);
+    if (!page)
+        return;
+    memset(page, 0, PAGE_SIZE);
+    window_clear(&t->d->windows, WINDOW_SCRATCH);
+    CHECK(!pt_pin(mfn, 1), "old table 0x%lx cannot be pinned: it is in use", mfn.v);
+    CHECK(!pt_unpin(mfn), "old table 0x%lx cannot be unpinned", mfn.v);
+}
+
+TEST(old_tables, "the tables that mapped the builder's list are free: each can be pinned anew")
+{
+    const struct revectored *list = &t->d->list;
+
+    if (list->origin != LIST_IN_SLOT) {
+        test_skip(t,
+                  "the builder's list was in the kernel mapping, whose tables kernel_mapping sees");
+        return;
+    }
+    CHECK(list->nr_old_tables >= 2, "%lu old tables were found, expected 2 or more",
+          list->nr_old_tables);
+    CHECK(t->d->boot.nr_list_pfns ==
+              list->nr_old_tables + DIV_ROUND_UP(t->d->boot.nr_pages, P2M_PER_PAGE),
+          "start_info.nr_p2m_frames is 0x%lx, expected 0x%lx leaves and %lu tables",
+          t->d->boot.nr_list_pfns, DIV_ROUND_UP(t->d->boot.nr_pages, P2M_PER_PAGE),
+          list->nr_old_tables);
+    for (uint64_t i = 0; i < list->nr_old_tables; i++)
+        check_free(t, list->old_tables[i]);
+}

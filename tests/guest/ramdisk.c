@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without this a ramdisk could be lost when its frames are renumbered. It is read page by page
+ * through the P2M, each page at the number that it has now, and summed up so that a page in
+ * another's place changes the result; whoever made it compares (tests/scenarios).
+ */
+#include "lib/printk.h"
+
+#include "kernel/test.h"
+
+/* Sum of the 64-bit words of the first @len_bytes; what lies past them counts as 0. */
+static uint64_t sum_page(const uint8_t *page, uint64_t len_bytes)
+{
+    const uint64_t *words = (const uint64_t *)page;
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0; i < len_bytes / 8; i++)
+        sum += words[i];
+    for (uint64_t i = len_bytes / 8 * 8; i < len_bytes; i++)
+        sum += (uint64_t)page[i] << i % 8 * 8;
+    return sum;
+}
+
+TEST(ramdisk, "every page of the ramdisk can be read at its PFN")
+{
+    struct domain *d = t->d;
+    uint64_t sum = 0, left = d->boot.ramdisk_bytes;
+
+    if (!left) {
+        test_skip(t, "there is no ramdisk");
+        return;
+    }
+    for (uint64_t i = 0; left; i++) {
+        pfn_t pfn = plan_renumbered(&d->plan, to_pfn(d->boot.ramdisk_pfn + i));
+        mfn_t mfn = p2m_get_ram(&d->p2m, pfn);
+        const uint8_t *page = window_show(&d->windows, WINDOW_SCRATCH, mfn, PTE_RO);
+        uint64_t len = min_u64(left, PAGE_SIZE);
+
+        if (!page) {
+            test_fail(t, "page %lu, PFN 0x%lx, frame 0x%lx, cannot be mapped", i, pfn.v, mfn.v);
+            return;
+        }
+        sum += (i + 1) * sum_page(page, len);
+        left -= len;
+    }
+    window_clear(&d->windows, WINDOW_SCRATCH);
+    print("{\"report\":\"ramdisk\",\"bytes\":%lu,\"sum\":\"0x%016lx\"}\n", d->boot.ramdisk_bytes,
+          sum);
+}
