@@ -68,10 +68,12 @@ static int build_uniform(struct builder *b, unsigned int level, uint64_t pte, mf
     return 0;
 }
 
-static int build_none_leaf(struct builder *b)
+static int none_leaf(struct builder *b)
 {
     void *page;
 
+    if (!mfn_eq(b->out->none_leaf, INVALID_MFN))
+        return 0;
     b->out->none_leaf = take(b);
     page = window_show(b->r->pt->windows, WINDOW_SCRATCH, b->out->none_leaf, PTE_RW);
     if (!page)
@@ -112,6 +114,8 @@ static int build_l1(struct builder *b, uint64_t start, mfn_t *mfn)
         struct leaf_run run = leaves_at(b->r->plan, at);
 
         run.end = min_u64(run.end, end);
+        if (run.kind == LEAF_NONE && none_leaf(b))
+            return -EPERM;
         for (; at < run.end; at++) {
             uint64_t *pte = &l1[at % LEAVES_PER_L1];
 
@@ -129,8 +133,10 @@ static int build_l1(struct builder *b, uint64_t start, mfn_t *mfn)
 
 static int none_l1(struct builder *b)
 {
-    if (!mfn_eq(b->none_l1, INVALID_MFN))
-        return 0;
+    int rc = none_leaf(b);
+
+    if (rc || !mfn_eq(b->none_l1, INVALID_MFN))
+        return rc;
     return build_uniform(b, 1, pte_make(b->out->none_leaf, PTE_RO), &b->none_l1);
 }
 
@@ -170,20 +176,17 @@ int list_tables_build(struct revector *r, const struct frames *reserve, struct r
 {
     struct builder b = {.r = r, .reserve = {.frames = reserve}, .out = out};
     uint64_t *table;
-    int rc;
 
-    b.none_l1 = b.none_l2 = INVALID_MFN;
+    out->none_leaf = b.none_l1 = b.none_l2 = INVALID_MFN;
     *l3 = take(&b);
-    rc = build_none_leaf(&b);
-    table = rc ? NULL : open_table(&b, 3, *l3);
+    table = open_table(&b, 3, *l3);
     if (!table)
         return -EPERM;
 
     for (uint64_t at = 0; at < list_leaves(&b); at += LEAVES_PER_L2) {
         bool none = all_none(&b, at, LEAVES_PER_L2);
         mfn_t l2;
-
-        rc = none ? none_l2(&b) : build_l2(&b, at, &l2);
+        int rc = none ? none_l2(&b) : build_l2(&b, at, &l2);
         if (rc)
             return rc;
         table[at / LEAVES_PER_L2] = pte_make(none ? b.none_l2 : l2, PTE_TABLE);
@@ -192,13 +195,25 @@ int list_tables_build(struct revector *r, const struct frames *reserve, struct r
     return 0;
 }
 
+/* How many tables of one level are not all hole; in @shared, whether one of them is. */
+static uint64_t count_level(const struct plan *plan, uint64_t leaves_each, bool *shared)
+{
+    uint64_t end = plan->list_end / P2M_PER_PAGE, n = 0;
+
+    for (uint64_t at = 0; at < end; at += leaves_each) {
+        bool none = leaves_none(plan, at, min_u64(at + leaves_each, end));
+
+        *shared = *shared || none;
+        n += !none;
+    }
+    return n;
+}
+
 uint64_t list_tables_count(const struct plan *plan)
 {
-    uint64_t end = plan->list_end / P2M_PER_PAGE, l1 = 0, l2 = 0;
+    bool none_leaf = leaves_count(plan, LEAF_NONE) > 0, none_l1 = false, none_l2 = false;
+    uint64_t l1 = count_level(plan, LEAVES_PER_L1, &none_l1);
+    uint64_t l2 = count_level(plan, LEAVES_PER_L2, &none_l2);
 
-    for (uint64_t at = 0; at < end; at += LEAVES_PER_L1)
-        l1 += !leaves_none(plan, at, min_u64(at + LEAVES_PER_L1, end));
-    for (uint64_t at = 0; at < end; at += LEAVES_PER_L2)
-        l2 += !leaves_none(plan, at, min_u64(at + LEAVES_PER_L2, end));
-    return l1 + l2 + 1 /* L3 */ + 2 /* shared L1 and L2 */;
+    return 1 /* level 3 */ + l2 + none_l2 + l1 + none_l1 + none_leaf;
 }

@@ -8,7 +8,7 @@
 
 #include "mm/revector.h"
 
-/* How many tables the list of @plan takes, shared ones counted once, and its level 3 table. */
+/* How many frames the list of @plan takes for tables and for what its holes share. */
 uint64_t list_tables_count(const struct plan *plan);
 
 /*

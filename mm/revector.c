@@ -39,10 +39,10 @@ static int get_supplies(struct revector *r, struct supplies *s, struct revectore
     frames_init(&s->frames, heap_alloc(r->heap, s->runs_bytes), cap, r->p2m, r->m2p);
 
     if (out->old_tables && s->frames.runs &&
-        !frames_reserve(r->pt->frames, tables + out->nr_new_leaves + 1, &s->frames))
+        !frames_reserve(r->pt->frames, tables + out->nr_new_leaves, &s->frames))
         return 0;
     printk(LOG_ERROR, "revector: %lu tables and %lu leaves are needed, %lu frames are free\n",
-           tables, out->nr_new_leaves + 1, r->pt->frames->nr_free);
+           tables, out->nr_new_leaves, r->pt->frames->nr_free);
     return_supplies(r, s, out);
     return -ENOMEM;
 }

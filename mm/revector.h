@@ -31,7 +31,7 @@ enum list_origin {
 /* The new list and its pieces, for whoever publishes, reports or tests. */
 struct revectored {
     enum list_origin origin;
-    mfn_t none_leaf;               /* the shared page of ~0                        */
+    mfn_t none_leaf;               /* the shared page of ~0; INVALID_MFN: none    */
     uint64_t nr_tables;            /* new page tables, shared ones counted once    */
     uint64_t nr_new_leaves;        /* pages of the list that the builder had not   */
     uint64_t nr_none;              /* list pages that are the shared one           */
