@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+#
+# Boots the kernel on a host of some kind under real Xen, and holds what it reported against what
+# is expected there. A scenario is a subtest: the kernel's own verdict first, then the numbers.
+
+package Host;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use JSON::PP;
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/../scripts";
+use Run;
+
+our @EXPORT = qw(boots boot_fails kernel pages ceil_div);
+
+sub kernel {
+    return $ENV{XENOLITH_KERNEL} // script('../build/xenolith');
+}
+
+# "64M", "1000001K": a number of pages.
+sub pages {
+    my ($size) = @_;
+    my ($n, $unit) = $size =~ /^(\d+)([KMG])$/ or die "size $size";
+    return int($n * {K => 1 << 10, M => 1 << 20, G => 1 << 30}->{$unit} / 4096);
+}
+
+sub ceil_div {
+    my ($n, $d) = @_;
+    return int(($n + $d - 1) / $d);
+}
+
+# Runs scripts/boot with @$arguments, [boot arguments..., '--', kernel arguments...]: the exit
+# code, the console's text, and the reports by name.
+sub boot {
+    my ($arguments) = @_;
+    my @options = @$arguments;
+    my @kernel;
+    while (@options && $options[-1] ne '--') { unshift @kernel, pop @options }
+    if (@options) { pop @options }
+    else          { (@options, @kernel) = @kernel; @kernel = () }
+
+    my $dir = tempdir;
+    my ($code, undef, $err) = run(script('boot'), '--quiet', '--timeout', 300, '--log',
+        "$dir/log", '--json', "$dir/json", @options, kernel, '--', @kernel);
+    my %reports = map { my $r = decode_json($_); ($r->{report} => $r) }
+        split /\n/, -e "$dir/json" ? read_file("$dir/json") : '';
+    return ($code, -e "$dir/log" ? read_file("$dir/log") : '', \%reports, $err);
+}
+
+# The lines that say why a boot went wrong.
+sub show_why {
+    my ($log, $err) = @_;
+    diag $err;
+    diag $_ for grep { /^(?:#|not ok|Bail|trap|stage|.*: expected)/ } split /\n/, $log;
+}
+
+# What holds on every host on which the kernel succeeds.
+sub check_report {
+    my ($r) = @_;
+    is $r->{max_pfn} % 512, 0, 'max_pfn is a multiple of 512';
+    is $r->{m2p_updates}, $r->{renumbered}, 'each renumbered frame is told to Xen once';
+    is $r->{m2p_hypercalls}, ceil_div($r->{m2p_updates}, 512), '512 at a time';
+    cmp_ok $r->{list}{tables}, '<=', 5 + ceil_div($r->{max_pfn}, 1 << 18),
+        'a table for each GiB, and a few';
+    my %t = %{$r->{ticks}};
+    ok $t{entry} < $t{revector} && $t{revector} < $t{publish} && $t{publish} < $t{teardown},
+        'entry, list, publication and teardown, in this order';
+}
+
+# boots(NAME, [ARGUMENTS], sub { my ($boot_report, $reports, $log) = @_; ... })
+sub boots {
+    my ($name, $arguments, $check) = @_;
+    subtest $name => sub {
+        my ($code, $log, $reports, $err) = boot($arguments);
+        my $report = $reports->{boot};
+        is $code, 0, 'the kernel reports success' or show_why($log, $err);
+        ok $report, 'there is a boot report' or return;
+        check_report($report);
+        $check->($report, $reports, $log) if $check;
+    };
+    return;
+}
+
+# boot_fails(NAME, EXIT CODE, [ARGUMENTS], qr/what the console says/, qr/what scripts\/boot says/)
+sub boot_fails {
+    my ($name, $expected, $arguments, $console, $message) = @_;
+    subtest $name => sub {
+        my ($code, $log, undef, $err) = boot($arguments);
+        is $code, $expected, "exit code $expected" or show_why($log, $err);
+        like $log, $console, 'the console says so';
+        like $err, $message, 'and the runner too';
+    };
+    return;
+}
+
+1;

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without this a mistyped argument could be ignored, and a run of CI be green because it tested
+ * nothing that was asked for. Each argument and each word it takes is tried; what is not known
+ * must be named on the console, with what was expected, and counted.
+ */
+#include "tests/unit/harness.h"
+
+#include "kernel/cmdline.h"
+
+#include <string.h>
+
+static struct options parsed;
+
+static const struct options *parse(const char *line)
+{
+    memset(&parsed, 0x5a, sizeof(parsed));
+    output_clear();
+    cmdline_parse(&parsed, line);
+    return &parsed;
+}
+
+static void test_defaults(void **state)
+{
+    static const char *const empty[] = {"", " ", "     "};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(empty); i++) {
+        const struct options *o = parse(empty[i]);
+
+        check_true("all tests", cmdline_wants_test(o, "anything"));
+        check_equal("done", o->done, DONE_REBOOT);
+        check_equal("loglevel", o->loglevel, LOG_INFO);
+        check_equal("p2m", o->form, PUBLISH_BOTH);
+        check_equal("balloon", o->balloon_max, false);
+        check_equal("bad words", o->nr_bad, 0);
+        assert_string_equal(output(), "");
+    }
+}
+
+static void test_every_word_of_every_argument(void **state)
+{
+    static const struct {
+        const char *line;
+        enum done done;
+        enum loglevel loglevel;
+        enum publish_form form;
+        bool balloon_max;
+    } rows[] = {
+        {"done=reboot",                                    DONE_REBOOT,   LOG_INFO,  PUBLISH_BOTH, false},
+        {"done=poweroff",                                  DONE_POWEROFF, LOG_INFO,  PUBLISH_BOTH, false},
+        {"done=crash",                                     DONE_CRASH,    LOG_INFO,  PUBLISH_BOTH, false},
+        {"done=wait",                                      DONE_WAIT,     LOG_INFO,  PUBLISH_BOTH, false},
+        {"loglevel=error",                                 DONE_REBOOT,   LOG_ERROR, PUBLISH_BOTH, false},
+        {"loglevel=warn",                                  DONE_REBOOT,   LOG_WARN,  PUBLISH_BOTH, false},
+        {"loglevel=info",                                  DONE_REBOOT,   LOG_INFO,  PUBLISH_BOTH, false},
+        {"loglevel=debug",                                 DONE_REBOOT,   LOG_DEBUG, PUBLISH_BOTH, false},
+        {"p2m=both",                                       DONE_REBOOT,   LOG_INFO,  PUBLISH_BOTH, false},
+        {"p2m=list",                                       DONE_REBOOT,   LOG_INFO,  PUBLISH_LIST, false},
+        {"p2m=tree",                                       DONE_REBOOT,   LOG_INFO,  PUBLISH_TREE, false},
+        {"balloon=none",                                   DONE_REBOOT,   LOG_INFO,  PUBLISH_BOTH, false},
+        {"balloon=max",                                    DONE_REBOOT,   LOG_INFO,  PUBLISH_BOTH, true },
+        {"done=wait done=crash",                           DONE_CRASH,    LOG_INFO,  PUBLISH_BOTH, false},
+        {"  p2m=list   done=wait ",                        DONE_WAIT,     LOG_INFO,  PUBLISH_LIST, false},
+        {"balloon=max loglevel=debug p2m=tree done=crash", DONE_CRASH,    LOG_DEBUG, PUBLISH_TREE,
+         true                                                                                           },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const struct options *o = parse(rows[i].line);
+
+        check_equal(rows[i].line, o->done, rows[i].done);
+        check_equal(rows[i].line, o->loglevel, rows[i].loglevel);
+        check_equal(rows[i].line, o->form, rows[i].form);
+        check_equal(rows[i].line, o->balloon_max, rows[i].balloon_max);
+        check_equal(rows[i].line, o->nr_bad, 0);
+        assert_string_equal(output(), "");
+    }
+}
+
+static void test_bad_words_are_reported(void **state)
+{
+    static const struct {
+        const char *line, *says;
+        unsigned int nr_bad;
+    } rows[] = {
+        {"doen=crash",          "\"doen=crash\" is not known: expected test=, done=", 1},
+        {"quiet",               "\"quiet\" is not known",                             1},
+        {"done",                "done=: expected reboot|poweroff|crash|wait",         1},
+        {"done=",               "done=: expected reboot|poweroff|crash|wait",         1},
+        {"done=rebooted",       "done=rebooted: expected reboot|poweroff|crash|wait", 1},
+        {"done=reb",            "done=reb: expected",                                 1},
+        {"done=reboot|crash",   "done=reboot|crash: expected",                        1},
+        {"done=Crash",          "done=Crash: expected",                               1},
+        {"loglevel=7",          "loglevel=7: expected error|warn|info|debug",         1},
+        {"p2m=all",             "p2m=all: expected both|list|tree",                   1},
+        {"balloon=yes",         "balloon=yes: expected none|max",                     1},
+        {"test=",               "\"test=\" is not known",                             1},
+        {"test",                "\"test\" is not known",                              1},
+        {"=",                   "\"=\" is not known",                                 1},
+        {"don=wait p2m=x a b",  "\"b\" is not known",                                 4},
+        {"p2m=list\tdone=wait", "expected both|list|tree",                            1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const struct options *o = parse(rows[i].line);
+
+        check_equal(rows[i].line, o->nr_bad, rows[i].nr_bad);
+        check_says(rows[i].line, output(), rows[i].says);
+        check_equal(rows[i].line, o->done, DONE_REBOOT);
+        check_equal(rows[i].line, o->form, PUBLISH_BOTH);
+        check_equal(rows[i].line, o->balloon_max, false);
+    }
+}
+
+static void test_a_bad_word_does_not_spoil_the_next(void **state)
+{
+    const struct options *o;
+
+    (void)state;
+    o = parse("p2m=what p2m=list bogus done=wait");
+    check_equal("p2m", o->form, PUBLISH_LIST);
+    check_equal("done", o->done, DONE_WAIT);
+    check_equal("bad words", o->nr_bad, 2);
+}
+
+static void test_names_of_tests(void **state)
+{
+    static const struct {
+        const char *line, *name;
+        bool wanted;
+    } rows[] = {
+        {"test=all",            "p2m",  true },
+        {"test=none",           "p2m",  false},
+        {"test=p2m",            "p2m",  true },
+        {"test=p2m",            "p2",   false},
+        {"test=p2m",            "p2m_", false},
+        {"test=list,p2m",       "p2m",  true },
+        {"test=list,p2m,tree",  "p2m",  true },
+        {"test=list,p2m,tree",  "tree", true },
+        {"test=list,p2m,tree",  "list", true },
+        {"test=list,tree",      "p2m",  false},
+        {"test=list,,tree,",    "tree", true },
+        {"test=allp2m",         "p2m",  false},
+        {"test=list done=wait", "done", false},
+        {"test=list test=p2m",  "list", false},
+        {"test=list test=p2m",  "p2m",  true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        check_equal(rows[i].line, cmdline_wants_test(parse(rows[i].line), rows[i].name),
+                    rows[i].wanted);
+}
+
+/* Xen's builder cuts a command line at 1024 bytes, wherever that is. */
+static void test_long_lines(void **state)
+{
+    char line[1024] = {0};
+
+    (void)state;
+    memset(line, 'x', sizeof(line) - 1);
+    check_equal("one long word", parse(line)->nr_bad, 1);
+    check_says("one long word", output(), "argument \"xxxx");
+
+    for (size_t i = 0; i < sizeof(line) - 1; i++)
+        line[i] = i % 2 ? ' ' : 'y';
+    check_equal("512 words", parse(line)->nr_bad, 512);
+
+    memset(line, ' ', sizeof(line) - 1);
+    memcpy(line + sizeof(line) - 1 - 8, "p2m=list", 8);
+    check_equal("the last word", parse(line)->form, PUBLISH_LIST);
+
+    memset(line, 'n', sizeof(line) - 1);
+    memcpy(line, "test=", 5);
+    check_true("a name of 1018", !cmdline_wants_test(parse(line), "n"));
+    check_true("a name of 1018", cmdline_wants_test(&parsed, line + 5));
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_every_word_of_every_argument),
+        cmocka_unit_test(test_bad_words_are_reported),
+        cmocka_unit_test(test_a_bad_word_does_not_spoil_the_next),
+        cmocka_unit_test(test_names_of_tests),
+        cmocka_unit_test(test_long_lines),
+    };
+
+    return cmocka_run_group_tests_name("command line", tests, NULL, NULL);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without this the P2M's answer for a PFN could be wrong in one of its four cases (a frame, a
+ * hole, RAM without a frame, past the list), and an entry could be written that Xen's tools take
+ * for something else: an MFN wider than 40 bits, or a frame in a hole.
+ */
+#include "tests/unit/harness.h"
+
+#include "lib/errno.h"
+
+#include "mm/p2m.h"
+
+#define WIDEST (((uint64_t)1 << 40) - 1)
+
+static uint64_t list[P2M_PER_PAGE];
+static struct range entries[] = {
+    {0,   100, RANGE_RAM     },
+    {100, 200, RANGE_IDENTITY},
+    {200, 300, RANGE_MISSING },
+    {300, 512, RANGE_RAM     },
+    {512, 600, RANGE_IDENTITY},
+    {600, 700, RANGE_RAM     },
+};
+static struct p2m p2m = {
+    .list = list,
+    .nr = P2M_PER_PAGE,
+    .ranges = {entries, ARRAY_SIZE(entries), ARRAY_SIZE(entries), RANGE_IDENTITY},
+};
+
+/* RAM below 50 has frames, that above not yet. */
+static int reset(void **state)
+{
+    (void)state;
+    for (uint64_t pfn = 0; pfn < P2M_PER_PAGE; pfn++)
+        list[pfn] = pfn < 50 ? 0x5a00 + pfn * 3 : INVALID_ENTRY;
+    p2m.ranges.beyond = RANGE_IDENTITY;
+    return 0;
+}
+
+static void test_get(void **state)
+{
+    static const struct {
+        const char *what;
+        uint64_t pfn, get, get_ram;
+    } rows[] = {
+        {"the first frame",           0,          0x5a00,        0x5a00       },
+        {"the last frame",            49,         0x5a00 + 147,  0x5a00 + 147 },
+        {"RAM without a frame",       50,         INVALID_ENTRY, INVALID_ENTRY},
+        {"last PFN before a hole",    99,         INVALID_ENTRY, INVALID_ENTRY},
+        {"first PFN of a hole",       100,        100,           INVALID_ENTRY},
+        {"last PFN of a hole",        199,        199,           INVALID_ENTRY},
+        {"first missing PFN",         200,        INVALID_ENTRY, INVALID_ENTRY},
+        {"last missing PFN",          299,        INVALID_ENTRY, INVALID_ENTRY},
+        {"last PFN of the list",      511,        INVALID_ENTRY, INVALID_ENTRY},
+        {"past the list, in a hole",  512,        512,           INVALID_ENTRY},
+        {"past the list, RAM",        600,        INVALID_ENTRY, INVALID_ENTRY},
+        {"past the ranges",           700,        700,           INVALID_ENTRY},
+        {"the widest identity",       WIDEST,     WIDEST,        INVALID_ENTRY},
+        {"wider than a page table's", WIDEST + 1, INVALID_ENTRY, INVALID_ENTRY},
+        {"the last number there is",  UINT64_MAX, INVALID_ENTRY, INVALID_ENTRY},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        check_equal(rows[i].what, p2m_get(&p2m, to_pfn(rows[i].pfn)).v, rows[i].get);
+        check_equal(rows[i].what, p2m_get_ram(&p2m, to_pfn(rows[i].pfn)).v, rows[i].get_ram);
+    }
+}
+
+static void test_beyond_is_missing_in_a_domu(void **state)
+{
+    (void)state;
+    p2m.ranges.beyond = RANGE_MISSING;
+    check_equal("past the ranges", p2m_get(&p2m, to_pfn(700)).v, INVALID_ENTRY);
+    check_equal("in a hole", p2m_get(&p2m, to_pfn(150)).v, 150);
+}
+
+static void test_set(void **state)
+{
+    static const struct {
+        const char *what;
+        uint64_t pfn, mfn;
+        int rc;
+    } rows[] = {
+        {"a frame",               50,         1,              0      },
+        {"MFN 2^34",              51,         1ull << 34,     0      },
+        {"MFN 2^40 - 1",          52,         WIDEST,         0      },
+        {"the frame taken away",  0,          INVALID_ENTRY,  0      },
+        {"last PFN of the list",  511,        0x77,           0      },
+        {"MFN 2^40",              53,         WIDEST + 1,     -EINVAL},
+        {"Linux's identity flag", 53,         1ull << 62,     -EINVAL},
+        {"almost ~0",             53,         UINT64_MAX - 1, -EINVAL},
+        {"a frame in a hole",     100,        1,              -EINVAL},
+        {"nothing in a hole",     199,        INVALID_ENTRY,  -EINVAL},
+        {"a frame where none is", 250,        1,              -EINVAL},
+        {"past the list",         512,        1,              -ERANGE},
+        {"past the list, RAM",    600,        1,              -ERANGE},
+        {"far past it",           UINT64_MAX, 1,              -ERANGE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        pfn_t pfn = to_pfn(rows[i].pfn);
+        uint64_t before = p2m_get(&p2m, pfn).v;
+
+        check_equal(rows[i].what, p2m_set(&p2m, pfn, to_mfn(rows[i].mfn)), rows[i].rc);
+        check_equal(rows[i].what, p2m_get(&p2m, pfn).v, rows[i].rc ? before : rows[i].mfn);
+    }
+}
+
+static void test_frame_with_the_number_of_its_pfn(void **state)
+{
+    (void)state;
+    /* a lucky host: it must count as a frame of ours all the same */
+    check_equal("set", p2m_set(&p2m, to_pfn(60), to_mfn(60)), 0);
+    check_equal("get", p2m_get(&p2m, to_pfn(60)).v, 60);
+    check_equal("RAM", p2m_get_ram(&p2m, to_pfn(60)).v, 60);
+}
+
+static void test_m2p(void **state)
+{
+    static const uint64_t table[] = {7, 5, INVALID_ENTRY};
+    const struct m2p m2p = {table, ARRAY_SIZE(table)};
+
+    (void)state;
+    check_equal("first", m2p_get(&m2p, to_mfn(0)).v, 7);
+    check_equal("of nobody", m2p_get(&m2p, to_mfn(2)).v, INVALID_ENTRY);
+    check_equal("past the table", m2p_get(&m2p, to_mfn(3)).v, INVALID_ENTRY);
+    check_equal("no frame", m2p_get(&m2p, INVALID_MFN).v, INVALID_ENTRY);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_get, reset),
+        cmocka_unit_test_setup(test_beyond_is_missing_in_a_domu, reset),
+        cmocka_unit_test_setup(test_set, reset),
+        cmocka_unit_test_setup(test_frame_with_the_number_of_its_pfn, reset),
+        cmocka_unit_test(test_m2p),
+    };
+
+    return cmocka_run_group_tests_name("P2M", tests, NULL, NULL);
+}
