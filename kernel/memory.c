@@ -15,16 +15,6 @@
 /* Runs that come and go with what is taken and given back, beside those that the map makes. */
 #define SPARE_RUNS 512
 
-/* Where the builder's mapping of the kernel ends: it has no gaps. */
-static uint64_t mapped_end(struct domain *d)
-{
-    uint64_t va = (uintptr_t)image_end;
-
-    while (va && !mfn_eq(pt_mfn(&d->pt, va), INVALID_MFN))
-        va += PAGE_SIZE;
-    return va;
-}
-
 /* Adds all of [0, nr_pages) but the three runs that are in use. */
 static int add_unused(struct domain *d, struct pfn_run used[3])
 {
@@ -52,9 +42,9 @@ int frames_stage(struct domain *d)
     static struct pfn_run early[EARLY_RUNS];
     uint64_t ramdisk = boot_info_ramdisk_pages(&d->boot);
     struct pfn_run used[3] = {
-        {0,                   boot_pfn(mapped_end(d))                },
-        {d->boot.list_pfn,    d->boot.list_pfn + d->boot.nr_list_pfns},
-        {d->boot.ramdisk_pfn, d->boot.ramdisk_pfn + ramdisk          },
+        {0, boot_pfn(kmap_end(&d->pt, (uintptr_t)image_end))},
+        {d->boot.list_pfn, d->boot.list_pfn + d->boot.nr_list_pfns         },
+        {d->boot.ramdisk_pfn, d->boot.ramdisk_pfn + ramdisk},
     };
     int rc;
 

@@ -13,6 +13,8 @@ struct builder {
     const struct kmap *k;
     mfn_t tables[MAX_TABLES];
     unsigned int nr_tables, nr_used;
+    struct pfn_run run; /* freed pages that follow each other, not in the pool yet */
+    struct kmap_result *out;
 };
 
 static bool in_range(const struct va_range *r, uint64_t va)
@@ -112,27 +114,41 @@ static int commit(struct builder *b, mfn_t l3)
     return rc;
 }
 
-/* Frees @mfn if it is memory of ours, and not free already: the builder mapped its tables too. */
-static void free_frame(struct builder *b, mfn_t mfn, struct kmap_result *out)
+/* Gives the run to the pool. Some of it may be there already: the builder maps its tables too. */
+static void flush_run(struct builder *b)
 {
     struct frames *f = b->pt->frames;
-    int rc;
+    uint64_t free_before = f->nr_free;
+    int rc = frames_add(f, b->run.start, b->run.end);
 
-    if (!mfn_eq(p2m_get_ram(f->p2m, m2p_get(f->m2p, mfn)), mfn))
+    for (uint64_t pfn = b->run.start; rc == -EEXIST && pfn < b->run.end; pfn++)
+        if (frames_add(f, pfn, pfn + 1) == -ENOMEM)
+            rc = -ENOMEM;
+    if (rc == -ENOMEM)
+        panic("kmap: the pool has no room for PFNs [0x%lx, 0x%lx)", b->run.start, b->run.end);
+    b->out->nr_freed += f->nr_free - free_before;
+    b->run = (struct pfn_run){0};
+}
+
+/* Frees @mfn if it is memory of ours that nobody keeps. */
+static void free_frame(struct builder *b, mfn_t mfn)
+{
+    pfn_t pfn = m2p_get(b->pt->frames->m2p, mfn);
+
+    if (!mfn_eq(p2m_get_ram(b->pt->frames->p2m, pfn), mfn))
         return;
     for (size_t i = 0; i < ARRAY_SIZE(b->k->keep_mfns); i++)
         if (mfn_eq(mfn, b->k->keep_mfns[i]))
             return;
-    window_forget(b->pt->windows, mfn);
-    rc = frames_give(f, mfn);
-    if (rc && rc != -EEXIST)
-        panic("kmap: frame 0x%lx cannot be given back: %d", mfn.v, rc);
-    out->nr_freed += rc == 0;
+    if (pfn.v != b->run.end) {
+        flush_run(b);
+        b->run.start = pfn.v;
+    }
+    b->run.end = pfn.v + 1;
 }
 
 /* Frees the tree under @table, which maps @va on: pages that nobody keeps, then the tables. */
-static void free_tree(struct builder *b, mfn_t table, unsigned int level, uint64_t va,
-                      struct kmap_result *out)
+static void free_tree(struct builder *b, mfn_t table, unsigned int level, uint64_t va)
 {
     for (unsigned int i = 0; i < PTES_PER_TABLE; i++, va += level_bytes(level)) {
         uint64_t pte = pt_read(b->pt, table, level, i);
@@ -140,17 +156,18 @@ static void free_tree(struct builder *b, mfn_t table, unsigned int level, uint64
         if (!pte_present(pte))
             continue;
         if (!pte_is_leaf(pte, level))
-            free_tree(b, pte_mfn(pte), level - 1, va, out);
+            free_tree(b, pte_mfn(pte), level - 1, va);
         else if (level == 1 && !in_range(&b->k->image, va) && !in_range(&b->k->keep[0], va) &&
                  !in_range(&b->k->keep[1], va))
-            free_frame(b, pte_mfn(pte), out);
+            free_frame(b, pte_mfn(pte));
     }
-    free_frame(b, table, out);
+    window_forget(b->pt->windows, table);
+    free_frame(b, table);
 }
 
 int kmap_reduce(struct pagetable *pt, const struct kmap *k, struct kmap_result *out)
 {
-    struct builder b = {.pt = pt, .k = k};
+    struct builder b = {.pt = pt, .k = k, .out = out};
     uint64_t slot_base = ROUND_DOWN(k->image.start, level_bytes(4));
     mfn_t old_l3 = pte_mfn(pt_read(pt, pt->root, 4, pte_index(k->image.start, 4)));
     mfn_t l3;
@@ -168,7 +185,29 @@ int kmap_reduce(struct pagetable *pt, const struct kmap *k, struct kmap_result *
         give_back(&b);
         return rc;
     }
-    free_tree(&b, old_l3, 3, slot_base, out);
+    free_tree(&b, old_l3, 3, slot_base);
+    flush_run(&b);
+    return 0;
+}
+
+uint64_t kmap_end(struct pagetable *pt, uint64_t from)
+{
+    uint64_t va = from;
+
+    while (va) {
+        struct pt_entry e = pt_walk(pt, va);
+
+        if (!pte_present(e.pte))
+            return va;
+        if (e.level > 1) {
+            va = ROUND_DOWN(va, level_bytes(e.level)) + level_bytes(e.level);
+            continue;
+        }
+        /* one table is read to its end without walking down to it again */
+        for (unsigned int i = e.index; i < PTES_PER_TABLE; i++, va += PAGE_SIZE)
+            if (!pte_present(pt_read(pt, e.table, 1, i)))
+                return va;
+    }
     return 0;
 }
 

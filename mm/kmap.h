@@ -35,6 +35,12 @@ struct kmap_result {
  */
 int kmap_reduce(struct pagetable *pt, const struct kmap *k, struct kmap_result *out) __must_check;
 
+/*
+ * Where the mapping that reaches from @from upward without a gap ends: the first page that is not
+ * mapped, or 0 if it reaches to the top.
+ */
+uint64_t kmap_end(struct pagetable *pt, uint64_t from);
+
 /* The first address from @from to the end of its level 4 slot at which something is mapped; 0:
  * none. */
 uint64_t kmap_first_mapped(struct pagetable *pt, uint64_t from);

@@ -18,15 +18,23 @@ struct mmu_batch {
 };
 
 /*
- * Queues "machine frame @mfn has PFN @pfn" for the M2P; a full batch is carried out first. Returns
- * 0, or Xen's negative errno for one of the queued updates; those before it were carried out.
+ * Carries out what is queued. Returns 0, or Xen's negative errno for one of the updates: those
+ * before it were carried out, those behind it are forgotten.
  */
-int mmu_batch_m2p(struct mmu_batch *b, mfn_t mfn, pfn_t pfn) __must_check;
-
-/* Queues "entry @index of table @table is @pte". As above. */
-int mmu_batch_pte(struct mmu_batch *b, mfn_t table, unsigned int index, uint64_t pte) __must_check;
-
-/* Carries out what is queued. */
 int mmu_batch_flush(struct mmu_batch *b) __must_check;
+
+/*
+ * Queues "machine frame @mfn has PFN @pfn" for the M2P; a full batch is carried out first, with
+ * what mmu_batch_flush says for a result. Inlined, for this is done for each renumbered frame.
+ */
+static inline int __must_check mmu_batch_m2p(struct mmu_batch *b, mfn_t mfn, pfn_t pfn)
+{
+    int rc = b->nr == MMU_BATCH ? mmu_batch_flush(b) : 0;
+
+    b->req[b->nr].ptr = mfn_to_maddr(mfn) | MMU_MACHPHYS_UPDATE;
+    b->req[b->nr].val = pfn.v;
+    b->nr++;
+    return rc;
+}
 
 #endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without this two frames could be given one number, or a frame the number of a hole: either is a
+ * P2M that disagrees with Xen's M2P, found when a domain is saved. For random maps an oracle counts
+ * for each frame of the domain where it went; the list's length is held against what RAM asks for.
+ */
+#include "tests/unit/harness.h"
+
+#include "lib/errno.h"
+
+#include "mm/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct range entries[64];
+static struct ranges map = {.r = entries, .cap = ARRAY_SIZE(entries), .beyond = RANGE_IDENTITY};
+static struct move moves[PLAN_MAX_MOVES(ARRAY_SIZE(entries))];
+static struct plan plan;
+
+/* RAM and holes in turn, from 0, by their sizes up to a 0. */
+static void set_map(const uint64_t *sizes)
+{
+    uint64_t at = 0;
+
+    map.nr = 0;
+    for (size_t i = 0; sizes[i]; at += sizes[i++])
+        check_equal("map",
+                    ranges_append(&map, at, at + sizes[i], i % 2 ? RANGE_IDENTITY : RANGE_RAM), 0);
+}
+
+static int make(uint64_t nr_pages, uint64_t nr_max)
+{
+    plan = (struct plan){.moves = moves, .cap_moves = PLAN_MAX_MOVES(map.nr)};
+    return plan_make(&plan, &map, nr_pages, nr_max);
+}
+
+/* Every frame has a number in RAM, no number is given twice, and the plan's own words are true. */
+static void check_plan(const char *what)
+{
+    static bool taken[1 << 16];
+    uint64_t moved = 0;
+
+    memset(taken, 0, sizeof(taken));
+    for (uint64_t pfn = 0; pfn < plan.nr_pages; pfn++) {
+        uint64_t to = plan_renumbered(&plan, to_pfn(pfn)).v;
+
+        check_equal(what, ranges_find(&map, to).kind, RANGE_RAM);
+        check_true(what, to < plan.list_end && to < ARRAY_SIZE(taken));
+        check_true(what, !taken[to]);
+        taken[to] = true;
+        moved += to != pfn;
+        if (ranges_find(&map, pfn).kind == RANGE_RAM)
+            check_equal(what, to, pfn);
+    }
+    check_equal(what, plan.nr_moved, moved);
+    check_equal(what, plan.list_end % P2M_PER_PAGE, 0);
+    for (size_t i = 0; i < plan.nr_moves; i++) {
+        const struct move *m = &plan.moves[i];
+
+        check_true(what, m->nr > 0);
+        check_true(what, i == 0 || m->from >= m[-1].from + m[-1].nr);
+        check_true(what, i == 0 || m->to >= m[-1].to + m[-1].nr);
+        if (m->leaves)
+            check_equal(what, m->from % 512 + m->to % 512 + m->nr % 512, 0);
+    }
+}
+
+static uint64_t pages_moved_by_leaf(void)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < plan.nr_moves; i++)
+        n += plan.moves[i].leaves ? plan.moves[i].nr : 0;
+    return n;
+}
+
+/* Holes around the size of a leaf: 512 pages move as a leaf only if they are one. */
+static void test_holes_around_a_leaf(void **state)
+{
+    static const struct {
+        const char *what;
+        uint64_t at, nr, by_leaf;
+    } rows[] = {
+        {"511 at a leaf's start",   1024, 511,  0   },
+        {"512 at a leaf's start",   1024, 512,  512 },
+        {"513 at a leaf's start",   1024, 513,  512 },
+        {"511, off by one",         1025, 511,  0   },
+        {"512, off by one",         1025, 512,  0   },
+        {"513, off by one",         1025, 513,  0   },
+        {"511 before a leaf's end", 1023, 513,  512 },
+        {"512 to the middle",       1280, 512,  0   },
+        {"1023 from the middle",    1280, 1023, 512 },
+        {"1024, off by one",        1025, 1024, 512 },
+        {"1535, off by one",        1025, 1535, 1024},
+        {"one page",                1024, 1,    0   },
+        {"up to the end",           3072, 1024, 1024},
+        {"from the first PFN on",   1,    1024, 512 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        uint64_t sizes[] = {rows[i].at, rows[i].nr, 20000, 0};
+
+        set_map(sizes);
+        check_equal(rows[i].what, make(4096, 4096), 0);
+        check_plan(rows[i].what);
+        check_equal(rows[i].what, plan.nr_moved, min_u64(rows[i].nr, 4096 - rows[i].at));
+        check_equal(rows[i].what, pages_moved_by_leaf(), rows[i].by_leaf);
+    }
+}
+
+static void test_nothing_to_move(void **state)
+{
+    static const uint64_t sizes[] = {5000, 512, 5000, 0};
+
+    (void)state;
+    set_map(sizes);
+    check_equal("make", make(5000, 5000), 0);
+    check_plan("nothing to move");
+    check_equal("moves", plan.nr_moves, 0);
+    check_equal("list", plan.list_end, ROUND_UP(5000, 512));
+}
+
+/* Agreement modulo 512 costs PFNs. Where the map has not that many, every frame fits all the same.
+ */
+static void test_no_room_to_waste(void **state)
+{
+    static const uint64_t exact[] = {1024, 512, 1024 - 100, 0};
+    static const uint64_t scattered[] = {1024, 512, 600, 5000, 100, 3, 200, 7, 300, 0};
+
+    (void)state;
+    set_map(exact);
+    check_equal("exact room", make(1024 + 512 + 412, 0), 0);
+    check_plan("exact room");
+    check_equal("exact room", pages_moved_by_leaf(), 0);
+
+    set_map(scattered);
+    check_equal("in pieces", make(1024 + 512 + 600 + 88, 0), 0);
+    check_plan("in pieces");
+}
+
+static void test_no_room(void **state)
+{
+    static const uint64_t full[] = {1024, 512, 1024, 0};
+    static const uint64_t lacks_one[] = {1024, 512, 1023, 0};
+
+    (void)state;
+    set_map(full);
+    check_equal("as many pages as RAM", make(2048, 2048), 0);
+    check_plan("as many pages as RAM");
+    check_equal("one more", make(2049, 2049), -ENOMEM);
+    set_map(lacks_one);
+    check_equal("one PFN less", make(2048, 2048), -ENOMEM);
+    check_equal("a domain larger than its map", make(1 << 20, 0), -ENOMEM);
+}
+
+/* The list's length: from RAM, the domain's limit and the ratio; never from where the map ends. */
+static void test_length_of_the_list(void **state)
+{
+    static const struct {
+        const char *what;
+        uint64_t sizes[6], nr_pages, nr_max, list_end;
+    } rows[] = {
+        {"no room to grow",              {100000, 0},              1000, 1000,       1024 },
+        {"a limit below nr_pages",       {100000, 0},              1000, 1,          1024 },
+        {"whole leaves only",            {100000, 0},              1024, 1024,       1024 },
+        {"room up to the limit",         {100000, 0},              1000, 3000,       3072 },
+        {"no limit: ten times",          {100000, 0},              1000, UINT32_MAX, 10240},
+        {"a limit past the ratio",       {100000, 0},              1000, 10001,      10240},
+        {"no more than there is RAM",    {4000, 0},                1000, 8000,       4096 },
+        {"room behind a hole",           {2000, 2096, 9000, 0},    1000, 3000,       5120 },
+        {"a hole at the end is not RAM", {2000, 1000000, 0},       1000, 9000,       2048 },
+        {"nor one at 16 TiB",            {2000, 1ull << 32, 1, 0}, 1000, 1900,       2048 },
+        {"moved frames, then growth",    {512, 512, 9000, 0},      1024, 2000,       2560 },
+        {"moved frames, no growth",      {512, 512, 9000, 0},      1024, 1024,       1536 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        set_map(rows[i].sizes);
+        check_equal(rows[i].what, make(rows[i].nr_pages, rows[i].nr_max), 0);
+        check_equal(rows[i].what, plan.list_end, rows[i].list_end);
+    }
+}
+
+/* AMD's hole below 1 TiB, in a dom0 of 1100 GiB: numbers that do not fit 32 bits. */
+static void test_one_tib(void **state)
+{
+    static const uint64_t sizes[] = {0xfd00000, 0x300000, 0x20000000, 0};
+    uint64_t nr_pages = 1100ull << 18;
+
+    (void)state;
+    set_map(sizes);
+    check_equal("make", make(nr_pages, nr_pages), 0);
+    check_equal("moves", plan.nr_moves, 1);
+    check_equal("by leaf", plan.moves[0].leaves, true);
+    check_equal("from", plan.moves[0].from, 0xfd00000);
+    check_equal("to", plan.moves[0].to, nr_pages);
+    check_equal("list", plan.list_end, nr_pages + 0x300000);
+    check_equal("in the hole", plan_renumbered(&plan, to_pfn(0xfffffff)).v, nr_pages + 0x2fffff);
+}
+
+static void test_random_maps(void **state)
+{
+    struct rng r = {512};
+    char what[40];
+
+    (void)state;
+    for (unsigned int n = 0; n < 3000; n++) {
+        uint64_t sizes[20], nr_ram = 0, nr_pages;
+        size_t nr = 1 + rng_below(&r, ARRAY_SIZE(sizes) - 1);
+
+        for (size_t i = 0; i < nr; i++) {
+            sizes[i] = 1 + rng_below(&r, i % 3 ? 1400 : 40);
+            nr_ram += i % 2 ? 0 : sizes[i];
+        }
+        sizes[nr] = 0;
+        set_map(sizes);
+        nr_pages = 1 + rng_below(&r, nr_ram + 3);
+        snprintf(what, sizeof(what), "random map %u", n);
+        check_equal(what, make(nr_pages, 0), nr_pages > nr_ram ? -ENOMEM : 0);
+        if (nr_pages <= nr_ram)
+            check_plan(what);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_holes_around_a_leaf), cmocka_unit_test(test_nothing_to_move),
+        cmocka_unit_test(test_no_room_to_waste),    cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_length_of_the_list),  cmocka_unit_test(test_one_tib),
+        cmocka_unit_test(test_random_maps),
+    };
+
+    return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}
