@@ -4,7 +4,7 @@
 
 VERSION := 0.1.0
 B       := build
-BOOT    ?=
+BOOT    ?= --host-mem 1G --mem 512M
 ARGS    ?=
 PROVE   ?= prove
 
