@@ -29,68 +29,90 @@ static int choose(struct word w, const char *choices)
     }
 }
 
-static void set_done(struct options *o, int i)
+static bool parse_test(struct options *o, struct word value, int choice)
 {
-    o->done = (enum done)i;
+    (void)choice;
+    o->tests = value.s;
+    o->tests_len = value.len;
+    return value.len > 0;
 }
 
-static void set_loglevel(struct options *o, int i)
+static bool parse_done(struct options *o, struct word value, int choice)
 {
-    o->loglevel = (enum loglevel)i;
+    (void)value;
+    o->done = (enum done)choice;
+    return choice >= 0;
 }
 
-static void set_form(struct options *o, int i)
+static bool parse_loglevel(struct options *o, struct word value, int choice)
 {
-    o->form = (enum publish_form)i;
+    (void)value;
+    o->loglevel = (enum loglevel)choice;
+    return choice >= 0;
 }
 
-static void set_balloon(struct options *o, int i)
+static bool parse_form(struct options *o, struct word value, int choice)
 {
-    o->balloon_max = i == 1;
+    (void)value;
+    o->form = (enum publish_form)choice;
+    return choice >= 0;
 }
 
-/* Arguments that choose one of a few words, in the order of the enumeration each sets. */
-static const struct {
-    const char *name, *choices;
-    void (*set)(struct options *o, int choice);
+static bool parse_balloon(struct options *o, struct word value, int choice)
+{
+    (void)value;
+    o->balloon_max = choice == 1;
+    return choice >= 0;
+}
+
+/* Each argument; its values in the order of the enumeration that it sets. */
+static const struct argument {
+    const char *name, *values;
+    bool (*parse)(struct options *o, struct word value, int choice);
 } arguments[] = {
-    {"done",     "reboot|poweroff|crash|wait", set_done    },
-    {"loglevel", "error|warn|info|debug",      set_loglevel},
-    {"p2m",      "both|list|tree",             set_form    },
-    {"balloon",  "none|max",                   set_balloon },
+    {"test",     "all|none|NAME,...",          parse_test    },
+    {"done",     "reboot|poweroff|crash|wait", parse_done    },
+    {"loglevel", "error|warn|info|debug",      parse_loglevel},
+    {"p2m",      "both|list|tree",             parse_form    },
+    {"balloon",  "none|max",                   parse_balloon },
 };
+
+static const struct argument *find_argument(struct word name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(arguments); i++)
+        if (word_is(name, arguments[i].name))
+            return &arguments[i];
+    return NULL;
+}
+
+static void report_unknown(struct word w)
+{
+    print("argument \"%.*s\" is not known: expected", (int)w.len, w.s);
+    for (size_t i = 0; i < ARRAY_SIZE(arguments); i++)
+        print("%s %s=", i ? "," : "", arguments[i].name);
+    print("\n");
+}
 
 static void parse_word(struct options *o, struct word w)
 {
     struct word name = {w.s, 0}, value = {"", 0};
+    const struct argument *a;
+    struct options before = *o;
 
     while (name.len < w.len && w.s[name.len] != '=')
         name.len++;
     if (name.len < w.len)
         value = (struct word){w.s + name.len + 1, w.len - name.len - 1};
 
-    if (word_is(name, "test") && value.len) {
-        o->tests = value.s;
-        o->tests_len = value.len;
+    a = find_argument(name);
+    if (a && a->parse(o, value, choose(value, a->values)))
         return;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(arguments); i++) {
-        int choice = choose(value, arguments[i].choices);
-
-        if (!word_is(name, arguments[i].name))
-            continue;
-        if (choice >= 0) {
-            arguments[i].set(o, choice);
-            return;
-        }
-        print("argument %s=%.*s: expected %s\n", arguments[i].name, (int)value.len, value.s,
-              arguments[i].choices);
-        o->nr_bad++;
-        return;
-    }
-    print("argument \"%.*s\" is not known: expected test=, done=, loglevel=, p2m= or balloon=\n",
-          (int)w.len, w.s);
+    *o = before;
     o->nr_bad++;
+    if (a)
+        print("argument %s=%.*s: expected %s\n", a->name, (int)value.len, value.s, a->values);
+    else
+        report_unknown(w);
 }
 
 void cmdline_parse(struct options *o, const char *line)

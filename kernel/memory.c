@@ -195,12 +195,17 @@ int teardown_stage(struct domain *d)
 
 int balloon_stage(struct domain *d)
 {
-    int rc = 0;
+    uint64_t room = ranges_count(&d->p2m.ranges, RANGE_RAM, d->p2m.nr);
+    uint64_t target = min_u64(d->max_pages, room), now;
+    int rc;
 
-    if (d->options.balloon_max)
-        rc = balloon_grow(&d->p2m, &d->frames, d->max_pages, &d->nr_ballooned);
-    if (d->options.balloon_max)
-        printk(LOG_INFO, "balloon: grown by %lu pages; the limit is 0x%lx\n", d->nr_ballooned,
-               d->max_pages);
+    if (!d->options.balloon_max)
+        return 0;
+    rc = balloon_grow(&d->p2m, &d->frames, target, &d->nr_ballooned);
+    now = d->boot.nr_pages + d->nr_ballooned;
+    printk(LOG_INFO, "balloon: grown by %lu pages to 0x%lx: %s\n", d->nr_ballooned, now,
+           now < target         ? "Xen gives no more"
+           : now < d->max_pages ? "the list has no room for more"
+                                : "the domain's limit");
     return rc;
 }
