@@ -117,7 +117,8 @@ static void parse_word(struct options *o, struct word w)
 
 void cmdline_parse(struct options *o, const char *line)
 {
-    *o = (struct options){.tests = "all", .tests_len = 3, .loglevel = LOG_INFO};
+    *o = (struct options){
+        .tests = "all", .tests_len = 3, .done = DONE_DEFAULT, .loglevel = LOG_INFO};
 
     while (*line) {
         struct word w = {line, 0};

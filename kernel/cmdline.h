@@ -3,7 +3,7 @@
  * The command line: words of the form name=value, read once at boot.
  *
  *   test=all|none|NAME,...            which self-tests to run
- *   done=reboot|poweroff|crash|wait   what to do then
+ *   done=reboot|poweroff|crash|wait   what to do then; else a dom0 reboots, a domU is powered off
  *   loglevel=error|warn|info|debug    how much to say on the way
  *   p2m=both|list|tree                which forms of the P2M to publish
  *   balloon=none|max                  grow to the domain's limit before the tests
@@ -15,7 +15,8 @@
 
 #include "mm/publish.h"
 
-enum done { DONE_REBOOT, DONE_POWEROFF, DONE_CRASH, DONE_WAIT };
+/* In the order of the words above. */
+enum done { DONE_REBOOT, DONE_POWEROFF, DONE_CRASH, DONE_WAIT, DONE_DEFAULT };
 
 struct options {
     const char *tests; /* "all", "none" or names with commas between: points into the line */

@@ -21,14 +21,17 @@ static void __attribute__((no_stack_protector)) set_canary(void)
     __stack_chk_guard = (tsc() * 0x9e3779b97f4a7c15) << 8;
 }
 
-static void finish(enum done done)
+static void __noreturn finish(const struct domain *d)
 {
+    enum done done = d->options.done;
     static const unsigned int reasons[] = {
         [DONE_REBOOT] = SHUTDOWN_reboot,
         [DONE_POWEROFF] = SHUTDOWN_poweroff,
         [DONE_CRASH] = SHUTDOWN_crash,
     };
 
+    if (done == DONE_DEFAULT) /* a domU that asked for a reboot would be built again */
+        done = boot_info_is_initdomain(&d->boot) ? DONE_REBOOT : DONE_POWEROFF;
     while (done == DONE_WAIT)
         HYPERVISOR_sched_op(SCHEDOP_block, NULL);
     domain_shutdown(reasons[done]);
@@ -51,6 +54,5 @@ void __attribute__((no_stack_protector)) __noreturn kernel_main(const struct sta
 
     report_boot(&domain);
     print("Test result: %s\n", test_result_name(result));
-    finish(domain.options.done);
-    __builtin_unreachable();
+    finish(&domain);
 }

@@ -175,16 +175,18 @@ int publish_stage(struct domain *d)
 
 int teardown_stage(struct domain *d)
 {
-    struct kmap k = {
-        .image = {(uintptr_t)image_start, (uintptr_t)image_end},
-        .keep_mfns = { d->pt.root,           INVALID_MFN,          INVALID_MFN},
-    };
+    uint64_t ramdisk_bytes = boot_info_ramdisk_pages(&d->boot) * PAGE_SIZE;
     uint64_t list_bytes = ROUND_UP(d->boot.nr_pages * sizeof(uint64_t), PAGE_SIZE);
+    struct kmap k = {
+        .image = {(uintptr_t)image_start, (uintptr_t)image_end}
+    };
     int rc;
 
+    k.keep_mfns[0] = d->pt.root;
+    k.keep_mfns[1] = d->boot.console;
+    k.keep_mfns[2] = d->boot.store;
     if (d->boot.ramdisk_va)
-        k.keep[0] = (struct va_range){
-            d->boot.ramdisk_va, d->boot.ramdisk_va + boot_info_ramdisk_pages(&d->boot) * PAGE_SIZE};
+        k.keep[0] = (struct va_range){d->boot.ramdisk_va, d->boot.ramdisk_va + ramdisk_bytes};
     if (d->list.origin == LIST_ELSEWHERE)
         k.keep[1] = (struct va_range){d->boot.list_va, d->boot.list_va + list_bytes};
     rc = kmap_reduce(&d->pt, &k, &d->kmap);

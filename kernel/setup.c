@@ -4,9 +4,14 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/traps.h"
 
+#include "xen/console.h"
+
 /* Virtual pages of the image that lend themselves to any frame: see mm/window.h. */
 static uint8_t window_pages[NR_WINDOWS][PAGE_SIZE]
     __attribute__((aligned(4096), section(".bss.window")));
+
+/* And one for the console's ring, for good. */
+static uint8_t console_page[PAGE_SIZE] __attribute__((aligned(4096), section(".bss.console")));
 
 static struct pagetable *witness_pt;
 
@@ -33,6 +38,11 @@ int traps_stage(struct domain *d)
 {
     (void)d;
     return traps_start();
+}
+
+int console_stage(struct domain *d)
+{
+    return console_start(d->start_info, console_page);
 }
 
 int windows_stage(struct domain *d)

@@ -6,6 +6,7 @@
 #include "kernel/domain.h"
 
 int traps_stage(struct domain *d) __must_check;
+int console_stage(struct domain *d) __must_check;
 int windows_stage(struct domain *d) __must_check;
 int start_info_stage(struct domain *d) __must_check;
 int host_stage(struct domain *d) __must_check;

@@ -12,6 +12,7 @@
 
 const struct stage stages[] = {
     {"traps",      traps_stage,      "handlers for whatever may go wrong next"             },
+    {"console",    console_stage,    "somewhere to say it"                                 },
     {"windows",    windows_stage,    "a way to read page tables"                           },
     {"start_info", start_info_stage, "what the builder tells, copied and checked"          },
     {"protect",    protect_stage,    "text RX, constants R, data RW; guard page, no page 0"},

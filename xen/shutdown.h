@@ -6,7 +6,7 @@
 
 /*
  * Ends the domain for @reason, one of SHUTDOWN_* of <xen/sched.h>. In a dom0 poweroff and reboot
- * are the machine's, and crash makes Xen reboot it.
+ * are the machine's, and crash makes Xen reboot it. Provides platform_crash (lib/panic.h).
  */
 void domain_shutdown(unsigned int reason) __noreturn;
 

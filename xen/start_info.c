@@ -98,8 +98,14 @@ void start_info_read(struct boot_info *info, const struct start_info *from, stru
         .list_va = si->mfn_list,
         .list_pfn = si->first_p2m_pfn,
         .nr_list_pfns = si->nr_p2m_frames,
+        .console = INVALID_MFN,
+        .store = INVALID_MFN,
         .cmdline = (const char *)si->cmd_line,
     };
+    if (!(si->flags & SIF_INITDOMAIN)) {
+        info->console = to_mfn(si->console.domU.mfn);
+        info->store = to_mfn(si->store_mfn);
+    }
     if (si->mod_len == 0)
         return;
     info->ramdisk_bytes = si->mod_len;

@@ -17,6 +17,7 @@ struct boot_info {
     uint32_t flags;         /* SIF_*, latched: a restore zeroes the page's */
     uint64_t nr_pages;      /* frames the domain has, and entries of the list */
     uint64_t shared_info;   /* its machine address */
+    mfn_t console, store;   /* a domU's rings; INVALID_MFN in a dom0, that has none */
     uint64_t list_va;       /* the builder's P2M list */
     uint64_t list_pfn;      /* first PFN of the frames that list and its tables lie in, */
     uint64_t nr_list_pfns;  /* and how many; 0: it lies in the kernel mapping */

@@ -28,6 +28,7 @@ HYPERCALL(update_va_mapping)
 HYPERCALL(memory_op)
 HYPERCALL(xen_version)
 HYPERCALL(sched_op)
+HYPERCALL(event_channel_op)
 HYPERCALL(console_io)
 
 .section .note.GNU-stack, "", @progbits

@@ -28,10 +28,11 @@ long HYPERVISOR_mmuext_op(const struct mmuext_op *op, unsigned int nr, unsigned 
                           domid_t domain) __must_check;
 /* <xen/xen.h>: the level 1 entry of @va becomes @pte; @flags are UVMF_*. */
 long HYPERVISOR_update_va_mapping(uintptr_t va, uint64_t pte, unsigned long flags) __must_check;
-/* <xen/memory.h>, <xen/version.h>, <xen/sched.h>, <xen/physdev.h>: by command. */
+/* <xen/memory.h>, <xen/version.h>, <xen/sched.h>, <xen/event_channel.h>: by command. */
 long HYPERVISOR_memory_op(unsigned int cmd, void *arg) __must_check;
 long HYPERVISOR_xen_version(unsigned int cmd, void *arg) __must_check;
 long HYPERVISOR_sched_op(unsigned int cmd, void *arg);
+long HYPERVISOR_event_channel_op(unsigned int cmd, void *arg) __must_check;
 /* <xen/xen.h>, CONSOLEIO_*: dom0's console, and a debug Xen's for every domain. */
 long HYPERVISOR_console_io(unsigned int cmd, unsigned int len_bytes, const char *text) __must_check;
 

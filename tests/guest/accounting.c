@@ -67,6 +67,17 @@ static void mark_ramdisk(struct ledger *l)
     }
 }
 
+/* Pages of ours that xenconsoled and xenstored use; mapped or not, they are not free. */
+static void mark_rings(struct ledger *l)
+{
+    const struct boot_info *b = &l->t->d->boot;
+
+    if (!mfn_eq(b->console, INVALID_MFN))
+        mark(l, b->console);
+    if (!mfn_eq(b->store, INVALID_MFN))
+        mark(l, b->store);
+}
+
 /* Marks the free frames, which must not be marked, and counts what then is not. */
 static void check_free(struct ledger *l)
 {
@@ -106,6 +117,7 @@ TEST(accounting, "each frame is free, or mapped, or a table, or the ramdisk's; n
     }
     mark_tables(&l, d->pt.root, PT_LEVELS, 0);
     mark_ramdisk(&l);
+    mark_rings(&l);
     check_free(&l);
     check_all(&l);
     heap_free(&d->heap, l.used, len_bytes);

@@ -5,12 +5,14 @@
  * the right kind. The growing itself is a stage of boot (balloon=max), so that every other test
  * sees its result.
  */
+#include "xen/balloon.h"
+
 #include "kernel/test.h"
 
 TEST(balloon, "balloon=max: the domain has grown to its limit, or to the list's stated room")
 {
-    const struct domain *d = t->d;
-    uint64_t room = ranges_count(&d->p2m.ranges, RANGE_RAM, d->p2m.nr);
+    struct domain *d = t->d;
+    uint64_t room = ranges_count(&d->p2m.ranges, RANGE_RAM, d->p2m.nr), more = 0;
     uint64_t expected = min_u64(room, d->max_pages), current = host_current_pages();
 
     if (!d->options.balloon_max) {
@@ -18,9 +20,15 @@ TEST(balloon, "balloon=max: the domain has grown to its limit, or to the list's 
         return;
     }
     CHECK(current <= expected, "grown to 0x%lx pages, expected at most 0x%lx", current, expected);
-    CHECK(current == expected, "grown to 0x%lx pages, expected 0x%lx: is Xen out of memory?",
-          current, expected);
     CHECK(room >= min_u64(d->max_pages, d->boot.nr_pages * PLAN_GROWTH_RATIO) ||
               ranges_next_ram(&d->p2m.ranges, d->p2m.nr).start == UINT64_MAX,
           "the list has room for 0x%lx pages, the limit is 0x%lx", room, d->max_pages);
+    if (current >= expected)
+        return;
+
+    /* Short of it only if Xen has no page left to give: ask for one. */
+    CHECK(!balloon_grow(&d->p2m, &d->frames, current + 1, &more), "growing by one page failed");
+    d->nr_ballooned += more;
+    CHECK(more == 0, "growing stopped at 0x%lx pages, and Xen had more to give", current);
+    test_skip(t, "Xen has memory for 0x%lx pages, the limit is 0x%lx", current, expected);
 }

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/fake_builder.h"
+
+#include "mm/window.h"
+
+#include "tests/unit/harness.h"
+
+#include <string.h>
+
+#define LOW_PAGES         256 /* IMAGE_OFFSET: the image begins at 1 MiB */
+#define SMALL_IMAGE_PAGES 64
+#define PADDING_PAGES     128 /* <xen/xen.h>: "at least 512kB padding" */
+#define MAX_CHUNKS        16
+
+/* Superpages of the list: PFNs and MFNs that go up together. */
+struct chunk {
+    uint64_t pfn, nr, mfn;
+};
+
+/*
+ * Machine frames: [ superpages | all others, scattered over the next power of two | one of Xen's ]
+ */
+static struct {
+    struct fake_domain *d;
+    struct chunk chunks[MAX_CHUNKS];
+    unsigned int nr_chunks;
+    uint64_t chunk_mfn;            /* the next superpage's */
+    uint64_t rest_mfn, rest_count; /* the others': where, and among how many */
+    uint64_t next_pfn;
+} b;
+
+uint64_t fake_builder_mfn(uint64_t pfn)
+{
+    for (unsigned int i = 0; i < b.nr_chunks; i++)
+        if (pfn - b.chunks[i].pfn < b.chunks[i].nr)
+            return b.chunks[i].mfn + (pfn - b.chunks[i].pfn);
+    if (b.d->shape.mfns == FAKE_MFNS_SAME)
+        return pfn ? pfn : b.rest_count; /* no domain has MFN 0 */
+    /* times an odd number, modulo a power of two: each of them once */
+    return b.rest_mfn + ((pfn * 0x9e3779b1 + 0x1555) & (b.rest_count - 1));
+}
+
+static void start_machine(struct fake_domain *d)
+{
+    bool superpages = d->shape.list == FAKE_LIST_SUPERPAGES;
+    uint64_t list_pages = d->shape.nr_pages * sizeof(uint64_t) / PAGE_SIZE;
+    uint64_t align = level_bytes(superpages ? 3 : 2) / PAGE_SIZE;
+    uint64_t chunks = superpages ? ROUND_UP(list_pages, align) : 0, nr;
+
+    memset(&b, 0, sizeof(b));
+    b.d = d;
+    for (b.rest_count = 1; b.rest_count < d->shape.nr_pages;)
+        b.rest_count *= 2;
+    nr = ROUND_UP(chunks + b.rest_count + 1, align);
+    b.chunk_mfn = 0x40000;
+    if (d->shape.mfns == FAKE_MFNS_HIGHEST)
+        b.chunk_mfn = ((uint64_t)1 << MFN_BITS) - nr;
+    else if (d->shape.mfns == FAKE_MFNS_SAME)
+        b.chunk_mfn = ROUND_UP(b.rest_count + 1, align);
+    b.rest_mfn = b.chunk_mfn + chunks;
+    if (d->shape.mfns == FAKE_MFNS_SAME)
+        fake_machine_start(0, b.chunk_mfn + nr);
+    else
+        fake_machine_start(b.chunk_mfn, nr);
+}
+
+static uint64_t new_page(void)
+{
+    if (b.next_pfn == b.d->shape.nr_pages)
+        fail_msg("the builder needs more than the domain's %#lx pages", b.next_pfn);
+    return fake_builder_mfn(b.next_pfn++);
+}
+
+/* The table under an entry, made if there is none. */
+static uint64_t *lower_table(uint64_t *table, unsigned int index)
+{
+    if (!table[index])
+        table[index] = pte_make(to_mfn(new_page()), PTE_TABLE);
+    return fake_ram(pte_mfn(table[index]).v);
+}
+
+static uint64_t *entry_of(uint64_t va, unsigned int level)
+{
+    uint64_t *table = fake_ram(fake.root);
+
+    for (unsigned int l = PT_LEVELS; l > level; l--)
+        table = lower_table(table, pte_index(va, l));
+    return &table[pte_index(va, level)];
+}
+
+/* The kernel's mapping takes this many level 1 tables, itself included. */
+static uint64_t kernel_l1s(uint64_t pages)
+{
+    uint64_t l1s = 0, end;
+
+    do {
+        l1s++;
+        end = ROUND_UP(pages + 3 + l1s + PADDING_PAGES, 1024);
+    } while (end > l1s * PTES_PER_TABLE);
+    return l1s;
+}
+
+static void build_kernel(struct fake_domain *d)
+{
+    uint64_t image = d->shape.image_pages ? d->shape.image_pages : SMALL_IMAGE_PAGES;
+    uint64_t ramdisk = LOW_PAGES + image, list = ramdisk + d->shape.ramdisk_pages, info = list;
+    uint64_t l1s;
+
+    if (d->shape.list == FAKE_LIST_IN_KERNEL)
+        info += DIV_ROUND_UP(d->shape.nr_pages, P2M_PER_PAGE);
+    l1s = kernel_l1s(info + 2); /* start_info and stack */
+    d->kernel_pfns = l1s * PTES_PER_TABLE;
+    d->image_start = FAKE_VIRT_BASE + LOW_PAGES * PAGE_SIZE;
+    d->image_end = d->image_start + image * PAGE_SIZE;
+    d->windows = (void *)(d->image_end - (NR_WINDOWS + 3) * PAGE_SIZE);
+    d->ramdisk_va = d->shape.ramdisk_pages ? FAKE_VIRT_BASE + ramdisk * PAGE_SIZE : 0;
+    d->list = (uint64_t *)(FAKE_VIRT_BASE + list * PAGE_SIZE);
+    d->start_info = (struct start_info *)(FAKE_VIRT_BASE + info * PAGE_SIZE);
+
+    b.next_pfn = info + 1;
+    fake.root = new_page();
+    for (uint64_t pfn = 0; pfn < d->kernel_pfns; pfn++)
+        *entry_of(FAKE_VIRT_BASE + pfn * PAGE_SIZE, 1) =
+            pte_make(to_mfn(fake_builder_mfn(pfn)), PTE_RX | PTE_W | PTE_D);
+    for (uint64_t pfn = info + 1; pfn < b.next_pfn; pfn++)
+        *entry_of(FAKE_VIRT_BASE + pfn * PAGE_SIZE, 1) &= ~PTE_W; /* the tables */
+    b.next_pfn = d->kernel_pfns;
+}
+
+static void build_list_4k(uint64_t leaves)
+{
+    uint64_t pfn = b.next_pfn;
+
+    b.next_pfn += leaves;
+    for (uint64_t leaf = 0; leaf < leaves; leaf++)
+        *entry_of(FAKE_LIST_BASE + leaf * PAGE_SIZE, 1) =
+            pte_make(to_mfn(fake_builder_mfn(pfn + leaf)), PTE_RX | PTE_W);
+}
+
+/* One mapping of the list at @va, of the largest page that fits there; its size in bytes. */
+static uint64_t build_list_page(uint64_t va, uint64_t end)
+{
+    for (unsigned int level = 3; level > 1; level--) {
+        uint64_t bytes = level_bytes(level), nr = bytes / PAGE_SIZE, *entry;
+
+        if (va % bytes || va + bytes > end)
+            continue;
+        entry = entry_of(va, level);
+        if (b.nr_chunks == MAX_CHUNKS)
+            fail_msg("more than %d superpages", MAX_CHUNKS);
+        b.chunks[b.nr_chunks++] = (struct chunk){b.next_pfn, nr, b.chunk_mfn};
+        *entry = pte_make(to_mfn(b.chunk_mfn), PTE_RX | PTE_W | PTE_PSE);
+        b.next_pfn += nr;
+        b.chunk_mfn += nr;
+        return bytes;
+    }
+    uint64_t *entry = entry_of(va, 1);
+
+    *entry = pte_make(to_mfn(new_page()), PTE_RX | PTE_W);
+    return PAGE_SIZE;
+}
+
+static void build_list(struct fake_domain *d)
+{
+    uint64_t leaves = DIV_ROUND_UP(d->shape.nr_pages, P2M_PER_PAGE);
+
+    if (d->shape.list == FAKE_LIST_IN_KERNEL)
+        return;
+    d->list = (uint64_t *)FAKE_LIST_BASE;
+    d->list_pfn = b.next_pfn;
+    if (d->shape.list == FAKE_LIST_4K)
+        build_list_4k(leaves);
+    for (uint64_t at = 0; d->shape.list == FAKE_LIST_SUPERPAGES && at < leaves * PAGE_SIZE;)
+        at += build_list_page(FAKE_LIST_BASE + at, FAKE_LIST_BASE + leaves * PAGE_SIZE);
+    d->nr_list_pfns = b.next_pfn - d->list_pfn;
+}
+
+/* The list's contents, up to nr_pages and not to the end of its last page; and the M2P. */
+static void fill_list(struct fake_domain *d)
+{
+    uint64_t nr = d->shape.nr_pages, *leaf = NULL;
+
+    for (uint64_t pfn = 0; pfn < nr; pfn++) {
+        if (d->shape.sparse && pfn == FAKE_SPARSE_LOW)
+            pfn = ROUND_DOWN(nr - FAKE_SPARSE_TOP, P2M_PER_PAGE);
+        if (pfn % P2M_PER_PAGE == 0)
+            leaf = fake_ram(fake_walk((uint64_t)&d->list[pfn]).mfn);
+        leaf[pfn % P2M_PER_PAGE] = fake_builder_mfn(pfn);
+        fake_set_m2p(fake_builder_mfn(pfn), pfn);
+    }
+}
+
+/* Xen's own, and what is left of the machine, is not the guest's. */
+static void take_foreign_frames(struct fake_domain *d)
+{
+    uint64_t last = fake.first_mfn + fake.nr_mfns - 1;
+
+    for (uint64_t mfn = fake.first_mfn; !d->shape.sparse && mfn <= last; mfn++)
+        fake_frame(mfn)->foreign = true;
+    for (uint64_t pfn = 0; !d->shape.sparse && pfn < d->shape.nr_pages; pfn++)
+        fake_frame(fake_builder_mfn(pfn))->foreign = false;
+    fake_frame(last)->foreign = true;
+    d->shared_info = last * PAGE_SIZE;
+}
+
+static void fill_start_info(struct fake_domain *d)
+{
+    *d->start_info = (struct start_info){
+        .magic = "xen-3.0-x86_64",
+        .nr_pages = d->shape.nr_pages,
+        .shared_info = d->shared_info,
+        .flags = SIF_PRIVILEGED | SIF_INITDOMAIN,
+        .mfn_list = (uint64_t)d->list,
+        .first_p2m_pfn = d->list_pfn,
+        .nr_p2m_frames = d->nr_list_pfns,
+        .mod_start = d->ramdisk_va,
+        .mod_len = d->shape.ramdisk_pages * PAGE_SIZE,
+        .cmd_line = "test=all",
+    };
+}
+
+void fake_build(struct fake_domain *d, const struct fake_shape *shape)
+{
+    *d = (struct fake_domain){.shape = *shape};
+    start_machine(d);
+    build_kernel(d);
+    build_list(d);
+    fill_list(d);
+    take_foreign_frames(d);
+    fake.superpages = true;
+    if (fake_get_type(fake.root, FAKE_L4)) /* CR3's use of it */
+        fail_msg("the builder's own tables are not right");
+    fake.superpages = false;
+    fill_start_info(d);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hypercalls that mm/ makes, in place of arch/x86/hypercall.S. Each can be told to fail
+ * (fake.fail_at), and then does nothing; none flushes more of the TLB than it is asked to.
+ */
+#include "arch/x86/hypercall.h"
+
+#include "tests/unit/fake_xen.h"
+#include "tests/unit/harness.h"
+
+#include <xen/errno.h>
+
+/* Counts a hypercall. Is it the one that fails? */
+static bool fails(void)
+{
+    return ++fake.nr_hypercalls == fake.fail_at;
+}
+
+static int update_table(uint64_t ptr, uint64_t val)
+{
+    uint64_t mfn = ptr / PAGE_SIZE;
+    unsigned int index = (ptr % PAGE_SIZE) / sizeof(uint64_t);
+    struct fake_frame *f = fake_frame(mfn);
+
+    if (!f || f->foreign)
+        return -XEN_EINVAL;
+    if (f->type_count && f->type != FAKE_WRITABLE)
+        return fake_write_entry(mfn, index, val);
+    /* Xen would store a plain number there. Of mm/ it can only be a mistake. */
+    fail_msg("mmu_update of frame %#lx, which is no page table", mfn);
+    return -XEN_EINVAL;
+}
+
+static int update_m2p(uint64_t mfn, uint64_t pfn)
+{
+    struct fake_frame *f = fake_frame(mfn);
+
+    if (!f || f->foreign)
+        return -XEN_EINVAL;
+    fake_set_m2p(mfn, pfn);
+    fake.nr_m2p_updates++;
+    return 0;
+}
+
+long HYPERVISOR_mmu_update(const struct mmu_update *req, unsigned int nr, unsigned int *done,
+                           domid_t domain)
+{
+    unsigned int i;
+    int rc = 0;
+
+    if (domain != DOMID_SELF)
+        fail_msg("mmu_update for domain %u", domain);
+    if (fails())
+        return fake.fail_with;
+    for (i = 0; i < nr; i++) {
+        if ((req[i].ptr & 7) == MMU_NORMAL_PT_UPDATE)
+            rc = update_table(req[i].ptr, req[i].val);
+        else if ((req[i].ptr & 7) == MMU_MACHPHYS_UPDATE)
+            rc = update_m2p(req[i].ptr / PAGE_SIZE, req[i].val);
+        else
+            rc = -XEN_ENOSYS;
+        if (rc)
+            break;
+    }
+    if (done)
+        *done = i;
+    return rc;
+}
+
+long HYPERVISOR_update_va_mapping(uintptr_t va, uint64_t pte, unsigned long flags)
+{
+    uint64_t table = fake.root;
+    int rc;
+
+    if (fails())
+        return fake.fail_with;
+    for (unsigned int level = PT_LEVELS; level > 1; level--) {
+        uint64_t entry = fake_ram(table)[pte_index(va, level)];
+
+        if (!pte_present(entry) || pte_is_leaf(entry, level))
+            return -XEN_EINVAL;
+        table = pte_mfn(entry).v;
+    }
+    rc = fake_write_entry(table, pte_index(va, 1), pte);
+    if (rc)
+        return rc;
+    switch (flags & UVMF_FLUSHTYPE_MASK) {
+    case UVMF_INVLPG:
+        fake_tlb_flush_page(va);
+        break;
+    case UVMF_TLB_FLUSH:
+        fake_tlb_flush();
+        break;
+    }
+    return 0;
+}
+
+static int pin(uint64_t mfn, enum fake_type type)
+{
+    struct fake_frame *f = fake_frame(mfn);
+    int rc;
+
+    if (!f || f->foreign || f->pinned)
+        return -XEN_EINVAL;
+    rc = fake_get_type(mfn, type);
+    f->pinned = rc == 0;
+    return rc;
+}
+
+static int unpin(uint64_t mfn)
+{
+    struct fake_frame *f = fake_frame(mfn);
+
+    if (!f || !f->pinned)
+        return -XEN_EINVAL;
+    f->pinned = false;
+    fake_put_type(mfn);
+    return 0;
+}
+
+long HYPERVISOR_mmuext_op(const struct mmuext_op *op, unsigned int nr, unsigned int *done,
+                          domid_t domain)
+{
+    unsigned int i;
+    int rc = 0;
+
+    if (domain != DOMID_SELF)
+        fail_msg("mmuext_op for domain %u", domain);
+    if (fails())
+        return fake.fail_with;
+    for (i = 0; i < nr && !rc; i++) {
+        switch (op[i].cmd) {
+        case MMUEXT_PIN_L1_TABLE ... MMUEXT_PIN_L4_TABLE:
+            rc = pin(op[i].arg1.mfn, (enum fake_type)(FAKE_L1 + op[i].cmd - MMUEXT_PIN_L1_TABLE));
+            break;
+        case MMUEXT_UNPIN_TABLE:
+            rc = unpin(op[i].arg1.mfn);
+            break;
+        case MMUEXT_TLB_FLUSH_LOCAL:
+            fake_tlb_flush();
+            break;
+        case MMUEXT_INVLPG_LOCAL:
+            fake_tlb_flush_page(op[i].arg1.linear_addr);
+            break;
+        default:
+            rc = -XEN_ENOSYS;
+        }
+    }
+    if (done)
+        *done = i - (rc != 0);
+    return rc;
+}

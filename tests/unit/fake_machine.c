@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Machine memory, and the MMU in front of it.
+ *
+ *      fake.first_mfn                               + nr_mfns
+ *      |  file, a page a frame, sparse               |
+ *      +---------------------------------------------+
+ *        ^ ram: all of it, for the fake     ^ ^ a page of it wherever the guest mapped that frame
+ *
+ * The M2P is a file of its own, mapped twice: writable for the fake, read only for the guest at
+ * FAKE_M2P_BASE + 8 * MFN, so that a table for MFNs up to 2^40 costs address space only.
+ */
+#include "tests/unit/fake_xen.h"
+#include "tests/unit/harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define M2P_BYTES ((uint64_t)1 << (MFN_BITS + 3))
+/* Of pages that are mapped one by one: Linux allows a process 65530 mappings. */
+#define TLB_PAGES 20000
+
+struct fake_xen fake;
+
+static const uint64_t slots[] = {FAKE_KERNEL_SLOT, FAKE_HEAP_BASE, FAKE_LIST_BASE};
+static int file = -1;
+static uint8_t *ram;
+static struct fake_frame *frames;
+static uint64_t *m2p_writable, m2p_first, m2p_bytes; /* page-aligned: not always first_mfn */
+static unsigned int nr_cached;
+/* AddressSanitizer's handler, and whichever was in force before ours: cmocka's, in a test. */
+static struct sigaction reporter, previous;
+
+static void *map(uint64_t va, uint64_t len_bytes, int prot, int flags, int fd, uint64_t offset)
+{
+    void *p = mmap((void *)va, len_bytes, prot, flags | MAP_NORESERVE, fd, (off_t)offset);
+
+    if (p == MAP_FAILED)
+        fail_msg("mmap of %#lx bytes at %#lx failed", len_bytes, va);
+    return p;
+}
+
+static void map_nothing(uint64_t va, uint64_t len_bytes)
+{
+    map(va, len_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+static int new_file(const char *name, uint64_t len_bytes)
+{
+    int fd = memfd_create(name, 0);
+
+    if (fd < 0 || ftruncate(fd, (off_t)len_bytes))
+        fail_msg("a sparse file of %#lx bytes cannot be had", len_bytes);
+    return fd;
+}
+
+struct fake_frame *fake_frame(uint64_t mfn)
+{
+    return mfn - fake.first_mfn < fake.nr_mfns ? &frames[mfn - fake.first_mfn] : NULL;
+}
+
+uint64_t *fake_ram(uint64_t mfn)
+{
+    if (!fake_frame(mfn))
+        fail_msg("the machine has no frame %#lx", mfn);
+    return (uint64_t *)(ram + (mfn - fake.first_mfn) * PAGE_SIZE);
+}
+
+void fake_set_m2p(uint64_t mfn, uint64_t pfn)
+{
+    m2p_writable[mfn - m2p_first] = pfn;
+}
+
+struct fake_mapping fake_walk(uint64_t va)
+{
+    struct fake_mapping m = {.mfn = fake.root, .level = PT_LEVELS, .writable = true};
+
+    for (;; m.level--) {
+        uint64_t pte = fake_ram(m.mfn)[pte_index(va, m.level)];
+
+        m.present = pte_present(pte);
+        m.writable = m.writable && (pte & PTE_W);
+        m.mfn = pte_mfn(pte).v;
+        if (!m.present)
+            return m;
+        if (pte_is_leaf(pte, m.level)) {
+            m.mfn += (va & (level_bytes(m.level) - 1)) / PAGE_SIZE;
+            return m;
+        }
+    }
+}
+
+/* What the CPU does when its TLB has no answer. False: a page fault. */
+static bool fill(uint64_t va, bool write)
+{
+    struct fake_mapping m = fake_walk(va);
+
+    if (!m.present || (write && !m.writable))
+        return false;
+    if (++nr_cached > TLB_PAGES)
+        fake_tlb_flush();
+    map(ROUND_DOWN(va, PAGE_SIZE), PAGE_SIZE, PROT_READ | (m.writable ? PROT_WRITE : 0),
+        MAP_SHARED | MAP_FIXED, file, (m.mfn - fake.first_mfn) * PAGE_SIZE);
+    return true;
+}
+
+static bool in_slot(uint64_t va)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
+        if (va - slots[i] < FAKE_SLOT_BYTES)
+            return true;
+    return false;
+}
+
+static void page_fault(int signal, siginfo_t *info, void *context)
+{
+    uint64_t va = (uint64_t)info->si_addr;
+    bool write = ((ucontext_t *)context)->uc_mcontext.gregs[REG_ERR] & 2;
+
+    if (in_slot(va) && fill(va, write))
+        return;
+    if (in_slot(va))
+        fprintf(stderr, "# the guest cannot %s %#lx: level %u\n", write ? "write" : "read", va,
+                fake_walk(va).level);
+    sigaction(signal, &reporter, NULL); /* again, to be reported with a backtrace */
+}
+
+static void __attribute__((constructor)) save_reporter(void)
+{
+    sigaction(SIGSEGV, NULL, &reporter);
+}
+
+void fake_tlb_flush_page(uint64_t va)
+{
+    if (in_slot(va))
+        map_nothing(ROUND_DOWN(va, PAGE_SIZE), PAGE_SIZE);
+}
+
+void fake_tlb_flush(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
+        map_nothing(slots[i], FAKE_SLOT_BYTES);
+    nr_cached = 0;
+}
+
+static void start_m2p(uint64_t end_mfn)
+{
+    int fd;
+
+    m2p_first = ROUND_DOWN(fake.first_mfn, P2M_PER_PAGE);
+    m2p_bytes = ROUND_UP((end_mfn - m2p_first) * sizeof(uint64_t), PAGE_SIZE);
+    fd = new_file("fake M2P", m2p_bytes);
+    m2p_writable = map(0, m2p_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    map_nothing(FAKE_M2P_BASE, M2P_BYTES);
+    map(FAKE_M2P_BASE + m2p_first * sizeof(uint64_t), m2p_bytes, PROT_READ, MAP_SHARED | MAP_FIXED,
+        fd, 0);
+    close(fd);
+    fake.m2p = (struct m2p){.table = (const uint64_t *)FAKE_M2P_BASE, .nr = end_mfn};
+}
+
+void fake_machine_start(uint64_t first_mfn, uint64_t nr_mfns)
+{
+    struct sigaction action = {.sa_sigaction = page_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
+
+    if (ram)
+        fake_machine_stop(); /* of a test that failed half way */
+    fake = (struct fake_xen){.first_mfn = first_mfn, .nr_mfns = nr_mfns};
+    file = new_file("fake machine", nr_mfns * PAGE_SIZE);
+    ram = map(0, nr_mfns * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    frames = map(0, nr_mfns * sizeof(*frames), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                 -1, 0);
+    start_m2p(first_mfn + nr_mfns);
+    fake_tlb_flush();
+    sigaction(SIGSEGV, &action, &previous);
+}
+
+void fake_machine_stop(void)
+{
+    sigaction(SIGSEGV, &previous, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
+        munmap((void *)slots[i], FAKE_SLOT_BYTES);
+    munmap((void *)FAKE_M2P_BASE, M2P_BYTES);
+    munmap(m2p_writable, m2p_bytes);
+    munmap(frames, fake.nr_mfns * sizeof(*frames));
+    munmap(ram, fake.nr_mfns * PAGE_SIZE);
+    ram = NULL;
+    close(file);
+    fake = (struct fake_xen){0};
+}

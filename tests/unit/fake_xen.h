@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A fake Xen for one PV guest, in the memory of this process: hypercalls that keep Xen's rules, a
+ * machine memory, and an MMU, so that mm/ runs as it does in the kernel, plain loads and stores
+ * included.
+ *
+ *   machine memory   one sparse file; frame m of the machine is its page m - first_mfn
+ *   page tables      real ones, four levels of 512 entries, in frames of that memory
+ *   MMU              the guest's virtual addresses are this process's. Nothing is mapped there
+ *                    at first; a touch is a SIGSEGV, whose handler walks the tables and maps the
+ *                    page of the file, as a CPU fills its TLB. A flush unmaps.
+ *
+ *      load at va --SIGSEGV--> walk root, L3, L2, L1 --> mmap(va, file, page of the MFN) --> again
+ *                                       |
+ *                                       +--> not present, or a store to what is read-only: the
+ *                                            signal goes on to AddressSanitizer, with a message
+ *
+ * So what is stale stays visible until it is flushed, and what must not be mapped cannot be used.
+ * fake_machine.c has memory and MMU, fake_mmu.c the types of frames, fake_hypercall.c what the
+ * guest calls, fake_builder.c the domain that it finds.
+ */
+#ifndef TESTS_UNIT_FAKE_XEN_H
+#define TESTS_UNIT_FAKE_XEN_H
+
+#include "arch/x86/pte.h"
+
+#include "mm/p2m.h"
+
+#include <xen/xen.h>
+
+/*
+ * The guest's address space: slots of the level 4 table that this process does not use. (Its
+ * program is at 0x55..., its libraries are at 0x7f..., AddressSanitizer is below 0x100080000000
+ * and at 0x60....)
+ */
+#define FAKE_KERNEL_SLOT 0x200000000000
+#define FAKE_HEAP_BASE   0x210000000000
+#define FAKE_LIST_BASE   0x220000000000
+#define FAKE_SLOT_BYTES  ((uint64_t)1 << 39)
+#define FAKE_VIRT_BASE   (FAKE_KERNEL_SLOT + ((uint64_t)510 << 30)) /* as VIRT_BASE is in its own */
+#define FAKE_M2P_BASE    0x400000000000                             /* 8 TiB: for 2^40 MFNs */
+
+/* What a frame is used as. Xen lets it be one thing at a time, and counts how often it is. */
+enum fake_type { FAKE_UNUSED = 0, FAKE_L1 = 1, FAKE_L2, FAKE_L3, FAKE_L4, FAKE_WRITABLE };
+
+struct fake_frame {
+    uint8_t type; /* enum fake_type; means nothing while type_count is 0 */
+    bool foreign; /* not the guest's */
+    bool pinned;
+    uint32_t type_count; /* uses as that type */
+    uint32_t refs;       /* mappings, of any rights */
+};
+
+/* What the fake Xen knows, beside its machine. One at a time. */
+struct fake_xen {
+    uint64_t first_mfn, nr_mfns;
+    struct m2p m2p;  /* as the guest sees it: read only, as long as the last MFN asks for */
+    uint64_t root;   /* MFN of the level 4 table in use */
+    bool superpages; /* accepts them: only while it builds a domain */
+
+    unsigned int nr_hypercalls; /* since the machine was started, or since a test set it to 0 */
+    unsigned int fail_at;       /* the hypercall that fails, counted from 1; 0: none does */
+    long fail_with;             /* what it returns */
+    unsigned int nr_m2p_updates;
+};
+
+extern struct fake_xen fake;
+
+/*
+ * A machine with MFNs [@first_mfn, @first_mfn + @nr_mfns), all the guest's. One at a time, and from
+ * within a test, not its setup: cmocka takes SIGSEGV for itself in between.
+ */
+void fake_machine_start(uint64_t first_mfn, uint64_t nr_mfns);
+void fake_machine_stop(void);
+
+/* The memory of a frame, whoever maps it; the test fails if the machine has no such frame. */
+uint64_t *fake_ram(uint64_t mfn);
+/* Its accounts; NULL if the machine has no such frame. */
+struct fake_frame *fake_frame(uint64_t mfn);
+void fake_set_m2p(uint64_t mfn, uint64_t pfn);
+
+/* What is mapped at a virtual address, by the tables and not by what is cached of them. */
+struct fake_mapping {
+    bool present, writable;
+    uint64_t mfn;       /* of the 4 KiB page, inside a superpage too */
+    unsigned int level; /* of the entry that maps it, or that is not present */
+};
+
+struct fake_mapping fake_walk(uint64_t va);
+
+/* Forgets what is cached of the page at @va, or of all. */
+void fake_tlb_flush_page(uint64_t va);
+void fake_tlb_flush(void);
+
+/*
+ * Adds, or drops, one use of a frame as a table of level 1 to 4 or as FAKE_WRITABLE; the first use
+ * as a table validates it. 0 or Xen's negative errno, with nothing changed.
+ */
+int fake_get_type(uint64_t mfn, enum fake_type type) __must_check;
+void fake_put_type(uint64_t mfn);
+
+/* Writes an entry of a table as Xen does: the new one is checked, the old one dropped. */
+int fake_write_entry(uint64_t table, unsigned int index, uint64_t pte) __must_check;
+
+/* A number that changes with any mapping at or above level 1, except in [@from, @from + @len). */
+uint64_t fake_mappings_hash(uint64_t from, uint64_t len_bytes);
+
+#endif

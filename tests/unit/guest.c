@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/guest.h"
+
+#include "tests/unit/harness.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void ranges_by_size(struct ranges *map, const uint64_t *sizes)
+{
+    uint64_t at = 0;
+
+    map->nr = 0;
+    map->beyond = RANGE_IDENTITY;
+    for (size_t i = 0; sizes[i]; at += sizes[i++])
+        if (ranges_append(map, at, at + sizes[i], i % 2 ? RANGE_IDENTITY : RANGE_RAM))
+            fail_msg("the test's map has more than %zu ranges", map->cap);
+}
+
+/* All but what the builder uses: the kernel's mapping, the list with its tables. */
+static void add_free_frames(struct guest *g)
+{
+    const struct fake_domain *d = &g->domain;
+    uint64_t list_end = d->list_pfn + d->nr_list_pfns;
+    int rc;
+
+    if (d->nr_list_pfns)
+        rc = frames_add(&g->frames, d->kernel_pfns, d->list_pfn) ||
+             frames_add(&g->frames, list_end, d->shape.nr_pages);
+    else
+        rc = frames_add(&g->frames, d->kernel_pfns, d->shape.nr_pages);
+    /* behind the windows are other frames than their own from now on */
+    uint64_t window_pfn = ((uintptr_t)d->windows - FAKE_VIRT_BASE) / PAGE_SIZE;
+
+    rc = rc || frames_add(&g->frames, window_pfn, window_pfn + NR_WINDOWS);
+    check_equal("the pool at start", rc, 0);
+}
+
+void guest_start(struct guest *g, const struct fake_shape *shape, const uint64_t *sizes,
+                 uint64_t nr_max)
+{
+    memset(g, 0, sizeof(*g));
+    fake_build(&g->domain, shape);
+    g->m2p = fake.m2p;
+    g->pt = (struct pagetable){to_mfn(fake.root), &g->windows, &g->frames};
+    windows_init(&g->windows, g->domain.windows);
+    g->p2m = (struct p2m){.list = g->domain.list, .nr = shape->nr_pages};
+    frames_init(&g->frames, g->runs, ARRAY_SIZE(g->runs), &g->p2m, &g->m2p);
+    heap_init(&g->heap, &g->pt, FAKE_HEAP_BASE);
+    add_free_frames(g);
+
+    g->p2m.ranges = (struct ranges){.r = g->ranges, .cap = ARRAY_SIZE(g->ranges)};
+    ranges_by_size(&g->p2m.ranges, sizes);
+    g->plan = (struct plan){.moves = g->moves, .cap_moves = ARRAY_SIZE(g->moves)};
+    check_equal("plan", plan_make(&g->plan, &g->p2m.ranges, shape->nr_pages, nr_max), 0);
+    g->revector = (struct revector){.pt = &g->pt,
+                                    .heap = &g->heap,
+                                    .p2m = &g->p2m,
+                                    .m2p = &g->m2p,
+                                    .plan = &g->plan,
+                                    .list_base = FAKE_LIST_BASE};
+    /* the heap's tables are made by the first that needs them: not by the one under test */
+    heap_free(&g->heap, heap_alloc(&g->heap, PAGE_SIZE), PAGE_SIZE);
+    fake.nr_hypercalls = 0;
+    fake.nr_m2p_updates = 0;
+}
+
+int guest_revector(struct guest *g)
+{
+    int rc = revector(&g->revector, &g->list);
+
+    return rc ? rc : renumber(&g->plan, &g->p2m, &g->frames, &g->batch);
+}
+
+static bool in_pool(const struct frames *f, uint64_t pfn)
+{
+    for (size_t i = 0; i < f->nr_runs; i++)
+        if (pfn - f->runs[i].start < f->runs[i].end - f->runs[i].start)
+            return true;
+    return false;
+}
+
+void guest_check_frames(const char *what, struct guest *g, uint64_t from, uint64_t to)
+{
+    /* a window that is left open is no use of the frame behind it */
+    for (unsigned int slot = 0; slot < NR_WINDOWS; slot++)
+        window_clear(&g->windows, slot);
+    for (uint64_t pfn = 0; pfn < g->domain.shape.nr_pages; pfn++) {
+        const struct fake_frame *f = fake_frame(fake_builder_mfn(pfn));
+        bool used = f->refs || f->type_count;
+        bool free = in_pool(&g->frames, fake.m2p.table[fake_builder_mfn(pfn)]);
+
+        if (used && free)
+            fail_msg("%s: builder's PFN %#lx is in the pool and in use (type %u)", what, pfn,
+                     f->type);
+        if (!used && !free && !(pfn >= from && pfn < to))
+            fail_msg("%s: builder's PFN %#lx is neither in use nor in the pool", what, pfn);
+    }
+}
+
+const char *guest_fail_nth(unsigned int n, long rc, void (*call)(void *arg), void *arg)
+{
+    const char *panic;
+
+    fake.nr_hypercalls = 0;
+    fake.fail_at = n;
+    fake.fail_with = rc;
+    panic = panic_of(call, arg);
+    fake.fail_at = 0;
+    return panic;
+}
+
+struct guest_state guest_state(struct guest *g)
+{
+    struct guest_state s = {.list = g->p2m.list, .nr = g->p2m.nr, .nr_free = g->frames.nr_free};
+
+    for (size_t i = 0; i < g->frames.nr_runs; i++)
+        s.pool_hash = s.pool_hash * 31 + g->frames.runs[i].start * 7 + g->frames.runs[i].end;
+    s.mappings_hash = fake_mappings_hash((uintptr_t)g->windows.pages, NR_WINDOWS * PAGE_SIZE);
+    return s;
+}
+
+void guest_check_state(const char *what, const struct guest_state *now,
+                       const struct guest_state *before)
+{
+    check_equal(what, now->list, before->list);
+    check_equal(what, now->nr, before->nr);
+    check_equal(what, now->nr_free, before->nr_free);
+    check_equal(what, now->pool_hash, before->pool_hash);
+    check_equal(what, now->mappings_hash, before->mappings_hash);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's way up to its own list, in miniature: on a fake domain, all of mm/ set up as
+ * kernel/setup.c and kernel/memory.c do it, and questions that a test may ask afterwards.
+ */
+#ifndef TESTS_UNIT_GUEST_H
+#define TESTS_UNIT_GUEST_H
+
+#include "mm/kmap.h"
+#include "mm/publish.h"
+#include "mm/renumber.h"
+#include "mm/revector.h"
+
+#include "tests/unit/fake_builder.h"
+
+/* A map by the sizes of RAM and identity in turn, from PFN 0 on, up to a size of 0. */
+void ranges_by_size(struct ranges *map, const uint64_t *sizes);
+
+struct guest {
+    struct fake_domain domain;
+    struct windows windows;
+    struct pagetable pt;
+    struct frames frames;
+    struct heap heap;
+    struct m2p m2p;
+    struct p2m p2m;
+    struct plan plan;
+    struct mmu_batch batch;
+    struct revector revector;
+    struct revectored list;
+
+    struct range ranges[64];
+    struct move moves[PLAN_MAX_MOVES(64)];
+    struct pfn_run runs[512];
+};
+
+/*
+ * Builds a domain of @shape, on which nothing was done yet but to plan for the memory map that
+ * @sizes give and a limit of @nr_max pages.
+ */
+void guest_start(struct guest *g, const struct fake_shape *shape, const uint64_t *sizes,
+                 uint64_t nr_max);
+
+/* revector() and renumber(): their result, the first that is not 0. */
+int guest_revector(struct guest *g);
+
+/*
+ * All frames of the domain that are neither in use, by a table or a mapping, nor in the pool are
+ * lost; all that are both will be used twice. The test fails if there is one of either, but for
+ * [@from, @to) of the builder's PFNs, which may be unmapped and not free.
+ */
+void guest_check_frames(const char *what, struct guest *g, uint64_t from, uint64_t to);
+
+/*
+ * Calls @call(@arg) with its @n-th hypercall failing with @rc. Returns NULL, or the panic that it
+ * ended in: some hypercalls cannot fail unless the machine is broken. If it made fewer than @n,
+ * fake.nr_hypercalls says so.
+ */
+const char *guest_fail_nth(unsigned int n, long rc, void (*call)(void *arg), void *arg);
+
+/* What must be as it was when something failed. The windows may show what they like. */
+struct guest_state {
+    uint64_t *list;
+    uint64_t nr, nr_free, pool_hash, mappings_hash;
+};
+
+struct guest_state guest_state(struct guest *g);
+void guest_check_state(const char *what, const struct guest_state *now,
+                       const struct guest_state *before);
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without this the kernel could map a page over another, lose the frame of a table that Xen
+ * refused, or read a superpage's frame from the wrong place. Windows and the heap, which stand on
+ * the same few functions, are tried here too.
+ */
+#include "tests/unit/guest.h"
+#include "tests/unit/harness.h"
+
+#include "lib/errno.h"
+
+#include <xen/errno.h>
+
+static const uint64_t all_ram[] = {1 << 20, 0};
+static struct guest g;
+
+static void start(void)
+{
+    static const struct fake_shape shape = {.nr_pages = 3000};
+
+    guest_start(&g, &shape, all_ram, 0);
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    fake_machine_stop();
+    return 0;
+}
+
+/* A frame from the pool, which the test cannot do without. */
+static mfn_t take(void)
+{
+    mfn_t mfn;
+
+    check_equal("frames_take", frames_take(&g.frames, &mfn), 0);
+    return mfn;
+}
+
+static void test_walk(void **state)
+{
+    struct pt_entry e;
+
+    (void)state;
+    start();
+    for (uint64_t pfn = 0; pfn < g.domain.kernel_pfns; pfn++) {
+        uint64_t va = FAKE_VIRT_BASE + pfn * PAGE_SIZE;
+
+        if (va - (uintptr_t)g.domain.windows >= NR_WINDOWS * PAGE_SIZE)
+            check_equal("a page of the kernel", pt_mfn(&g.pt, va + 8).v, fake_builder_mfn(pfn));
+    }
+    e = pt_walk(&g.pt, g.domain.image_start);
+    check_equal("level", e.level, 1);
+    check_equal("index", e.index, 256);
+    check_equal("entry", fake_ram(e.table.v)[e.index], e.pte);
+
+    check_equal("past the kernel's mapping: level",
+                pt_walk(&g.pt, FAKE_VIRT_BASE + ((uint64_t)1 << 30)).level, 3);
+    check_equal("another slot: level", pt_walk(&g.pt, 0x1000).level, 4);
+    check_equal("another slot", pt_mfn(&g.pt, 0x1000).v, INVALID_ENTRY);
+}
+
+static void test_map_use_unmap(void **state)
+{
+    static const uint64_t addresses[] = {
+        FAKE_LIST_BASE + ((uint64_t)300 << 30), FAKE_LIST_BASE + ((uint64_t)511 << 30) + 0x3fffe000,
+        FAKE_HEAP_BASE + ((uint64_t)1 << 21) - PAGE_SIZE, FAKE_HEAP_BASE + ((uint64_t)1 << 21)};
+
+    (void)state;
+    start();
+    for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
+        volatile uint64_t *p = (volatile uint64_t *)addresses[i];
+        mfn_t mfn = take(), back;
+
+        check_equal("map", pt_map(&g.pt, addresses[i], mfn, PTE_RW), 0);
+        *p = 0x1234 + i;
+        check_equal("what the frame holds", fake_ram(mfn.v)[0], 0x1234 + i);
+        check_equal("twice", pt_map(&g.pt, addresses[i], mfn, PTE_RO), -EEXIST);
+        check_equal("frame", pt_mfn(&g.pt, addresses[i] + 0xfff).v, mfn.v);
+
+        check_equal("read only", pt_protect(&g.pt, addresses[i], PTE_RO), 0);
+        check_true("read only", !fake_walk(addresses[i]).writable);
+        check_equal("still read", *p, 0x1234 + i);
+
+        check_equal("unmap", pt_unmap(&g.pt, addresses[i], &back), 0);
+        check_equal("its frame", back.v, mfn.v);
+        check_true("nothing there", !fake_walk(addresses[i]).present);
+        check_equal("unmap twice", pt_unmap(&g.pt, addresses[i], &back), -ENOENT);
+        check_equal("protect nothing", pt_protect(&g.pt, addresses[i], PTE_RO), -ENOENT);
+        check_equal("give", frames_give(&g.frames, mfn), 0);
+    }
+    guest_check_frames("after", &g, 0, 0);
+}
+
+/* Superpages, which the builder alone may make: each 4 KiB of them has its frame. */
+static void test_superpages(void **state)
+{
+    static const struct fake_shape shape = {.nr_pages = (1 << 18) + 700,
+                                            .list = FAKE_LIST_SUPERPAGES};
+    static const uint64_t at[] = {0, 1, 511, 512, 513};
+
+    (void)state;
+    guest_start(&g, &shape, all_ram, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(at); i++) {
+        uint64_t va = FAKE_LIST_BASE + at[i] * PAGE_SIZE;
+        mfn_t none;
+
+        check_equal("level", pt_walk(&g.pt, va).level, at[i] < 512 ? 2 : 1);
+        check_equal("frame", pt_mfn(&g.pt, va + 0x10).v, fake_walk(va).mfn);
+        check_equal("map over it", pt_map(&g.pt, va, to_mfn(1), PTE_RO), -EEXIST);
+        if (at[i] < 512) {
+            check_equal("unmap", pt_unmap(&g.pt, va, &none), -ENOENT);
+            check_equal("protect", pt_protect(&g.pt, va, PTE_RO), -ENOENT);
+        }
+    }
+    check_equal("misaligned in PFN space", m2p_get(&g.m2p, pt_mfn(&g.pt, FAKE_LIST_BASE)).v % 512,
+                g.domain.list_pfn % 512 + 2);
+}
+
+static void test_without_frames(void **state)
+{
+    uint64_t va = FAKE_LIST_BASE + ((uint64_t)300 << 30); /* needs a level 2 and a level 1 table */
+    mfn_t kept, mfn;
+
+    (void)state;
+    start();
+    kept = take();
+    while (!frames_take(&g.frames, &mfn))
+        ;
+    check_equal("no table to be had", pt_map(&g.pt, va, kept, PTE_RW), -ENOMEM);
+    check_true("nothing mapped", !fake_walk(va).present);
+    check_equal("heap", (uintptr_t)heap_alloc(&g.heap, PAGE_SIZE), 0);
+}
+
+struct attempt {
+    mfn_t mfn;
+    int rc;
+};
+
+/* Needs a level 1 table, which is not there. */
+static void map_with_table(void *arg)
+{
+    struct attempt *a = arg;
+
+    a->rc = pt_map(&g.pt, FAKE_HEAP_BASE + ((uint64_t)5 << 21), a->mfn, PTE_RW);
+}
+
+/* Whichever hypercall fails, what was taken from the pool for it is there again. */
+static void test_refused(void **state)
+{
+    unsigned int n = 0, nr_refused = 0;
+    struct attempt a;
+
+    (void)state;
+    do {
+        const char *panic;
+
+        start();
+        a.mfn = take();
+        panic = guest_fail_nth(++n, -XEN_EPERM, map_with_table, &a);
+        if (panic) {
+            check_says("only reading may panic", panic, "cannot be");
+            continue;
+        }
+        if (fake.nr_hypercalls < n)
+            break;
+        nr_refused++;
+        check_equal("errno", a.rc, -EPERM);
+        check_equal("give", frames_give(&g.frames, a.mfn), 0);
+        guest_check_frames("refused", &g, 0, 0);
+    } while (true);
+    check_equal("in the end", a.rc, 0);
+    /* to show the new table for filling, to hook it, to map the page */
+    check_equal("what may be refused", nr_refused, 3);
+}
+
+static void test_what_xen_refuses(void **state)
+{
+    mfn_t table, page;
+    uint64_t *p;
+
+    (void)state;
+    start();
+    table = take();
+    page = take();
+    p = window_show(&g.windows, WINDOW_SCRATCH, table, PTE_RW);
+    for (unsigned int i = 0; i < PTES_PER_TABLE; i++)
+        p[i] = 0;
+    p[7] = pte_make(table, PTE_RW);
+    check_equal("a table that is mapped writable", pt_pin(table, 1), -XEN_EINVAL);
+    window_clear(&g.windows, WINDOW_SCRATCH);
+    check_equal("one that maps itself writable", pt_pin(table, 1), -XEN_EBUSY);
+
+    p = window_show(&g.windows, WINDOW_SCRATCH, table, PTE_RW);
+    p[7] = pte_make(page, PTE_RW);
+    window_clear(&g.windows, WINDOW_SCRATCH);
+    check_equal("a good one", pt_pin(table, 1), 0);
+    check_true("not to be written", !window_show(&g.windows, WINDOW_SCRATCH, table, PTE_RW));
+    check_true("but read", window_show(&g.windows, WINDOW_SCRATCH, table, PTE_RO));
+    check_equal("as a table of another level", pt_write(g.pt.root, 5, pte_make(table, PTE_TABLE)),
+                -XEN_EINVAL);
+    check_equal("unpin", pt_unpin(table), 0);
+    check_equal("unpin twice", pt_unpin(table), -XEN_EINVAL);
+    check_equal("nothing is left of it", fake_frame(page.v)->refs, 0);
+}
+
+static void test_windows(void **state)
+{
+    unsigned int before;
+    uint64_t *p;
+    mfn_t a, b;
+
+    (void)state;
+    start();
+    a = take();
+    b = take();
+    p = window_show(&g.windows, WINDOW_SCRATCH, a, PTE_RW);
+    *p = 1;
+    p = window_show(&g.windows, WINDOW_SCRATCH, b, PTE_RW);
+    *p = 2;
+    check_equal("a", *fake_ram(a.v), 1);
+    check_equal("b", *fake_ram(b.v), 2);
+
+    before = fake.nr_hypercalls;
+    p = window_show(&g.windows, WINDOW_SCRATCH, b, PTE_RW);
+    check_equal("shown already", fake.nr_hypercalls, before);
+    p = window_show(&g.windows, WINDOW_SCRATCH, b, PTE_RO);
+    check_equal("other rights", fake.nr_hypercalls, before + 1);
+    check_equal("other rights", fake_walk((uintptr_t)p).writable, false);
+
+    p = window_show(&g.windows, WINDOW_BUILD, b, PTE_RO);
+    check_equal("two windows", fake_frame(b.v)->refs, 2);
+    window_forget(&g.windows, b);
+    check_equal("forgotten", fake_frame(b.v)->refs, 0);
+    check_true("empty", !fake_walk((uintptr_t)p).present);
+}
+
+static void test_heap(void **state)
+{
+    uint8_t *a, *b, *shared;
+    uint64_t nr_free;
+
+    (void)state;
+    start();
+    nr_free = g.frames.nr_free;
+    a = heap_alloc(&g.heap, 3 * PAGE_SIZE - 5);
+    b = heap_alloc(&g.heap, 1);
+    for (uint64_t i = 0; i < 3 * PAGE_SIZE; i++)
+        check_equal("zeroed", a[i], 0);
+    a[3 * PAGE_SIZE - 1] = 1;
+    check_true("a guard between", b >= a + 4 * PAGE_SIZE);
+    check_true("a guard between", !fake_walk((uintptr_t)a + 3 * PAGE_SIZE).present);
+    check_equal("pages", g.frames.nr_free, nr_free - 4);
+
+    shared = heap_map(&g.heap, maddr_to_mfn(g.domain.shared_info), PTE_RW);
+    shared[0] = 7;
+    check_equal("a page of Xen's", *fake_ram(g.domain.shared_info / PAGE_SIZE), 7);
+
+    heap_free(&g.heap, a, 3 * PAGE_SIZE - 5);
+    heap_free(&g.heap, b, 1);
+    heap_free(&g.heap, NULL, 5);
+    check_equal("given back", g.frames.nr_free, nr_free);
+    check_equal("more than there is", (uintptr_t)heap_alloc(&g.heap, (nr_free + 1) * PAGE_SIZE), 0);
+    guest_check_frames("after", &g, 0, 0);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_walk, stop),
+        cmocka_unit_test_teardown(test_map_use_unmap, stop),
+        cmocka_unit_test_teardown(test_superpages, stop),
+        cmocka_unit_test_teardown(test_without_frames, stop),
+        cmocka_unit_test_teardown(test_refused, stop),
+        cmocka_unit_test_teardown(test_what_xen_refuses, stop),
+        cmocka_unit_test_teardown(test_windows, stop),
+        cmocka_unit_test_teardown(test_heap, stop),
+    };
+
+    return cmocka_run_group_tests_name("page tables", tests, NULL, NULL);
+}

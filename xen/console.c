@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "xen/console.h"
+
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/hypercall.h"
+#include "arch/x86/pte.h"
+
+#include <xen/event_channel.h>
+#include <xen/io/console.h>
+#include <xen/sched.h>
+
+/* How often the CPU is offered to the reader of a full ring before what does not fit is lost. */
+#define MAX_YIELDS (1u << 18)
+
+/* The other end may write anything here: indices are read once, and masked. */
+static volatile struct xencons_interface *ring;
+static evtchn_port_t port;
+static uint64_t nr_lost;
+
+/* What was said before the ring was found. */
+static char early[1024];
+static size_t early_len;
+
+static void notify(void)
+{
+    struct evtchn_send send = {.port = port};
+
+    /* a port that is gone has nobody behind it: nothing to be done */
+    (void)!HYPERVISOR_event_channel_op(EVTCHNOP_send, &send);
+}
+
+/* Bytes of the ring that are free; none as well if the reader's index makes no sense. */
+static uint32_t ring_room(void)
+{
+    uint32_t used = ring->out_prod - ring->out_cons;
+
+    return used < sizeof(ring->out) ? (uint32_t)sizeof(ring->out) - used : 0;
+}
+
+static bool wait_for_room(uint32_t bytes)
+{
+    if (ring_room() >= bytes)
+        return true;
+    notify();
+    for (unsigned int i = 0; i < MAX_YIELDS; i++) {
+        HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+        if (ring_room() >= bytes)
+            return true;
+    }
+    return false;
+}
+
+static void ring_put(char c)
+{
+    uint32_t prod = ring->out_prod;
+
+    if (!wait_for_room(1)) {
+        nr_lost++;
+        return;
+    }
+    ring->out[MASK_XENCONS_IDX(prod, ring->out)] = c;
+    store_barrier(); /* the byte before the index that shows it */
+    ring->out_prod = prod + 1;
+}
+
+/* A terminal at the other end is in raw mode: it needs the carriage return. */
+static void ring_write(const char *text, size_t len_bytes)
+{
+    for (; len_bytes; len_bytes--, text++) {
+        if (*text == '\n')
+            ring_put('\r');
+        ring_put(*text);
+    }
+    notify();
+}
+
+static void hypercall_write(const char *text, size_t len_bytes)
+{
+    while (len_bytes) {
+        long rc = HYPERVISOR_console_io(CONSOLEIO_write, (unsigned int)len_bytes, text);
+
+        /* 0: all written. An error, as a domU gets, has nowhere to be reported to. */
+        if (rc <= 0 || (size_t)rc > len_bytes)
+            return;
+        text += rc;
+        len_bytes -= (size_t)rc;
+    }
+}
+
+static void remember(const char *text, size_t len_bytes)
+{
+    size_t part = min_u64(len_bytes, sizeof(early) - early_len);
+
+    memcpy(early + early_len, text, part);
+    early_len += part;
+    nr_lost += len_bytes - part;
+}
+
+void platform_write(const char *text, size_t len_bytes)
+{
+    if (ring) {
+        ring_write(text, len_bytes);
+        return;
+    }
+    hypercall_write(text, len_bytes);
+    remember(text, len_bytes);
+}
+
+int console_start(const struct start_info *si, void *page)
+{
+    mfn_t mfn = to_mfn(si->console.domU.mfn);
+    long rc;
+
+    if (si->flags & SIF_INITDOMAIN)
+        return (int)HYPERVISOR_update_va_mapping((uintptr_t)page, 0, UVMF_INVLPG);
+    if (!mfn_valid(mfn))
+        return -EINVAL;
+    rc = HYPERVISOR_update_va_mapping((uintptr_t)page, pte_make(mfn, PTE_RW), UVMF_INVLPG);
+    if (rc)
+        return (int)rc;
+    port = si->console.domU.evtchn;
+    ring = page;
+    ring_write(early, early_len);
+    return 0;
+}
+
+void console_drain(void)
+{
+    if (!ring)
+        return;
+    if (nr_lost)
+        printk(LOG_WARN, "console: %lu bytes were lost, for nobody read them\n", nr_lost);
+    if (!wait_for_room(sizeof(ring->out)))
+        nr_lost = 0; /* nobody is there to be told */
+}
