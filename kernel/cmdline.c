@@ -65,6 +65,13 @@ static bool parse_balloon(struct options *o, struct word value, int choice)
     return choice >= 0;
 }
 
+/* Carried out long before this line is read: see inject.c, which refuses what it does not know. */
+static bool parse_inject(struct options *o, struct word value, int choice)
+{
+    (void)o, (void)choice;
+    return value.len > 0;
+}
+
 /* Each argument; its values in the order of the enumeration that it sets. */
 static const struct argument {
     const char *name, *values;
@@ -75,6 +82,7 @@ static const struct argument {
     {"loglevel", "error|warn|info|debug",      parse_loglevel},
     {"p2m",      "both|list|tree",             parse_form    },
     {"balloon",  "none|max",                   parse_balloon },
+    {"inject",   "a fault (kernel/inject.h)",  parse_inject  },
 };
 
 static const struct argument *find_argument(struct word name)

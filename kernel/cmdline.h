@@ -7,6 +7,7 @@
  *   loglevel=error|warn|info|debug    how much to say on the way
  *   p2m=both|list|tree                which forms of the P2M to publish
  *   balloon=none|max                  grow to the domain's limit before the tests
+ *   inject=...                        faults on purpose: inject.h
  */
 #ifndef KERNEL_CMDLINE_H
 #define KERNEL_CMDLINE_H

@@ -16,6 +16,14 @@
 
 #include "kernel/cmdline.h"
 
+/* What inject= asked for: see inject.h. */
+struct injected {
+    bool short_plan, entry, map, map_file;
+    uint64_t alloc; /* 0: none fails */
+    struct e820_entry holes[1024];
+    size_t nr_holes;
+};
+
 struct domain {
     const struct start_info *start_info; /* the builder's page: until it is read */
     struct boot_info boot;
@@ -27,7 +35,9 @@ struct domain {
     struct frames frames;
     struct heap heap;
 
+    struct injected injected;
     struct memory_map map;
+    enum map_source map_source;
     uint64_t max_pages; /* the domain's limit, as Xen said at boot */
     struct plan plan;
     struct p2m p2m;

@@ -4,7 +4,9 @@
 #include "arch/x86/cpu.h"
 
 #include "xen/shutdown.h"
+#include "xen/watchdog.h"
 
+#include "kernel/inject.h"
 #include "kernel/report.h"
 #include "kernel/stages.h"
 #include "kernel/test.h"
@@ -32,6 +34,8 @@ static void __noreturn finish(const struct domain *d)
 
     if (done == DONE_DEFAULT) /* a domU that asked for a reboot would be built again */
         done = boot_info_is_initdomain(&d->boot) ? DONE_REBOOT : DONE_POWEROFF;
+    if (done == DONE_WAIT)
+        watchdog_stop();
     while (done == DONE_WAIT)
         HYPERVISOR_sched_op(SCHEDOP_block, NULL);
     domain_shutdown(reasons[done]);
@@ -49,6 +53,7 @@ void __attribute__((no_stack_protector)) __noreturn kernel_main(const struct sta
 
     domain.start_info = start_info;
     stages_start(&domain);
+    inject_entry(&domain);
 
     enum test_result result = tests_run(&domain);
 

@@ -10,6 +10,8 @@
 
 #include "xen/balloon.h"
 
+#include "kernel/inject.h"
+
 /* Before the memory map is known, the free memory is a run or two. */
 #define EARLY_RUNS 16
 /* Runs that come and go with what is taken and given back, beside those that the map makes. */
@@ -50,6 +52,7 @@ int frames_stage(struct domain *d)
 
     d->p2m = (struct p2m){.list = (uint64_t *)d->boot.list_va, .nr = d->boot.nr_pages};
     frames_init(&d->frames, early, EARLY_RUNS, &d->p2m, &d->host.m2p);
+    d->frames.fail_in = d->injected.alloc;
     heap_init(&d->heap, &d->pt, HEAP_BASE);
     rc = add_unused(d, used);
     /* pages of the image behind which their own frames are not seen any more */
@@ -75,11 +78,15 @@ static void print_ranges(const struct ranges *t)
 int map_stage(struct domain *d)
 {
     bool initdom = boot_info_is_initdomain(&d->boot);
-    int rc = host_memory_map(&d->map, &d->heap, initdom, d->boot.nr_pages);
     uint64_t edges_bytes, nr_runs;
     struct e820_edge *edges;
     struct pfn_run *runs;
+    int rc;
 
+    d->map_source = initdom ? MAP_MACHINE : MAP_OWN;
+    rc = host_memory_map(&d->map, &d->heap, d->map_source, d->boot.nr_pages);
+    if (!rc && d->injected.map)
+        rc = inject_map(d);
     if (rc)
         return rc;
     d->p2m.ranges.cap = E820_MAX_RANGES(d->map.nr);

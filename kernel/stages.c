@@ -6,6 +6,9 @@
 
 #include "arch/x86/cpu.h"
 
+#include "xen/watchdog.h"
+
+#include "kernel/inject.h"
 #include "kernel/memory.h"
 #include "kernel/protect.h"
 #include "kernel/setup.h"
@@ -13,6 +16,7 @@
 const struct stage stages[] = {
     {"traps",      traps_stage,      "handlers for whatever may go wrong next"             },
     {"console",    console_stage,    "somewhere to say it"                                 },
+    {"inject",     inject_stage,     "faults that a test asks for"                         },
     {"windows",    windows_stage,    "a way to read page tables"                           },
     {"start_info", start_info_stage, "what the builder tells, copied and checked"          },
     {"protect",    protect_stage,    "text RX, constants R, data RW; guard page, no page 0"},
@@ -33,7 +37,10 @@ uint64_t ticks_at_entry, ticks_after_stage[ARRAY_SIZE(stages)];
 void stages_start(struct domain *d)
 {
     for (size_t i = 0; i < nr_stages; i++) {
-        int rc = stages[i].start(d);
+        int rc;
+
+        watchdog_kick();
+        rc = stages[i].start(d);
 
         if (rc)
             panic("stage %s (%s) failed: %d", stages[i].name, stages[i].what, rc);

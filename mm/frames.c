@@ -70,6 +70,13 @@ int frames_add(struct frames *f, uint64_t start, uint64_t end)
     return 0;
 }
 
+bool frames_has(const struct frames *f, pfn_t pfn)
+{
+    size_t i = first_reaching(f, pfn.v + 1);
+
+    return i < f->nr_runs && f->runs[i].start <= pfn.v;
+}
+
 int frames_give(struct frames *f, mfn_t mfn)
 {
     pfn_t pfn = m2p_get(f->m2p, mfn);
@@ -90,9 +97,15 @@ static struct pfn_run cut_top(struct frames *f, uint64_t max)
     return cut;
 }
 
+/* Is this the request that a test wants to fail? */
+static bool is_refused(struct frames *f)
+{
+    return f->fail_in && --f->fail_in == 0;
+}
+
 int frames_take(struct frames *f, mfn_t *mfn)
 {
-    if (!f->nr_free)
+    if (!f->nr_free || is_refused(f))
         return -ENOMEM;
     *mfn = p2m_get_ram(f->p2m, to_pfn(cut_top(f, 1).start));
     return 0;
@@ -133,7 +146,7 @@ int frames_release(struct frames *f, struct frames *reserve)
 
 int frames_reserve(struct frames *f, uint64_t nr, struct frames *reserve)
 {
-    if (f->nr_free < nr)
+    if (f->nr_free < nr || is_refused(f))
         return -ENOMEM;
     while (nr) {
         struct pfn_run cut = cut_top(f, nr);

@@ -19,6 +19,7 @@ struct frames {
     struct pfn_run *runs; /* ascending, disjoint, none empty, none touching the next */
     size_t nr_runs, cap_runs;
     uint64_t nr_free;
+    uint64_t fail_in;      /* tests: the request so many from now finds no frame; 0: none */
     const struct p2m *p2m; /* where a PFN's frame is looked up */
     const struct m2p *m2p; /* and a frame's PFN                 */
 };
@@ -39,6 +40,9 @@ int frames_add(struct frames *f, uint64_t start, uint64_t end) __must_check;
 
 /* Gives back one frame. As frames_add; the PFN comes from the M2P. */
 int frames_give(struct frames *f, mfn_t mfn) __must_check;
+
+/* Is @pfn free? */
+bool frames_has(const struct frames *f, pfn_t pfn);
 
 /* Takes a frame, with whatever it holds. -ENOMEM if there is none. */
 int frames_take(struct frames *f, mfn_t *mfn) __must_check;

@@ -85,14 +85,15 @@ static int one_range(struct memory_map *map, struct heap *heap, uint64_t nr_page
     return 0;
 }
 
-int host_memory_map(struct memory_map *map, struct heap *heap, bool initdom, uint64_t nr_pages)
+int host_memory_map(struct memory_map *map, struct heap *heap, enum map_source source,
+                    uint64_t nr_pages)
 {
-    unsigned int cmd = initdom ? XENMEM_machine_memory_map : XENMEM_memory_map;
+    unsigned int cmd = source == MAP_MACHINE ? XENMEM_machine_memory_map : XENMEM_memory_map;
     struct xen_memory_map count = {0};
     long rc = HYPERVISOR_memory_op(cmd, &count);
     size_t room = count.nr_entries + SLACK_ENTRIES;
 
-    if (rc == -ENOSYS && !initdom)
+    if (rc == -ENOSYS && source == MAP_OWN)
         return one_range(map, heap, nr_pages);
     for (unsigned int i = 0; i < MAX_TRIES; i++, room *= 2) {
         rc = read_map(map, heap, cmd, room);
@@ -100,6 +101,17 @@ int host_memory_map(struct memory_map *map, struct heap *heap, bool initdom, uin
             break;
     }
     return (int)rc;
+}
+
+int host_set_memory_map(const struct memory_map *map)
+{
+    struct xen_foreign_memory_map arg = {
+        .domid = DOMID_SELF,
+        .map.nr_entries = (unsigned int)map->nr,
+    };
+
+    set_xen_guest_handle(arg.map.buffer, map->entries);
+    return (int)HYPERVISOR_memory_op(XENMEM_set_memory_map, &arg);
 }
 
 uint64_t host_populate(uint64_t *pfns, uint64_t nr)

@@ -23,6 +23,9 @@ void host_read(struct host *h);
 uint64_t host_current_pages(void);
 uint64_t host_maximum_pages(void);
 
+/* The machine's map, which only an initial domain may see, or the domain's own. */
+enum map_source { MAP_MACHINE, MAP_OWN };
+
 /* A memory map on the heap. */
 struct memory_map {
     struct e820_entry *entries;
@@ -30,12 +33,15 @@ struct memory_map {
 };
 
 /*
- * Reads the memory map that counts for this domain: the machine's for an @initdom, its own for
- * any other, and if it has none, one range of RAM of @nr_pages. Any number of entries. -ENOMEM, or
- * Xen's negative errno.
+ * Reads a memory map of any number of entries. A domain that has none of its own gets one range
+ * of RAM of @nr_pages. -ENOMEM, or Xen's negative errno.
  */
-int host_memory_map(struct memory_map *map, struct heap *heap, bool initdom,
+int host_memory_map(struct memory_map *map, struct heap *heap, enum map_source source,
                     uint64_t nr_pages) __must_check;
+
+/* Sets this domain's own memory map; Xen looks at nothing but the number of entries, 1024 at most.
+ */
+int host_set_memory_map(const struct memory_map *map) __must_check;
 
 /*
  * Asks for a frame for each of the @nr PFNs at @pfns, which are replaced by the MFNs. Returns how

@@ -51,7 +51,7 @@ TEST(holes, "no PFN that the machine's map does not call RAM has a frame; shared
 {
     bool initdom = boot_info_is_initdomain(&t->d->boot);
     struct memory_map map;
-    int rc = host_memory_map(&map, &t->d->heap, initdom, t->d->boot.nr_pages);
+    int rc = host_memory_map(&map, &t->d->heap, t->d->map_source, t->d->boot.nr_pages);
 
     if (rc) {
         test_error(t, "the memory map cannot be read again: %d", rc);
