@@ -17,7 +17,7 @@ NM      := $(CROSS_COMPILE)nm
 XEN_HEADERS = $(eval XEN_HEADERS := $(shell scripts/xen headers))$(XEN_HEADERS)
 
 LAYERS := lib arch/x86 mm xen kernel tests/guest
-SRCS   := $(sort $(wildcard $(addsuffix /*.c,$(LAYERS)) $(addsuffix /*.S,$(LAYERS)))) elfnotes.S
+SRCS   := $(sort $(wildcard $(addsuffix /*.c,$(LAYERS)) $(addsuffix /*.S,$(LAYERS))))
 OBJS   := $(addprefix $(B)/,$(addsuffix .o,$(SRCS)))
 
 # What every file is compiled with. -iquote: our headers are named from the top ("mm/p2m.h"),
@@ -35,7 +35,10 @@ CFLAGS_KERNEL = $(COMMON) $(FREESTANDING) -isystem $(XEN_HEADERS) $(XEN_ABI)
 LDFLAGS_KERNEL := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
           -Wl,-z,max-page-size=4096 -Wl,--fatal-warnings
 
-all: $(B)/xenolith
+.DEFAULT_GOAL := all
+
+## all              build/xenolith, and the same without INIT_P2M: build/xenolith-legacy
+all: $(B)/xenolith $(B)/xenolith-legacy
 
 ## run              boot the kernel as dom0 under Xen in QEMU, and show its console
 ##                  (BOOT='--mem 1G ...' are arguments of scripts/boot, ARGS='...' of the kernel)
@@ -47,12 +50,19 @@ run: deps-run
 check: deps-check
 	@$(MAKE) --no-print-directory unit lint scripts-check scenarios
 
-## all              build/xenolith, the default
-$(B)/xenolith: $(OBJS) $(B)/linker.lds scripts/check-notes
+$(B)/xenolith: $(B)/elfnotes.S.o
+$(B)/xenolith-legacy: $(B)/elfnotes-legacy.S.o
+$(B)/xenolith-legacy: NOTES = --legacy
+$(B)/xenolith $(B)/xenolith-legacy: $(OBJS) $(B)/linker.lds scripts/check-notes
 	@echo '  LD      $@'
-	@$(CC) -m64 $(LDFLAGS_KERNEL) -T $(B)/linker.lds -o $@.tmp $(OBJS)
-	@scripts/check-notes $@.tmp
+	@$(CC) -m64 $(LDFLAGS_KERNEL) -T $(B)/linker.lds -o $@.tmp $(filter %.o,$^)
+	@scripts/check-notes $(NOTES) $@.tmp
 	@mv $@.tmp $@
+
+$(B)/elfnotes-legacy.S.o: elfnotes.S
+	@mkdir -p $(@D)
+	@echo '  CC      $< (legacy)'
+	@$(CC) $(CFLAGS_KERNEL) -DLEGACY -MMD -MP -c -o $@ $<
 
 $(B)/%.c.o: %.c
 	@mkdir -p $(@D)
@@ -68,7 +78,7 @@ $(B)/linker.lds: linker.ld arch/x86/layout.h
 	@mkdir -p $(@D)
 	@$(CC) -E -P -x c -iquote . -o $@ $<
 
--include $(OBJS:.o=.d)
+-include $(OBJS:.o=.d) $(B)/elfnotes.S.d $(B)/elfnotes-legacy.S.d
 
 ## unit             unit tests of lib, mm and kernel on this machine (cmocka, ASan, UBSan)
 unit:

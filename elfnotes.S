@@ -46,10 +46,16 @@ note XEN_ELFNOTE_PADDR_OFFSET,       .quad 0
  * would let Xen do something that this kernel does not expect.
  */
 note XEN_ELFNOTE_SUPPORTED_FEATURES, .quad 1 << XENFEAT_dom0
+/*
+ * What kernels did not have in 2012: build/xenolith-legacy is an image without, so that builders
+ * map list and ramdisk with the kernel, as they did then.
+ */
+#ifndef LEGACY
 /* Where the P2M list goes, instead of into the kernel's mapping; our final place for it. */
 note XEN_ELFNOTE_INIT_P2M,           .quad LIST_BASE
 /* The ramdisk need not be mapped; start_info then gives its first PFN. */
 note XEN_ELFNOTE_MOD_START_PFN,      .quad 1
+#endif
 /* A suspend may be cancelled: we understand the hypercall returning 1. */
 note XEN_ELFNOTE_SUSPEND_CANCEL,     .quad 1
 note XEN_ELFNOTE_MAXPHYS_SIZE,       .quad MAXPHYS_BITS

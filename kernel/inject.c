@@ -50,10 +50,26 @@ static bool take_word(const char **s, const char *word)
     return true;
 }
 
+/* The PFNs of the builder's list, its tables with it if they are beside it. */
+static void add_hole_over_list(struct injected *in, const struct start_info *si)
+{
+    if (si->nr_p2m_frames)
+        add_hole_pfns(in, si->first_p2m_pfn, si->nr_p2m_frames);
+    else
+        add_hole_pfns(in, boot_pfn(si->mfn_list), DIV_ROUND_UP(si->nr_pages, P2M_PER_PAGE));
+}
+
+static void add_hole_over_ramdisk(struct injected *in, const struct start_info *si)
+{
+    bool by_pfn = si->flags & SIF_MOD_START_PFN;
+
+    add_hole_pfns(in, by_pfn ? si->mod_start : boot_pfn(si->mod_start),
+                  DIV_ROUND_UP(si->mod_len, PAGE_SIZE));
+}
+
 static bool parse_map(struct injected *in, const char *s, const struct start_info *si)
 {
     uint64_t image = boot_pfn((uintptr_t)image_start);
-    uint64_t ramdisk_pages = DIV_ROUND_UP(si->mod_len, PAGE_SIZE);
 
     in->map = true;
     if (take_word(&s, "image")) {
@@ -63,9 +79,9 @@ static bool parse_map(struct injected *in, const char *s, const struct start_inf
     } else if (take_word(&s, "tables")) {
         add_hole_pfns(in, boot_pfn(si->pt_base), si->nr_pt_frames);
     } else if (take_word(&s, "list")) {
-        add_hole_pfns(in, si->first_p2m_pfn, si->nr_p2m_frames);
+        add_hole_over_list(in, si);
     } else if (take_word(&s, "ramdisk")) {
-        add_hole_pfns(in, si->mod_start, ramdisk_pages);
+        add_hole_over_ramdisk(in, si);
     } else if (take_word(&s, "nvs")) {
         add_hole(in, image * PAGE_SIZE + 0x400, 0x300, E820_NVS);
         add_hole(in, (image + 5) * PAGE_SIZE + 0xc00, 0x1300, E820_NVS);

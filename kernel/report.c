@@ -42,6 +42,7 @@ void report_boot(const struct domain *d)
     print("{\"report\":\"boot\",\"kind\":\"%s\",\"xen\":\"%u.%u%s\"",
           boot_info_is_initdomain(&d->boot) ? "dom0" : "domU", d->host.major, d->host.minor,
           d->host.extra);
+    print(",\"vcpus\":%u", d->host.nr_vcpus);
     print(",\"nr_pages\":%lu,\"max_pages\":%lu,\"max_pfn\":%lu,\"max_mfn\":%lu", d->boot.nr_pages,
           d->max_pages, d->shared->arch.max_pfn, d->host.max_mfn);
     print(",\"free_pages\":%lu,\"ballooned\":%lu,\"teardown_pages\":%lu,\"ramdisk_bytes\":%lu",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/stages.h"
 
+#include "lib/errno.h"
 #include "lib/panic.h"
 #include "lib/string.h"
 
@@ -43,7 +44,8 @@ void stages_start(struct domain *d)
         rc = stages[i].start(d);
 
         if (rc)
-            panic("stage %s (%s) failed: %d", stages[i].name, stages[i].what, rc);
+            panic("stage %s (%s) failed: %d (%s)", stages[i].name, stages[i].what, rc,
+                  errno_name(rc));
         ticks_after_stage[i] = tsc();
     }
 }

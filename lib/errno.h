@@ -11,10 +11,14 @@ enum {
     ENOENT = 2,  /* what was asked for is not there             */
     ENOMEM = 12, /* no frame, or no room in a table             */
     EFAULT = 14, /* the address cannot be read, written, run    */
+    EBUSY = 16,  /* Xen: the frame has another use              */
     EEXIST = 17, /* something else is mapped there              */
     EINVAL = 22, /* an argument, or something handed in, is bad */
     ERANGE = 34, /* outside the list, or outside the range      */
     ENOSYS = 38, /* this Xen, or this kind of domain, has none  */
 };
+
+/* "ENOMEM, out of frames or of room" for -ENOMEM, and so on. */
+const char *errno_name(int rc);
 
 #endif

@@ -7,6 +7,7 @@
 #include "arch/x86/hypercall.h"
 
 #include <xen/memory.h>
+#include <xen/vcpu.h>
 #include <xen/version.h>
 
 void host_read(struct host *h)
@@ -19,6 +20,9 @@ void host_read(struct host *h)
     h->minor = version & 0xffff;
     if (HYPERVISOR_xen_version(XENVER_extraversion, h->extra))
         h->extra[0] = '\0';
+
+    while (HYPERVISOR_vcpu_op(VCPUOP_is_up, h->nr_vcpus, NULL) >= 0)
+        h->nr_vcpus++;
 
     rc = HYPERVISOR_memory_op(XENMEM_machphys_mapping, &m);
     if (rc)

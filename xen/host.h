@@ -9,11 +9,13 @@
 struct host {
     unsigned int major, minor; /* Xen's version */
     char extra[16];            /* "", ".7-pre" and the like */
+    unsigned int nr_vcpus;     /* that the domain has; only the first is ever up */
     uint64_t max_mfn;          /* the last frame that the M2P can be asked about */
     struct m2p m2p;
 };
 
-/* Asks for Xen's version and where its M2P is. Panics if an MFN could be wider than 40 bits. */
+/* Asks for Xen's version, the domain's vCPUs, and where the M2P is. Panics if an MFN could be wider
+ * than 40 bits. */
 void host_read(struct host *h);
 
 /*

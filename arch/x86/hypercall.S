@@ -29,6 +29,7 @@ HYPERCALL(memory_op)
 HYPERCALL(xen_version)
 HYPERCALL(sched_op)
 HYPERCALL(event_channel_op)
+HYPERCALL(vcpu_op)
 HYPERCALL(console_io)
 
 .section .note.GNU-stack, "", @progbits

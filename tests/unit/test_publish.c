@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without this a domain could run well for years, and be lost the first time that it is saved:
+ * nobody but Xen's tools reads the publication. Here it is read as they read it, by an oracle that
+ * knows nothing of mm/, for lists of every shape; and the stores are seen in the order in which a
+ * tool that looks in between would find them.
+ */
+#include "tests/unit/guest.h"
+#include "tests/unit/harness.h"
+#include "tests/unit/tools_oracle.h"
+#include "tests/unit/watch.h"
+
+#include "lib/errno.h"
+
+#define GIB_PAGES ((uint64_t)1 << 18)
+
+static struct guest g;
+static struct publication pub;
+static struct shared_info *shared;
+
+static const struct row {
+    const char *what;
+    struct fake_shape shape;
+    uint64_t nr_max;
+    uint64_t sizes[7];
+} rows[] = {
+    {"one leaf's worth of L1",          {.nr_pages = 4096},                            0,             {9000, 0}                                               },
+    {"nr_pages off a leaf's edge",      {.nr_pages = 4001},                            0,             {2000, 700, 9000, 0}                                    },
+    {"MFNs up to 2^40",                 {.nr_pages = 4001, .mfns = FAKE_MFNS_HIGHEST}, 0,             {2000, 700, 9000, 0}                                    },
+    {"the last GiB full",               {.nr_pages = 5000},                            6000,          {4500, GIB_PAGES - 5000, 9000, 0}                       },
+    {"whole GiBs of hole inside",       {.nr_pages = 5000},                            6000,          {4500, 3 * GIB_PAGES, 9000, 0}                          },
+    {"a hole from the middle of a GiB",
+     {.nr_pages = 5000},
+     6000,                                                                                            {4500, 2 * GIB_PAGES + 777, 300, 3 * GIB_PAGES, 9000, 0}},
+    {"RAM up to a GiB's last PFN",      {.nr_pages = 5000},                            6000,          {4500, 2 * GIB_PAGES - 6000, 1500, 0}                   },
+    {"room to grow, in many GiBs",      {.nr_pages = GIB_PAGES / 2},                   4 * GIB_PAGES, {9 * GIB_PAGES, 0}                                      },
+    {"2 MiB pages",
+     {.nr_pages = GIB_PAGES + 9, .list = FAKE_LIST_SUPERPAGES},
+     0,                                                                                               {0x9f, 0x61, 0x8000, GIB_PAGES, 4 * GIB_PAGES, 0}       },
+};
+
+static int stop(void **state)
+{
+    (void)state;
+    fake_machine_stop();
+    return 0;
+}
+
+/* Everything up to where publish() is called, with a tree. */
+static void prepare(const struct row *row)
+{
+    guest_start(&g, &row->shape, row->sizes, row->nr_max);
+    check_equal(row->what, guest_revector(&g), 0);
+    shared = heap_map(&g.heap, maddr_to_mfn(g.domain.shared_info), PTE_RW);
+    check_true(row->what, shared);
+    check_equal(row->what, publish_build_tree(&pub, &g.pt, &g.heap, &g.p2m), 0);
+}
+
+/* What a tool finds is the list, and nothing that holds a frame is hidden from it. */
+static void check_read_back(const char *what)
+{
+    struct tools_p2m t;
+    uint64_t nr = 0;
+
+    tools_read(&t, &shared->arch);
+    if (t.error[0])
+        fail_msg("%s: %s", what, t.error);
+    check_true(what, t.nr_pfns <= g.p2m.nr);
+    for (uint64_t pfn = 0; pfn < g.p2m.nr; pfn++) {
+        uint64_t entry = g.p2m.list[pfn];
+
+        check_equal(what, pfn < t.nr_pfns ? tools_entry(&t, pfn) : INVALID_ENTRY, entry);
+        nr += entry != INVALID_ENTRY;
+    }
+    check_equal(what, nr, g.domain.shape.nr_pages);
+    tools_free(&t);
+}
+
+static void test_forms(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const char *what = rows[i].what;
+        struct arch_shared_info *a;
+
+        prepare(&rows[i]);
+        a = &shared->arch;
+        check_equal(what, publish(a, &pub, &g.pt, &g.p2m, PUBLISH_LIST), 0);
+        check_equal(what, a->max_pfn, g.plan.list_end);
+        check_equal(what, a->p2m_vaddr, FAKE_LIST_BASE);
+        check_equal(what, a->p2m_cr3, fake.root << 12);
+        check_equal(what, a->p2m_generation, 0);
+        check_equal(what, a->pfn_to_mfn_frame_list_list, INVALID_ENTRY);
+        check_read_back(what);
+
+        check_equal(what, publish(a, &pub, &g.pt, &g.p2m, PUBLISH_TREE), 0);
+        check_equal(what, a->p2m_cr3, 0);
+        check_read_back(what);
+
+        check_equal(what, publish(a, &pub, &g.pt, &g.p2m, PUBLISH_BOTH), 0);
+        check_read_back(what);
+        a->p2m_cr3 = 0; /* as a tool that knows no list */
+        check_read_back(what);
+        guest_check_frames(what, &g, 0, 0);
+        fake_machine_stop();
+    }
+}
+
+/* Holes cost the tree one page, not one for each GiB. */
+static void test_shared_pages_of_the_tree(void **state)
+{
+    static const struct row hole = {
+        "hole", {.nr_pages = 5000},
+         6000, { 4500, 20 * GIB_PAGES, 9000, 0}
+    };
+
+    (void)state;
+    prepare(&hole);
+    check_equal("first GiB, holes, last GiB", pub.nr_mids, 3);
+}
+
+static void test_no_tree(void **state)
+{
+    struct p2m huge;
+
+    (void)state;
+    prepare(&rows[0]);
+    huge = g.p2m;
+    huge.nr = TREE_MAX_PFNS + P2M_PER_PAGE;
+    check_equal("a list past 512 GiB", publish_build_tree(&pub, &g.pt, &g.heap, &huge), -ERANGE);
+    check_true("no tree", !pub.top);
+
+    shared->arch.max_pfn = 0;
+    check_equal("tree only", publish(&shared->arch, &pub, &g.pt, &huge, PUBLISH_TREE), -EINVAL);
+    check_equal("nothing is published", shared->arch.max_pfn, 0);
+    check_equal("both", publish(&shared->arch, &pub, &g.pt, &huge, PUBLISH_BOTH), 0);
+    check_equal("not to be had", shared->arch.pfn_to_mfn_frame_list_list, INVALID_ENTRY);
+    check_equal("the list is", shared->arch.p2m_cr3, fake.root << 12);
+    check_equal("all of it", shared->arch.max_pfn, huge.nr);
+}
+
+static void test_no_frames_for_the_tree(void **state)
+{
+    static struct pfn_run runs[512];
+    struct frames drained;
+    uint64_t nr_free;
+
+    (void)state;
+    prepare(&rows[3]);
+    frames_init(&drained, runs, ARRAY_SIZE(runs), &g.p2m, &g.m2p);
+    check_equal("drain", frames_reserve(&g.frames, g.frames.nr_free - 2, &drained), 0);
+    nr_free = g.frames.nr_free;
+    check_equal("build", publish_build_tree(&pub, &g.pt, &g.heap, &g.p2m), -ENOMEM);
+    check_true("no tree", !pub.top && !pub.mids);
+    check_equal("frames", g.frames.nr_free, nr_free);
+}
+
+/* contents, p2m_vaddr, generation, the tree's root, p2m_cr3, max_pfn: each by one store. */
+static void test_order_of_stores(void **state)
+{
+    static const struct {
+        enum publish_form form;
+        bool list, tree;
+    } forms[] = {
+        {PUBLISH_LIST, true,  false},
+        {PUBLISH_TREE, false, true },
+        {PUBLISH_BOTH, true,  true },
+    };
+    static union {
+        struct shared_info info;
+        uint8_t bytes[PAGE_SIZE];
+    } page __attribute__((aligned(4096)));
+
+    (void)state;
+    prepare(&rows[0]);
+    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+        const uint64_t offset = offsetof(struct shared_info, arch);
+        const struct {
+            uint64_t offset, value;
+        } want[] = {
+            {offsetof(struct arch_shared_info, p2m_vaddr),                  FAKE_LIST_BASE                     },
+            {offsetof(struct arch_shared_info, p2m_generation),             0                                  },
+            {offsetof(struct arch_shared_info, pfn_to_mfn_frame_list_list),
+             forms[i].tree ? pub.top_mfn.v : INVALID_ENTRY                                                     },
+            {offsetof(struct arch_shared_info, p2m_cr3),                    forms[i].list ? fake.root << 12 : 0},
+            {offsetof(struct arch_shared_info, max_pfn),                    g.p2m.nr                           },
+        };
+        struct watch w;
+
+        watch_begin(&w, &page);
+        check_equal("publish", publish(&page.info.arch, &pub, &g.pt, &g.p2m, forms[i].form), 0);
+        watch_end();
+        check_equal("stores", w.nr, ARRAY_SIZE(want));
+        for (size_t k = 0; k < ARRAY_SIZE(want); k++) {
+            check_equal("field", w.stores[k].offset, offset + want[k].offset);
+            check_equal("value", w.stores[k].value, want[k].value);
+        }
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_forms, stop),
+        cmocka_unit_test_teardown(test_shared_pages_of_the_tree, stop),
+        cmocka_unit_test_teardown(test_no_tree, stop),
+        cmocka_unit_test_teardown(test_no_frames_for_the_tree, stop),
+        cmocka_unit_test_teardown(test_order_of_stores, stop),
+    };
+
+    return cmocka_run_group_tests_name("publish", tests, NULL, NULL);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without this Xen could be told a frame's new number one by one, at four times the cost, or not
+ * at all where a batch ends; and an error in the middle of a batch could go unheard.
+ */
+#include "tests/unit/guest.h"
+#include "tests/unit/harness.h"
+
+#include "lib/errno.h"
+
+#include <xen/errno.h>
+
+static struct guest g;
+
+static int stop(void **state)
+{
+    (void)state;
+    fake_machine_stop();
+    return 0;
+}
+
+/* A domain with @nr frames in a hole, up to the point where Xen must be told. */
+static void start(uint64_t nr)
+{
+    static const struct fake_shape shape = {.nr_pages = 5000};
+    const uint64_t sizes[] = {2000, nr, 9000, 0};
+
+    guest_start(&g, &shape, sizes, 0);
+    check_equal("revector", revector(&g.revector, &g.list), 0);
+    fake.nr_hypercalls = 0;
+}
+
+static void test_batches(void **state)
+{
+    static const uint64_t sizes[] = {1, 511, 512, 513, 1023, 1024, 1025, 2000};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        start(sizes[i]);
+        check_equal("renumber", renumber(&g.plan, &g.p2m, &g.frames, &g.batch), 0);
+        check_equal("updates", fake.nr_m2p_updates, sizes[i]);
+        check_equal("hypercalls", fake.nr_hypercalls, DIV_ROUND_UP(sizes[i], 512));
+        check_equal("updates, counted", g.batch.nr_updates, sizes[i]);
+        check_equal("hypercalls, counted", g.batch.nr_hypercalls, DIV_ROUND_UP(sizes[i], 512));
+        for (uint64_t pfn = 0; pfn < 5000; pfn++)
+            check_equal("PFN", m2p_get(&g.m2p, to_mfn(fake_builder_mfn(pfn))).v,
+                        plan_renumbered(&g.plan, to_pfn(pfn)).v);
+        fake_machine_stop();
+    }
+}
+
+/* A PFN that has no frame, as the builder of a domU may leave, has none afterwards. */
+static void test_pfns_without_a_frame(void **state)
+{
+    (void)state;
+    start(600);
+    g.p2m.list[g.plan.moves[0].to] = INVALID_ENTRY;
+    check_equal("renumber", renumber(&g.plan, &g.p2m, &g.frames, &g.batch), 0);
+    check_equal("updates", fake.nr_m2p_updates, 599);
+}
+
+static void test_errors_are_heard(void **state)
+{
+    (void)state;
+    for (unsigned int n = 1; n <= 3; n++) {
+        start(1100);
+        fake.fail_at = n;
+        fake.fail_with = -XEN_EPERM;
+        check_equal("renumber", renumber(&g.plan, &g.p2m, &g.frames, &g.batch), -EPERM);
+        fake_machine_stop();
+    }
+}
+
+static void test_a_frame_that_is_not_ours(void **state)
+{
+    struct mmu_batch b = {0};
+
+    (void)state;
+    start(1);
+    check_equal("queue", mmu_batch_m2p(&b, maddr_to_mfn(g.domain.shared_info), to_pfn(5)), 0);
+    check_equal("Xen refuses", mmu_batch_flush(&b), -XEN_EINVAL);
+    check_equal("nothing is left", mmu_batch_flush(&b), 0);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_batches, stop),
+        cmocka_unit_test_teardown(test_pfns_without_a_frame, stop),
+        cmocka_unit_test_teardown(test_errors_are_heard, stop),
+        cmocka_unit_test_teardown(test_a_frame_that_is_not_ours, stop),
+    };
+
+    return cmocka_run_group_tests_name("renumber", tests, NULL, NULL);
+}

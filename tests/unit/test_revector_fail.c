@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without this a hypercall that fails while the list is revectored, or a pool that runs dry, could
+ * leave half a list: the kernel would say that the builder's is still in force, and be wrong. Each
+ * hypercall is made to fail in turn, each frame to be missing in turn.
+ */
+#include "tests/unit/guest.h"
+#include "tests/unit/harness.h"
+
+#include "lib/errno.h"
+
+#include <stdio.h>
+#include <xen/errno.h>
+
+static struct guest g;
+
+static const struct row {
+    const char *what;
+    struct fake_shape shape;
+    uint64_t sizes[6];
+} rows[] = {
+    {"list in its slot",             {.nr_pages = 3000}, {1500, 700, 90000, 0}   },
+    {"list in the kernel's mapping",
+     {.nr_pages = 3000, .list = FAKE_LIST_IN_KERNEL},
+     {1500, 700, 90000, 0}                                                       },
+    {"room beyond a long hole",      {.nr_pages = 3000}, {4000, 300000, 90000, 0}},
+};
+
+static void start(const struct row *row)
+{
+    guest_start(&g, &row->shape, row->sizes, 9000);
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    fake_machine_stop();
+    return 0;
+}
+
+static void call_revector(void *rc)
+{
+    *(int *)rc = revector(&g.revector, &g.list);
+}
+
+/* The builder's list is in force; and a second try has all that it needs. */
+static void check_undone(const char *what, const struct guest_state *before)
+{
+    struct guest_state after = guest_state(&g);
+
+    guest_check_state(what, &after, before);
+    for (uint64_t pfn = 0; pfn < g.domain.shape.nr_pages; pfn++)
+        check_equal(what, g.p2m.list[pfn], fake_builder_mfn(pfn));
+    guest_check_frames(what, &g, 0, 0);
+    check_equal(what, guest_revector(&g), 0);
+    for (uint64_t pfn = 0; pfn < g.domain.shape.nr_pages; pfn++)
+        check_equal(what, g.p2m.list[plan_renumbered(&g.plan, to_pfn(pfn)).v],
+                    fake_builder_mfn(pfn));
+    guest_check_frames(what, &g, 0, 0);
+}
+
+static void test_each_hypercall_fails(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        unsigned int nr_undone = 0;
+        int rc = -1;
+
+        for (unsigned int n = 1; rc; n++) {
+            struct guest_state before;
+            const char *panic;
+            char what[80];
+
+            snprintf(what, sizeof(what), "%s, hypercall %u fails", rows[i].what, n);
+            start(&rows[i]);
+            before = guest_state(&g);
+            panic = guest_fail_nth(n, -XEN_EINVAL, call_revector, &rc);
+            if (panic) {
+                /* emptying a window, reading a table, flushing: if these fail, all is lost */
+                check_says(what, panic, "cannot be");
+                rc = -1;
+            } else if (rc) {
+                check_undone(what, &before);
+                nr_undone++;
+            } else {
+                check_true(what, fake.nr_hypercalls < n);
+            }
+        }
+        /* three pages of heap, the shared leaf, the tables; then the pin and the hook */
+        check_equal(rows[i].what, nr_undone, 3 + 1 + g.list.nr_tables + 2);
+    }
+}
+
+static void test_each_frame_is_missing(void **state)
+{
+    static struct pfn_run drained_runs[512];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        int rc = -ENOMEM;
+
+        for (uint64_t left = 0; rc; left++) {
+            struct guest_state before;
+            struct frames drained;
+            char what[80];
+
+            snprintf(what, sizeof(what), "%s, %lu frames left", rows[i].what, left);
+            start(&rows[i]);
+            frames_init(&drained, drained_runs, ARRAY_SIZE(drained_runs), &g.p2m, &g.m2p);
+            check_equal(what, frames_reserve(&g.frames, g.frames.nr_free - left, &drained), 0);
+            before = guest_state(&g);
+            output_clear();
+            rc = revector(&g.revector, &g.list);
+            if (!rc)
+                break;
+            check_equal(what, rc, -ENOMEM);
+            check_says(what, output(), "are needed");
+            struct guest_state after = guest_state(&g);
+
+            guest_check_state(what, &after, &before);
+            check_equal(what, frames_release(&g.frames, &drained), 0);
+            before = guest_state(&g);
+            check_undone(what, &before);
+        }
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_each_hypercall_fails, stop),
+        cmocka_unit_test_teardown(test_each_frame_is_missing, stop),
+    };
+
+    return cmocka_run_group_tests_name("revector fails", tests, NULL, NULL);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without this a builder's mistake would be found where it hurts, as a page fault in some table
+ * walk. Each field that the kernel uses is spoilt in turn; the refusal must name the field, what
+ * was found there, and what was expected.
+ */
+#include "tests/unit/guest.h"
+#include "tests/unit/harness.h"
+
+#include "xen/start_info.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NR_PAGES ((uint64_t)3000)
+
+static const uint64_t sizes[] = {9000, 0};
+static struct guest g;
+static struct boot_info info;
+static struct start_info si;
+
+static void start(enum fake_list list, uint64_t ramdisk_pages)
+{
+    const struct fake_shape shape = {
+        .nr_pages = NR_PAGES, .list = list, .ramdisk_pages = ramdisk_pages};
+
+    guest_start(&g, &shape, sizes, 0);
+    si = *g.domain.start_info;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    fake_machine_stop();
+    return 0;
+}
+
+static void read_info(void *from)
+{
+    start_info_read(&info, from, &g.pt);
+}
+
+static void test_dom0(void **state)
+{
+    (void)state;
+    start(FAKE_LIST_4K, 5);
+    si.mod_len -= 4095; /* the last page of it holds one byte */
+    start_info_read(&info, &si, &g.pt);
+    memset(&si, 0x5a, sizeof(si)); /* everything was copied */
+
+    check_true("dom0", boot_info_is_initdomain(&info));
+    check_equal("pages", info.nr_pages, NR_PAGES);
+    check_equal("list", info.list_va, FAKE_LIST_BASE);
+    check_equal("list's PFN", info.list_pfn, g.domain.list_pfn);
+    check_equal("list's pages", info.nr_list_pfns, DIV_ROUND_UP(NR_PAGES, 512) + 3);
+    check_equal("shared_info", info.shared_info, g.domain.shared_info);
+    check_equal("ramdisk", info.ramdisk_va, g.domain.ramdisk_va);
+    check_equal("its PFN", info.ramdisk_pfn, boot_pfn(g.domain.ramdisk_va));
+    check_equal("its bytes", info.ramdisk_bytes, 4 * PAGE_SIZE + 1);
+    check_equal("its pages", boot_info_ramdisk_pages(&info), 5);
+    check_equal("no console ring", info.console.v, INVALID_ENTRY);
+    check_equal("no store ring", info.store.v, INVALID_ENTRY);
+    assert_string_equal(info.cmdline, "test=all");
+}
+
+static void test_domu(void **state)
+{
+    (void)state;
+    start(FAKE_LIST_IN_KERNEL, 0);
+    si.flags = SIF_VIRT_P2M_4TOOLS | SIF_MOD_START_PFN;
+    si.mod_start = NR_PAGES - 7;
+    si.mod_len = 7 * PAGE_SIZE;
+    si.console.domU.mfn = 0x1234;
+    si.store_mfn = ((uint64_t)1 << 40) - 1;
+    start_info_read(&info, &si, &g.pt);
+
+    check_true("domU", !boot_info_is_initdomain(&info));
+    check_equal("flags", info.flags, SIF_VIRT_P2M_4TOOLS | SIF_MOD_START_PFN);
+    check_equal("list", info.list_va, (uintptr_t)g.domain.list);
+    check_equal("no PFNs of its own", info.nr_list_pfns, 0);
+    check_equal("ramdisk is not mapped", info.ramdisk_va, 0);
+    check_equal("its PFN", info.ramdisk_pfn, NR_PAGES - 7);
+    check_equal("console", info.console.v, 0x1234);
+    check_equal("store", info.store.v, ((uint64_t)1 << 40) - 1);
+}
+
+static void test_no_ramdisk(void **state)
+{
+    (void)state;
+    start(FAKE_LIST_4K, 0);
+    si.mod_start = 0xdeadbeef; /* means nothing then */
+    start_info_read(&info, &si, &g.pt);
+    check_equal("bytes", info.ramdisk_bytes, 0);
+    check_equal("address", info.ramdisk_va, 0);
+    check_equal("pages", boot_info_ramdisk_pages(&info), 0);
+}
+
+static void test_command_line_without_an_end(void **state)
+{
+    (void)state;
+    start(FAKE_LIST_4K, 0);
+    memset(si.cmd_line, 'x', sizeof(si.cmd_line));
+    start_info_read(&info, &si, &g.pt);
+    check_equal("length", strlen(info.cmdline), MAX_GUEST_CMDLINE - 1);
+}
+
+static const struct row {
+    const char *field, *says;
+    /* what is written there; [...] that many bytes into start_info, as a field of 8 */
+    size_t offset;
+    uint64_t value;
+    bool by_pfn; /* the ramdisk is named by its PFN */
+} rows[] = {
+#define FIELD(f) offsetof(struct start_info, f)
+    {"magic",         "magic is \"Xen-3.0-x86_64\", expected \"xen-",                     FIELD(magic),         0x2d302e332d6e6558, 0   },
+    {"magic",         "magic is \"\", expected",                                          FIELD(magic),         0,                  0   },
+    {"nr_pages",      "nr_pages is 0x0, expected 1 to",                                   FIELD(nr_pages),      0,                  0   },
+    {"nr_pages",      "nr_pages is 0x10000000001, expected 1 to 0x10000000000",           FIELD(nr_pages),
+                                                   ((uint64_t)1 << 40) + 1,                                                                                                       0   },
+    {"nr_pages",      "where nothing is mapped",                                          FIELD(nr_pages),      512 * 512 + 1,      0   },
+    {"nr_pages",      "nr_p2m_frames is 0x9, expected 0xa or more for 0x1400",            FIELD(nr_pages),      0x1400,
+                                                   0                                                                                                                                  },
+    {"mfn_list",      "mfn_list is 0x220000000008, expected a multiple of 4096",          FIELD(mfn_list),
+                                                   FAKE_LIST_BASE + 8,                                                                                                            0   },
+    {"mfn_list",      "mfn_list reaches 0x800000000000, expected a canonical",            FIELD(mfn_list),
+                                                   0x800000000000,                                                                                                                0   },
+    {"mfn_list",      "mfn_list reaches 0x0, where nothing is mapped",                    FIELD(mfn_list),      0,                  0   },
+    {"mfn_list",      "mfn_list is 0xffffffffffffe000, and 0x5dc0 bytes from there wrap",
+                                                   FIELD(mfn_list),                                                                                           -(uint64_t)0x2000,  0   },
+    {"mfn_list",      "mfn_list reaches 0x220000006dbf, where nothing",                   FIELD(mfn_list),
+                                                   FAKE_LIST_BASE + 0x1000,                                                                                                       0   },
+    {"nr_p2m_frames", "nr_p2m_frames is 0x5, expected 0x6 or more for 0xbb8",             FIELD(nr_p2m_frames),
+                                                   5,                                                                                                                             0   },
+    {"nr_p2m_frames", "nr_p2m_frames 0xbb8, expected them within 0xbb8 pages",            FIELD(nr_p2m_frames),
+                                                   NR_PAGES,                                                                                                                      0   },
+    {"first_p2m_pfn", "first_p2m_pfn is 0xbb9",                                           FIELD(first_p2m_pfn), NR_PAGES + 1,       0   },
+    {"first_p2m_pfn", "first_p2m_pfn is 0xffffffffffffffff",                              FIELD(first_p2m_pfn), UINT64_MAX,         0   },
+    {"first_p2m_pfn", "first_p2m_pfn is 0xbb0",                                           FIELD(first_p2m_pfn), NR_PAGES - 8,       0   },
+    {"mod_len",       "mod_len is 0xbb8001 bytes, expected no more than the 0xbb8 pages", FIELD(mod_len),
+                                                   NR_PAGES *PAGE_SIZE + 1,                                                                                                       0   },
+    {"mod_len",       "mod_len is 0xffffffffffffffff bytes",                              FIELD(mod_len),       UINT64_MAX,         0   },
+    {"mod_start",     "mod_start is 0x207f80140001, expected a multiple",                 FIELD(mod_start),
+                                                   FAKE_VIRT_BASE + 0x140001,                                                                                                     0   },
+    {"mod_start",     "mod_start reaches 0x1000, where nothing is mapped",                FIELD(mod_start),     0x1000,             0   },
+    {"mod_start",     "mod_start reaches 0x207f80400fff, where nothing",                  FIELD(mod_start),
+                                                   FAKE_VIRT_BASE + 0x3fc000,                                                                                                     0   },
+    {"mod_start",     "mod_start is PFN 0xbb4 for 0x5 pages, expected them within 0xbb8",
+                                                   FIELD(mod_start),                                                                                          NR_PAGES - 4,       true},
+    {"mod_start",     "mod_start is PFN 0xffffffffffffffff",                              FIELD(mod_start),     UINT64_MAX,         true},
+    {"shared_info",   "shared_info is 0x123456, expected a machine address of a page",
+                                                   FIELD(shared_info),                                                                                        0x123456,           0   },
+    {"shared_info",   "shared_info is 0x10000000000000, expected",                        FIELD(shared_info),
+                                                   (uint64_t)1 << 52,                                                                                                             0   },
+#undef FIELD
+};
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const char *panic;
+        char what[60];
+
+        start(FAKE_LIST_4K, 5);
+        if (rows[i].by_pfn)
+            si.flags |= SIF_MOD_START_PFN;
+        memcpy((uint8_t *)&si + rows[i].offset, &rows[i].value, sizeof(rows[i].value));
+        panic = panic_of(read_info, &si);
+        snprintf(what, sizeof(what), "%s = %#lx", rows[i].field, rows[i].value);
+        check_says(what, panic, "start_info.");
+        check_says(what, panic, rows[i].says);
+    }
+}
+
+static void test_magic_without_an_end(void **state)
+{
+    (void)state;
+    start(FAKE_LIST_4K, 0);
+    memset(si.magic, 'x', sizeof(si.magic));
+    check_says("no terminator", panic_of(read_info, &si),
+               "magic is \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\", expected");
+}
+
+/* At the address that our own INIT_P2M note asks for, the list must come with PFNs. */
+static void test_list_at_our_slot_without_pfns(void **state)
+{
+    (void)state;
+    start(FAKE_LIST_4K, 0);
+    check_equal("the list's tables, at the real address too",
+                pt_write(g.pt.root, pte_index(LIST_BASE, 4),
+                         fake_ram(fake.root)[pte_index(FAKE_LIST_BASE, 4)]),
+                0);
+    si.mfn_list = LIST_BASE;
+    start_info_read(&info, &si, &g.pt);
+    check_equal("with PFNs", info.list_va, LIST_BASE);
+    si.nr_p2m_frames = 0;
+    check_says("without", panic_of(read_info, &si),
+               "mfn_list is 0xffffc90000000000 as asked for, but nr_p2m_frames is 0");
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_dom0, stop),
+        cmocka_unit_test_teardown(test_domu, stop),
+        cmocka_unit_test_teardown(test_no_ramdisk, stop),
+        cmocka_unit_test_teardown(test_command_line_without_an_end, stop),
+        cmocka_unit_test_teardown(test_refusals, stop),
+        cmocka_unit_test_teardown(test_magic_without_an_end, stop),
+        cmocka_unit_test_teardown(test_list_at_our_slot_without_pfns, stop),
+    };
+
+    return cmocka_run_group_tests_name("start_info", tests, NULL, NULL);
+}
