@@ -31,8 +31,9 @@ FREESTANDING := -m64 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zon
           -mgeneral-regs-only -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common \
           -fstack-protector-strong -mstack-protector-guard=global -ffile-prefix-map=$(CURDIR)=. \
           -fcf-protection=none
-CFLAGS_KERNEL = $(COMMON) $(FREESTANDING) -isystem $(XEN_HEADERS) $(XEN_ABI)
-LDFLAGS_KERNEL := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+CFLAGS_KERNEL = $(COMMON) $(FREESTANDING) -isystem $(XEN_HEADERS) $(XEN_ABI) \
+          -ffile-prefix-map=$(XEN_HEADERS)=xen-headers
+LDFLAGS_KERNEL := -nostdlib -static -Wl,--build-id=none -Wl,-z,noexecstack \
           -Wl,-z,max-page-size=4096 -Wl,--fatal-warnings
 
 .DEFAULT_GOAL := all
@@ -59,17 +60,17 @@ $(B)/xenolith $(B)/xenolith-legacy: $(OBJS) $(B)/linker.lds scripts/check-notes
 	@scripts/check-notes $(NOTES) $@.tmp
 	@mv $@.tmp $@
 
-$(B)/elfnotes-legacy.S.o: elfnotes.S
+$(B)/elfnotes-legacy.S.o: elfnotes.S Makefile
 	@mkdir -p $(@D)
 	@echo '  CC      $< (legacy)'
 	@$(CC) $(CFLAGS_KERNEL) -DLEGACY -MMD -MP -c -o $@ $<
 
-$(B)/%.c.o: %.c
+$(B)/%.c.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo '  CC      $<'
 	@$(CC) $(CFLAGS_KERNEL) -MMD -MP -c -o $@ $<
 
-$(B)/%.S.o: %.S
+$(B)/%.S.o: %.S Makefile
 	@mkdir -p $(@D)
 	@echo '  CC      $<'
 	@$(CC) $(CFLAGS_KERNEL) -MMD -MP -c -o $@ $<
