@@ -81,9 +81,6 @@ $(B)/linker.lds: linker.ld arch/x86/layout.h
 
 -include $(OBJS:.o=.d) $(B)/elfnotes.S.d $(B)/elfnotes-legacy.S.d
 
-## unit             unit tests of lib, mm and kernel on this machine (cmocka, ASan, UBSan)
-unit:
-
 ## lint             clang-format, shellcheck, cppcheck, layers, and a build by clang
 lint: all
 	scripts/lint
@@ -95,6 +92,9 @@ scripts-check: all
 ## scenarios        the kernel under real Xen, one file of tests/scenarios a host
 scenarios: all
 	$(PROVE) tests/scenarios
+
+## unit             unit tests of lib and mm on this machine, on a fake Xen (cmocka, ASan, UBSan)
+include tests/unit/unit.mk
 
 ## help             this list
 help:

@@ -54,8 +54,10 @@ static void check_pool(const struct frames *f, const bool *free)
             seen[pfn] = true;
     }
     check_equal("free frames", f->nr_free, nr);
-    for (uint64_t pfn = 0; free && pfn < PFNS; pfn++)
-        check_equal("PFN is free", seen[pfn], free[pfn]);
+    for (uint64_t pfn = 0; pfn < PFNS; pfn++) {
+        check_equal("frames_has", frames_has(f, to_pfn(pfn)), seen[pfn]);
+        check_true("PFN is free", !free || seen[pfn] == free[pfn]);
+    }
 }
 
 static void test_add_joins(void **state)

@@ -18,26 +18,34 @@ static struct guest g;
 static struct publication pub;
 static struct shared_info *shared;
 
+/* clang-format off */
 static const struct row {
     const char *what;
     struct fake_shape shape;
     uint64_t nr_max;
     uint64_t sizes[7];
 } rows[] = {
-    {"one leaf's worth of L1",          {.nr_pages = 4096},                            0,             {9000, 0}                                               },
-    {"nr_pages off a leaf's edge",      {.nr_pages = 4001},                            0,             {2000, 700, 9000, 0}                                    },
-    {"MFNs up to 2^40",                 {.nr_pages = 4001, .mfns = FAKE_MFNS_HIGHEST}, 0,             {2000, 700, 9000, 0}                                    },
-    {"the last GiB full",               {.nr_pages = 5000},                            6000,          {4500, GIB_PAGES - 5000, 9000, 0}                       },
-    {"whole GiBs of hole inside",       {.nr_pages = 5000},                            6000,          {4500, 3 * GIB_PAGES, 9000, 0}                          },
-    {"a hole from the middle of a GiB",
+    {"a list of one L1 table", {.nr_pages = 4096}, 0, {9000, 0}},
+    {"pages off a leaf's edge", {.nr_pages = 4001}, 0, {2000, 700, 9000, 0}},
+    {"a last GiB that is used", {.nr_pages = 5000}, 6000, {4500, GIB_PAGES - 5000, 9000, 0}},
+    {"GiBs of hole inside", {.nr_pages = 5000}, 6000, {4500, 3 * GIB_PAGES, 9000, 0}},
+    {"a hole inside a GiB",
      {.nr_pages = 5000},
-     6000,                                                                                            {4500, 2 * GIB_PAGES + 777, 300, 3 * GIB_PAGES, 9000, 0}},
-    {"RAM up to a GiB's last PFN",      {.nr_pages = 5000},                            6000,          {4500, 2 * GIB_PAGES - 6000, 1500, 0}                   },
-    {"room to grow, in many GiBs",      {.nr_pages = GIB_PAGES / 2},                   4 * GIB_PAGES, {9 * GIB_PAGES, 0}                                      },
+     6000,
+     {4500, 2 * GIB_PAGES + 777, 300, 3 * GIB_PAGES, 9000, 0}},
+    {"RAM up to a GiB's end", {.nr_pages = 5000}, 6000, {4500, 2 * GIB_PAGES - 6000, 1500, 0}},
+    {"room for many GiBs", {.nr_pages = 9000}, 90000, {9 * GIB_PAGES, 0}},
+    {"room for GiBs, and holes",
+     {.nr_pages = GIB_PAGES / 2},
+     4 * GIB_PAGES,
+     {0x9f, 0x61, 0x8000, GIB_PAGES, 4 * GIB_PAGES, 0}},
+    {"MFNs up to 2^40 - 1", {.nr_pages = 4001, .mfns = FAKE_MFNS_HIGHEST}, 0, {2000, 700, 9000, 0}},
     {"2 MiB pages",
      {.nr_pages = GIB_PAGES + 9, .list = FAKE_LIST_SUPERPAGES},
-     0,                                                                                               {0x9f, 0x61, 0x8000, GIB_PAGES, 4 * GIB_PAGES, 0}       },
+     0,
+     {0x9f, 0x61, 0x8000, GIB_PAGES, 4 * GIB_PAGES, 0}},
 };
+/* clang-format on */
 
 static int stop(void **state)
 {
@@ -155,6 +163,8 @@ static void test_no_frames_for_the_tree(void **state)
     check_equal("frames", g.frames.nr_free, nr_free);
 }
 
+#define AT(field) offsetof(struct shared_info, arch.field)
+
 /* contents, p2m_vaddr, generation, the tree's root, p2m_cr3, max_pfn: each by one store. */
 static void test_order_of_stores(void **state)
 {
@@ -174,16 +184,13 @@ static void test_order_of_stores(void **state)
     (void)state;
     prepare(&rows[0]);
     for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
-        const uint64_t offset = offsetof(struct shared_info, arch);
-        const struct {
-            uint64_t offset, value;
-        } want[] = {
-            {offsetof(struct arch_shared_info, p2m_vaddr),                  FAKE_LIST_BASE                     },
-            {offsetof(struct arch_shared_info, p2m_generation),             0                                  },
-            {offsetof(struct arch_shared_info, pfn_to_mfn_frame_list_list),
-             forms[i].tree ? pub.top_mfn.v : INVALID_ENTRY                                                     },
-            {offsetof(struct arch_shared_info, p2m_cr3),                    forms[i].list ? fake.root << 12 : 0},
-            {offsetof(struct arch_shared_info, max_pfn),                    g.p2m.nr                           },
+        /* each at its place in the page, with its value */
+        const uint64_t want[][2] = {
+            {AT(p2m_vaddr),                  FAKE_LIST_BASE                               },
+            {AT(p2m_generation),             0                                            },
+            {AT(pfn_to_mfn_frame_list_list), forms[i].tree ? pub.top_mfn.v : INVALID_ENTRY},
+            {AT(p2m_cr3),                    forms[i].list ? fake.root << 12 : 0          },
+            {AT(max_pfn),                    g.p2m.nr                                     },
         };
         struct watch w;
 
@@ -192,8 +199,8 @@ static void test_order_of_stores(void **state)
         watch_end();
         check_equal("stores", w.nr, ARRAY_SIZE(want));
         for (size_t k = 0; k < ARRAY_SIZE(want); k++) {
-            check_equal("field", w.stores[k].offset, offset + want[k].offset);
-            check_equal("value", w.stores[k].value, want[k].value);
+            check_equal("field", w.stores[k].offset, want[k][0]);
+            check_equal("value", w.stores[k].value, want[k][1]);
         }
     }
 }

@@ -16,53 +16,63 @@
 
 static struct guest g;
 
+/* clang-format off */
 static const struct row {
     const char *what;
     struct fake_shape shape;
     uint64_t nr_max;
     uint64_t sizes[9]; /* of RAM and holes in turn, up to a 0 */
 } rows[] = {
-    {"no hole",                                    {.nr_pages = 4096},                                    0,     {9000, 0}                                     },
-    {"room to grow",                               {.nr_pages = 4000},                                    30000, {90000, 0}                                    },
-    {"one page past a leaf",                       {.nr_pages = 4097},                                    0,     {9000, 0}                                     },
-    {"one page short of a leaf",                   {.nr_pages = 4095},                                    0,     {9000, 0}                                     },
-    {"a hole of 511",                              {.nr_pages = 4096},                                    0,     {2048, 511, 9000, 0}                          },
-    {"a hole of 512",                              {.nr_pages = 4096},                                    0,     {2048, 512, 9000, 0}                          },
-    {"a hole of 513",                              {.nr_pages = 4096},                                    0,     {2048, 513, 9000, 0}                          },
-    {"a hole of 511, off by one",                  {.nr_pages = 4090},                                    0,     {2049, 511, 9000, 0}                          },
-    {"a hole of 512, off by one",                  {.nr_pages = 4090},                                    0,     {2049, 512, 9000, 0}                          },
-    {"a hole of 1535, off by one",                 {.nr_pages = 4090},                                    0,     {2047, 1535, 9000, 0}                         },
-    {"a hole of one page",                         {.nr_pages = 4090},                                    0,     {2047, 1, 9000, 0}                            },
-    {"the PC's two holes",                         {.nr_pages = 6000},                                    9000,  {0x9f, 0x61, 0x1000, 0x800, 9000, 0}          },
-    {"a hole over the last, cut leaf",             {.nr_pages = 4000},                                    0,     {3700, 1000, 9000, 0}                         },
-    {"exactly as much RAM as pages",               {.nr_pages = 4100},                                    0,     {2048, 700, 2052, 0}                          },
-    {"room beyond a hole",                         {.nr_pages = 4000},                                    20000, {5000, 60000, 20000, 0}                       },
-    {"three holes, one number for each",
-     {.nr_pages = 5000},
-     0,                                                                                                          {1000, 600, 500, 1100, 300, 4, 9000, 0}       },
-    {"a hole over all that the builder placed",    {.nr_pages = 6000},                                    0,     {16, 5000, 9000, 0}                           },
-    {"a hole over everything",                     {.nr_pages = 6000},                                    0,     {1, 7000, 9000, 0}                            },
-    {"MFNs up to 2^40",                            {.nr_pages = 4090, .mfns = FAKE_MFNS_HIGHEST},         9000,  {2047, 900, 9000, 0}                          },
-    {"frames with their PFN's number",
-     {.nr_pages = 4090, .mfns = FAKE_MFNS_SAME},
-     9000,                                                                                                       {2047, 900, 9000, 0}                          },
+    {"no hole", {.nr_pages = 4096}, 0, {9000, 0}},
+    {"room to grow", {.nr_pages = 4000}, 30000, {90000, 0}},
+    {"one page past a leaf", {.nr_pages = 4097}, 0, {9000, 0}},
+    {"one page short of a leaf", {.nr_pages = 4095}, 0, {9000, 0}},
+    {"a hole of 511", {.nr_pages = 4096}, 0, {2048, 511, 9000, 0}},
+    {"a hole of 512", {.nr_pages = 4096}, 0, {2048, 512, 9000, 0}},
+    {"a hole of 513", {.nr_pages = 4096}, 0, {2048, 513, 9000, 0}},
+    {"a hole of 511, off by one", {.nr_pages = 4090}, 0, {2049, 511, 9000, 0}},
+    {"a hole of 512, off by one", {.nr_pages = 4090}, 0, {2049, 512, 9000, 0}},
+    {"a hole of 513, off by one", {.nr_pages = 4090}, 0, {2047, 513, 9000, 0}},
+    {"a hole of three leaves", {.nr_pages = 4090}, 0, {2047, 1535, 9000, 0}},
+    {"a hole of one page", {.nr_pages = 4090}, 0, {2047, 1, 9000, 0}},
+    {"the PC's two holes", {.nr_pages = 6000}, 9000, {0x9f, 0x61, 0x1000, 0x800, 9000, 0}},
+    {"a hole over the last leaf", {.nr_pages = 4000}, 0, {3700, 1000, 9000, 0}},
+    {"as much RAM as pages", {.nr_pages = 4100}, 0, {2048, 700, 2052, 0}},
+    {"room beyond a hole", {.nr_pages = 4000}, 20000, {5000, 60000, 20000, 0}},
+    {"three holes", {.nr_pages = 5000}, 0, {1000, 600, 500, 1100, 300, 4, 9000, 0}},
+    {"a hole over the builder's", {.nr_pages = 6000}, 0, {16, 5000, 9000, 0}},
+    {"a hole over everything", {.nr_pages = 6000}, 0, {1, 7000, 9000, 0}},
 
-    {"in the kernel's mapping",                    {.nr_pages = 4090, .list = FAKE_LIST_IN_KERNEL},       9000,  {9000, 0}                                     },
+    {"MFNs up to 2^40 - 1",
+     {.nr_pages = 4090, .mfns = FAKE_MFNS_HIGHEST},
+     9000,
+     {2047, 900, 9000, 0}},
+    {"MFNs that are their PFN",
+     {.nr_pages = 4090, .mfns = FAKE_MFNS_SAME},
+     9000,
+     {2047, 900, 9000, 0}},
+
+    {"in the kernel's mapping", {.nr_pages = 4090, .list = FAKE_LIST_IN_KERNEL}, 9000, {9000, 0}},
     {"in the kernel's mapping, a hole over it",
      {.nr_pages = 4090, .list = FAKE_LIST_IN_KERNEL, .ramdisk_pages = 300},
-     0,                                                                                                          {200, 1800, 9000, 0}                          },
+     0,
+     {200, 1800, 9000, 0}},
 
-    {"2 MiB pages",                                {.nr_pages = GIB_PAGES, .list = FAKE_LIST_SUPERPAGES}, 0,     {4 * GIB_PAGES, 0}                            },
-    {"2 MiB pages, and smaller ones",
+    {"2 MiB pages", {.nr_pages = GIB_PAGES, .list = FAKE_LIST_SUPERPAGES}, 0, {4 * GIB_PAGES, 0}},
+    {"2 MiB pages and smaller ones",
      {.nr_pages = GIB_PAGES + 1700, .list = FAKE_LIST_SUPERPAGES},
-     0,                                                                                                          {0x9f, 0x61, 0x7000, 0x3001, 4 * GIB_PAGES, 0}},
+     0,
+     {0x9f, 0x61, 0x7000, 0x3001, 4 * GIB_PAGES, 0}},
     {"2 MiB pages, a hole from one into the next",
      {.nr_pages = 2 * GIB_PAGES + 5, .list = FAKE_LIST_SUPERPAGES},
-     0,                                                                                                          {GIB_PAGES - 700, 1400, 4 * GIB_PAGES, 0}     },
+     0,
+     {GIB_PAGES - 700, 1400, 4 * GIB_PAGES, 0}},
     {"2 MiB pages at the highest MFNs",
      {.nr_pages = GIB_PAGES + 9, .list = FAKE_LIST_SUPERPAGES, .mfns = FAKE_MFNS_HIGHEST},
-     0,                                                                                                          {16, 0x8000, 4 * GIB_PAGES, 0}                },
+     0,
+     {16, 0x8000, 4 * GIB_PAGES, 0}},
 };
+/* clang-format on */
 
 static int stop(void **state)
 {

@@ -14,17 +14,19 @@
 
 static struct guest g;
 
+/* clang-format off */
 static const struct row {
     const char *what;
     struct fake_shape shape;
     uint64_t sizes[6];
 } rows[] = {
-    {"list in its slot",             {.nr_pages = 3000}, {1500, 700, 90000, 0}   },
+    {"list in its slot", {.nr_pages = 3000}, {1500, 700, 90000, 0}},
+    {"room beyond a hole", {.nr_pages = 3000}, {4000, 300000, 90000, 0}},
     {"list in the kernel's mapping",
      {.nr_pages = 3000, .list = FAKE_LIST_IN_KERNEL},
-     {1500, 700, 90000, 0}                                                       },
-    {"room beyond a long hole",      {.nr_pages = 3000}, {4000, 300000, 90000, 0}},
+     {1500, 700, 90000, 0}},
 };
+/* clang-format on */
 
 static void start(const struct row *row)
 {

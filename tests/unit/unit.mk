@@ -10,8 +10,8 @@ UNIT_FLAGS  = $(COMMON) -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer -fno-strict
           -fsanitize=address,undefined -fno-sanitize-recover=all -isystem $(XEN_HEADERS) $(XEN_ABI)
 
 UNIT_TESTS := $(sort $(wildcard tests/unit/test_*.c))
-UNIT_SRCS  := $(sort $(wildcard mm/*.c)) lib/format.c lib/panic.c lib/printk.c xen/start_info.c \
-          kernel/cmdline.c $(filter-out $(UNIT_TESTS),$(sort $(wildcard tests/unit/*.c)))
+UNIT_SRCS  := $(filter-out lib/string.c $(UNIT_TESTS),$(sort $(wildcard lib/*.c mm/*.c \
+          tests/unit/*.c))) xen/start_info.c kernel/cmdline.c
 UNIT_BINS  := $(UNIT_TESTS:tests/unit/%.c=$(B)/unit/%)
 UNIT_OBJS  := $(addprefix $(B)/unit/,$(UNIT_SRCS:.c=.o))
 
