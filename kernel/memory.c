@@ -113,13 +113,17 @@ int map_stage(struct domain *d)
 
 int plan_stage(struct domain *d)
 {
+    uint64_t nr_max = UINT64_MAX;
     int rc;
 
+    /* a domU's map ends at its maxmem; a dom0's is the whole machine's */
+    if (boot_info_is_initdomain(&d->boot))
+        nr_max = plan_dom0_max(d->boot.nr_pages, d->max_pages);
     d->plan.cap_moves = PLAN_MAX_MOVES(d->p2m.ranges.nr);
     d->plan.moves = heap_alloc(&d->heap, d->plan.cap_moves * sizeof(struct move));
     if (!d->plan.moves)
         return -ENOMEM;
-    rc = plan_make(&d->plan, &d->p2m.ranges, d->boot.nr_pages, d->max_pages);
+    rc = plan_make(&d->plan, &d->p2m.ranges, d->boot.nr_pages, nr_max);
     if (rc) {
         printk(LOG_ERROR, "plan: the domain has 0x%lx pages, the map has room for 0x%lx\n",
                d->boot.nr_pages, ranges_count(&d->p2m.ranges, RANGE_RAM, UINT64_MAX));

@@ -109,14 +109,14 @@ int plan_make(struct plan *plan, const struct ranges *map, uint64_t nr_pages, ui
 
     plan->map = map;
     plan->nr_pages = nr_pages;
-    nr_max = max_u64(min_u64(nr_max, nr_pages * PLAN_GROWTH_RATIO), nr_pages);
 
     rc = plan_moves(plan, true, &used_end);
     if (rc) /* to agree modulo 512 wastes up to 511 PFNs a move: try without */
         rc = plan_moves(plan, false, &used_end);
     if (rc)
         return rc;
-    plan->list_end = ROUND_UP(max_u64(used_end, end_of_ram(map, nr_max)), P2M_PER_PAGE);
+    plan->list_end =
+        ROUND_UP(max_u64(used_end, end_of_ram(map, max_u64(nr_max, nr_pages))), P2M_PER_PAGE);
     return 0;
 }
 

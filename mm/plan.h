@@ -22,10 +22,15 @@
 #include "mm/p2m.h"
 
 /*
- * Room for ballooning is prepared for as much as this multiple of the domain's initial size, when
- * the limit that Xen names is higher or there is none: 8 bytes a page, so 2 % of initial memory.
+ * A dom0's list has room for as much as this multiple of its initial size, when the limit that Xen
+ * names is higher or there is none: 8 bytes a page, so 2 % of initial memory.
  */
 #define PLAN_GROWTH_RATIO 10
+
+static inline uint64_t plan_dom0_max(uint64_t nr_pages, uint64_t limit)
+{
+    return min_u64(limit, nr_pages * PLAN_GROWTH_RATIO);
+}
 
 /* [from, from + nr) is renumbered [to, to + nr). */
 struct move {
@@ -46,7 +51,7 @@ struct plan {
 #define PLAN_MAX_MOVES(nr_ranges) (6 * (nr_ranges) + 6)
 
 /*
- * Fills @plan for a domain of @nr_pages that may grow to @nr_max pages (clamped as said above).
+ * Fills @plan for a domain of @nr_pages that may grow to @nr_max pages, as far as @map has RAM.
  * -ENOMEM if the map has less room for RAM than the domain has pages.
  */
 int plan_make(struct plan *plan, const struct ranges *map, uint64_t nr_pages,

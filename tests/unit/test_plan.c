@@ -32,7 +32,7 @@ static void set_map(const uint64_t *sizes)
 static int make(uint64_t nr_pages, uint64_t nr_max)
 {
     plan = (struct plan){.moves = moves, .cap_moves = PLAN_MAX_MOVES(map.nr)};
-    return plan_make(&plan, &map, nr_pages, nr_max);
+    return plan_make(&plan, &map, nr_pages, plan_dom0_max(nr_pages, nr_max));
 }
 
 /* Every frame has a number in RAM, no number is given twice, and the plan's own words are true. */
