@@ -15,7 +15,7 @@ use FindBin;
 use lib "$FindBin::Bin/../scripts";
 use Run;
 
-our @EXPORT = qw(boots boot_fails kernel pages ceil_div);
+our @EXPORT = qw(boots boot_fails boot_code domus kernel pages ceil_div);
 
 sub kernel {
     return $ENV{XENOLITH_KERNEL} // script('../build/xenolith');
@@ -33,8 +33,8 @@ sub ceil_div {
     return int(($n + $d - 1) / $d);
 }
 
-# Runs scripts/boot with @$arguments, [boot arguments..., '--', kernel arguments...]: the exit
-# code, the console's text, and the reports by name.
+# Runs scripts/boot with @$arguments, [boot arguments..., '--', kernel arguments...], of which
+# --kernel FILE is this module's: the exit code, the console's text, and the reports by name.
 sub boot {
     my ($arguments) = @_;
     my @options = @$arguments;
@@ -43,12 +43,31 @@ sub boot {
     if (@options) { pop @options }
     else          { (@options, @kernel) = @kernel; @kernel = () }
 
+    # ours by default; another by --kernel
+    my $image = kernel;
+    for my $i (reverse 0 .. $#options - 1) {
+        (undef, $image) = splice @options, $i, 2 if $options[$i] eq '--kernel';
+    }
+
     my $dir = tempdir;
     my ($code, undef, $err) = run(script('boot'), '--quiet', '--timeout', 300, '--log',
-        "$dir/log", '--json', "$dir/json", @options, kernel, '--', @kernel);
+        "$dir/log", @options, $image, '--', @kernel);
+    my $log = -e "$dir/log" ? read_file("$dir/log") : '';
+    return ($code, $log, reports($log), $err);
+}
+
+# The guest's one-line reports, by name.
+sub reports {
+    my ($log) = @_;
     my %reports = map { my $r = decode_json($_); ($r->{report} => $r) }
-        split /\n/, -e "$dir/json" ? read_file("$dir/json") : '';
-    return ($code, -e "$dir/log" ? read_file("$dir/log") : '', \%reports, $err);
+        $log =~ /^(\{"report":.*\})$/mg;
+    return \%reports;
+}
+
+# Boots and gives back the exit code, the console, and what the runner said.
+sub boot_code {
+    my ($code, $log, undef, $err) = boot($_[0]);
+    return ($code, $log, $err);
 }
 
 # The lines that say why a boot went wrong.
@@ -69,6 +88,44 @@ sub check_report {
     my %t = %{$r->{ticks}};
     ok $t{entry} < $t{revector} && $t{revector} < $t{publish} && $t{publish} < $t{teardown},
         'entry, list, publication and teardown, in this order';
+}
+
+# domus([HOST OPTIONS], NAME => {TITLE, OPTIONS of the guest, END, CHECK}, ...)
+#
+# Starts the guests one after the other by xl in one Linux dom0. Of each, title says what it is
+# there for, options are those of scripts/domus, end is how it must end (poweroff), and check gets
+# the boot report, all reports and the console. A guest that ends as asked for but not by poweroff
+# need not have succeeded.
+sub domus {
+    my ($host, @guests) = @_;
+    my $dir = tempdir;
+    my @command;
+    my %guests = @guests;
+    my @names  = grep { !ref } @guests;
+    push @command, '--guest', $_, @{$guests{$_}{options}} for @names;
+    my ($code, undef, $err) =
+        run(script('domus'), '--quiet', '--out', $dir, '--kernel', kernel, @$host, @command);
+    is $code, 0, 'each guest came to its turn' or diag $err;
+    check_domu($dir, $_, $guests{$_}) for @names;
+    return;
+}
+
+sub check_domu {
+    my ($dir, $name, $guest) = @_;
+    subtest $guest->{title} => sub {
+        my ($log, $xl) = map { -e "$dir/$name.$_" ? read_file("$dir/$name.$_") =~ s/\r//gr : '' }
+            qw(log xl);
+        my $end = -e "$dir/$name.end" ? read_file("$dir/$name.end") =~ s/\n//r : 'nothing';
+        is $end, $guest->{end} // 'poweroff', 'it ended as it should'
+            or show_why($log, $xl);
+        if (!$guest->{end}) {
+            my ($code, undef, $err) = run(script('verdict'), "$dir/$name.log");
+            is $code, 0, 'the kernel reports success' or show_why($log, $err);
+        }
+        my $reports = reports($log);
+        $guest->{check}->($reports->{boot}, $reports, $log) if $guest->{check};
+    };
+    return;
 }
 
 # boots(NAME, [ARGUMENTS], sub { my ($boot_report, $reports, $log) = @_; ... })

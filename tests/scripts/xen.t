@@ -17,22 +17,42 @@ plan skip_all => 'no dpkg-deb here to make packages with' if system('dpkg-deb --
 my $dir   = tempdir();
 my $cache = "$dir/cache";
 
-# Packages with the one file of each that counts.
-for my $package (['xen', 'xen-hypervisor-4.17-amd64'], ['headers', 'libxen-dev']) {
-    my ($tree, $name) = @$package;
-    write_file("$dir/$tree/DEBIAN/control",
-        "Package: $name\nVersion: 1\nArchitecture: amd64\nMaintainer: x\nDescription: x\n");
-}
-write_file("$dir/xen/boot/xen-4.17-amd64", 'hypervisor');
-write_file("$dir/headers/usr/include/xen/xen.h",      'header');
-write_file("$dir/headers/usr/include/xen/io/ring.h",  'header');
-write_file("$dir/headers/usr/include/xenctrl.h",      'not public');
-system('gzip', "$dir/xen/boot/xen-4.17-amd64") == 0 or die 'gzip failed';
 mkdir "$dir/debs";
-system('dpkg-deb', '--build', "$dir/$_->[0]", "$dir/debs/$_->[1].deb") == 0 or die 'dpkg-deb failed'
-    for ['xen', 'xen-hypervisor-4.17-amd64'], ['headers', 'libxen-dev'];
 
-my $download = "echo \"\$*\" >>$dir/said; cp $dir/debs/\${!#}.deb .";
+# deb(NAME, DEPENDS, PATH => CONTENT...), with the files that count
+sub deb {
+    my ($name, $depends, %files) = @_;
+    write_file("$dir/$name/DEBIAN/control",
+        "Package: $name\nVersion: 1\nArchitecture: amd64\nMaintainer: x\nDescription: x\n"
+            . ($depends ? "Depends: $depends\n" : ''));
+    write_file("$dir/$name/$_", $files{$_}) for keys %files;
+    system("dpkg-deb --build $dir/$name $dir/debs/$name.deb >/dev/null") == 0
+        or die 'dpkg-deb failed';
+    return;
+}
+
+# What a command makes of a text.
+sub packed {
+    my ($command, $text) = @_;
+    write_file("$dir/text", $text);
+    return scalar `$command <$dir/text`;
+}
+
+deb('xen-hypervisor-4.17-amd64', '', 'boot/xen-4.17-amd64.gz' => packed('gzip', 'hypervisor'));
+deb('libxen-dev', '',
+    'usr/include/xen/xen.h'     => 'header',
+    'usr/include/xen/io/ring.h' => 'header',
+    'usr/include/xenctrl.h'     => 'not public');
+
+my $download = <<"END";
+echo "\$*" >>$dir/said
+shift 4 # -qq -o ... download
+for package; do
+    [ -e "$dir/debs/\$package.deb" ] || package=empty
+    cp "$dir/debs/\$package.deb" "\$1.deb"
+    shift
+done
+END
 fake('apt-cache', '');
 fake('apt-get',   $download);
 
@@ -106,6 +126,48 @@ my (undef, $both) = run({env => {XENOLITH_CACHE => $cache, PATH => "$dir/bin:$EN
     'bash', '-c', '"$1" hypervisor & "$1" hypervisor & wait', 'bash', script('xen'));
 is $both, "$cache/xen-4.17/xen\n" x 2, 'two at once';
 is nr_fetched(), 1, 'one fetched it';
+
+# A Linux dom0: its kernel unpacked, its ramdisk small
+{
+    my ($bin, $lib, $lib64) = ('usr/lib/xen-4.17/bin', 'usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu');
+    deb('empty', '');
+    deb('xenstore-utils', '', 'usr/bin/xenstore' => 'xenstore');
+    deb('xen-utils-4.17', '', 'usr/share/doc' => 'long', map { ("$bin/$_" => $_) } qw(xl libxl-save-helper
+        xenstored xenconsoled xenconsole xen-init-dom0 xen-mfndump xenctx pygrub));
+    deb('libxenmisc4.17', '', map { ("$lib/lib$_" => $_) } qw(uuid.so.1 xenlight.so.4.17 xlutil.so.4.17
+        yajl.so.2 zstd.so.1 pixman.so.1));
+    deb('libc6', '', 'lib64/ld-linux-x86-64.so.2' => 'ld', map { ("$lib64/lib$_" => $_) } qw(c.so.6
+        gcc_s.so.1 lzma.so.5 z.so.1));
+    deb('busybox-static', '', 'bin/busybox' => 'busybox');
+    deb('linux-image-amd64', 'linux-image-6.1.0-9-amd64 (= 6.1-1)');
+    my $payload = packed('xz', 'an ELF file') . 'size';
+    my $image   = "\0" x 0x1f1 . "\1" . "\0" x (0x248 - 0x1f2) . pack('VV', 16, length $payload);
+    $image .= "\0" x (1024 + 16 - length $image) . $payload . 'more';
+    my ($modules) = read_file(script('xen')) =~ /^modules='(.*?)'/ms;
+    my %modules = map { ("lib/modules/6.1.0-9-amd64/kernel/$_.ko" => $_) } split ' ', $modules;
+    deb('linux-image-6.1.0-9-amd64', '', %modules, 'boot/vmlinuz-6.1.0-9-amd64' => $image);
+
+    ($exit, $out, $err) = xen('dom0');
+    is_deeply [$exit, $out], [0, "$cache/dom0-4.17\n"], 'fetch a Linux dom0' or diag $err;
+    is read_file("$cache/dom0-4.17/vmlinux"), 'an ELF file', 'the kernel is unpacked';
+    my %files = map { ($_ => 1) } split /\n/, packed('cpio -t --quiet', read_file("$cache/dom0-4.17/toolstack.cpio"));
+    ok $files{$_}, "$_ is there" for qw(bin/busybox bin/xenstore-ls usr/lib/xen-4.17/bin/xl lib/libc.so.6
+        lib/libxenlight.so.4.17 lib64/ld-linux-x86-64.so.2 lib/modules/xenfs.ko lib/modules/order);
+    ok !$files{$_}, "$_ is not" for qw(usr/lib/xen-4.17/bin/pygrub lib/libpixman.so.1);
+    is_deeply [xen('dom0')], [0, "$cache/dom0-4.17\n", ''], 'again';
+    is nr_fetched(), 0, 'from the cache';
+    is_deeply [xen('toolstack', '4.17')], [0, "$cache/toolstack-4.17\n", ''], 'the toolstack is there, too';
+    is read_file("$cache/toolstack-4.17/$bin/pygrub"), 'pygrub', 'with all its programs';
+    is((xen('dom0', '4.14'))[2], "xen: no toolstack 4.14 to be had: expected 4.17\n", 'another toolstack');
+
+    write_file("$dir/linux-image-6.1.0-9-amd64/boot/vmlinuz-6.1.0-9-amd64", $image =~ s/7zXZ/7zip/r);
+    deb('linux-image-6.1.0-9-amd64', '');
+    system('rm', '-rf', "$cache/dom0-4.17");
+    ($exit, $out, $err) = xen('dom0');
+    is $exit, 1, 'a kernel packed otherwise: exit code';
+    like $err, qr/vmlinuz-6\.1\.0-9-amd64: expected a kernel packed by xz$/, 'a kernel packed otherwise: sentence';
+    ok !-e "$cache/dom0-4.17", 'a kernel packed otherwise: nothing is left';
+}
 
 fake('apt-cache', 'exit 100');
 system('rm', '-rf', $cache);

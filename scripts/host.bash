@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# What scripts/boot and scripts/dom0 have in common: a host under QEMU with Xen
+# on it, its console line by line, and that nothing is left of it in the end.
+# To be sourced; the options it reads are variables of whoever does, which has
+# a function hear, too.
+# shellcheck disable=SC2154
+
+self=$(dirname "$(realpath "$0")")
+me=${0##*/}
+
+bad() {
+    echo "$me: $*" >&2
+    exit 2
+}
+
+# Options
+
+size='[1-9][0-9]*[KMGT]'
+
+check_size() {
+    [[ $2 =~ ^$size$ ]] || bad "$1 $2: expected a number followed by K, M, G or T"
+}
+
+check_number() {
+    [[ $2 =~ ^[1-9][0-9]*$ ]] || bad "$1 $2: expected a number${3:-} from 1"
+}
+
+check_file() {
+    if ! [ -f "$1" ] || ! [ -r "$1" ]; then
+        bad "${2:+$2 }$1: no such file${3:-}"
+    fi
+}
+
+# QEMU's -kernel wants the multiboot magic in the first 8 KiB of an ELF file.
+is_multiboot() {
+    head -c 8192 "$1" | od -An -v -tx1 | tr -d ' \n' | grep -q '^7f454c46.*02b0ad1b'
+}
+
+check_xen() {
+    if [ -e "$xen" ]; then
+        is_multiboot "$xen" ||
+            bad "--xen $xen: expected a plain multiboot ELF," \
+                "found a file that begins$(head -c 4 "$xen" | od -An -tx1)"
+    elif [[ $xen == */* ]]; then
+        bad "--xen $xen: no such file"
+    fi
+}
+
+check_tool() {
+    command -v "$1" >/dev/null || bad "$1 is not on the PATH; scripts/deps run installs it"
+}
+
+# fetch PART VERSION: print a path of scripts/xen's cache.
+fetch() {
+    local status=0
+    "$self/xen" "$@" || status=$?
+    case $status in
+    0) ;;
+    2) exit 2 ;; # not a version it has
+    *) exit 4 ;;
+    esac
+}
+
+# A child that ends with us, and a directory likewise
+
+child=
+tmp=
+end_child() {
+    [ -n "$child" ] || return 0
+    kill "$child" 2>/dev/null || true # unless it just went by itself
+    wait "$child" || true
+    child=
+}
+cleanup() {
+    end_child
+    [ -z "$tmp" ] || rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+trap 'exit 141' PIPE
+
+# The machine
+
+# start_host XEN-LINE MODULES [QEMU-ARG...]: its console is file descriptor 3.
+start_host() {
+    local xen_line=$1 modules=$2 machine=$machine command more
+    shift 2
+    ln -s "$(realpath "$xen")" "$tmp/xen" # a name of ours: Xen prints the line
+    case ${machine%%,*} in
+    *=* | '') machine=pc${machine:+,$machine} ;;
+    esac
+    command=(
+        qemu-system-x86_64 -accel tcg
+        -machine "$machine,memory-backend=m0"
+        -object "memory-backend-ram,id=m0,size=$host_mem,reserve=off"
+        -smp "$smp"
+        -display none -serial stdio -monitor none -net none -no-reboot
+        -kernel "$tmp/xen" -initrd "$modules"
+        -append "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all bootscrub=0$xen_line"
+    )
+    [ "$cpu" = none ] || command+=(-cpu "$cpu")
+    read -ra more <<<"$qemu_args"
+    mkfifo "$tmp/serial"
+    "${command[@]}" "$@" "${more[@]}" </dev/null >"$tmp/serial" &
+    child=$!
+    exec 3<"$tmp/serial"
+}
+
+# finish_in SECONDS: Xen may stay after the guest's end (poweroff, noreboot), so
+# QEMU may, too.
+finish_in() {
+    [ "$finishing" = no ] || return 0
+    finishing=yes
+    deadline=$((SECONDS + $1))
+}
+
+# listen SECONDS: call 'hear LINE' for each line of file descriptor 3, until it
+# ends (gone=yes), time runs out, or what finish_in said is over (finishing=yes).
+listen() {
+    local line='' part status
+    deadline=$((SECONDS + $1))
+    finishing=no
+    gone=no
+    while [ $gone = no ] && [ $SECONDS -lt "$deadline" ]; do
+        status=0
+        read -r -t 1 -u 3 part || status=$?
+        line+=$part
+        if [ "$status" = 0 ]; then
+            hear "${line%$'\r'}"
+            line=
+        elif [ "$status" -le 128 ]; then # the end, and not just a second of silence
+            gone=yes
+        fi
+    done
+    [ -z "$line" ] || hear "${line%$'\r'}"
+}
+
+# The exit code of a child that went by itself.
+child_status() {
+    local status=0
+    wait "$child" || status=$?
+    child=
+    return $status
+}

@@ -1,0 +1,78 @@
+#!/usr/bin/env perl
+# SPDX-License-Identifier: MIT
+#
+# What nobody wishes to be handed: memory maps with holes over each thing that the builder placed,
+# corrupt start_info, and memory that runs out at any moment. Each must be survived with every
+# self-test green, or end in a crash that says in one sentence what was found.
+
+use strict;
+use warnings;
+use Test::More;
+
+use FindBin;
+use lib $FindBin::Bin, "$FindBin::Bin/../scripts";
+use Host;
+use Run;
+
+my $dir     = tempdir;
+my $ramdisk = write_file("$dir/ramdisk", join '', map { pack 'Q', $_ } 1 .. 1 << 20);
+
+for my $legacy (0, 1) {
+    my @kernel = $legacy ? ('--kernel', kernel . '-legacy') : ();
+    my $image  = $legacy ? 'legacy image, ' : '';
+    for my $hole (qw(image start_info tables list ramdisk nvs holes:64 holes:1000)) {
+        boots "${image}map:$hole", [@kernel, '--mem', '128M', '--initrd', $ramdisk, '--',
+            "inject=map:$hole"], sub {
+            my ($r, $reports) = @_;
+            is $r->{list}{found}, $legacy ? 'kernel mapping' : 'slot', 'the list was where expected';
+            cmp_ok $r->{renumbered}, '>', 97, 'something was renumbered for the hole';
+            is $reports->{ramdisk}{bytes}, 8 << 20, 'the ramdisk is there';
+            };
+    }
+}
+
+# A map from a file, the largest that Xen takes: 1,024 entries, backwards, every other a hole.
+my @entries = map { pack 'Q<Q<L<', ($_ << 16), 0xf000, 1 } reverse 32 .. 32 + 1021;
+my $map = write_file("$dir/map", join '', pack('Q<Q<L<', 0, 0x200000, 1),
+    @entries, pack 'Q<Q<L<', 1 << 32, 1 << 32, 1);
+boots 'map:file of 1,024 entries', ['--mem', '128M', '--initrd', $map, '--', 'inject=map:file'],
+    sub {
+    my ($r) = @_;
+    cmp_ok scalar @{$r->{ranges}}, '>', 2000, 'thousands of ranges';
+    };
+
+for my $case (
+    ['magic',    qr/^Bail out! start_info\.magic is "nen-3\.0-x86_64", expected "xen-\.\.\."$/m],
+    ['nr_pages', qr/^Bail out! start_info\.nr_pages is 0x4000000000000, expected 1 to 0x1\d+$/m],
+    ['mfn_list', qr/^Bail out! start_info\.mfn_list reaches 0x\w+, where nothing is mapped$/m],
+    ['nonsense', qr/^argument inject=nonsense: see kernel\/inject\.h/m],
+    ) {
+    my ($fault, $sentence) = @$case;
+    boot_fails "inject=$fault", 6, ['--mem', '64M', '--', "inject=$fault"], $sentence, qr/crash/;
+}
+
+boot_fails 'a map without RAM', 6,
+    ['--mem', '64M', '--initrd', write_file("$dir/none", pack 'Q<Q<L<', 0, 1 << 30, 2), '--',
+    'inject=map:file'], qr/^map: \d+ entries, and no RAM in them$/m, qr/crash/;
+boot_fails 'a map with too little RAM', 6,
+    ['--mem', '64M', '--initrd', write_file("$dir/little", pack 'Q<Q<L<', 0, 1 << 20, 1), '--',
+    'inject=map:file'], qr/^plan: the domain has 0x4000 pages, the map has room for 0x100$/m,
+    qr/crash/;
+
+subtest 'memory that runs out at the N-th request, for every N' => sub {
+    my %seen;
+    for my $n (1 .. 200) {
+        my ($code, $log, $err) = boot_code(['--mem', '64M', '--', "inject=alloc:$n"]);
+        last if $code == 0 && $n > 1;
+        $seen{$code}++;
+        my $said = $code == 6 ? qr/^Bail out! stage \w+ .* failed: -12 \(ENOMEM/m : qr/^not ok/m;
+        like $log, $said, "request $n refused: exit code $code, and said why" or diag $err;
+        unlike $log, qr/in force.*in force/s, 'once';
+    }
+    ok $seen{6} > 15, 'stages of boot failed';
+    ok $seen{4} || $seen{5}, 'then tests';
+    is join(' ', sort keys %seen), join(' ', sort grep { /^[456]$/ } keys %seen),
+        'never a hang, never a success';
+};
+
+done_testing;
