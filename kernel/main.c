@@ -23,21 +23,29 @@ static void __attribute__((no_stack_protector)) set_canary(void)
     __stack_chk_guard = (tsc() * 0x9e3779b97f4a7c15) << 8;
 }
 
+/* Without an event channel, by polling none of them: to block would unmask events. */
+static void __noreturn wait_for_ever(void)
+{
+    struct sched_poll none = {0};
+
+    watchdog_stop();
+    for (;;)
+        HYPERVISOR_sched_op(SCHEDOP_poll, &none);
+}
+
 static void __noreturn finish(const struct domain *d)
 {
-    enum done done = d->options.done;
     static const unsigned int reasons[] = {
         [DONE_REBOOT] = SHUTDOWN_reboot,
         [DONE_POWEROFF] = SHUTDOWN_poweroff,
         [DONE_CRASH] = SHUTDOWN_crash,
     };
+    enum done done = d->options.done;
 
+    if (done == DONE_WAIT)
+        wait_for_ever();
     if (done == DONE_DEFAULT) /* a domU that asked for a reboot would be built again */
         done = boot_info_is_initdomain(&d->boot) ? DONE_REBOOT : DONE_POWEROFF;
-    if (done == DONE_WAIT)
-        watchdog_stop();
-    while (done == DONE_WAIT)
-        HYPERVISOR_sched_op(SCHEDOP_block, NULL);
     domain_shutdown(reasons[done]);
 }
 
