@@ -23,7 +23,7 @@ OBJS   := $(addprefix $(B)/,$(addsuffix .o,$(SRCS)))
 # What every file is compiled with. -iquote: our headers are named from the top ("mm/p2m.h"),
 # Xen's with angle brackets (<xen/xen.h>), and xen/ of ours is never mistaken for theirs.
 COMMON := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla \
-          -Wundef -Wshadow -iquote . -DVERSION='"$(VERSION)"'
+          -Wundef -Wshadow -Wframe-larger-than=2048 -iquote . -DVERSION='"$(VERSION)"'
 XEN_ABI := -D__XEN_INTERFACE_VERSION__=0x00040d00 # this interface or an older one: Xen 4.13 on
 # No floating point, no red zone (Xen pushes traps on our stack), no assumption of a libc, and no
 # path or date in the image: the same source gives the same bytes.

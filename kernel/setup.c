@@ -20,9 +20,8 @@ static void print_walk(const struct trap_frame *frame, uint64_t fault_va)
 {
     mfn_t table = witness_pt->root;
 
-    if (!fault_va)
+    if (frame->vector != TRAP_PAGE_FAULT)
         return;
-    (void)frame;
     for (unsigned int level = PT_LEVELS; level; level--) {
         uint64_t pte = pt_read(witness_pt, table, level, pte_index(fault_va, level));
 

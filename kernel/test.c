@@ -70,6 +70,19 @@ void test_skip(struct test *t, const char *fmt, ...)
     worsen(t, TEST_SKIP);
 }
 
+/* Runs one test; it must leave as many frames as it found, but for page tables, which stay. */
+static void run(struct test *t, const struct guest_test *g)
+{
+    const struct domain *d = t->d;
+    uint64_t before = d->frames.nr_free + d->pt.nr_tables;
+
+    watchdog_kick();
+    g->run(t);
+    if (d->frames.nr_free + d->pt.nr_tables != before)
+        test_fail(t, "%lu frames were free before, %lu are now, and in tables", before,
+                  d->frames.nr_free + d->pt.nr_tables);
+}
+
 static void print_result(const struct test *t, unsigned int number, const struct guest_test *g)
 {
     bool ok = t->result <= TEST_SKIP;
@@ -122,8 +135,7 @@ enum test_result tests_run(struct domain *d)
             continue;
         if (d->injected.short_plan && number)
             break;
-        watchdog_kick();
-        (*g)->run(&t);
+        run(&t, *g);
         print_result(&t, ++number, *g);
         skipped += t.result == TEST_SKIP;
         if (t.result > TEST_SKIP && t.result > worst)

@@ -34,11 +34,14 @@ struct guest_test {
 };
 
 /* The linker collects pointers: structures of 24 bytes it would be free to space out. */
-#define TEST(ident, description)                                                             \
+#define TEST(ident, description) GUEST_TEST(ident, description, ".guest_tests." #ident)
+/* For a test that looks at what the others have left. */
+#define TEST_LAST(ident, description) GUEST_TEST(ident, description, ".guest_tests_last." #ident)
+#define GUEST_TEST(ident, description, where)                                                \
     static void test_##ident(struct test *t);                                                \
     static const struct guest_test guest_test_##ident = {#ident, description, test_##ident}; \
     static const struct guest_test *const guest_test_at_##ident                              \
-        __attribute__((used, section(".guest_tests." #ident))) = &guest_test_##ident;        \
+        __attribute__((used, section(where))) = &guest_test_##ident;                         \
     static void test_##ident(struct test *t)
 
 /* Runs the tests that the command line asks for; the worst result of all. */

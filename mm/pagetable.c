@@ -65,6 +65,7 @@ static int add_table(struct pagetable *pt, const struct pt_entry *parent)
     rc = page ? pt_write(parent->table, parent->index, pte_make(table, PTE_TABLE)) : -EPERM;
     if (rc && frames_give(pt->frames, table))
         panic("frame 0x%lx can neither become a table nor be given back", table.v);
+    pt->nr_tables += rc == 0;
     return rc;
 }
 

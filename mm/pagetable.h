@@ -17,6 +17,7 @@ struct pagetable {
     mfn_t root; /* the level 4 table in CR3 */
     struct windows *windows;
     struct frames *frames; /* where new tables come from and old ones go */
+    uint64_t nr_tables;    /* made by pt_map; they are never unmade */
 };
 
 /* Where a walk ended: at the entry that maps the address, or the one that says that none does. */

@@ -7,11 +7,11 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/hypercall.h"
 
-#define STUB_BYTES 16
-#define NR_VECTORS 32
-#define VECTOR_NMI 2
-#define VECTOR_PF  14
-#define PF_FETCH   ((uint64_t)1 << 4)
+#define STUB_BYTES      16
+#define NR_VECTORS      32
+#define VECTOR_NMI      2
+#define TRAP_PAGE_FAULT 14
+#define PF_FETCH        ((uint64_t)1 << 4)
 
 extern const char trap_stubs[], event_entry[], failsafe_entry[];
 
@@ -50,7 +50,7 @@ int traps_start(void)
 static bool resume_probe(struct trap_frame *f)
 {
     uint64_t at = f->rip;
-    bool fetch = f->vector == VECTOR_PF && (f->error & PF_FETCH) && f->rip == cr2();
+    bool fetch = f->vector == TRAP_PAGE_FAULT && (f->error & PF_FETCH) && f->rip == cr2();
 
     if (fetch)
         at = *(const uint64_t *)f->rsp; /* the call's return address: see probe.S */
@@ -79,7 +79,7 @@ static void print_frame(const struct trap_frame *f)
 void trap_handler(struct trap_frame *frame)
 {
     static bool dying;
-    uint64_t fault_va = frame->vector == VECTOR_PF ? cr2() : 0;
+    uint64_t fault_va = frame->vector == TRAP_PAGE_FAULT ? cr2() : 0;
 
     if (resume_probe(frame))
         return;

@@ -8,6 +8,8 @@
 
 #include "lib/types.h"
 
+#define TRAP_PAGE_FAULT 14
+
 /* What entry.S leaves on the stack, lowest address first. */
 struct trap_frame {
     uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this memory could be lost without a trace, or be free and in use at once, and one page
- * writable and executable among thousands. All tables are walked from the root; each frame that is
- * mapped, or is a table, or is the ramdisk's, is marked in a bitmap by PFN. Then the free frames
- * must be just those that are not marked.
+ * Without this memory could be lost without a trace, be free and in use at once, or be mapped a
+ * second time with other rights, and one page among thousands be executable. All tables are walked
+ * from the root; each frame that is mapped, or is a table, or is the ramdisk's, is marked in a
+ * bitmap by PFN. Then the free frames must be just those that are not marked. It runs last, so
+ * that it sees what the other tests left behind.
  */
 #include "kernel/test.h"
 
@@ -14,28 +15,51 @@ struct ledger {
     uint64_t *used; /* a bit for each PFN */
 };
 
-static void mark(struct ledger *l, mfn_t mfn)
-{
-    pfn_t pfn = m2p_get(&l->t->d->host.m2p, mfn);
-
-    if (mfn_eq(mfn, maddr_to_mfn(l->t->d->boot.shared_info)))
-        return; /* Xen's own page */
-    if (pfn.v < l->t->d->p2m.nr)
-        l->used[pfn.v / 64] |= (uint64_t)1 << pfn.v % 64;
-    else
-        test_fail(l->t, "frame 0x%lx is in use, its PFN 0x%lx lies past the list", mfn.v, pfn.v);
-}
-
 static bool is_marked(const struct ledger *l, uint64_t pfn)
 {
     return l->used[pfn / 64] >> pfn % 64 & 1;
 }
 
-static void mark_tables(struct ledger *l, mfn_t table, unsigned int level, uint64_t va)
+/* Marks a frame; false if it was marked before. */
+static bool mark(struct ledger *l, mfn_t mfn)
+{
+    pfn_t pfn = m2p_get(&l->t->d->host.m2p, mfn);
+    bool first;
+
+    if (pfn.v >= l->t->d->p2m.nr) {
+        test_fail(l->t, "frame 0x%lx is in use, its PFN 0x%lx lies past the list", mfn.v, pfn.v);
+        return false;
+    }
+    first = !is_marked(l, pfn.v);
+    l->used[pfn.v / 64] |= (uint64_t)1 << pfn.v % 64;
+    return first;
+}
+
+/* Windows show frames that have another use as well; so does shared_info, which is Xen's. */
+static bool is_view(const struct domain *d, uint64_t va)
+{
+    return va - (uintptr_t)d->windows.pages < NR_WINDOWS * PAGE_SIZE || va == (uintptr_t)d->shared;
+}
+
+static void check_page(struct ledger *l, uint64_t va, uint64_t pte)
 {
     struct test *t = l->t;
+    bool is_text = va >= (uintptr_t)image_start && va < (uintptr_t)rodata_start;
+    mfn_t mfn = pte_mfn(pte);
 
-    mark(l, table);
+    CHECK(is_text || (pte & PTE_NX), "0x%lx is executable, and no text: %016lx", va, pte);
+    CHECK(!is_text || !(pte & PTE_W), "0x%lx is text, and writable: %016lx", va, pte);
+    if (is_view(t->d, va))
+        return;
+    /* the page that all holes share is the only one that is mapped more than once */
+    CHECK(mark(l, mfn) || mfn_eq(mfn, t->d->list.none_leaf),
+          "0x%lx maps frame 0x%lx, which is mapped elsewhere, or is a table", va, mfn.v);
+}
+
+static void mark_tables(struct ledger *l, mfn_t table, unsigned int level, uint64_t va)
+{
+    if (!mark(l, table))
+        return; /* a table that holes share: it was here before */
     for (unsigned int i = 0; i < PTES_PER_TABLE; i++, va += level_bytes(level)) {
         uint64_t pte;
 
@@ -43,24 +67,20 @@ static void mark_tables(struct ledger *l, mfn_t table, unsigned int level, uint6
             va |= 0xffff000000000000; /* the upper half */
         if (level == PT_LEVELS && va >= HYPERVISOR_VIRT_START && va < HYPERVISOR_VIRT_END)
             continue;
-        pte = pt_read(&t->d->pt, table, level, i);
-        if (!pte_present(pte))
-            continue;
-        if (!pte_is_leaf(pte, level)) {
+        pte = pt_read(&l->t->d->pt, table, level, i);
+        if (pte_present(pte) && pte_is_leaf(pte, level))
+            check_page(l, va, pte);
+        else if (pte_present(pte))
             mark_tables(l, pte_mfn(pte), level - 1, va);
-            continue;
-        }
-        CHECK((pte & PTE_NX) || !(pte & PTE_W), "0x%lx is writable and executable: %016lx", va,
-              pte);
-        mark(l, pte_mfn(pte));
     }
 }
 
 static void mark_ramdisk(struct ledger *l)
 {
     const struct domain *d = l->t->d;
+    uint64_t nr = (d->boot.ramdisk_bytes + PAGE_SIZE - 1) / PAGE_SIZE;
 
-    for (uint64_t i = 0; i < boot_info_ramdisk_pages(&d->boot); i++) {
+    for (uint64_t i = 0; i < nr; i++) {
         pfn_t pfn = plan_renumbered(&d->plan, to_pfn(d->boot.ramdisk_pfn + i));
 
         l->used[pfn.v / 64] |= (uint64_t)1 << pfn.v % 64;
@@ -105,7 +125,8 @@ static void check_all(struct ledger *l)
     }
 }
 
-TEST(accounting, "each frame is free, or mapped, or a table, or the ramdisk's; no page is W and X")
+TEST_LAST(accounting,
+          "each frame is free, or mapped once, or a table, or the ramdisk's; only text can be run")
 {
     struct domain *d = t->d;
     uint64_t len_bytes = DIV_ROUND_UP(d->p2m.nr, 8);

@@ -23,12 +23,12 @@ static bool read_physical(struct domain *d, uint64_t addr, void *to, size_t len)
         const uint8_t *page = window_show(&d->windows, WINDOW_SCRATCH, mfn, PTE_RO);
 
         if (!page)
-            return false;
+            break;
         memcpy(out, page + addr % PAGE_SIZE, part);
         out += part, addr += part, len -= part;
     }
     window_clear(&d->windows, WINDOW_SCRATCH);
-    return true;
+    return len == 0;
 }
 
 static uint8_t checksum(const uint8_t *bytes, size_t len)
@@ -40,11 +40,16 @@ static uint8_t checksum(const uint8_t *bytes, size_t len)
     return sum;
 }
 
-static bool find_rsdp(struct domain *d, uint8_t rsdp[RSDP_LEN])
+static bool find_rsdp(struct test *t, uint8_t rsdp[RSDP_LEN])
 {
-    for (uint64_t at = BIOS_START; at < BIOS_END; at += 16)
-        if (read_physical(d, at, rsdp, RSDP_LEN) && !memcmp(rsdp, "RSD PTR ", 8))
+    for (uint64_t at = BIOS_START; at + RSDP_LEN <= BIOS_END; at += 16) {
+        if (!read_physical(t->d, at, rsdp, RSDP_LEN)) {
+            test_fail(t, "0x%lx, where a BIOS is, cannot be read through the P2M", at);
+            return false;
+        }
+        if (!memcmp(rsdp, "RSD PTR ", 8))
             return true;
+    }
     return false;
 }
 
@@ -57,7 +62,7 @@ TEST(acpi, "ACPI's root table, read through identity PFNs, has a right checksum"
         test_skip(t, "only a dom0 sees the machine's tables");
         return;
     }
-    if (!find_rsdp(t->d, rsdp)) {
+    if (!find_rsdp(t, rsdp)) {
         test_skip(t, "no RSDP below 1 MiB: this machine has no BIOS");
         return;
     }

@@ -13,6 +13,9 @@
 
 #include "kernel/test.h"
 
+/* A domU's first MiB is RAM, though its map may not say so. */
+#define LOW_MIB_PFNS 0x100
+
 /* UNUSABLE is address space for RAM in a dom0, and nothing at all in a domU. */
 static bool map_says_ram(const struct memory_map *map, bool initdom, uint64_t pfn)
 {
@@ -31,6 +34,37 @@ static bool map_says_ram(const struct memory_map *map, bool initdom, uint64_t pf
     return ram;
 }
 
+/* What the map makes of a PFN that is not RAM. */
+static enum range_kind kind_of_hole(const struct memory_map *map, bool initdom, uint64_t pfn)
+{
+    bool unusable = false;
+
+    for (size_t i = 0; i < map->nr; i++) {
+        const struct e820_entry *e = &map->entries[i];
+        bool touches = e->len_bytes && e->addr < (pfn + 1) * PAGE_SIZE &&
+                       e->addr + e->len_bytes > pfn * PAGE_SIZE;
+
+        if (touches && e->type != E820_RAM && e->type != E820_UNUSABLE)
+            return RANGE_IDENTITY;
+        unusable = unusable || (touches && e->type == E820_UNUSABLE);
+    }
+    return unusable && !initdom ? RANGE_MISSING : RANGE_IDENTITY;
+}
+
+static void check_pfn(struct test *t, const struct memory_map *map, bool initdom, uint64_t pfn)
+{
+    bool ram = map_says_ram(map, initdom, pfn) || (!initdom && pfn < LOW_MIB_PFNS);
+    enum range_kind kind = ranges_find(&t->d->p2m.ranges, pfn).kind;
+    enum range_kind expected = ram ? RANGE_RAM : kind_of_hole(map, initdom, pfn);
+    mfn_t mfn = p2m_get_ram(&t->d->p2m, to_pfn(pfn));
+
+    CHECK(ram || mfn_eq(mfn, INVALID_MFN),
+          "PFN 0x%lx has frame 0x%lx, the map does not call it RAM", pfn, mfn.v);
+    CHECK(kind == expected, "PFN 0x%lx is %s, by the map it is %s", pfn, range_kind_name(kind),
+          range_kind_name(expected));
+}
+
+/* A page in each of its tables: it is mapped by many entries. */
 static void check_shared_leaf(struct test *t)
 {
     uint64_t *list = t->d->p2m.list;
@@ -38,17 +72,18 @@ static void check_shared_leaf(struct test *t)
     for (uint64_t leaf = 0; leaf < t->d->p2m.nr / P2M_PER_PAGE;) {
         struct leaf_run run = leaves_at(&t->d->plan, leaf);
 
-        if (run.kind == LEAF_NONE) {
-            uint64_t *entry = &list[run.start * P2M_PER_PAGE];
+        for (; run.kind == LEAF_NONE && leaf < run.end;
+             leaf = ROUND_DOWN(leaf, PTES_PER_TABLE) + PTES_PER_TABLE) {
+            uint64_t *entry = &list[leaf * P2M_PER_PAGE];
 
             CHECK(probe_write(entry, *entry) == -EFAULT,
-                  "entry 0x%lx of the list, in a hole, can be written", run.start * P2M_PER_PAGE);
+                  "entry 0x%lx of the list, in a hole, can be written", leaf * P2M_PER_PAGE);
         }
         leaf = run.end;
     }
 }
 
-TEST(holes, "no PFN that the machine's map does not call RAM has a frame; shared pages are R/O")
+TEST(holes, "a PFN is RAM just where the map says so; in holes the list is empty, and read-only")
 {
     bool initdom = boot_info_is_initdomain(&t->d->boot);
     struct memory_map map;
@@ -58,13 +93,8 @@ TEST(holes, "no PFN that the machine's map does not call RAM has a frame; shared
         test_error(t, "the memory map cannot be read again: %d", rc);
         return;
     }
-    for (uint64_t pfn = 0; pfn < t->d->p2m.nr; pfn++) {
-        mfn_t mfn = p2m_get_ram(&t->d->p2m, to_pfn(pfn));
-
-        CHECK(mfn_eq(mfn, INVALID_MFN) || map_says_ram(&map, initdom, pfn) ||
-                  (!initdom && pfn < 0x100),
-              "PFN 0x%lx has frame 0x%lx, but the map does not call it RAM", pfn, mfn.v);
-    }
+    for (uint64_t pfn = 0; pfn < t->d->p2m.nr; pfn++)
+        check_pfn(t, &map, initdom, pfn);
     heap_free(&t->d->heap, map.entries, map.len_bytes);
     check_shared_leaf(t);
 }

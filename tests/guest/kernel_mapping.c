@@ -40,10 +40,12 @@ TEST(module_area, "a page mapped at 0xffffffffa0000000 can be written, then run 
     CHECK(rc || !probe_write(page, answer_42), "the page cannot be written");
     CHECK(rc || probe_exec(page, &result), "a writable page can be run");
     CHECK(rc || !pt_protect(&t->d->pt, MODULE_AREA, PTE_RX), "it cannot be made executable");
+    CHECK(rc || probe_write(page, answer_42), "right after that it can still be written");
     CHECK(rc || (!probe_exec(page, &result) && result == 42), "run, it gave %lu, expected 42",
           result);
     CHECK(rc || probe_write(page, 0), "an executable page can be written");
     CHECK(rc || !pt_unmap(&t->d->pt, MODULE_AREA, &mfn), "it cannot be unmapped");
+    CHECK(probe_read(page, &result), "unmapped, it can still be read");
     if (frames_give(&t->d->frames, mfn))
         test_error(t, "the frame cannot be given back");
 }

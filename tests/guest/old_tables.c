@@ -37,6 +37,8 @@ TEST(old_tables, "the tables that mapped the builder's list are free: each can b
           "start_info.nr_p2m_frames is 0x%lx, expected 0x%lx leaves and %lu tables",
           t->d->boot.nr_list_pfns, DIV_ROUND_UP(t->d->boot.nr_pages, P2M_PER_PAGE),
           list->nr_old_tables);
+    CHECK(frames_has(&t->d->frames, to_pfn(t->d->frames.runs[0].start)),
+          "the pool forgets its frames");
     for (uint64_t i = 0; i < list->nr_old_tables; i++) {
         mfn_t mfn = list->old_tables[i];
 

@@ -9,6 +9,8 @@
 
 #include "kernel/test.h"
 
+extern uintptr_t __stack_chk_guard;
+
 static const uint64_t constant = 1;
 static uint64_t ret_in_data = 0xc3c3c3c3c3c3c3c3;
 
@@ -22,27 +24,37 @@ TEST(text_readonly, "text and constants cannot be written")
     CHECK(probe_write(&ret_in_data, ret_in_data) == 0, "data cannot be written");
 }
 
+/* By its entry first: a page that could be run might do anything. */
+static void check_no_exec(struct test *t, const char *what, const void *code)
+{
+    uint64_t result, pte = pt_walk(&t->d->pt, (uintptr_t)code).pte;
+
+    CHECK(pte & PTE_NX, "%s at %p is executable by its entry %016lx", what, code, pte);
+    CHECK(!(pte & PTE_NX) || probe_exec(code, &result) == -EFAULT, "%s can be run", what);
+}
+
 TEST(data_no_exec, "data, stack, heap and the list cannot be run")
 {
-    uint64_t on_stack = ret_in_data, result;
+    uint64_t on_stack = ret_in_data;
     uint64_t *on_heap = heap_alloc(&t->d->heap, PAGE_SIZE);
 
-    CHECK(probe_exec(&ret_in_data, &result) == -EFAULT, "data can be run");
-    CHECK(probe_exec(&constant, &result) == -EFAULT, "constants can be run");
-    CHECK(probe_exec(&on_stack, &result) == -EFAULT, "the stack can be run");
-    CHECK(probe_exec(t->d->p2m.list, &result) == -EFAULT, "the list can be run");
+    check_no_exec(t, "data", &ret_in_data);
+    check_no_exec(t, "a constant", &constant);
+    check_no_exec(t, "the stack", &on_stack);
+    check_no_exec(t, "the list", t->d->p2m.list);
     if (!on_heap) {
         test_error(t, "no page for the heap");
         return;
     }
     *on_heap = ret_in_data;
-    CHECK(probe_exec(on_heap, &result) == -EFAULT, "the heap can be run");
+    check_no_exec(t, "the heap", on_heap);
     heap_free(&t->d->heap, on_heap, PAGE_SIZE);
 }
 
 TEST(guards, "page 0, the page below the stack and the one past a heap block fault")
 {
     uint64_t *page = heap_alloc(&t->d->heap, PAGE_SIZE), value;
+    void *next = heap_alloc(&t->d->heap, PAGE_SIZE); /* else nothing would be there anyway */
 
     CHECK(probe_read(NULL, &value) == -EFAULT, "page 0 can be read");
     CHECK(probe_read(stack_guard, &value) == -EFAULT, "the stack's guard page can be read");
@@ -51,4 +63,11 @@ TEST(guards, "page 0, the page below the stack and the one past a heap block fau
           "a heap page is not there, or not 0");
     CHECK(page && probe_read(page + PAGE_SIZE / 8, &value) == -EFAULT, "a heap page has no guard");
     heap_free(&t->d->heap, page, PAGE_SIZE);
+    heap_free(&t->d->heap, next, PAGE_SIZE);
+}
+
+TEST(canary, "the stack protector's canary is set, and its low byte ends a string")
+{
+    CHECK(__stack_chk_guard != 0, "the canary is 0, as in the image");
+    CHECK((__stack_chk_guard & 0xff) == 0, "the canary is 0x%lx", __stack_chk_guard);
 }
