@@ -125,12 +125,12 @@ listen() {
     gone=no
     while [ $gone = no ] && [ $SECONDS -lt "$deadline" ]; do
         status=0
-        read -r -t 1 -u 3 part || status=$?
+        read -r -t 0.2 -u 3 part || status=$?
         line+=$part
         if [ "$status" = 0 ]; then
             hear "${line%$'\r'}"
             line=
-        elif [ "$status" -le 128 ]; then # the end, and not just a second of silence
+        elif [ "$status" -le 128 ]; then # the end, and not just a moment of silence
             gone=yes
         fi
     done

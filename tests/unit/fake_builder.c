@@ -11,6 +11,7 @@
 #define SMALL_IMAGE_PAGES 64
 #define PADDING_PAGES     128 /* <xen/xen.h>: "at least 512kB padding" */
 #define MAX_CHUNKS        16
+#define GARBAGE_PAGES     512
 
 /* Superpages of the list: PFNs and MFNs that go up together. */
 struct chunk {
@@ -201,6 +202,16 @@ static void take_foreign_frames(struct fake_domain *d)
         fake_frame(fake_builder_mfn(pfn))->foreign = false;
     fake_frame(last)->foreign = true;
     d->shared_info = last * PAGE_SIZE;
+    fake_set_m2p(last, LOW_PAGES + 1); /* of no meaning, and a page of the image's */
+}
+
+/* Memory comes as somebody left it. The last pages are those that are taken first. */
+static void fill_free_frames(struct fake_domain *d)
+{
+    uint64_t nr = min_u64(GARBAGE_PAGES, d->shape.nr_pages - b.next_pfn);
+
+    for (uint64_t pfn = d->shape.nr_pages - nr; pfn < d->shape.nr_pages; pfn++)
+        memset(fake_ram(fake_builder_mfn(pfn)), 0x5b, PAGE_SIZE);
 }
 
 static void fill_start_info(struct fake_domain *d)
@@ -227,6 +238,7 @@ void fake_build(struct fake_domain *d, const struct fake_shape *shape)
     build_list(d);
     fill_list(d);
     take_foreign_frames(d);
+    fill_free_frames(d);
     fake.superpages = true;
     if (fake_get_type(fake.root, FAKE_L4)) /* CR3's use of it */
         fail_msg("the builder's own tables are not right");

@@ -91,6 +91,8 @@ struct fake_mapping fake_walk(uint64_t va);
 /* Forgets what is cached of the page at @va, or of all. */
 void fake_tlb_flush_page(uint64_t va);
 void fake_tlb_flush(void);
+/* Is a store to the page at @va possible by what is cached alone? It changes the first byte. */
+bool fake_tlb_writable(uint64_t va);
 
 /*
  * Adds, or drops, one use of a frame as a table of level 1 to 4 or as FAKE_WRITABLE; the first use

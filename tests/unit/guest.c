@@ -80,20 +80,27 @@ static bool in_pool(const struct frames *f, uint64_t pfn)
     return false;
 }
 
+static bool is_used(uint64_t mfn)
+{
+    return fake_frame(mfn)->refs || fake_frame(mfn)->type_count;
+}
+
 void guest_check_frames(const char *what, struct guest *g, uint64_t from, uint64_t to)
 {
-    /* a window that is left open is no use of the frame behind it */
+    for (uint64_t pfn = 0; pfn < g->domain.shape.nr_pages; pfn++) {
+        uint64_t mfn = fake_builder_mfn(pfn);
+
+        if (is_used(mfn) && in_pool(&g->frames, fake.m2p.table[mfn]))
+            fail_msg("%s: builder's PFN %#lx is in the pool and in use", what, pfn);
+    }
+    /* to be seen through a window is no use that would keep a frame from being lost */
     for (unsigned int slot = 0; slot < NR_WINDOWS; slot++)
         window_clear(&g->windows, slot);
     for (uint64_t pfn = 0; pfn < g->domain.shape.nr_pages; pfn++) {
-        const struct fake_frame *f = fake_frame(fake_builder_mfn(pfn));
-        bool used = f->refs || f->type_count;
-        bool free = in_pool(&g->frames, fake.m2p.table[fake_builder_mfn(pfn)]);
+        uint64_t mfn = fake_builder_mfn(pfn);
 
-        if (used && free)
-            fail_msg("%s: builder's PFN %#lx is in the pool and in use (type %u)", what, pfn,
-                     f->type);
-        if (!used && !free && !(pfn >= from && pfn < to))
+        if (!is_used(mfn) && !in_pool(&g->frames, fake.m2p.table[mfn]) &&
+            !(pfn >= from && pfn < to))
             fail_msg("%s: builder's PFN %#lx is neither in use nor in the pool", what, pfn);
     }
 }

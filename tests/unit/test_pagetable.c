@@ -80,11 +80,15 @@ static void test_map_use_unmap(void **state)
 
         check_equal("read only", pt_protect(&g.pt, addresses[i], PTE_RO), 0);
         check_true("read only", !fake_walk(addresses[i]).writable);
+        check_true("flushed", !fake_tlb_writable(addresses[i]));
         check_equal("still read", *p, 0x1234 + i);
 
         check_equal("unmap", pt_unmap(&g.pt, addresses[i], &back), 0);
         check_equal("its frame", back.v, mfn.v);
         check_true("nothing there", !fake_walk(addresses[i]).present);
+        check_equal("another there", pt_map(&g.pt, addresses[i], g.pt.root, PTE_RO), 0);
+        check_equal("and seen", *p, fake_ram(fake.root)[0]);
+        check_equal("unmap", pt_unmap(&g.pt, addresses[i], &back), 0);
         check_equal("unmap twice", pt_unmap(&g.pt, addresses[i], &back), -ENOENT);
         check_equal("protect nothing", pt_protect(&g.pt, addresses[i], PTE_RO), -ENOENT);
         check_equal("give", frames_give(&g.frames, mfn), 0);

@@ -184,6 +184,18 @@ static void test_length_of_the_list(void **state)
     }
 }
 
+/* A domU's limit is its toolstack's word, and is not bounded by a ratio. */
+static void test_no_ratio_in_a_domu(void **state)
+{
+    static const uint64_t sizes[] = {100000, 0};
+
+    (void)state;
+    set_map(sizes);
+    plan = (struct plan){.moves = moves, .cap_moves = PLAN_MAX_MOVES(map.nr)};
+    check_equal("make", plan_make(&plan, &map, 1000, 50000), 0);
+    check_equal("list", plan.list_end, ROUND_UP(50000, 512));
+}
+
 /* AMD's hole below 1 TiB, in a dom0 of 1100 GiB: numbers that do not fit 32 bits. */
 static void test_one_tib(void **state)
 {
@@ -228,9 +240,13 @@ static void test_random_maps(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_holes_around_a_leaf), cmocka_unit_test(test_nothing_to_move),
-        cmocka_unit_test(test_no_room_to_waste),    cmocka_unit_test(test_no_room),
-        cmocka_unit_test(test_length_of_the_list),  cmocka_unit_test(test_one_tib),
+        cmocka_unit_test(test_holes_around_a_leaf),
+        cmocka_unit_test(test_nothing_to_move),
+        cmocka_unit_test(test_no_room_to_waste),
+        cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_length_of_the_list),
+        cmocka_unit_test(test_no_ratio_in_a_domu),
+        cmocka_unit_test(test_one_tib),
         cmocka_unit_test(test_random_maps),
     };
 
