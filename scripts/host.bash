@@ -111,9 +111,10 @@ start_host() {
 # finish_in SECONDS: Xen may stay after the guest's end (poweroff, noreboot), so
 # QEMU may, too.
 finish_in() {
-    [ "$finishing" = no ] || return 0
+    local end=$((SECONDS + $1))
+    [ "$finishing" = no ] || [ $end -lt "$deadline" ] || return 0
     finishing=yes
-    deadline=$((SECONDS + $1))
+    deadline=$end
 }
 
 # listen SECONDS: call 'hear LINE' for each line of file descriptor 3, until it

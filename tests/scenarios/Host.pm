@@ -15,10 +15,15 @@ use FindBin;
 use lib "$FindBin::Bin/../scripts";
 use Run;
 
-our @EXPORT = qw(boots boot_fails boot_code domus kernel pages ceil_div);
+our @EXPORT = qw(boots boot_fails boot_code domus kernel xen pages ceil_div);
 
 sub kernel {
     return $ENV{XENOLITH_KERNEL} // script('../build/xenolith');
+}
+
+# The Xen that the hosts run: whichever scripts/boot takes, or XENOLITH_XEN.
+sub xen {
+    return $ENV{XENOLITH_XEN} // '4.17';
 }
 
 # "64M", "1000001K": a number of pages.
@@ -50,7 +55,7 @@ sub boot {
     }
 
     my $dir = tempdir;
-    my ($code, undef, $err) = run(script('boot'), '--quiet', '--timeout', 300, '--log',
+    my ($code, undef, $err) = run(script('boot'), '--quiet', '--xen', xen, '--timeout', 300, '--log',
         "$dir/log", @options, $image, '--', @kernel);
     my $log = -e "$dir/log" ? read_file("$dir/log") : '';
     return ($code, $log, reports($log), $err);

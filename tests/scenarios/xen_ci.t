@@ -14,14 +14,14 @@ use lib $FindBin::Bin, "$FindBin::Bin/../scripts";
 use Host;
 use Run;
 
-my ($code, $xen, $err) = run(script('xen'), 'hypervisor');
+my ($code, $path, $err) = run(script('xen'), 'hypervisor', xen);
 is $code, 0, 'Xen is there' or diag $err;
-chomp $xen;
+chomp $path;
 
 # noreboot: Xen halts in the end, and QEMU with it, until it is ended.
 my @qemu = (
     'qemu-system-x86_64', '-no-reboot', '-nographic', '-monitor', 'none', '-serial', 'stdio',
-    '-m', '2048', '-smp', '2', '-kernel', $xen, '-initrd', kernel,
+    '-m', '2048', '-smp', '2', '-kernel', $path, '-initrd', kernel,
     '-append', 'loglvl=all noreboot console_timestamps=boot console=com1'
 );
 my $pid = open my $console, '-|', @qemu or die "qemu: $!";

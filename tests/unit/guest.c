@@ -42,7 +42,8 @@ void guest_start(struct guest *g, const struct fake_shape *shape, const uint64_t
     memset(g, 0, sizeof(*g));
     fake_build(&g->domain, shape);
     g->m2p = fake.m2p;
-    g->pt = (struct pagetable){to_mfn(fake.root), &g->windows, &g->frames};
+    g->pt =
+        (struct pagetable){.root = to_mfn(fake.root), .windows = &g->windows, .frames = &g->frames};
     windows_init(&g->windows, g->domain.windows);
     g->p2m = (struct p2m){.list = g->domain.list, .nr = shape->nr_pages};
     frames_init(&g->frames, g->runs, ARRAY_SIZE(g->runs), &g->p2m, &g->m2p);

@@ -147,6 +147,39 @@ static void test_no_tree(void **state)
     check_equal("all of it", shared->arch.max_pfn, huge.nr);
 }
 
+/*
+ * A list past 512 GiB, with RAM before and behind a hole of 1.5 TiB: no tree, a handful of tables
+ * for 786432 leaves, and the tools see the frames at both of its ends.
+ */
+static void test_more_than_512_gib(void **state)
+{
+    static const struct fake_shape shape = {.nr_pages = 6000};
+    static const uint64_t sizes[] = {4500, 1536 * GIB_PAGES, 9000, 0};
+    struct tools_p2m t;
+    uint64_t last;
+
+    (void)state;
+    guest_start(&g, &shape, sizes, 0);
+    check_equal("revector", guest_revector(&g), 0);
+    check_equal("L3; two L2, one shared; three L1, one shared", g.list.nr_tables, 1 + 3 + 3);
+    shared = heap_map(&g.heap, maddr_to_mfn(g.domain.shared_info), PTE_RW);
+    check_equal("no tree", publish_build_tree(&pub, &g.pt, &g.heap, &g.p2m), -ERANGE);
+    check_equal("publish", publish(&shared->arch, &pub, &g.pt, &g.p2m, PUBLISH_BOTH), 0);
+    check_equal("tree", shared->arch.pfn_to_mfn_frame_list_list, INVALID_ENTRY);
+
+    tools_read(&t, &shared->arch);
+    assert_string_equal(t.error, "");
+    check_equal("all of it is seen", t.nr_pfns, g.p2m.nr);
+    for (uint64_t pfn = 0; pfn < shape.nr_pages; pfn++)
+        check_equal("entry", tools_entry(&t, plan_renumbered(&g.plan, to_pfn(pfn)).v),
+                    fake_builder_mfn(pfn));
+    last = sizes[0] + sizes[1] - 1;
+    for (uint64_t pfn = sizes[0]; pfn <= last; pfn += pfn + 1)
+        check_equal("hole", tools_entry(&t, pfn), INVALID_ENTRY);
+    check_equal("its last", tools_entry(&t, last), INVALID_ENTRY);
+    tools_free(&t);
+}
+
 static void test_no_frames_for_the_tree(void **state)
 {
     static struct pfn_run runs[512];
@@ -211,6 +244,7 @@ int main(void)
         cmocka_unit_test_teardown(test_forms, stop),
         cmocka_unit_test_teardown(test_shared_pages_of_the_tree, stop),
         cmocka_unit_test_teardown(test_no_tree, stop),
+        cmocka_unit_test_teardown(test_more_than_512_gib, stop),
         cmocka_unit_test_teardown(test_no_frames_for_the_tree, stop),
         cmocka_unit_test_teardown(test_order_of_stores, stop),
     };

@@ -73,7 +73,7 @@ static void test_errors_are_heard(void **state)
 
 static void test_a_frame_that_is_not_ours(void **state)
 {
-    struct mmu_batch b = {0};
+    static struct mmu_batch b;
 
     (void)state;
     start(1);
