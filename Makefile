@@ -51,6 +51,10 @@ run: deps-run
 check: deps-check
 	@$(MAKE) --no-print-directory unit lint scripts-check scenarios
 
+## check-full       and the long forms: all scenarios of a dom0 on a debug Xen too
+check-full: check
+	XENOLITH_XEN=4.17-debug $(PROVE) -j2 $(DOM0_SCENARIOS)
+
 $(B)/xenolith: $(B)/elfnotes.S.o
 $(B)/xenolith-legacy: $(B)/elfnotes-legacy.S.o
 $(B)/xenolith-legacy: NOTES = --legacy
@@ -89,9 +93,10 @@ lint: all
 scripts-check: all
 	$(PROVE) -j2 tests/scripts
 
-## scenarios        the kernel under real Xen, one file of tests/scenarios a host
+## scenarios        the kernel under real Xen, one file of tests/scenarios a subject
 scenarios: all
-	$(PROVE) tests/scenarios
+	$(PROVE) -j2 tests/scenarios
+DOM0_SCENARIOS := $(filter-out %/domu.t %/debug_xen.t,$(wildcard tests/scenarios/*.t))
 
 ## unit             unit tests of lib and mm on this machine, on a fake Xen (cmocka, ASan, UBSan)
 include tests/unit/unit.mk
@@ -108,5 +113,5 @@ clean:
 deps-%:
 	@scripts/deps $*
 
-.PHONY: all run check unit lint scripts-check scenarios help clean
+.PHONY: all run check check-full unit lint scripts-check scenarios help clean
 .DELETE_ON_ERROR:

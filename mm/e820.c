@@ -6,28 +6,33 @@
 #include "arch/x86/page.h"
 
 /* Entries by how much they forbid: where several overlap, the highest decides. */
-enum class { CLASS_RAM, CLASS_UNUSABLE, CLASS_OTHER, NR_CLASSES };
+enum rank { RANK_RAM, RANK_UNUSABLE, RANK_OTHER, NR_RANKS };
 
 #define LOW_MIB_PFNS 0x100
 #define MAX_PFN      ((uint64_t)1 << MFN_BITS)
 
-static enum class class_of(uint32_t type) {
-    switch (type){
-        case E820_RAM : return CLASS_RAM; case E820_UNUSABLE : return CLASS_UNUSABLE;
-        default : return CLASS_OTHER;
+static enum rank rank_of(uint32_t type)
+{
+    switch (type) {
+    case E820_RAM:
+        return RANK_RAM;
+    case E820_UNUSABLE:
+        return RANK_UNUSABLE;
+    default:
+        return RANK_OTHER;
     }
 }
 
 /* The pages of one entry, rounded and clamped by the rule; empty if nothing is left. */
-static struct range entry_pages(const struct e820_entry *e, enum class class)
+static struct range entry_pages(const struct e820_entry *e, enum rank rank)
 {
     uint64_t start = e->addr, end = e->addr + e->len_bytes;
     bool wraps = end < start;
     struct range r;
 
-    if (e->len_bytes == 0 || (wraps && class == CLASS_RAM))
+    if (e->len_bytes == 0 || (wraps && rank == RANK_RAM))
         return (struct range){0};
-    if (class == CLASS_RAM) {
+    if (rank == RANK_RAM) {
         r.start = start / PAGE_SIZE + (start % PAGE_SIZE != 0);
         r.end = end / PAGE_SIZE;
     } else {
@@ -61,25 +66,25 @@ static size_t find_edges(const struct e820_entry *raw, size_t nr, struct e820_ed
     size_t n = 0;
 
     for (size_t i = 0; i < nr; i++) {
-        enum class class = class_of(raw[i].type);
-        struct range r = entry_pages(&raw[i], class);
+        enum rank rank = rank_of(raw[i].type);
+        struct range r = entry_pages(&raw[i], rank);
 
         if (r.start == r.end)
             continue;
-        edges[n++] = (struct e820_edge){.pfn = r.start, .class = (int16_t) class, .step = 1};
-        edges[n++] = (struct e820_edge){.pfn = r.end, .class = (int16_t) class, .step = -1};
+        edges[n++] = (struct e820_edge){.pfn = r.start, .rank = (int16_t)rank, .step = 1};
+        edges[n++] = (struct e820_edge){.pfn = r.end, .rank = (int16_t)rank, .step = -1};
     }
     return n;
 }
 
-/* What a stretch is, that @open[class] entries of each class cover. */
-static enum range_kind kind_of(const int open[NR_CLASSES], bool initdom)
+/* What a stretch is, that @open[rank] entries of each rank cover. */
+static enum range_kind kind_of(const int open[NR_RANKS], bool initdom)
 {
-    if (open[CLASS_OTHER])
+    if (open[RANK_OTHER])
         return RANGE_IDENTITY;
-    if (open[CLASS_UNUSABLE])
+    if (open[RANK_UNUSABLE])
         return initdom ? RANGE_RAM : RANGE_MISSING;
-    return open[CLASS_RAM] ? RANGE_RAM : RANGE_IDENTITY;
+    return open[RANK_RAM] ? RANGE_RAM : RANGE_IDENTITY;
 }
 
 /* Appends a stretch; below 1 MiB a domU has RAM. */
@@ -99,7 +104,7 @@ int e820_sanitize(const struct e820_entry *raw, size_t nr, bool initdom, struct 
                   struct ranges *out)
 {
     size_t nr_edges = find_edges(raw, nr, edges);
-    int open[NR_CLASSES] = {0};
+    int open[NR_RANKS] = {0};
     uint64_t at = 0;
 
     sort_edges(edges, nr_edges);
@@ -112,7 +117,9 @@ int e820_sanitize(const struct e820_entry *raw, size_t nr, bool initdom, struct 
         if (rc)
             return rc;
         at = edges[i].pfn;
-        open[edges[i].class] += edges[i].step;
+        open[edges[i].rank] += edges[i].step;
     }
+    if (!initdom && ranges_append(out, at, LOW_MIB_PFNS, RANGE_RAM))
+        return -ENOMEM;
     return ranges_count(out, RANGE_RAM, UINT64_MAX) ? 0 : -EINVAL;
 }

@@ -28,7 +28,7 @@ enum e820_type {
 /* Where one entry begins or ends: the sanitiser's working memory, two of these an entry. */
 struct e820_edge {
     uint64_t pfn;
-    int16_t class, step;
+    int16_t rank, step;
 };
 
 /* How many ranges a map of @nr entries can become, and how many edges it takes. */

@@ -72,7 +72,7 @@ int frames_add(struct frames *f, uint64_t start, uint64_t end)
 
 bool frames_has(const struct frames *f, pfn_t pfn)
 {
-    size_t i = first_reaching(f, pfn.v + 1);
+    size_t i = pfn.v == INVALID_ENTRY ? f->nr_runs : first_reaching(f, pfn.v + 1);
 
     return i < f->nr_runs && f->runs[i].start <= pfn.v;
 }
@@ -81,7 +81,7 @@ int frames_give(struct frames *f, mfn_t mfn)
 {
     pfn_t pfn = m2p_get(f->m2p, mfn);
 
-    return frames_add(f, pfn.v, pfn.v + 1);
+    return pfn.v == INVALID_ENTRY ? -EINVAL : frames_add(f, pfn.v, pfn.v + 1);
 }
 
 /* Cuts up to @max PFNs off the top run. The pool must not be empty. */

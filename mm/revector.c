@@ -11,7 +11,7 @@
 /* All that revectoring may run out of, taken before anything is changed. */
 struct supplies {
     struct frames frames; /* for tables, new leaves and the shared leaf */
-    uint64_t runs_bytes, old_tables_bytes;
+    uint64_t runs_bytes, old_tables_bytes, cap_old_tables;
 };
 
 static void return_supplies(struct revector *r, struct supplies *s, struct revectored *out)
@@ -33,16 +33,19 @@ static int get_supplies(struct revector *r, struct supplies *s, struct revectore
     out->nr_none = leaves_count(r->plan, LEAF_NONE);
 
     /* at most an L1 for each 512 leaves, an L2 for each 512 of those, and edges */
-    s->old_tables_bytes = (old_leaves / 511 + 6) * sizeof(mfn_t);
+    s->cap_old_tables = old_leaves / 511 + 6;
+    s->old_tables_bytes = s->cap_old_tables * sizeof(mfn_t);
     out->old_tables = heap_alloc(r->heap, s->old_tables_bytes);
     s->runs_bytes = cap * sizeof(struct pfn_run);
     frames_init(&s->frames, heap_alloc(r->heap, s->runs_bytes), cap, r->p2m, r->m2p);
 
-    if (out->old_tables && s->frames.runs &&
-        !frames_reserve(r->pt->frames, tables + out->nr_new_leaves, &s->frames))
+    if (!out->old_tables || !s->frames.runs)
+        printk(LOG_ERROR, "revector: no memory to note down what is done\n");
+    else if (!frames_reserve(r->pt->frames, tables + out->nr_new_leaves, &s->frames))
         return 0;
-    printk(LOG_ERROR, "revector: %lu tables and %lu leaves are needed, %lu frames are free\n",
-           tables, out->nr_new_leaves, r->pt->frames->nr_free);
+    else
+        printk(LOG_ERROR, "revector: %lu tables and %lu leaves are refused; %lu frames are free\n",
+               tables, out->nr_new_leaves, r->pt->frames->nr_free);
     return_supplies(r, s, out);
     return -ENOMEM;
 }
@@ -92,18 +95,20 @@ static void move_entries(const struct plan *plan, uint64_t *list)
 
 /* Gives the builder's tables under @table to the pool, bottom up; counts its superpages. */
 static void free_old_tables(struct revector *r, mfn_t table, unsigned int level,
-                            struct revectored *out)
+                            const struct supplies *s, struct revectored *out)
 {
     for (unsigned int i = 0; level > 1 && i < PTES_PER_TABLE; i++) {
         uint64_t pte = pt_read(r->pt, table, level, i);
 
         if (pte_present(pte) && !pte_is_leaf(pte, level))
-            free_old_tables(r, pte_mfn(pte), level - 1, out);
+            free_old_tables(r, pte_mfn(pte), level - 1, s, out);
         else if (pte_present(pte))
             *(level == 2 ? &out->nr_old_2m : &out->nr_old_1g) += 1;
     }
     window_forget(r->pt->windows, table);
-    out->old_tables[out->nr_old_tables++] = table;
+    /* a list longer than nr_pages, as vNUMA's, has more: they are freed, and not noted down */
+    if (out->nr_old_tables < s->cap_old_tables)
+        out->old_tables[out->nr_old_tables++] = table;
     if (frames_give(r->pt->frames, table))
         panic("the old list's table 0x%lx cannot be given back: free already?", table.v);
 }
@@ -153,6 +158,6 @@ int revector(struct revector *r, struct revectored *out)
     frames_spend(&s.frames);
     heap_free(r->heap, s.frames.runs, s.runs_bytes);
     if (pte_present(old_l4e))
-        free_old_tables(r, pte_mfn(old_l4e), 3, out);
+        free_old_tables(r, pte_mfn(old_l4e), 3, &s, out);
     return 0;
 }

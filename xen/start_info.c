@@ -77,6 +77,13 @@ static void check_ramdisk(const struct start_info *si, struct pagetable *pt)
               si->mod_start, pages, si->nr_pages);
 }
 
+/* A domU's rings are pages of its own, or, for a store that nobody serves, no page: 0. */
+static void check_ring(const char *field, uint64_t mfn)
+{
+    if (!mfn_valid(to_mfn(mfn)))
+        panic("start_info.%s is 0x%lx, expected an MFN of %d bits", field, mfn, MFN_BITS);
+}
+
 void start_info_read(struct boot_info *info, const struct start_info *from, struct pagetable *pt)
 {
     const struct start_info *si = &copy.si;
@@ -90,6 +97,11 @@ void start_info_read(struct boot_info *info, const struct start_info *from, stru
     if (si->shared_info % PAGE_SIZE || !mfn_valid(maddr_to_mfn(si->shared_info)))
         panic("start_info.shared_info is 0x%lx, expected a machine address of a page below 2^52",
               si->shared_info);
+
+    if (!(si->flags & SIF_INITDOMAIN)) {
+        check_ring("console.domU.mfn", si->console.domU.mfn);
+        check_ring("store_mfn", si->store_mfn);
+    }
 
     *info = (struct boot_info){
         .flags = si->flags,

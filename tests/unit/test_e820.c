@@ -143,6 +143,11 @@ static const struct row rows[] = {
      {{0, 0x400000, E820_RAM}, {0x200800, 0x800, E820_UNUSABLE}},
      {{0, 0x200, RANGE_RAM}, {0x200, 0x201, RANGE_MISSING}, {0x201, 0x400, RANGE_RAM}}},
 
+    {"also if the map of a domU ends below it",
+     false,
+     {{0, 0x8000, E820_RAM}},
+     {{0, 0x100, RANGE_RAM}}},
+
     {"the low MiB of a domU is RAM whatever the map says",
      false,
      {{0xa0000, 0x60000, RESERVED}, {0x100000, 0x100000, E820_RAM}},

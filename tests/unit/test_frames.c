@@ -133,6 +133,18 @@ static void test_take_until_empty(void **state)
     check_equal("frame", mfn.v, mfn_of(6));
 }
 
+/* A frame that the M2P knows nothing of is no frame of ours, whatever ~0 + 1 is. */
+static void test_no_pfn(void **state)
+{
+    (void)state;
+    check_equal("add", frames_add(&pool, 0, 4), 0);
+    m2p_table[7] = INVALID_ENTRY;
+    check_equal("give a frame without PFN", frames_give(&pool, to_mfn(7)), -EINVAL);
+    check_equal("give a frame past the M2P", frames_give(&pool, to_mfn(PFNS)), -EINVAL);
+    check_equal("is ~0 free?", frames_has(&pool, to_pfn(INVALID_ENTRY)), false);
+    check_equal("free frames", pool.nr_free, 4);
+}
+
 static void test_reserve(void **state)
 {
     struct frame_cursor c = {.frames = &reserve};
@@ -268,6 +280,7 @@ int main(void)
         cmocka_unit_test_setup(test_add_joins, reset),
         cmocka_unit_test_setup(test_full_array, reset),
         cmocka_unit_test_setup(test_take_until_empty, reset),
+        cmocka_unit_test_setup(test_no_pfn, reset),
         cmocka_unit_test_setup(test_reserve, reset),
         cmocka_unit_test_setup(test_renumber, reset),
         cmocka_unit_test_setup(test_random_use, reset),
