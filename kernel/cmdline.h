@@ -18,14 +18,21 @@
 
 /* In the order of the words above. */
 enum done { DONE_REBOOT, DONE_POWEROFF, DONE_CRASH, DONE_WAIT, DONE_DEFAULT };
+enum balloon { BALLOON_NONE, BALLOON_MAX };
+
+/* A piece of the line, not terminated. */
+struct text {
+    const char *s;
+    size_t len;
+};
 
 struct options {
-    const char *tests; /* "all", "none" or names with commas between: points into the line */
-    size_t tests_len;
+    struct text tests;  /* "all", "none" or names with commas between */
+    struct text inject; /* for the record: see inject.h */
     enum done done;
     enum loglevel loglevel;
     enum publish_form form;
-    bool balloon_max;
+    enum balloon balloon;
     unsigned int nr_bad; /* words that were reported */
 };
 

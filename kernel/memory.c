@@ -17,53 +17,39 @@
 /* Runs that come and go with what is taken and given back, beside those that the map makes. */
 #define SPARE_RUNS 512
 
-/* Adds all of [0, nr_pages) but the three runs that are in use. */
-static int add_unused(struct domain *d, struct pfn_run used[3])
+/* The frames of image pages [start, end), which nobody sees any more: they are free. */
+static int add_hidden(struct domain *d, const char *start, const char *end)
 {
-    uint64_t at = 0;
-    int rc = 0;
-
-    /* ascending: three are sorted by looking at each pair once */
-    for (int i = 0; i < 3; i++)
-        for (int j = i + 1; j < 3; j++)
-            if (used[j].start < used[i].start) {
-                struct pfn_run swap = used[i];
-
-                used[i] = used[j];
-                used[j] = swap;
-            }
-    for (int i = 0; !rc && i < 3; i++) {
-        rc = frames_add(&d->frames, at, used[i].start);
-        at = max_u64(at, used[i].end);
-    }
-    return rc ? rc : frames_add(&d->frames, at, d->boot.nr_pages);
+    return frames_add(&d->frames, boot_pfn((uintptr_t)start), boot_pfn((uintptr_t)end));
 }
 
 int frames_stage(struct domain *d)
 {
     static struct pfn_run early[EARLY_RUNS];
-    uint64_t ramdisk = boot_info_ramdisk_pages(&d->boot);
-    struct pfn_run used[3] = {
-        {0, boot_pfn(kmap_end(&d->pt, (uintptr_t)image_end))},
-        {d->boot.list_pfn, d->boot.list_pfn + d->boot.nr_list_pfns         },
-        {d->boot.ramdisk_pfn, d->boot.ramdisk_pfn + ramdisk},
-    };
+    const struct boot_info *b = &d->boot;
+    uint64_t mapped = boot_pfn(kmap_end(&d->pt, (uintptr_t)image_end));
     int rc;
 
-    d->p2m = (struct p2m){.list = (uint64_t *)d->boot.list_va, .nr = d->boot.nr_pages};
+    d->p2m = (struct p2m){.list = (uint64_t *)b->list_va, .nr = b->nr_pages};
     frames_init(&d->frames, early, EARLY_RUNS, &d->p2m, &d->host.m2p);
     d->frames.fail_in = d->injected.alloc;
     heap_init(&d->heap, &d->pt, HEAP_BASE);
-    rc = add_unused(d, used);
-    /* pages of the image behind which their own frames are not seen any more */
+
+    /* all but what the builder mapped with the kernel, its list, and the ramdisk */
+    rc = frames_add(&d->frames, 0, b->nr_pages);
     if (!rc)
-        rc = frames_add(&d->frames, boot_pfn((uintptr_t)stack_guard),
-                        boot_pfn((uintptr_t)stack_guard) + 1);
+        rc = frames_exclude(&d->frames, 0, mapped);
     if (!rc)
-        rc = frames_add(&d->frames, boot_pfn((uintptr_t)window_start),
-                        boot_pfn((uintptr_t)window_end));
+        rc = frames_exclude(&d->frames, b->list_pfn, b->list_pfn + b->nr_list_pfns);
+    if (!rc)
+        rc =
+            frames_exclude(&d->frames, b->ramdisk_pfn, b->ramdisk_pfn + boot_info_ramdisk_pages(b));
+    if (!rc)
+        rc = add_hidden(d, stack_guard, stack_guard + PAGE_SIZE);
+    if (!rc)
+        rc = add_hidden(d, window_start, window_end);
     printk(LOG_INFO, "frames: %lu of %lu pages are in nobody's use\n", d->frames.nr_free,
-           d->boot.nr_pages);
+           b->nr_pages);
     return rc;
 }
 
@@ -212,7 +198,7 @@ int balloon_stage(struct domain *d)
     uint64_t target = min_u64(d->max_pages, room), now;
     int rc;
 
-    if (!d->options.balloon_max)
+    if (d->options.balloon == BALLOON_NONE)
         return 0;
     rc = balloon_grow(&d->p2m, &d->frames, target, &d->nr_ballooned);
     now = d->boot.nr_pages + d->nr_ballooned;

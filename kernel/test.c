@@ -99,7 +99,7 @@ static enum test_result check_names(const struct options *o)
 {
     char names[256];
 
-    for (const char *s = o->tests, *end = s + o->tests_len; s < end;) {
+    for (const char *s = o->tests.s, *end = s + o->tests.len; s < end;) {
         size_t len = 0;
         bool known = false;
 

@@ -159,29 +159,49 @@ int frames_reserve(struct frames *f, uint64_t nr, struct frames *reserve)
     return 0;
 }
 
-/* Takes [start, end) out of the free runs, wherever they overlap; each piece goes to @to - start.
- */
-static int move_free(struct frames *f, const struct move *m)
+/* The first piece of [start, end) that is free; an empty one if none is. */
+static struct pfn_run first_free(const struct frames *f, uint64_t start, uint64_t end)
 {
-    for (size_t i = 0; i < f->nr_runs;) {
+    size_t i = first_reaching(f, start + 1);
+    struct pfn_run none = {0, 0};
+
+    if (i == f->nr_runs || f->runs[i].start >= end)
+        return none;
+    return (struct pfn_run){max_u64(f->runs[i].start, start), min_u64(f->runs[i].end, end)};
+}
+
+int frames_exclude(struct frames *f, uint64_t start, uint64_t end)
+{
+    struct pfn_run piece = first_free(f, start, end);
+
+    for (; piece.start < piece.end; piece = first_free(f, start, end)) {
+        size_t i = first_reaching(f, piece.start + 1);
         struct pfn_run run = f->runs[i];
-        uint64_t start = max_u64(run.start, m->from), end = min_u64(run.end, m->from + m->nr);
         int rc;
 
-        if (start >= end) {
-            i++;
-            continue;
-        }
         remove_run(f, i);
         f->nr_free -= run.end - run.start;
-        rc = frames_add(f, run.start, start);
+        rc = frames_add(f, run.start, piece.start);
         if (!rc)
-            rc = frames_add(f, end, run.end);
-        if (!rc)
-            rc = frames_add(f, m->to + (start - m->from), m->to + (end - m->from));
+            rc = frames_add(f, piece.end, run.end);
         if (rc)
             return rc;
-        i = 0; /* the array has changed */
+    }
+    return 0;
+}
+
+/* Gives the free PFNs of a move their new numbers. */
+static int move_free(struct frames *f, const struct move *m)
+{
+    struct pfn_run piece = first_free(f, m->from, m->from + m->nr);
+
+    for (; piece.start < piece.end; piece = first_free(f, m->from, m->from + m->nr)) {
+        int rc = frames_exclude(f, piece.start, piece.end);
+
+        if (!rc)
+            rc = frames_add(f, m->to + (piece.start - m->from), m->to + (piece.end - m->from));
+        if (rc)
+            return rc;
     }
     return 0;
 }

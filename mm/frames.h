@@ -38,6 +38,9 @@ void frames_set_array(struct frames *f, struct pfn_run *runs, size_t cap_runs);
  */
 int frames_add(struct frames *f, uint64_t start, uint64_t end) __must_check;
 
+/* Takes the PFNs [@start, @end) out of the pool, those of them that are in it. -ENOMEM as above. */
+int frames_exclude(struct frames *f, uint64_t start, uint64_t end) __must_check;
+
 /* Gives back one frame. As frames_add; the PFN comes from the M2P, -EINVAL if it knows none. */
 int frames_give(struct frames *f, mfn_t mfn) __must_check;
 

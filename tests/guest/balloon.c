@@ -13,7 +13,7 @@ TEST(balloon, "balloon=max: the domain has grown to its limit, or to the list's 
     uint64_t room = ranges_count(&d->p2m.ranges, RANGE_RAM, d->p2m.nr), pfn = 0;
     uint64_t expected = min_u64(room, d->max_pages), current = host_current_pages();
 
-    if (!d->options.balloon_max) {
+    if (d->options.balloon == BALLOON_NONE) {
         test_skip(t, "balloon=max was not asked for");
         return;
     }

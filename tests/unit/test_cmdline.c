@@ -32,7 +32,7 @@ static void test_defaults(void **state)
         check_equal("done", o->done, DONE_DEFAULT);
         check_equal("loglevel", o->loglevel, LOG_INFO);
         check_equal("p2m", o->form, PUBLISH_BOTH);
-        check_equal("balloon", o->balloon_max, false);
+        check_equal("balloon", o->balloon, false);
         check_equal("bad words", o->nr_bad, 0);
         assert_string_equal(output(), "");
     }
@@ -72,7 +72,7 @@ static void test_every_word_of_every_argument(void **state)
         check_equal(rows[i].line, o->done, rows[i].done);
         check_equal(rows[i].line, o->loglevel, rows[i].loglevel);
         check_equal(rows[i].line, o->form, rows[i].form);
-        check_equal(rows[i].line, o->balloon_max, rows[i].balloon_max);
+        check_equal(rows[i].line, o->balloon, rows[i].balloon_max);
         check_equal(rows[i].line, o->nr_bad, 0);
         assert_string_equal(output(), "");
     }
@@ -110,7 +110,7 @@ static void test_bad_words_are_reported(void **state)
         check_says(rows[i].line, output(), rows[i].says);
         check_equal(rows[i].line, o->done, DONE_DEFAULT);
         check_equal(rows[i].line, o->form, PUBLISH_BOTH);
-        check_equal(rows[i].line, o->balloon_max, false);
+        check_equal(rows[i].line, o->balloon, false);
     }
 }
 
