@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The hypercalls that mm/ makes, in place of arch/x86/hypercall.S. Each can be told to fail
- * (fake.fail_at), and then does nothing; none flushes more of the TLB than it is asked to.
+ * (fake.fail_at), and then does nothing, or, a batch of updates, stops half way; none flushes more
+ * of the TLB than it is asked to.
  */
 #include "arch/x86/hypercall.h"
 
@@ -46,12 +47,15 @@ long HYPERVISOR_mmu_update(const struct mmu_update *req, unsigned int nr, unsign
                            domid_t domain)
 {
     unsigned int i;
+    long rc_end = 0;
     int rc = 0;
 
     if (domain != DOMID_SELF)
         fail_msg("mmu_update for domain %u", domain);
-    if (fails())
-        return fake.fail_with;
+    if (fails()) { /* after some of them, as Xen may */
+        nr = fake.fail_after < nr ? fake.fail_after : nr;
+        rc_end = fake.fail_with;
+    }
     for (i = 0; i < nr; i++) {
         if ((req[i].ptr & 7) == MMU_NORMAL_PT_UPDATE)
             rc = update_table(req[i].ptr, req[i].val);
@@ -64,7 +68,7 @@ long HYPERVISOR_mmu_update(const struct mmu_update *req, unsigned int nr, unsign
     }
     if (done)
         *done = i;
-    return rc;
+    return rc ? rc : rc_end;
 }
 
 long HYPERVISOR_update_va_mapping(uintptr_t va, uint64_t pte, unsigned long flags)

@@ -61,6 +61,7 @@ struct fake_xen {
     unsigned int nr_hypercalls; /* since the machine was started, or since a test set it to 0 */
     unsigned int fail_at;       /* the hypercall that fails, counted from 1; 0: none does */
     long fail_with;             /* what it returns */
+    unsigned int fail_after;    /* so many of its updates are carried out first */
     unsigned int nr_m2p_updates;
 };
 

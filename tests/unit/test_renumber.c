@@ -59,6 +59,37 @@ static void test_pfns_without_a_frame(void **state)
     check_equal("updates", fake.nr_m2p_updates, 599);
 }
 
+/*
+ * A batch that stops half way: each M2P entry is the old one or the new one, in the order of the
+ * moves, and the pool has the old numbers still.
+ */
+static void test_half_a_batch(void **state)
+{
+    (void)state;
+    for (unsigned int n = 1; n <= 3; n++) {
+        uint64_t free_before, done = (n - 1) * MMU_BATCH + 70, seen = 0;
+
+        start(1100);
+        free_before = g.frames.runs[0].start;
+        fake.fail_at = n;
+        fake.fail_with = -XEN_EINVAL;
+        fake.fail_after = 70;
+        check_equal("renumber", renumber(&g.plan, &g.p2m, &g.frames, &g.batch), -EINVAL);
+        check_equal("updates", fake.nr_m2p_updates, done);
+        for (uint64_t pfn = 0; pfn < 5000; pfn++) {
+            uint64_t new = plan_renumbered(&g.plan, to_pfn(pfn)).v;
+            bool moved = new != pfn;
+
+            check_equal("PFN", m2p_get(&g.m2p, to_mfn(fake_builder_mfn(pfn))).v,
+                        moved && seen < done ? new : pfn);
+            seen += moved;
+        }
+        check_equal("the pool", g.frames.runs[0].start, free_before);
+        fake.fail_at = fake.fail_after = 0;
+        fake_machine_stop();
+    }
+}
+
 static void test_errors_are_heard(void **state)
 {
     (void)state;
@@ -87,6 +118,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_batches, stop),
         cmocka_unit_test_teardown(test_pfns_without_a_frame, stop),
+        cmocka_unit_test_teardown(test_half_a_batch, stop),
         cmocka_unit_test_teardown(test_errors_are_heard, stop),
         cmocka_unit_test_teardown(test_a_frame_that_is_not_ours, stop),
     };
