@@ -34,34 +34,63 @@ static bool map_says_ram(const struct memory_map *map, bool initdom, uint64_t pf
     return ram;
 }
 
-/* What the map makes of a PFN that is not RAM. */
+/* What the map makes of a PFN that is not RAM: a domU has nothing past the last entry. */
 static enum range_kind kind_of_hole(const struct memory_map *map, bool initdom, uint64_t pfn)
 {
-    bool unusable = false;
+    bool unusable = false, inside = initdom;
 
     for (size_t i = 0; i < map->nr; i++) {
         const struct e820_entry *e = &map->entries[i];
-        bool touches = e->len_bytes && e->addr < (pfn + 1) * PAGE_SIZE &&
-                       e->addr + e->len_bytes > pfn * PAGE_SIZE;
+        uint64_t end = e->addr + e->len_bytes;
+        bool touches = e->len_bytes && e->addr < (pfn + 1) * PAGE_SIZE && end > pfn * PAGE_SIZE;
 
         if (touches && e->type != E820_RAM && e->type != E820_UNUSABLE)
             return RANGE_IDENTITY;
         unusable = unusable || (touches && e->type == E820_UNUSABLE);
+        inside = inside || end > pfn * PAGE_SIZE;
     }
-    return unusable && !initdom ? RANGE_MISSING : RANGE_IDENTITY;
+    return (unusable && !initdom) || !inside ? RANGE_MISSING : RANGE_IDENTITY;
 }
 
-static void check_pfn(struct test *t, const struct memory_map *map, bool initdom, uint64_t pfn)
+static void lower(uint64_t *next, uint64_t pfn, uint64_t edge)
 {
-    bool ram = map_says_ram(map, initdom, pfn) || (!initdom && pfn < LOW_MIB_PFNS);
-    enum range_kind kind = ranges_find(&t->d->p2m.ranges, pfn).kind;
-    enum range_kind expected = ram ? RANGE_RAM : kind_of_hole(map, initdom, pfn);
-    mfn_t mfn = p2m_get_ram(&t->d->p2m, to_pfn(pfn));
+    if (edge > pfn && edge < *next)
+        *next = edge;
+}
 
-    CHECK(ram || mfn_eq(mfn, INVALID_MFN),
-          "PFN 0x%lx has frame 0x%lx, the map does not call it RAM", pfn, mfn.v);
-    CHECK(kind == expected, "PFN 0x%lx is %s, by the map it is %s", pfn, range_kind_name(kind),
-          range_kind_name(expected));
+/* The next PFN at which the map, or what we made of it, may change. */
+static uint64_t next_edge(const struct domain *d, const struct memory_map *map, uint64_t pfn)
+{
+    uint64_t next = min_u64(ranges_find(&d->p2m.ranges, pfn).end, d->p2m.nr);
+
+    lower(&next, pfn, LOW_MIB_PFNS);
+    for (size_t i = 0; i < map->nr; i++) {
+        uint64_t start = map->entries[i].addr, end = start + map->entries[i].len_bytes;
+
+        lower(&next, pfn, start / PAGE_SIZE);
+        lower(&next, pfn, start / PAGE_SIZE + 1);
+        lower(&next, pfn, end / PAGE_SIZE);
+        lower(&next, pfn, end / PAGE_SIZE + 1);
+    }
+    return next;
+}
+
+/* PFNs [start, end), all alike by the map: are they for us too, and empty if they are no RAM? */
+static void check_stretch(struct test *t, const struct memory_map *map, bool initdom,
+                          uint64_t start, uint64_t end)
+{
+    bool ram = map_says_ram(map, initdom, start) || (!initdom && start < LOW_MIB_PFNS);
+    enum range_kind kind = ranges_find(&t->d->p2m.ranges, start).kind;
+    enum range_kind expected = ram ? RANGE_RAM : kind_of_hole(map, initdom, start);
+
+    CHECK(kind == expected, "PFNs [0x%lx, 0x%lx) are %s, by the map they are %s", start, end,
+          range_kind_name(kind), range_kind_name(expected));
+    for (uint64_t pfn = start; !ram && pfn < end; pfn++) {
+        mfn_t mfn = p2m_get_ram(&t->d->p2m, to_pfn(pfn));
+
+        CHECK(mfn_eq(mfn, INVALID_MFN), "PFN 0x%lx has frame 0x%lx, the map does not call it RAM",
+              pfn, mfn.v);
+    }
 }
 
 /* A page in each of its tables: it is mapped by many entries. */
@@ -93,8 +122,12 @@ TEST(holes, "a PFN is RAM just where the map says so; in holes the list is empty
         test_error(t, "the memory map cannot be read again: %d", rc);
         return;
     }
-    for (uint64_t pfn = 0; pfn < t->d->p2m.nr; pfn++)
-        check_pfn(t, &map, initdom, pfn);
+    for (uint64_t pfn = 0; pfn < t->d->p2m.nr;) {
+        uint64_t next = next_edge(t->d, &map, pfn);
+
+        check_stretch(t, &map, initdom, pfn, next);
+        pfn = next;
+    }
     heap_free(&t->d->heap, map.entries, map.len_bytes);
     check_shared_leaf(t);
 }
