@@ -31,6 +31,16 @@ boot_fails 'a hang: Xen\'s watchdog ends it', 6,
 boot_fails 'a host with too little memory', 6, ['--host-mem', '16M'],
     qr/^\(XEN\) Panic on CPU 0:/m, qr/crash: .*[Pp]anic/;
 
+# The process of that name whose parent is $pid.
+sub child_of {
+    my ($pid, $name) = @_;
+    for my $stat (glob '/proc/[0-9]*/stat') {
+        my $text = eval { read_file($stat) } // next;
+        return $1 if $text =~ /^(\d+) \(\Q$name\E[^)]*\) \S+ $pid /;
+    }
+    return;
+}
+
 # QEMU is ended from outside while the guest runs.
 subtest 'QEMU is killed' => sub {
     my $dir = tempdir;
@@ -44,7 +54,7 @@ subtest 'QEMU is killed' => sub {
         last if -e "$dir/log" && read_file("$dir/log") =~ /^Xenolith /m;
         select undef, undef, undef, 0.1;
     }
-    my ($qemu) = split ' ', `pgrep -P $pid -f qemu-system`;
+    my $qemu = child_of($pid, 'qemu-system');
     ok $qemu && kill('KILL', $qemu), 'QEMU was there, and is no more';
     waitpid $pid, 0;
     is $? >> 8, 5, 'a failure';
