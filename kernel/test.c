@@ -5,8 +5,6 @@
 #include "lib/printk.h"
 #include "lib/string.h"
 
-#include "xen/watchdog.h"
-
 #define MAX_MESSAGES 8
 
 /* Collected by the linker, in order of name. */

@@ -13,6 +13,8 @@
 #ifndef KERNEL_TEST_H
 #define KERNEL_TEST_H
 
+#include "xen/watchdog.h"
+
 #include "kernel/domain.h"
 
 /* In order of badness; the names are those that the Xen Test Framework prints. */
@@ -46,6 +48,13 @@ struct guest_test {
 
 /* Runs the tests that the command line asks for; the worst result of all. */
 enum test_result tests_run(struct domain *d);
+
+/* For a sweep: called for each of its steps, says now and then that the domain is alive. */
+static inline void test_tick(uint64_t step)
+{
+    if (step % (1 << 20) == 0)
+        watchdog_kick();
+}
 
 /* Says why a test fails; only the first few times, so that a broken list is not a million lines. */
 void test_fail(struct test *t, const char *fmt, ...) __printf(2, 3);

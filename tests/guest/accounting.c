@@ -105,6 +105,7 @@ static void check_free(struct ledger *l)
 
     for (size_t i = 0; i < f->nr_runs; i++)
         for (uint64_t pfn = f->runs[i].start; pfn < f->runs[i].end; pfn++) {
+            test_tick(pfn);
             if (is_marked(l, pfn))
                 test_fail(l->t, "PFN 0x%lx is free and in use", pfn);
             l->used[pfn / 64] |= (uint64_t)1 << pfn % 64;
@@ -117,6 +118,8 @@ static void check_all(struct ledger *l)
 
     for (uint64_t pfn = 0; pfn < p2m->nr; pfn++) {
         bool owned = !mfn_eq(p2m_get_ram(p2m, to_pfn(pfn)), INVALID_MFN);
+
+        test_tick(pfn);
 
         if (owned && !is_marked(l, pfn))
             test_fail(l->t, "PFN 0x%lx is lost: neither free nor in use", pfn);

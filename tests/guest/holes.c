@@ -88,6 +88,7 @@ static void check_stretch(struct test *t, const struct memory_map *map, bool ini
     for (uint64_t pfn = start; !ram && pfn < end; pfn++) {
         mfn_t mfn = p2m_get_ram(&t->d->p2m, to_pfn(pfn));
 
+        test_tick(pfn);
         CHECK(mfn_eq(mfn, INVALID_MFN), "PFN 0x%lx has frame 0x%lx, the map does not call it RAM",
               pfn, mfn.v);
     }

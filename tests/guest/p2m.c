@@ -30,6 +30,7 @@ TEST(p2m, "m2p[p2m[pfn]] == pfn for every PFN that has a frame, and they are all
     for (uint64_t pfn = 0; pfn < p2m->nr; pfn++) {
         mfn_t mfn = p2m_get_ram(p2m, to_pfn(pfn));
 
+        test_tick(pfn);
         if (mfn_eq(mfn, INVALID_MFN))
             continue;
         check_entry(t, pfn, mfn);

@@ -22,7 +22,7 @@ static void compare_leaf(void *context, uint64_t leaf, mfn_t mfn)
     struct domain *d = c->t->d;
     const uint64_t *page = window_show(&d->windows, WINDOW_SCRATCH, mfn, PTE_RO);
 
-    c->nr_leaves++;
+    test_tick(c->nr_leaves++ * P2M_PER_PAGE);
     if (!page) {
         test_fail(c->t, "leaf %lu is frame 0x%lx, which cannot be mapped", leaf, mfn.v);
         return;
