@@ -42,7 +42,8 @@ void report_boot(const struct domain *d)
     print("{\"report\":\"boot\",\"kind\":\"%s\",\"xen\":\"%u.%u%s\"",
           boot_info_is_initdomain(&d->boot) ? "dom0" : "domU", d->host.major, d->host.minor,
           d->host.extra);
-    print(",\"vcpus\":%u", d->host.nr_vcpus);
+    print(",\"vcpus\":%u,\"cpu_bits\":%u,\"xen_bits\":%u", d->host.nr_vcpus, d->host.cpu_bits,
+          d->host.xen_bits);
     print(",\"nr_pages\":%lu,\"max_pages\":%lu,\"max_pfn\":%lu,\"max_mfn\":%lu", d->boot.nr_pages,
           d->max_pages, d->shared->arch.max_pfn, d->host.max_mfn);
     print(",\"free_pages\":%lu,\"ballooned\":%lu,\"teardown_pages\":%lu,\"ramdisk_bytes\":%lu",

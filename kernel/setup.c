@@ -74,5 +74,7 @@ int host_stage(struct domain *d)
                d->host.nr_vcpus);
     printk(LOG_INFO, "host: Xen %u.%u%s, MFNs up to 0x%lx; this domain may have 0x%lx pages\n",
            d->host.major, d->host.minor, d->host.extra, d->host.max_mfn, d->max_pages);
+    printk(LOG_INFO, "host: machine addresses of %u bits by CPUID, %u by Xen; %d can be handled\n",
+           d->host.cpu_bits, d->host.xen_bits, PADDR_BITS);
     return 0;
 }

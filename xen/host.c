@@ -4,11 +4,46 @@
 #include "lib/errno.h"
 #include "lib/panic.h"
 
+#include "arch/x86/cpu.h"
 #include "arch/x86/hypercall.h"
 
+#include <xen/arch-x86/cpuid.h>
 #include <xen/memory.h>
 #include <xen/vcpu.h>
 #include <xen/version.h>
+
+/* Leaves of the processor: Intel SDM vol. 2, CPUID. */
+#define CPUID_ADDRESS_WIDTHS 0x80000008
+
+/* Xen's leaves begin here, or a multiple of 0x100 above (<xen/arch-x86/cpuid.h>). */
+#define XEN_LEAVES_START 0x40000000
+#define XEN_LEAVES_END   0x40010000
+#define XEN_LEAF_PV      5
+
+static unsigned int xen_address_bits(void)
+{
+    for (uint32_t base = XEN_LEAVES_START; base < XEN_LEAVES_END; base += 0x100) {
+        struct cpuid r = cpuid_xen(base);
+
+        if (r.ebx != XEN_CPUID_SIGNATURE_EBX || r.ecx != XEN_CPUID_SIGNATURE_ECX ||
+            r.edx != XEN_CPUID_SIGNATURE_EDX)
+            continue;
+        if (r.eax < base + XEN_LEAF_PV)
+            return 0;
+        return cpuid_xen(base + XEN_LEAF_PV).ebx & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK;
+    }
+    return 0;
+}
+
+/* The MAXPHYS_SIZE note's promise: machine addresses are of PADDR_BITS or fewer. */
+static void check_widths(const struct host *h)
+{
+    if (h->cpu_bits > PADDR_BITS || h->xen_bits > PADDR_BITS)
+        panic("machine addresses have %u bits by CPUID and %u by Xen, expected %d or fewer",
+              h->cpu_bits, h->xen_bits, PADDR_BITS);
+    if (h->max_mfn >> MFN_BITS)
+        panic("Xen has MFNs up to 0x%lx, expected %d bits or fewer", h->max_mfn, MFN_BITS);
+}
 
 void host_read(struct host *h)
 {
@@ -27,11 +62,10 @@ void host_read(struct host *h)
     rc = HYPERVISOR_memory_op(XENMEM_machphys_mapping, &m);
     if (rc)
         panic("XENMEM_machphys_mapping says %ld, expected 0", rc);
-    if (m.max_mfn >> MFN_BITS)
-        panic("Xen has MFNs up to 0x%lx, expected none at or above 2^%d: machine addresses of %d "
-              "bits are what a page-table entry holds",
-              m.max_mfn, MFN_BITS, PADDR_BITS);
     h->max_mfn = m.max_mfn;
+    h->cpu_bits = cpuid(CPUID_ADDRESS_WIDTHS).eax & 0xff;
+    h->xen_bits = xen_address_bits();
+    check_widths(h);
     h->m2p = (struct m2p){.table = (const uint64_t *)m.v_start, .nr = m.max_mfn + 1};
 }
 

@@ -10,12 +10,16 @@ struct host {
     unsigned int major, minor; /* Xen's version */
     char extra[16];            /* "", ".7-pre" and the like */
     unsigned int nr_vcpus;     /* that the domain has; only the first is ever up */
+    unsigned int cpu_bits;     /* width of machine addresses by CPUID      */
+    unsigned int xen_bits;     /* and the widest that Xen uses; 0: unknown */
     uint64_t max_mfn;          /* the last frame that the M2P can be asked about */
     struct m2p m2p;
 };
 
-/* Asks for Xen's version, the domain's vCPUs, and where the M2P is. Panics if an MFN could be wider
- * than 40 bits. */
+/*
+ * Asks for Xen's version, the domain's vCPUs, how wide machine addresses are, and where the M2P
+ * is. Panics if they could be wider than the MAXPHYS_SIZE note promises to handle.
+ */
 void host_read(struct host *h);
 
 /*

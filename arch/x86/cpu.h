@@ -7,6 +7,8 @@
 
 #include "arch/x86/page.h"
 
+#include <xen/xen.h>
+
 /* Keeps the compiler from moving memory accesses across; x86 keeps the order of stores itself. */
 static inline void barrier(void)
 {
@@ -37,6 +39,20 @@ static inline struct cpuid cpuid(uint32_t leaf)
     struct cpuid r;
 
     __asm__ volatile("cpuid"
+                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+                     : "a"(leaf), "c"(0));
+    return r;
+}
+
+/*
+ * CPUID as Xen answers it. The plain instruction may reach the CPU itself, past Xen; the prefix
+ * makes it trap (<xen/arch-x86/xen.h>, XEN_CPUID).
+ */
+static inline struct cpuid cpuid_xen(uint32_t leaf)
+{
+    struct cpuid r;
+
+    __asm__ volatile(XEN_CPUID
                      : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
                      : "a"(leaf), "c"(0));
     return r;
