@@ -18,11 +18,12 @@ static void report_ranges(const struct ranges *t)
 
 static void report_list(const struct domain *d)
 {
-    print(",\"list\":{\"va\":\"0x%lx\",\"found\":\"%s\",\"entries\":%lu,\"tables\":%lu,"
+    print(",\"list\":{\"va\":\"0x%lx\",\"found\":\"%s\",\"builder_va\":\"0x%lx\",\"entries\":%lu,"
+          "\"tables\":%lu,"
           "\"new_pages\":%lu,\"shared_pages\":%lu,\"old_tables\":%lu,\"old_2m\":%lu,"
           "\"old_1g\":%lu}",
           (uintptr_t)d->p2m.list, d->list.origin == LIST_IN_SLOT ? "slot" : "kernel mapping",
-          d->p2m.nr, d->list.nr_tables, d->list.nr_new_leaves, d->list.nr_none,
+          d->boot.list_va, d->p2m.nr, d->list.nr_tables, d->list.nr_new_leaves, d->list.nr_none,
           d->list.nr_old_tables, d->list.nr_old_2m, d->list.nr_old_1g);
     print(",\"tree_pages\":%lu", d->publication.top ? d->publication.nr_mids + 1 : 0);
     print(",\"renumbered\":%lu,\"m2p_updates\":%lu,\"m2p_hypercalls\":%lu", d->plan.nr_moved,
