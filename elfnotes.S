@@ -14,11 +14,10 @@
  * Proposed on xen-devel in August 2017 as the "maximum physical address size the kernel can
  * handle", and never merged; its number was given to PHYS32_RELOC in Xen 4.19, which is read for
  * PVH kernels only. So no released Xen acts on it, and an image that also had a PHYS32_ENTRY
- * would be misread: the build forbids that. We give it as proposed, in bits; arch/x86/page.h and
- * its users keep the promise.
+ * would be misread: the build forbids that. We give it as proposed, in bits, the number
+ * by which arch/x86/pte.h masks.
  */
 #define XEN_ELFNOTE_MAXPHYS_SIZE 19
-#define MAXPHYS_BITS 52
 
 .macro note type, value:vararg
     .pushsection .note.Xen, "a", @note
@@ -58,6 +57,6 @@ note XEN_ELFNOTE_MOD_START_PFN,      .quad 1
 #endif
 /* A suspend may be cancelled: we understand the hypercall returning 1. */
 note XEN_ELFNOTE_SUSPEND_CANCEL,     .quad 1
-note XEN_ELFNOTE_MAXPHYS_SIZE,       .quad MAXPHYS_BITS
+note XEN_ELFNOTE_MAXPHYS_SIZE,       .quad PADDR_BITS
 
 .section .note.GNU-stack, "", @progbits

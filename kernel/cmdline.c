@@ -3,7 +3,7 @@
 
 #include "lib/string.h"
 
-static bool text_is(struct text w, const char *s)
+bool text_is(struct text w, const char *s)
 {
     return strlen(s) == w.len && !strncmp(w.s, s, w.len);
 }
@@ -112,21 +112,28 @@ void cmdline_parse(struct options *o, const char *line)
     }
 }
 
+bool cmdline_next(struct text *list, struct text *word)
+{
+    if (!list->len)
+        return false;
+    *word = (struct text){list->s, 0};
+    while (word->len < list->len && word->s[word->len] != ',')
+        word->len++;
+    list->s += word->len;
+    list->len -= word->len;
+    if (list->len) /* the comma */
+        list->s++, list->len--;
+    return true;
+}
+
 bool cmdline_wants_test(const struct options *o, const char *name)
 {
-    struct text rest = o->tests;
+    struct text list = o->tests, word;
 
-    if (text_is(rest, "all"))
+    if (text_is(o->tests, "all"))
         return true;
-    while (rest.len) {
-        struct text w = {rest.s, 0};
-
-        while (w.len < rest.len && w.s[w.len] != ',')
-            w.len++;
-        if (text_is(w, name))
+    while (cmdline_next(&list, &word))
+        if (text_is(word, name))
             return true;
-        w.len += w.len < rest.len; /* the comma */
-        rest = (struct text){rest.s + w.len, rest.len - w.len};
-    }
     return false;
 }

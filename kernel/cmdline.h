@@ -42,6 +42,15 @@ struct options {
  */
 void cmdline_parse(struct options *o, const char *line);
 
+/*
+ * Cuts the next word off a list with commas between. False when there is none left; words may be
+ * empty.
+ */
+bool cmdline_next(struct text *list, struct text *word);
+
+/* Is @word the terminated text @s? */
+bool text_is(struct text word, const char *s);
+
 /* Is @name among the tests asked for? */
 bool cmdline_wants_test(const struct options *o, const char *name);
 

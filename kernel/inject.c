@@ -201,6 +201,8 @@ int inject_map(struct domain *d)
 
     if (!rc)
         rc = host_set_memory_map(&map);
+    if (rc)
+        print("inject: a map of %lu entries cannot be set: %d\n", map.nr, rc);
     heap_free(&d->heap, map.entries, map.len_bytes);
     heap_free(&d->heap, d->map.entries, d->map.len_bytes);
     d->map_source = MAP_OWN;

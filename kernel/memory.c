@@ -2,7 +2,6 @@
 #include "kernel/memory.h"
 
 #include "lib/errno.h"
-#include "lib/panic.h"
 #include "lib/printk.h"
 
 #include "arch/x86/hypercall.h"
@@ -32,7 +31,7 @@ int frames_stage(struct domain *d)
 
     d->p2m = (struct p2m){.list = (uint64_t *)b->list_va, .nr = b->nr_pages};
     frames_init(&d->frames, early, EARLY_RUNS, &d->p2m, &d->host.m2p);
-    d->frames.fail_in = d->injected.alloc;
+    d->frames.fail_at = d->injected.alloc;
     heap_init(&d->heap, &d->pt, HEAP_BASE);
 
     /* all but what the builder mapped with the kernel, its list, and the ramdisk */
@@ -97,19 +96,45 @@ int map_stage(struct domain *d)
     return 0;
 }
 
+/* Is the list that was planned worth its frames: at most a quarter of those that are free? */
+static bool plan_is_affordable(const struct domain *d)
+{
+    return d->plan.list_end <= LIST_MAX_ENTRIES &&
+           leaves_count(&d->plan, LEAF_NEW) <= d->frames.nr_free / 4;
+}
+
+/*
+ * Plans with room for growth to @nr_max pages, or as much of it as is affordable: room to grow is
+ * a wish, and a map may promise RAM without end. Without any, the plan stands as it is.
+ */
+static int make_plan(struct domain *d, uint64_t nr_max)
+{
+    uint64_t nr_pages = d->boot.nr_pages, wish = nr_max;
+    int rc = plan_make(&d->plan, &d->p2m.ranges, nr_pages, nr_max);
+
+    while (!rc && nr_max > nr_pages && !plan_is_affordable(d)) {
+        nr_max = nr_pages + (nr_max - nr_pages) / 2;
+        rc = plan_make(&d->plan, &d->p2m.ranges, nr_pages, nr_max);
+    }
+    if (nr_max != wish)
+        printk(LOG_WARN, "plan: room for 0x%lx pages costs too much; there is some for 0x%lx\n",
+               wish, nr_max);
+    return rc;
+}
+
 int plan_stage(struct domain *d)
 {
-    uint64_t nr_max = UINT64_MAX;
+    /* a domU's map ends at its maxmem; a dom0's is the whole machine's */
+    uint64_t nr_max = boot_info_is_initdomain(&d->boot)
+                          ? plan_dom0_max(d->boot.nr_pages, d->max_pages)
+                          : ranges_count(&d->p2m.ranges, RANGE_RAM, UINT64_MAX);
     int rc;
 
-    /* a domU's map ends at its maxmem; a dom0's is the whole machine's */
-    if (boot_info_is_initdomain(&d->boot))
-        nr_max = plan_dom0_max(d->boot.nr_pages, d->max_pages);
     d->plan.cap_moves = PLAN_MAX_MOVES(d->p2m.ranges.nr);
     d->plan.moves = heap_alloc(&d->heap, d->plan.cap_moves * sizeof(struct move));
     if (!d->plan.moves)
         return -ENOMEM;
-    rc = plan_make(&d->plan, &d->p2m.ranges, d->boot.nr_pages, nr_max);
+    rc = make_plan(d, nr_max);
     if (rc) {
         printk(LOG_ERROR, "plan: the domain has 0x%lx pages, the map has room for 0x%lx\n",
                d->boot.nr_pages, ranges_count(&d->p2m.ranges, RANGE_RAM, UINT64_MAX));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/setup.h"
 
+#include "lib/panic.h"
+
 #include "arch/x86/cpu.h"
 #include "arch/x86/traps.h"
 
@@ -53,9 +55,20 @@ int windows_stage(struct domain *d)
     return 0;
 }
 
+/* The builders map in two places: where INIT_P2M asks for the list, and behind the kernel. */
+static void check_places(const struct boot_info *b)
+{
+    if (b->list_va < VIRT_BASE && b->list_va != LIST_BASE)
+        panic("start_info.mfn_list is 0x%lx, expected 0x%lx, or 0x%lx and above", b->list_va,
+              LIST_BASE, VIRT_BASE);
+    if (b->ramdisk_va && b->ramdisk_va < VIRT_BASE)
+        panic("start_info.mod_start is 0x%lx, expected 0x%lx or above", b->ramdisk_va, VIRT_BASE);
+}
+
 int start_info_stage(struct domain *d)
 {
     start_info_read(&d->boot, d->start_info, &d->pt);
+    check_places(&d->boot);
     d->start_info = NULL;
     cmdline_parse(&d->options, d->boot.cmdline);
     printk_level = d->options.loglevel;

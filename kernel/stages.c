@@ -3,7 +3,6 @@
 
 #include "lib/errno.h"
 #include "lib/panic.h"
-#include "lib/string.h"
 
 #include "arch/x86/cpu.h"
 
@@ -17,8 +16,8 @@
 const struct stage stages[] = {
     {"traps",      traps_stage,      "handlers for whatever may go wrong next"             },
     {"console",    console_stage,    "somewhere to say it"                                 },
-    {"inject",     inject_stage,     "faults that a test asks for"                         },
     {"windows",    windows_stage,    "a way to read page tables"                           },
+    {"inject",     inject_stage,     "faults that a test asks for"                         },
     {"start_info", start_info_stage, "what the builder tells, copied and checked"          },
     {"protect",    protect_stage,    "text RX, constants R, data RW; guard page, no page 0"},
     {"host",       host_stage,       "Xen's version, M2P and limits"                       },
@@ -48,12 +47,4 @@ void stages_start(struct domain *d)
                   errno_name(rc));
         ticks_after_stage[i] = tsc();
     }
-}
-
-uint64_t stage_ticks(const char *name)
-{
-    for (size_t i = 0; i < nr_stages; i++)
-        if (!strcmp(stages[i].name, name))
-            return ticks_after_stage[i];
-    return 0;
 }

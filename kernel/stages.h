@@ -23,7 +23,4 @@ extern uint64_t ticks_at_entry, ticks_after_stage[];
 /* Walks the table down. Panics with the stage's name if one fails. */
 void stages_start(struct domain *d);
 
-/* The ticks at which the stage @name was done; 0 if there is none of that name. */
-uint64_t stage_ticks(const char *name);
-
 #endif

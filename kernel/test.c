@@ -91,28 +91,30 @@ static void print_result(const struct test *t, unsigned int number, const struct
           t->result == TEST_SKIP ? " # SKIP " : "", t->result == TEST_SKIP ? t->reason : "");
 }
 
+static bool is_test(struct text name)
+{
+    for (const struct guest_test *const *g = guest_tests_start; g < guest_tests_end; g++)
+        if (text_is(name, (*g)->name))
+            return true;
+    return false;
+}
+
 /* Reports a name that was asked for and is no test's: a list of tests must not shrink in silence.
  */
 static enum test_result check_names(const struct options *o)
 {
-    char names[256];
+    struct text list = o->tests, name;
+    enum test_result result = TEST_SUCCESS;
 
-    for (const char *s = o->tests.s, *end = s + o->tests.len; s < end;) {
-        size_t len = 0;
-        bool known = false;
-
-        while (s + len < end && s[len] != ',')
-            len++;
-        format(names, sizeof(names), "%.*s", (int)len, s);
-        for (const struct guest_test *const *g = guest_tests_start; g < guest_tests_end; g++)
-            known = known || !strcmp(names, (*g)->name);
-        if (!known && strcmp(names, "all") && strcmp(names, "none")) {
-            print("argument test=: \"%s\" is no test\n", names);
-            return TEST_ERROR;
-        }
-        s += len + 1;
+    if (text_is(list, "all") || text_is(list, "none"))
+        return TEST_SUCCESS;
+    while (cmdline_next(&list, &name)) {
+        if (is_test(name))
+            continue;
+        print("argument test=: \"%.*s\" is no test\n", (int)name.len, name.s);
+        result = TEST_ERROR;
     }
-    return TEST_SUCCESS;
+    return result;
 }
 
 enum test_result tests_run(struct domain *d)

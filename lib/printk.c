@@ -9,10 +9,16 @@ static void print_v(const char *fmt, va_list args) __printf(1, 0);
 
 static void print_v(const char *fmt, va_list args)
 {
+    static const char cut[] = "...\n";
     char line[512];
     size_t len = format_v(line, sizeof(line), fmt, args);
 
-    platform_write(line, len < sizeof(line) ? len : sizeof(line) - 1);
+    if (len < sizeof(line)) {
+        platform_write(line, len);
+        return;
+    }
+    platform_write(line, sizeof(line) - 1);
+    platform_write(cut, sizeof(cut) - 1); /* with the end of the line, that was cut too */
 }
 
 void printk(enum loglevel level, const char *fmt, ...)

@@ -13,7 +13,10 @@ enum loglevel { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 /* The level up to which printk prints; LOG_INFO until the command line says otherwise. */
 extern enum loglevel printk_level;
 
-/* Prints a line, or a piece of one, of the kernel's log. A text is cut at 512 bytes. */
+/*
+ * Prints a line, or a piece of one, of the kernel's log. A text past 511 bytes is cut, and then
+ * ends the line with "...".
+ */
 void printk(enum loglevel level, const char *fmt, ...) __printf(2, 3);
 
 /* Prints whatever the log level: TAP lines, reports, last words. The same limit. */

@@ -40,8 +40,9 @@ struct e820_edge {
  *
  * In an @initdom the map is the machine's: gaps and non-RAM entries are identity, UNUSABLE is
  * address space for RAM (Xen refuses to map it 1:1). In any other domain UNUSABLE is missing, the
- * first MiB is RAM whatever the map says, for its builder put memory there.
- * Returns 0, -EINVAL if no RAM is left, -ENOMEM if @out is smaller than E820_MAX_RANGES(nr).
+ * first MiB is RAM whatever the map says, for its builder put memory there. Gaps between entries
+ * are identity in both. Returns 0, -EINVAL if no RAM is left (in a domU some always is), -ENOMEM if
+ * @out is smaller than E820_MAX_RANGES(nr).
  */
 int e820_sanitize(const struct e820_entry *raw, size_t nr, bool initdom, struct e820_edge *edges,
                   struct ranges *out) __must_check;

@@ -100,12 +100,12 @@ static struct pfn_run cut_top(struct frames *f, uint64_t max)
 /* Is this the request that a test wants to fail? */
 static bool is_refused(struct frames *f)
 {
-    return f->fail_in && --f->fail_in == 0;
+    return ++f->nr_requests == f->fail_at;
 }
 
 int frames_take(struct frames *f, mfn_t *mfn)
 {
-    if (!f->nr_free || is_refused(f))
+    if (is_refused(f) || !f->nr_free)
         return -ENOMEM;
     *mfn = p2m_get_ram(f->p2m, to_pfn(cut_top(f, 1).start));
     return 0;
@@ -146,7 +146,7 @@ int frames_release(struct frames *f, struct frames *reserve)
 
 int frames_reserve(struct frames *f, uint64_t nr, struct frames *reserve)
 {
-    if (f->nr_free < nr || is_refused(f))
+    if (is_refused(f) || f->nr_free < nr)
         return -ENOMEM;
     while (nr) {
         struct pfn_run cut = cut_top(f, nr);

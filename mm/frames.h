@@ -19,7 +19,8 @@ struct frames {
     struct pfn_run *runs; /* ascending, disjoint, none empty, none touching the next */
     size_t nr_runs, cap_runs;
     uint64_t nr_free;
-    uint64_t fail_in;      /* tests: the request so many from now finds no frame; 0: none */
+    uint64_t nr_requests;  /* that were ever made */
+    uint64_t fail_at;      /* tests: the request of this number is refused; 0: none is */
     const struct p2m *p2m; /* where a PFN's frame is looked up */
     const struct m2p *m2p; /* and a frame's PFN                 */
 };

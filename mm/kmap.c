@@ -99,21 +99,6 @@ static int build_tables(struct builder *b, mfn_t *l3)
     return 0;
 }
 
-/* The one write. The code that runs next is in the image, which both trees map alike. */
-static int commit(struct builder *b, mfn_t l3)
-{
-    int rc = pt_pin(l3, 3);
-
-    if (rc)
-        return rc;
-    rc = pt_write(b->pt->root, pte_index(b->k->image.start, 4), pte_make(l3, PTE_TABLE));
-    if (pt_unpin(l3))
-        panic("kmap: table 0x%lx was pinned and cannot be unpinned", l3.v);
-    if (!rc)
-        pt_flush();
-    return rc;
-}
-
 /* Gives the run to the pool. Some of it may be there already: the builder maps its tables too. */
 static void flush_run(struct builder *b)
 {
@@ -179,8 +164,9 @@ int kmap_reduce(struct pagetable *pt, const struct kmap *k, struct kmap_result *
     rc = build_tables(&b, &l3);
     for (unsigned int slot = 0; slot < NR_WINDOWS; slot++)
         window_clear(pt->windows, slot);
+    /* The one write. The code that runs next is in the image, which both trees map alike. */
     if (!rc)
-        rc = commit(&b, l3);
+        rc = pt_hook(pt, k->image.start, l3);
     if (rc) {
         give_back(&b);
         return rc;

@@ -128,3 +128,17 @@ int pt_unpin(mfn_t table)
 {
     return mmuext(MMUEXT_UNPIN_TABLE, table);
 }
+
+int pt_hook(struct pagetable *pt, uint64_t va, mfn_t l3)
+{
+    int rc = pt_pin(l3, 3);
+
+    if (rc)
+        return rc;
+    rc = pt_write(pt->root, pte_index(va, 4), pte_make(l3, PTE_TABLE));
+    if (pt_unpin(l3))
+        panic("level 3 table 0x%lx was pinned and cannot be unpinned", l3.v);
+    if (!rc)
+        pt_flush();
+    return rc;
+}

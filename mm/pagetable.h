@@ -55,6 +55,12 @@ int pt_unmap(struct pagetable *pt, uint64_t va, mfn_t *mfn) __must_check;
 /* Forgets all that the CPU has cached of the tables. Needed after a write above level 1. */
 void pt_flush(void);
 
+/*
+ * Makes @l3 what the root has for the 512 GiB around @va, and flushes. It is pinned first, so that
+ * all of Xen's checks come before the one write: on failure nothing has changed.
+ */
+int pt_hook(struct pagetable *pt, uint64_t va, mfn_t l3) __must_check;
+
 /* Pins @table as a level @level table, or unpins it: Xen checks it all now, not when hooked. */
 int pt_pin(mfn_t table, unsigned int level) __must_check;
 int pt_unpin(mfn_t table) __must_check;

@@ -25,9 +25,10 @@ enum publish_form { PUBLISH_BOTH, PUBLISH_LIST, PUBLISH_TREE };
 #define TREE_MAX_PFNS ((uint64_t)512 * 512 * P2M_PER_PAGE)
 
 struct publication {
-    uint64_t *top;    /* NULL: no tree */
-    uint64_t *mids;   /* nr_mids pages, on the heap */
-    uint64_t nr_mids; /* one for each GiB of PFN space that is not all hole; shared ones once */
+    uint64_t *top;  /* NULL: no tree */
+    uint64_t *mids; /* nr_mids pages, on the heap */
+    uint64_t
+        nr_mids; /* one for each GiB of PFN space, and one for each run of GiBs that are all hole */
     mfn_t top_mfn;
 };
 

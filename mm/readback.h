@@ -34,7 +34,10 @@ typedef void (*readback_visit_t)(void *context, uint64_t leaf, mfn_t mfn);
 int readback_list(const struct readback *rb, readback_visit_t visit, void *context,
                   uint64_t *nr_pfns) __must_check;
 
-/* Walks the published tree, likewise; nothing is trimmed. */
+/*
+ * Walks the published tree, likewise, all of it. (The tools trim a trailing run of identical mid
+ * pages, but keep the run's first: no frame can be in what they leave out.)
+ */
 int readback_tree(const struct readback *rb, readback_visit_t visit, void *context) __must_check;
 
 #endif

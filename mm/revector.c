@@ -32,8 +32,8 @@ static int get_supplies(struct revector *r, struct supplies *s, struct revectore
     out->nr_new_leaves = leaves_count(r->plan, LEAF_NEW);
     out->nr_none = leaves_count(r->plan, LEAF_NONE);
 
-    /* at most an L1 for each 512 leaves, an L2 for each 512 of those, and edges */
-    s->cap_old_tables = old_leaves / 511 + 6;
+    /* at most an L1 for each 512 leaves, an L2 for each 512 of those, the L3, and edges */
+    s->cap_old_tables = old_leaves / PTES_PER_TABLE * 2 + 6;
     s->old_tables_bytes = s->cap_old_tables * sizeof(mfn_t);
     out->old_tables = heap_alloc(r->heap, s->old_tables_bytes);
     s->runs_bytes = cap * sizeof(struct pfn_run);
@@ -48,21 +48,6 @@ static int get_supplies(struct revector *r, struct supplies *s, struct revectore
                tables, out->nr_new_leaves, r->pt->frames->nr_free);
     return_supplies(r, s, out);
     return -ENOMEM;
-}
-
-/* Hooks the finished tree into the root. Pinned first, so that Xen's checks come before it. */
-static int commit(struct revector *r, mfn_t l3)
-{
-    int rc = pt_pin(l3, 3);
-
-    if (rc)
-        return rc;
-    rc = pt_write(r->pt->root, pte_index(r->list_base, 4), pte_make(l3, PTE_TABLE));
-    if (pt_unpin(l3))
-        panic("level 3 table 0x%lx was pinned and cannot be unpinned", l3.v);
-    if (!rc)
-        pt_flush();
-    return rc;
 }
 
 /* New leaves hold garbage, and so does the builder's last one past nr_pages. */
@@ -115,12 +100,10 @@ static void free_old_tables(struct revector *r, mfn_t table, unsigned int level,
 
 static int check_plan(const struct revector *r)
 {
-    uint64_t max = level_bytes(4) / sizeof(uint64_t);
-
-    if (r->plan->list_end <= max)
+    if (r->plan->list_end <= LIST_MAX_ENTRIES)
         return 0;
     printk(LOG_ERROR, "revector: a list of 0x%lx entries was planned, 0x%lx fit its slot\n",
-           r->plan->list_end, max);
+           r->plan->list_end, LIST_MAX_ENTRIES);
     return -EINVAL;
 }
 
@@ -142,7 +125,7 @@ int revector(struct revector *r, struct revectored *out)
 
     rc = list_tables_build(r, &s.frames, out, &l3);
     if (!rc)
-        rc = commit(r, l3);
+        rc = pt_hook(r->pt, r->list_base, l3);
     for (unsigned int slot = WINDOW_BUILD; slot < NR_WINDOWS; slot++)
         window_clear(r->pt->windows, slot);
     if (rc) {

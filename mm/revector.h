@@ -22,6 +22,9 @@
 #include "mm/heap.h"
 #include "mm/leaves.h"
 
+/* The list must fit its slot: 512 GiB of entries, which is 256 TiB of PFN space. */
+#define LIST_MAX_ENTRIES (level_bytes(4) / sizeof(uint64_t))
+
 /* Where the builder's list was found. */
 enum list_origin {
     LIST_IN_SLOT,  /* where our INIT_P2M note asked for it                    */

@@ -24,19 +24,17 @@ static uint64_t next_empty(const struct p2m *p2m, uint64_t pfn)
     return p2m->nr;
 }
 
-/* Populates what is wanted; how many Xen gave comes back in @nr_got. */
+/* Populates what is wanted; how many Xen gave comes back in @nr_got. All are in the P2M then. */
 static int populate(struct p2m *p2m, struct frames *pool, struct wanted *w, uint64_t *nr_got)
 {
-    *nr_got = host_populate(w->extents, w->nr);
-    for (uint64_t i = 0; i < *nr_got; i++) {
-        int rc = p2m_set(p2m, to_pfn(w->pfns[i]), to_mfn(w->extents[i]));
+    int rc = 0;
 
-        if (!rc)
-            rc = frames_add(pool, w->pfns[i], w->pfns[i] + 1);
-        if (rc)
-            return rc;
-    }
-    return 0;
+    *nr_got = host_populate(w->extents, w->nr);
+    for (uint64_t i = 0; !rc && i < *nr_got; i++)
+        rc = p2m_set(p2m, to_pfn(w->pfns[i]), to_mfn(w->extents[i]));
+    for (uint64_t i = 0; !rc && i < *nr_got; i++)
+        rc = frames_add(pool, w->pfns[i], w->pfns[i] + 1);
+    return rc;
 }
 
 int balloon_grow(struct p2m *p2m, struct frames *pool, uint64_t target, uint64_t *nr_grown)

@@ -14,16 +14,23 @@
 #include <xen/sched.h>
 
 /* How often the CPU is offered to the reader of a full ring before what does not fit is lost. */
-#define MAX_YIELDS (1u << 18)
+#define MAX_YIELDS (1u << 14)
 
-/* The other end may write anything here: indices are read once, and masked. */
+/* The other end may write anything here. What it writes is read once, and never used as an index.
+ */
 static volatile struct xencons_interface *ring;
+static uint32_t prod; /* ours; the ring's is for the other end */
 static evtchn_port_t port;
 static uint64_t nr_lost;
 
-/* What was said before the ring was found. */
+/* A reader that was waited for in vain is not waited for again until it has moved from here. */
+static bool is_stuck;
+static uint32_t stuck_at;
+
+/* What was said before it was known where to say it. */
 static char early[1024];
 static size_t early_len;
+static bool is_dom0;
 
 static void notify(void)
 {
@@ -33,38 +40,45 @@ static void notify(void)
     (void)!HYPERVISOR_event_channel_op(EVTCHNOP_send, &send);
 }
 
-/* Bytes of the ring that are free; none as well if the reader's index makes no sense. */
-static uint32_t ring_room(void)
+/* Bytes of the ring that are free if the reader is at @cons; none if that makes no sense. */
+static uint32_t room_at(uint32_t cons)
 {
-    uint32_t used = ring->out_prod - ring->out_cons;
+    uint32_t used = prod - cons;
 
-    return used < sizeof(ring->out) ? (uint32_t)sizeof(ring->out) - used : 0;
+    return used <= sizeof(ring->out) ? (uint32_t)sizeof(ring->out) - used : 0;
 }
 
+/* Waits for room, a while, and only for a reader that reads. */
 static bool wait_for_room(uint32_t bytes)
 {
-    if (ring_room() >= bytes)
-        return true;
-    notify();
-    for (unsigned int i = 0; i < MAX_YIELDS; i++) {
+    uint32_t cons = ring->out_cons;
+
+    if (is_stuck && cons == stuck_at)
+        return room_at(cons) >= bytes;
+    is_stuck = false;
+    if (room_at(cons) < bytes)
+        notify();
+    for (unsigned int i = 0; room_at(cons) < bytes; i++) {
+        if (i == MAX_YIELDS) {
+            is_stuck = true;
+            stuck_at = cons;
+            return false;
+        }
         HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
-        if (ring_room() >= bytes)
-            return true;
+        cons = ring->out_cons;
     }
-    return false;
+    return true;
 }
 
 static void ring_put(char c)
 {
-    uint32_t prod = ring->out_prod;
-
     if (!wait_for_room(1)) {
         nr_lost++;
         return;
     }
     ring->out[MASK_XENCONS_IDX(prod, ring->out)] = c;
     store_barrier(); /* the byte before the index that shows it */
-    ring->out_prod = prod + 1;
+    ring->out_prod = ++prod;
 }
 
 /* A terminal at the other end is in raw mode: it needs the carriage return. */
@@ -107,7 +121,8 @@ void platform_write(const char *text, size_t len_bytes)
         return;
     }
     hypercall_write(text, len_bytes);
-    remember(text, len_bytes);
+    if (!is_dom0)
+        remember(text, len_bytes);
 }
 
 int console_start(const struct start_info *si, void *page)
@@ -115,7 +130,8 @@ int console_start(const struct start_info *si, void *page)
     mfn_t mfn = to_mfn(si->console.domU.mfn);
     long rc;
 
-    if (si->flags & SIF_INITDOMAIN)
+    is_dom0 = si->flags & SIF_INITDOMAIN;
+    if (is_dom0)
         return (int)HYPERVISOR_update_va_mapping((uintptr_t)page, 0, UVMF_INVLPG);
     if (!mfn_valid(mfn))
         return -EINVAL;
@@ -124,6 +140,7 @@ int console_start(const struct start_info *si, void *page)
         return (int)rc;
     port = si->console.domU.evtchn;
     ring = page;
+    prod = ring->out_prod; /* GRUB has used the ring before us */
     ring_write(early, early_len);
     return 0;
 }
@@ -134,6 +151,5 @@ void console_drain(void)
         return;
     if (nr_lost)
         printk(LOG_WARN, "console: %lu bytes were lost, for nobody read them\n", nr_lost);
-    if (!wait_for_room(sizeof(ring->out)))
-        nr_lost = 0; /* nobody is there to be told */
+    (void)!wait_for_room(sizeof(ring->out));
 }

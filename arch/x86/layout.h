@@ -24,4 +24,10 @@
 
 #define STACK_BYTES  0x4000
 
+/*
+ * The widest machine address that this kernel handles, in bits, and what the MAXPHYS_SIZE note
+ * promises: all that a page-table entry can hold. (Intel SDM 4.5: bits 51:12 of an entry.)
+ */
+#define PADDR_BITS 52
+
 #endif

@@ -11,14 +11,11 @@
 
 #include "lib/types.h"
 
+#include "arch/x86/layout.h"
+
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  ((uint64_t)1 << PAGE_SHIFT)
 
-/*
- * The widest machine address that this kernel handles, in bits, and what the MAXPHYS_SIZE note
- * promises: all that a page-table entry can hold. (Intel SDM 4.5: bits 51:12 of an entry.)
- */
-#define PADDR_BITS 52
 #define MFN_BITS   (PADDR_BITS - PAGE_SHIFT)
 
 typedef struct {
@@ -44,11 +41,6 @@ static inline mfn_t to_mfn(uint64_t v)
 }
 
 static inline bool mfn_eq(mfn_t a, mfn_t b)
-{
-    return a.v == b.v;
-}
-
-static inline bool pfn_eq(pfn_t a, pfn_t b)
 {
     return a.v == b.v;
 }

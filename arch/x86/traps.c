@@ -6,12 +6,12 @@
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/hypercall.h"
+#include "arch/x86/probe.h"
 
-#define STUB_BYTES      16
-#define NR_VECTORS      32
-#define VECTOR_NMI      2
-#define TRAP_PAGE_FAULT 14
-#define PF_FETCH        ((uint64_t)1 << 4)
+#define STUB_BYTES 16
+#define NR_VECTORS 32
+#define VECTOR_NMI 2
+#define PF_FETCH   ((uint64_t)1 << 4)
 
 extern const char trap_stubs[], event_entry[], failsafe_entry[];
 
@@ -52,8 +52,9 @@ static bool resume_probe(struct trap_frame *f)
     uint64_t at = f->rip;
     bool fetch = f->vector == TRAP_PAGE_FAULT && (f->error & PF_FETCH) && f->rip == cr2();
 
-    if (fetch)
-        at = *(const uint64_t *)f->rsp; /* the call's return address: see probe.S */
+    /* the call's return address: see probe.S. A wild jump may come with a wild stack. */
+    if (fetch && probe_read((const void *)f->rsp, &at))
+        return false;
 
     for (const struct may_trap *t = extable_start; t < extable_end; t++) {
         if (t->at != at)

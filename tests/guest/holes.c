@@ -16,22 +16,27 @@
 /* A domU's first MiB is RAM, though its map may not say so. */
 #define LOW_MIB_PFNS 0x100
 
-/* UNUSABLE is address space for RAM in a dom0, and nothing at all in a domU. */
+/*
+ * Is the page RAM, by the map alone? Whole pages only; what else touches it decides. UNUSABLE, also
+ * a part of a page, is address space for RAM in a dom0, and nothing at all in a domU.
+ */
 static bool map_says_ram(const struct memory_map *map, bool initdom, uint64_t pfn)
 {
     uint64_t start = pfn * PAGE_SIZE, end = start + PAGE_SIZE;
-    bool ram = false;
+    bool ram = false, unusable = false;
 
     for (size_t i = 0; i < map->nr; i++) {
         const struct e820_entry *e = &map->entries[i];
-        bool is_ram = e->type == E820_RAM || (initdom && e->type == E820_UNUSABLE);
+        bool touches = e->len_bytes && e->addr < end && e->addr + e->len_bytes > start;
 
-        if (is_ram && e->addr <= start && e->addr + e->len_bytes >= end)
-            ram = true;
-        else if (!is_ram && e->len_bytes && e->addr < end && e->addr + e->len_bytes > start)
+        if (touches && e->type == E820_UNUSABLE)
+            unusable = true;
+        else if (touches && e->type != E820_RAM)
             return false;
+        else if (touches && e->addr <= start && e->addr + e->len_bytes >= end)
+            ram = true;
     }
-    return ram;
+    return unusable ? initdom : ram;
 }
 
 /* What the map makes of a PFN that is not RAM: a domU has nothing past the last entry. */
@@ -47,7 +52,8 @@ static enum range_kind kind_of_hole(const struct memory_map *map, bool initdom, 
         if (touches && e->type != E820_RAM && e->type != E820_UNUSABLE)
             return RANGE_IDENTITY;
         unusable = unusable || (touches && e->type == E820_UNUSABLE);
-        inside = inside || end > pfn * PAGE_SIZE;
+        end = e->type == E820_RAM ? end / PAGE_SIZE : DIV_ROUND_UP(end, PAGE_SIZE);
+        inside = inside || (e->len_bytes && end > pfn);
     }
     return (unusable && !initdom) || !inside ? RANGE_MISSING : RANGE_IDENTITY;
 }

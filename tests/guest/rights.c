@@ -56,6 +56,8 @@ TEST(guards, "page 0, the page below the stack and the one past a heap block fau
     uint64_t *page = heap_alloc(&t->d->heap, PAGE_SIZE), value;
     void *next = heap_alloc(&t->d->heap, PAGE_SIZE); /* else nothing would be there anyway */
 
+    if (!page || !next)
+        test_error(t, "no pages for the heap");
     CHECK(probe_read(NULL, &value) == -EFAULT, "page 0 can be read");
     CHECK(probe_read(stack_guard, &value) == -EFAULT, "the stack's guard page can be read");
     CHECK(probe_write(stack_guard + PAGE_SIZE - 8, 0) == -EFAULT, "the guard can be written");

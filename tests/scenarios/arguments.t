@@ -34,6 +34,7 @@ boots 'loglevel=error says less, done=poweroff ends it too',
     ['--mem', '64M', '--', 'loglevel=error', 'done=poweroff'], sub {
     my (undef, undef, $log) = @_;
     unlike $log, qr/^revector:/m, 'no log of the stages';
+    like $log, qr/Hardware Dom0 halted|Hardware Dom0 shutdown: halting/, 'Xen halts the machine';
     };
 
 boots 'an unknown argument is reported', ['--mem', '64M', '--', 'colour=red'], sub {
@@ -48,6 +49,17 @@ boot_fails 'a test that does not exist is an error', 4,
     qr/error/;
 boot_fails 'done=crash is a crash', 6, ['--mem', '64M', '--', 'done=crash'],
     qr/^Test result: SUCCESS$/m, qr/crash/;
-boots 'done=wait leaves the domain there; the runner ends it', ['--mem', '64M', '--', 'done=wait'];
+boots 'done=wait leaves the domain there; the runner ends it',
+    ['--mem', '64M', '--', 'done=wait'], sub {
+    unlike $_[2], qr/Hardware Dom0 /, 'it has not shut down';
+    };
+
+boot_fails 'test=all,p2m names no test called all', 4, ['--mem', '64M', '--', 'test=all,p2m'],
+    qr/^argument test=: "all" is no test$/m, qr/error/;
+
+boots 'an argument of 600 characters is cut, and the next line is whole',
+    ['--mem', '64M', '--', 'loglevel=' . 'A' x 600], sub {
+    like $_[2], qr/^argument loglevel=A+\.\.\.$/m, 'and says that it is cut';
+    };
 
 done_testing;

@@ -138,4 +138,27 @@ domus ['--host-mem', '8G'],
     options => ['--mem', '128M', '--maxmem', '512M', '--args', 'p2m=tree balloon=max'],
     };
 
+# The ring is full after two thirds of the log; who waits for its reader waits for ever. xl itself
+# waits for xenconsoled, so the guest is made first and run when nobody reads any more.
+subtest 'a console that nobody reads' => sub {
+    my $config = "name=\"mute\"\nkernel=\"/job/xenolith\"\nmemory=64\n";
+    $config .= "on_$_=\"preserve\"\n" for qw(poweroff crash watchdog);
+    write_file("$dir/guest.cfg", $config);
+    write_file("$dir/job",       <<'END');
+xl create -p /job/guest.cfg
+kill -STOP $(pidof xenconsoled)
+xl unpause mute
+for i in $(seq 300); do
+    [ "$(domu_column mute)" = - ] || break
+    sleep 0.1
+done
+domu_column mute >/out/reason
+END
+    symlink kernel, "$dir/xenolith" or die $!;
+    my ($code, undef, $err) = run(script('dom0'), '--quiet', '--out', "$dir/mute", "$dir/job",
+        "$dir/guest.cfg", "$dir/xenolith");
+    is $code, 0, 'the job ran' or diag $err;
+    is read_file("$dir/mute/reason"), "0\n", 'it went on, and came to its end: poweroff';
+};
+
 done_testing;

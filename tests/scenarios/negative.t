@@ -22,7 +22,7 @@ boot_fails 'the list of tests is cut short, and claims success', 5,
 boot_fails 'a panic', 6, ['--mem', '64M', '--', 'inject=nr_pages'], qr/^Bail out! /m, qr/crash/;
 
 boot_fails 'a trap in early boot', 6, ['--mem', '64M', '--', 'inject=trap'],
-    qr/^trap: vector 14, .*^rax .*^Bail out! unexpected trap: vector 14/ms, qr/crash/;
+    qr/^trap: vector 14, .*^rax .*^0x\w+: level 4 entry .*^Bail out! unexpected trap: vector 14/ms, qr/crash/;
 
 boot_fails 'a hang: Xen\'s watchdog ends it', 6,
     ['--mem', '64M', '--timeout', '60', '--', 'inject=hang'],

@@ -56,6 +56,13 @@ boots '6G, across the hole below 4 GiB', ['--host-mem', '8G', '--mem', '6G'], su
     is $r->{list}{shared_pages}, 512, 'and takes no page of the list';
 };
 
+boots 'mem=300001K: Xen clips RAM inside a page', ['--host-mem', '1G', '--mem', '64M',
+    '--xen-args', 'mem=300001K'];
+
+boots 'dom0_mem=4200K: no frames to spare for growth', ['--mem', '4200K'], sub {
+    like $_[2], qr/^plan: room for 0x\w+ pages costs too much/m, 'which is said';
+};
+
 boots 'mem=3G on an 8 GiB host: RAM that Xen was told to leave alone',
     ['--host-mem', '8G', '--xen-args', 'mem=3G'], sub {
     my ($r) = @_;

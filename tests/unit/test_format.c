@@ -147,7 +147,8 @@ static void test_a_long_line_is_cut(void **state)
     line[999] = '\0';
     output_clear();
     print("%s", line);
-    check_equal("length", strlen(output()), 511);
+    check_equal("length", strlen(output()), 511 + strlen("...\n"));
+    check_true("the line ends", output()[strlen(output()) - 1] == '\n');
 }
 
 static void die(void *why)
