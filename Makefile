@@ -96,7 +96,7 @@ scripts-check: all
 ## scenarios        the kernel under real Xen, one file of tests/scenarios a subject
 scenarios: all
 	$(PROVE) -j2 tests/scenarios
-DOM0_SCENARIOS := $(filter-out %/domu.t %/debug_xen.t,$(wildcard tests/scenarios/*.t))
+DOM0_SCENARIOS := $(filter-out %/domu.t %/seed.t %/large.t %/debug_xen.t %/versions.t,$(wildcard tests/scenarios/*.t))
 
 ## unit             unit tests of lib and mm on this machine, on a fake Xen (cmocka, ASan, UBSan)
 include tests/unit/unit.mk

@@ -52,11 +52,18 @@ int frames_stage(struct domain *d)
     return rc;
 }
 
+/* A few lines; the report has them all, and Xen's console drops what comes too fast for it. */
+#define MAX_PRINTED 32
+
 static void print_ranges(const struct ranges *t)
 {
-    for (size_t i = 0; i < t->nr; i++)
+    size_t nr = min_u64(t->nr, MAX_PRINTED);
+
+    for (size_t i = 0; i < nr; i++)
         printk(LOG_INFO, "map: PFNs [0x%lx, 0x%lx) %s\n", t->r[i].start, t->r[i].end,
                range_kind_name(t->r[i].kind));
+    if (nr < t->nr)
+        printk(LOG_INFO, "map: and %lu ranges more\n", t->nr - nr);
     printk(LOG_INFO, "map: beyond %s\n", range_kind_name(t->beyond));
 }
 

@@ -91,6 +91,7 @@ start_host() {
     case ${machine%%,*} in
     *=* | '') machine=pc${machine:+,$machine} ;;
     esac
+    # Xen drops what is said faster than the UART takes it, once its buffer is full.
     command=(
         qemu-system-x86_64 -accel tcg
         -machine "$machine,memory-backend=m0"
@@ -98,7 +99,7 @@ start_host() {
         -smp "$smp"
         -display none -serial stdio -monitor none -net none -no-reboot
         -kernel "$tmp/xen" -initrd "$modules"
-        -append "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all bootscrub=0$xen_line"
+        -append "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all bootscrub=0 serial_tx_buffer=256k$xen_line"
     )
     [ "$cpu" = none ] || command+=(-cpu "$cpu")
     read -ra more <<<"$qemu_args"

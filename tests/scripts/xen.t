@@ -63,10 +63,12 @@ sub fake {
     return;
 }
 
+# xen({ENVIRONMENT}, ARGUMENT...), of which the first may be left out
 sub xen {
+    my %more = ref $_[0] ? %{shift()} : ();
     my @args = @_;
     unlink "$dir/said";
-    my %env = (XENOLITH_CACHE => $cache, PATH => "$dir/bin:$ENV{PATH}", DEPS => 'no');
+    my %env = (XENOLITH_CACHE => $cache, PATH => "$dir/bin:$ENV{PATH}", DEPS => 'no', %more);
     return run({env => \%env}, 'bash', '-c', "echo \$\$ >$dir/pid; exec \"\$@\"", 'bash', script('xen'), @args);
 }
 
@@ -169,13 +171,87 @@ is nr_fetched(), 1, 'one fetched it';
     ok !-e "$cache/dom0-4.17", 'a kernel packed otherwise: nothing is left';
 }
 
+# Another suite: of the machine's own mirrors of Debian, and by their signatures
+{
+    my $name = 'xen-hypervisor-4.14-amd64';
+    deb($name, '', 'boot/xen-4.14-amd64.gz' => packed('gzip', 'old'));
+    my $apt = <<'END' =~ s/DIR/$dir/gr;
+echo "$*" >>DIR/said
+case "$*" in
+*indextargets*)
+    [ -e DIR/no-lists ] || printf '%s\n' 'bookworm uri' 'bookworm-updates uri' 'bookworm-security more'
+    ;;
+*' update')
+    if [[ $* =~ sourcelist=([^ ]*) ]]; then cp "${BASH_REMATCH[1]}" DIR/sources; else rm DIR/no-lists; fi
+    ;;
+*' download '*=4.14.6-1) package=${@: -1} && cp "DIR/debs/${package%%=*}.deb" . ;;
+*' source '*=4.17.7-1) mkdir -p xen-4.17.7/xen ;;
+*) echo half >half.deb && echo 'E: 404' && exit 100 ;;
+esac
+END
+    my $versions = 'printf "Version: %s\n" 4.14.5-9 4.14.10-1 4.14.6-1 4.17.7-1 4.17.10-1 4.2.0-1';
+    fake('apt-get',   $apt);
+    fake('apt-cache', $versions);
+
+    my $of = "$name of Debian bullseye";
+    is_deeply [xen('hypervisor', '4.14')], [0, "$cache/xen-4.14/xen\n", "xen: fetching $of\n"],
+        'a Xen of another suite';
+    is read_file("$cache/xen-4.14/xen"), 'old', 'uncompressed, and the newest that is there';
+    my $by = '[arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]';
+    is read_file("$dir/sources"), "deb $by uri bullseye main\ndeb $by more bullseye-security main\n",
+        'from the same mirrors, by the key of the archive';
+    my %leave = map { $_ => 1 } read_file("$dir/said") =~ /(\S*(?:allow|trust)\S*)/gi;
+    is_deeply [sort keys %leave],
+        [qw(APT::Get::AllowUnauthenticated=false Acquire::AllowInsecureRepositories=false)],
+        'and no way round it';
+    is_deeply [xen('hypervisor', '4.14')], [0, "$cache/xen-4.14/xen\n", ''], 'again';
+    is nr_fetched(), 0, 'from the cache';
+
+    # A debug build is made of a source package, in the same way
+    fake($_, '') for qw(dpkg-source flex bison python3 gcc);
+    fake('make', '[ "${@: -1}" != build ] || cp "$2/.config" "$2/xen"');
+    is_deeply [(xen('hypervisor', '4.17-debug'))[0, 1]], [0, "$cache/xen-4.17-debug/xen\n"], 'a debug build';
+    like read_file("$cache/xen-4.17-debug/xen"), qr/^CONFIG_DEBUG=y$/m, 'is one';
+    is read_file("$dir/sources"), "deb-src $by uri bookworm main\ndeb-src $by more bookworm-security main\n",
+        'of source packages';
+    unlink map { "$dir/bin/$_" } qw(dpkg-source flex bison python3 gcc make);
+
+    # What cannot be had is one sentence and a code of its own
+    my $not_had = sub {
+        my ($title, $why) = @_;
+        system('rm', '-rf', $cache);
+        is_deeply [xen('hypervisor', '4.14')],
+            [3, '', "xen: fetching $of\nxen: $of cannot be had: $why\n"], $title;
+        is_deeply [glob "$cache/.new.* $cache/xen*"], [], "$title: nothing is left";
+    };
+    fake('apt-cache', 'exit 100');
+    $not_had->('a suite without the package', 'it is not there');
+    fake('apt-cache', 'echo Version: 4.14.1-1');
+    $not_had->('a package that is gone', '404');
+    fake('apt-cache', '');
+    fake('apt-get', $apt =~ s/\*' update'\)/$& echo 'W: GPG error: NO_PUBKEY' && echo 'E: more' && exit 100/r);
+    $not_had->('a suite that is not signed', 'GPG error: NO_PUBKEY');
+
+    # A machine without apt's lists knows no mirror until it has them
+    fake('apt-get',   $apt);
+    fake('apt-cache', $versions);
+    write_file("$dir/no-lists", '');
+    ($exit, $out, $err) = xen('hypervisor', '4.14');
+    is $exit, 3, 'no lists, and none to be fetched: exit code';
+    like $err, qr/^xen: $of cannot be had: apt has no lists of a mirror of Debian here; is there a network\?$/m,
+        'no lists, and none to be fetched: sentence';
+    fake('id', 'echo 0');
+    is((xen({DEPS => 'yes'}, 'hypervisor', '4.14'))[0], 0, 'no lists: they are fetched');
+}
+
 fake('apt-cache', 'exit 100');
 system('rm', '-rf', $cache);
 like((xen('hypervisor'))[2], qr/xen: apt knows no package xen-hypervisor-4\.17-amd64 here/,
     'a package apt does not know');
 
 ($exit, $out, $err) = xen('hypervisor', '3.1');
-is_deeply [$exit, $out, $err], [2, '', "xen: no Xen 3.1 to be had: expected 4.17 or 4.17-debug\n"], 'an unknown version';
+is_deeply [$exit, $out, $err], [2, '', "xen: no Xen 3.1 to be had: expected 4.14, 4.17, 4.20 or 4.17-debug\n"],
+    'an unknown version';
 is((xen('foo'))[0], 2, 'bad usage');
 
 done_testing;
