@@ -101,6 +101,10 @@ DOM0_SCENARIOS := $(filter-out %/domu.t %/seed.t %/large.t %/debug_xen.t %/versi
 ## unit             unit tests of lib and mm on this machine, on a fake Xen (cmocka, ASan, UBSan)
 include tests/unit/unit.mk
 
+## bench            what boot costs on hosts of 2 to 700 GiB, in instructions, against its bounds
+## bench-lookup     what a P2M lookup costs on this machine, against a bare array and a tree
+include bench/bench.mk
+
 ## help             this list
 help:
 	@echo 'make targets:'

@@ -34,13 +34,15 @@ struct m2p {
 };
 
 /* What @pfn is when the list holds no frame for it: itself in an identity range, or nothing. */
-mfn_t p2m_get_absent(const struct p2m *p2m, pfn_t pfn);
+mfn_t p2m_get_absent(const struct p2m *p2m, pfn_t pfn) __attribute__((pure, cold));
 
 /* The machine frame to use for @pfn, or INVALID_MFN. The hot path: a bound, a load, a compare. */
 static inline mfn_t p2m_get(const struct p2m *p2m, pfn_t pfn)
 {
+    const volatile uint64_t *list = p2m->list;
+
     if (pfn.v < p2m->nr) {
-        uint64_t entry = *(const volatile uint64_t *)&p2m->list[pfn.v];
+        uint64_t entry = list[pfn.v];
 
         if (entry != INVALID_ENTRY)
             return to_mfn(entry);

@@ -7,13 +7,18 @@
 
 #include "arch/x86/hypercall.h"
 
-uint64_t pt_read(struct pagetable *pt, mfn_t table, unsigned int level, unsigned int index)
+const volatile uint64_t *pt_show(struct pagetable *pt, mfn_t table, unsigned int level)
 {
     const volatile uint64_t *t = window_show(pt->windows, WINDOW_LEVEL + level - 1, table, PTE_RO);
 
     if (!t)
         panic("level %u table 0x%lx cannot be read: Xen refused to map it", level, table.v);
-    return t[index];
+    return t;
+}
+
+uint64_t pt_read(struct pagetable *pt, mfn_t table, unsigned int level, unsigned int index)
+{
+    return pt_show(pt, table, level)[index];
 }
 
 int pt_write(mfn_t table, unsigned int index, uint64_t pte)

@@ -28,7 +28,13 @@ struct pt_entry {
     uint64_t pte;       /* its value; not present: nothing is mapped */
 };
 
-/* Reads entry @index of the table @table at @level. Panics if Xen will not show the table. */
+/*
+ * Shows the table @table at @level, to be read until the next table of that level is. Panics if Xen
+ * refuses.
+ */
+const volatile uint64_t *pt_show(struct pagetable *pt, mfn_t table, unsigned int level);
+
+/* Reads entry @index of the table @table at @level. */
 uint64_t pt_read(struct pagetable *pt, mfn_t table, unsigned int level, unsigned int index);
 
 /* Writes one entry, as Xen allows. Returns 0 or Xen's negative errno; flushes nothing. */

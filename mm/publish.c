@@ -15,8 +15,10 @@ static mfn_t l1_of(struct pagetable *pt, const struct p2m *p2m, uint64_t leaf)
 
 static void fill_mid(uint64_t *mid, struct pagetable *pt, mfn_t l1)
 {
+    const volatile uint64_t *table = pt_show(pt, l1, 1);
+
     for (unsigned int i = 0; i < LEAVES_PER_MID; i++) {
-        uint64_t pte = pt_read(pt, l1, 1, i);
+        uint64_t pte = table[i];
 
         mid[i] = pte_present(pte) ? pte_mfn(pte).v : INVALID_ENTRY;
     }

@@ -8,7 +8,7 @@
  * address space, so their level 1 table exists from the first instruction on, and showing a frame
  * is one hypercall (update_va_mapping) and no memory.
  *
- *   slot   1 .. 4         5 .. 7             8
+ *   slot   0 .. 3         4 .. 6             7
  *          tables read    tables under       anything, for
  *          by level       construction       one function
  */
@@ -18,10 +18,10 @@
 #include "arch/x86/pte.h"
 
 enum window_slot {
-    WINDOW_LEVEL = 0,   /* + level 1..4: read by pagetable.c */
-    WINDOW_BUILD = 4,   /* + level 1..3: written by revector.c and kmap.c */
-    WINDOW_SCRATCH = 8, /* never kept over a call */
-    NR_WINDOWS = 9,
+    WINDOW_LEVEL = 0,   /* + level - 1: read by pagetable.c                      */
+    WINDOW_BUILD = 4,   /* + level - 1, up to 3: list_tables.c and kmap.c        */
+    WINDOW_SCRATCH = 7, /* never kept over a call                                */
+    NR_WINDOWS = 8,
 };
 
 struct windows {

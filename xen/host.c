@@ -56,7 +56,7 @@ void host_read(struct host *h)
     if (HYPERVISOR_xen_version(XENVER_extraversion, h->extra))
         h->extra[0] = '\0';
 
-    while (HYPERVISOR_vcpu_op(VCPUOP_is_up, h->nr_vcpus, NULL) >= 0)
+    for (h->nr_vcpus = 0; HYPERVISOR_vcpu_op(VCPUOP_is_up, h->nr_vcpus, NULL) >= 0;)
         h->nr_vcpus++;
 
     rc = HYPERVISOR_memory_op(XENMEM_machphys_mapping, &m);

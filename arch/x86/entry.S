@@ -11,6 +11,10 @@
 
 #include <xen/xen.h>
 
+/* Not vectors of the CPU: what a panic calls these two entries. */
+#define VECTOR_EVENT 0xe0
+#define VECTOR_FAILSAFE 0xfa
+
     .section .text.start, "ax", @progbits
     .globl _start
     .type _start, @function
@@ -115,7 +119,7 @@ failsafe_entry:
     pop     %r11
     add     $32, %rsp
     pushq   $0
-    pushq   $0xfa
+    pushq   $VECTOR_FAILSAFE
     jmp     trap_common
 
 /* Events are masked until a handler for them is registered; one that comes is a bug. */
@@ -124,7 +128,7 @@ event_entry:
     pop     %rcx
     pop     %r11
     pushq   $0
-    pushq   $0xe0
+    pushq   $VECTOR_EVENT
     jmp     trap_common
 
 .section .note.GNU-stack, "", @progbits

@@ -15,7 +15,7 @@ use FindBin;
 use lib "$FindBin::Bin/../scripts";
 use Run;
 
-our @EXPORT = qw(boots boot_fails boot_code domus kernel xen pages ceil_div);
+our @EXPORT = qw(boots boot_fails boot_code domus kernel xen ramdisk_sum pages ceil_div);
 
 sub kernel {
     return $ENV{XENOLITH_KERNEL} // script('../build/xenolith');
@@ -31,6 +31,19 @@ sub pages {
     my ($size) = @_;
     my ($n, $unit) = $size =~ /^(\d+)([KMG])$/ or die "size $size";
     return int($n * {K => 1 << 10, M => 1 << 20, G => 1 << 30}->{$unit} / 4096);
+}
+
+# As tests/guest/ramdisk.c does: 64-bit words of a page, times its number, modulo 2^64.
+sub ramdisk_sum {
+    my ($path) = @_;
+    my ($sum, $page, $number) = (0, '', 0);
+    open my $file, '<:raw', $path or die "$path: $!";
+    while (read $file, $page, 4096) {
+        $page .= "\0" x (8 - length($page) % 8) if length($page) % 8;
+        use integer;
+        $sum += ++$number * unpack('%64Q*', $page);
+    }
+    return sprintf '0x%016x', $sum;
 }
 
 sub ceil_div {

@@ -16,19 +16,6 @@ use Run;
 
 my $dir = tempdir;
 
-# As tests/guest/ramdisk.c does: 64-bit words of a page, times its number, modulo 2^64.
-sub sum_of {
-    my ($path) = @_;
-    my ($sum, $page, $number) = (0, '', 0);
-    open my $file, '<:raw', $path or die "$path: $!";
-    while (read $file, $page, 4096) {
-        $page .= "\0" x (8 - length($page) % 8) if length($page) % 8;
-        use integer;
-        $sum += ++$number * unpack('%64Q*', $page);
-    }
-    return sprintf '0x%016x', $sum;
-}
-
 # Text that never repeats, so that no two pages are alike.
 sub make_file {
     my ($bytes) = @_;
@@ -51,7 +38,7 @@ sub reads {
     boots $name, ['--initrd', $file, @boot], sub {
         my (undef, $reports) = @_;
         is $reports->{ramdisk}{bytes}, $bytes,        "$bytes bytes";
-        is $reports->{ramdisk}{sum},   sum_of($file), 'with the right sum';
+        is $reports->{ramdisk}{sum},   ramdisk_sum($file), 'with the right sum';
     };
     unlink $file;
     return;
@@ -62,5 +49,8 @@ reads('4095 bytes',              4095,      '--mem',      '64M');
 reads('200 MiB',                 200 << 20, '--host-mem', '2G', '--mem', '1G');
 reads('56 MiB, all but filling the 64 MiB of RAM below a hole', 56 << 20,
     '--host-mem', '4G', '--mem', '1G', '--machine', 'max-ram-below-4g=64M');
+
+reads('100 MiB, legacy image: mapped with the kernel', 100 << 20,
+    '--host-mem', '2G', '--mem', '512M', '--kernel', kernel . '-legacy');
 
 done_testing;
