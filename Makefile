@@ -51,8 +51,9 @@ run: deps-run
 check: deps-check
 	@$(MAKE) --no-print-directory unit lint scripts-check scenarios
 
-## check-full       and the long forms: all scenarios of a dom0 on a debug Xen too
+## check-full       and the long forms: other Xens, and all dom0 scenarios on a debug Xen
 check-full: check
+	$(PROVE) tests/scenarios/versions.t
 	XENOLITH_XEN=4.17-debug $(PROVE) -j2 $(DOM0_SCENARIOS)
 
 $(B)/xenolith: $(B)/elfnotes.S.o
@@ -95,8 +96,14 @@ scripts-check: all
 
 ## scenarios        the kernel under real Xen, one file of tests/scenarios a subject
 scenarios: all
-	$(PROVE) -j2 tests/scenarios
-DOM0_SCENARIOS := $(filter-out %/domu.t %/seed.t %/large.t %/debug_xen.t %/versions.t,$(wildcard tests/scenarios/*.t))
+	$(PROVE) -j2 $(SCENARIOS)
+
+# The longest first, so that two at a time end together.
+SCENARIO       := tests/scenarios
+LONG_SCENARIOS := $(addprefix $(SCENARIO)/,hostile.t domu.t large.t seed.t)
+SCENARIOS      := $(LONG_SCENARIOS) \
+          $(filter-out $(LONG_SCENARIOS) %/versions.t,$(sort $(wildcard $(SCENARIO)/*.t)))
+DOM0_SCENARIOS := $(filter-out %/domu.t %/seed.t %/large.t %/debug_xen.t,$(SCENARIOS))
 
 ## unit             unit tests of lib and mm on this machine, on a fake Xen (cmocka, ASan, UBSan)
 include tests/unit/unit.mk
