@@ -86,7 +86,7 @@ $(B)/linker.lds: linker.ld arch/x86/layout.h
 
 -include $(OBJS:.o=.d) $(B)/elfnotes.S.d $(B)/elfnotes-legacy.S.d
 
-## lint             clang-format, shellcheck, cppcheck, layers, and a build by clang
+## lint             format, shellcheck, cppcheck, layers, a build by clang, the same bytes twice
 lint: all
 	scripts/lint
 

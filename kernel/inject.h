@@ -21,11 +21,13 @@
 
 #include "kernel/domain.h"
 
-/* Reads inject= from the builder's own page, and does to it what is asked. Does not return from
- * trap and hang. A word that is not known is an error: -EINVAL, with a sentence. */
+/*
+ * Reads inject= from the builder's own page, and does to it what is asked. Does not return from
+ * trap and hang. A word that is not known is an error: -EINVAL, with a sentence.
+ */
 int inject_stage(struct domain *d) __must_check;
 
-/* Puts the holes that were asked for into this domain's memory map. */
+/* Sets the memory map that was asked for, and reads it back. -ENOMEM, or Xen's negative errno. */
 int inject_map(struct domain *d) __must_check;
 
 /* Spoils the finished P2M, if that was asked for. */

@@ -18,6 +18,7 @@ struct heap {
     uint64_t next; /* the lowest address not handed out yet */
 };
 
+/* An empty heap from @base on, the start of a level 4 slot in which nothing is mapped yet. */
 void heap_init(struct heap *h, struct pagetable *pt, uint64_t base);
 
 /* Returns @len_bytes rounded up to pages, or NULL if frames ran out; then nothing is taken. */

@@ -18,8 +18,7 @@
  * Finds the ring, if this is a domU, from the builder's page @si: the only fields of it that are
  * read before start_info_read() has checked them, since its complaints need somewhere to go. Maps
  * it at @page, a virtual page of the image whose own frame is the caller's from then on; in a dom0
- * nothing is mapped there then. Returns
- * 0, or Xen's negative errno if it will not map the frame named there.
+ * nothing is mapped there then. Returns 0, or Xen's negative errno if it will not map the frame.
  */
 int console_start(const struct start_info *si, void *page) __must_check;
 
