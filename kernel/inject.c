@@ -211,10 +211,12 @@ int inject_map(struct domain *d)
 
 void inject_entry(struct domain *d)
 {
-    uint64_t pfn = d->frames.runs[0].start, *list = d->p2m.list, entry = list[pfn];
+    uint64_t pfn, entry, *list = d->p2m.list;
 
-    if (!d->injected.entry)
+    if (!d->injected.entry || !d->frames.nr_runs)
         return;
+    pfn = d->frames.runs[0].start;
+    entry = list[pfn];
     list[pfn] = list[pfn + 1];
     list[pfn + 1] = entry;
 }

@@ -16,8 +16,7 @@
 /* How often the CPU is offered to the reader of a full ring before what does not fit is lost. */
 #define MAX_YIELDS (1u << 14)
 
-/* The other end may write anything here. What it writes is read once, and never used as an index.
- */
+/* The other end may write anything here: what it writes is read once, and is never an index. */
 static volatile struct xencons_interface *ring;
 static uint32_t prod; /* ours; the ring's is for the other end */
 static evtchn_port_t port;
