@@ -32,7 +32,7 @@ static const struct argument {
     bool any_text;
     size_t field;
 } arguments[] = {
-    {"test",     "all|none|NAME,...",          true,  offsetof(struct options, tests)   },
+    {"test",     "all|none|NAME,...[,full]",   true,  offsetof(struct options, tests)   },
     {"done",     "reboot|poweroff|crash|wait", false, offsetof(struct options, done)    },
     {"loglevel", "error|warn|info|debug",      false, offsetof(struct options, loglevel)},
     {"p2m",      "both|list|tree",             false, offsetof(struct options, form)    },
@@ -126,14 +126,22 @@ bool cmdline_next(struct text *list, struct text *word)
     return true;
 }
 
-bool cmdline_wants_test(const struct options *o, const char *name)
+static bool has_word(struct text list, const char *s)
 {
-    struct text list = o->tests, word;
+    struct text word;
 
-    if (text_is(o->tests, "all"))
-        return true;
     while (cmdline_next(&list, &word))
-        if (text_is(word, name))
+        if (text_is(word, s))
             return true;
     return false;
+}
+
+bool cmdline_wants_test(const struct options *o, const char *name)
+{
+    return has_word(o->tests, name) || has_word(o->tests, "all") || text_is(o->tests, "full");
+}
+
+bool cmdline_wants_full(const struct options *o)
+{
+    return has_word(o->tests, "full");
 }

@@ -2,7 +2,7 @@
 /*
  * The command line: words of the form name=value, read once at boot.
  *
- *   test=all|none|NAME,...            which self-tests to run
+ *   test=all|none|NAME,...[,full]     which self-tests to run; full: no sweep takes samples
  *   done=reboot|poweroff|crash|wait   what to do then; else a dom0 reboots, a domU is powered off
  *   loglevel=error|warn|info|debug    how much to say on the way
  *   p2m=both|list|tree                which forms of the P2M to publish
@@ -27,7 +27,7 @@ struct text {
 };
 
 struct options {
-    struct text tests;  /* "all", "none" or names with commas between */
+    struct text tests;  /* "all", "none", "full" or names, with commas between */
     struct text inject; /* for the record: see inject.h */
     enum done done;
     enum loglevel loglevel;
@@ -51,7 +51,10 @@ bool cmdline_next(struct text *list, struct text *word);
 /* Is @word the terminated text @s? */
 bool text_is(struct text word, const char *s);
 
-/* Is @name among the tests asked for? */
+/* Is @name among the tests asked for? "full" alone asks for all. */
 bool cmdline_wants_test(const struct options *o, const char *name);
+
+/* Are sweeps to go through everything, however long that takes (sweep.h)? */
+bool cmdline_wants_full(const struct options *o);
 
 #endif

@@ -18,7 +18,7 @@
 
 /* What inject= asked for: see inject.h. */
 struct injected {
-    bool short_plan, entry, map, map_file;
+    bool short_plan, sweep, entry, map, map_file;
     uint64_t alloc; /* 0: none fails */
     struct e820_entry holes[1024];
     size_t nr_holes;
@@ -29,6 +29,7 @@ struct domain {
     struct boot_info boot;
     struct options options;
     struct host host;
+    struct shared_info *shared; /* Xen's page, which the tools read and we write */
 
     struct windows windows;
     struct pagetable pt;
@@ -44,7 +45,6 @@ struct domain {
     struct mmu_batch batch;
     struct revectored list;
     struct publication publication;
-    struct shared_info *shared;
     struct kmap_result kmap;
     uint64_t nr_ballooned; /* pages by which the domain has grown */
 };

@@ -119,6 +119,8 @@ static bool parse(struct injected *in, const char *s, struct start_info *si)
         hang();
     else if (take_word(&at, "plan"))
         in->short_plan = true;
+    else if (take_word(&at, "sweep"))
+        in->sweep = true;
     else if (take_word(&at, "entry"))
         in->entry = true;
     else if (take_word(&at, "alloc:"))

@@ -5,6 +5,7 @@
  *   magic, mfn_list, nr_pages   start_info is corrupted before it is read
  *   trap, hang                  in early boot
  *   plan                        the list of tests is cut short
+ *   sweep                       every sweep of a test is taken for one that is too slow
  *   entry                       two entries of the finished P2M change places
  *   alloc:N                     the N-th frame that is asked for is refused
  *   map:image, map:start_info, map:tables, map:list, map:ramdisk

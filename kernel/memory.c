@@ -10,6 +10,7 @@
 #include "xen/balloon.h"
 
 #include "kernel/inject.h"
+#include "kernel/progress.h"
 
 /* Before the memory map is known, the free memory is a run or two. */
 #define EARLY_RUNS 16
@@ -180,21 +181,24 @@ int revector_stage(struct domain *d)
     return 0;
 }
 
+static void say_renumbered(void *progress, uint64_t done)
+{
+    progress_at(progress, done);
+}
+
 int renumber_stage(struct domain *d)
 {
-    return renumber(&d->plan, &d->p2m, &d->frames, &d->batch);
+    struct progress progress;
+
+    progress_start(&progress, "renumber", "frames", d->plan.nr_moved);
+    return renumber(&d->plan, &d->p2m, &d->frames, &d->batch, say_renumbered, &progress);
 }
 
 int publish_stage(struct domain *d)
 {
-    int rc;
-
-    d->shared = heap_map(&d->heap, maddr_to_mfn(d->boot.shared_info), PTE_RW);
-    if (!d->shared)
-        return -ENOMEM;
-    rc = d->options.form == PUBLISH_LIST
-             ? 0
-             : publish_build_tree(&d->publication, &d->pt, &d->heap, &d->p2m);
+    int rc = d->options.form == PUBLISH_LIST
+                 ? 0
+                 : publish_build_tree(&d->publication, &d->pt, &d->heap, &d->p2m);
     if (rc == -ERANGE)
         printk(LOG_INFO, "publish: 0x%lx entries are too many for a tree\n", d->p2m.nr);
     else if (rc)

@@ -4,16 +4,20 @@
 #include "lib/panic.h"
 
 #include "arch/x86/cpu.h"
+#include "arch/x86/hypercall.h"
 #include "arch/x86/traps.h"
 
+#include "xen/clock.h"
 #include "xen/console.h"
 
 /* Virtual pages of the image that lend themselves to any frame: see mm/window.h. */
 static uint8_t window_pages[NR_WINDOWS][PAGE_SIZE]
     __attribute__((aligned(4096), section(".bss.window")));
 
-/* And one for the console's ring, for good. */
-static uint8_t console_page[PAGE_SIZE] __attribute__((aligned(4096), section(".bss.console")));
+/* And some behind which a frame is for good that others see as well: a ring, or Xen's own. */
+#define FOREIGN_PAGE __attribute__((aligned(4096), section(".bss.foreign")))
+static uint8_t console_page[PAGE_SIZE] FOREIGN_PAGE;
+static uint8_t shared_page[PAGE_SIZE] FOREIGN_PAGE;
 
 static struct pagetable *witness_pt;
 
@@ -75,6 +79,21 @@ int start_info_stage(struct domain *d)
     printk(LOG_INFO, "start_info: %s of %lu pages, list at 0x%lx, flags 0x%x%s\n",
            boot_info_is_initdomain(&d->boot) ? "dom0" : "domU", d->boot.nr_pages, d->boot.list_va,
            d->boot.flags, d->boot.flags & SIF_VIRT_P2M_4TOOLS ? " (the tools read the list)" : "");
+    return 0;
+}
+
+int shared_info_stage(struct domain *d)
+{
+    uint64_t pte = pte_make(maddr_to_mfn(d->boot.shared_info), PTE_RW);
+    int rc = (int)HYPERVISOR_update_va_mapping((uintptr_t)shared_page, pte, UVMF_INVLPG);
+
+    if (rc) {
+        printk(LOG_ERROR, "shared_info: start_info says it is at 0x%lx, where Xen maps none\n",
+               d->boot.shared_info);
+        return rc;
+    }
+    d->shared = (struct shared_info *)shared_page;
+    clock_start(&d->shared->vcpu_info[0].time);
     return 0;
 }
 

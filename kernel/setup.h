@@ -9,6 +9,7 @@ int traps_stage(struct domain *d) __must_check;
 int console_stage(struct domain *d) __must_check;
 int windows_stage(struct domain *d) __must_check;
 int start_info_stage(struct domain *d) __must_check;
+int shared_info_stage(struct domain *d) __must_check;
 int host_stage(struct domain *d) __must_check;
 
 #endif

@@ -5,6 +5,8 @@
 #include "lib/printk.h"
 #include "lib/string.h"
 
+#include "xen/watchdog.h"
+
 #define MAX_MESSAGES 8
 
 /* Collected by the linker, in order of name. */
@@ -68,12 +70,22 @@ void test_skip(struct test *t, const char *fmt, ...)
     worsen(t, TEST_SKIP);
 }
 
+void test_sweep(const struct test *t, struct sweep *s, uint64_t nr, unsigned int shift,
+                const char *unit)
+{
+    sweep_start(s, &t->d->p2m.ranges, nr, shift, t->title, unit);
+    s->full = cmdline_wants_full(&t->d->options);
+    if (t->d->injected.sweep && !s->full)
+        sweep_sample(s, 0);
+}
+
 /* Runs one test; it must leave as many frames as it found, but for page tables, which stay. */
 static void run(struct test *t, const struct guest_test *g)
 {
     const struct domain *d = t->d;
     uint64_t before = d->frames.nr_free + d->pt.nr_tables;
 
+    format(t->title, sizeof(t->title), "# %s", g->name);
     watchdog_kick();
     g->run(t);
     if (d->frames.nr_free + d->pt.nr_tables != before)
@@ -106,10 +118,10 @@ static enum test_result check_names(const struct options *o)
     struct text list = o->tests, name;
     enum test_result result = TEST_SUCCESS;
 
-    if (text_is(list, "all") || text_is(list, "none"))
+    if (text_is(list, "none"))
         return TEST_SUCCESS;
     while (cmdline_next(&list, &name)) {
-        if (is_test(name))
+        if (is_test(name) || text_is(name, "all") || text_is(name, "full"))
             continue;
         print("argument test=: \"%.*s\" is no test\n", (int)name.len, name.s);
         result = TEST_ERROR;

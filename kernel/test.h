@@ -13,9 +13,8 @@
 #ifndef KERNEL_TEST_H
 #define KERNEL_TEST_H
 
-#include "xen/watchdog.h"
-
 #include "kernel/domain.h"
+#include "kernel/sweep.h"
 
 /* In order of badness; the names are those that the Xen Test Framework prints. */
 enum test_result { TEST_SUCCESS, TEST_SKIP, TEST_ERROR, TEST_FAILURE, TEST_CRASH };
@@ -27,6 +26,7 @@ struct test {
     struct domain *d;
     enum test_result result;
     unsigned int nr_messages;
+    char title[40];   /* "# NAME", before what is said on the way */
     char reason[120]; /* why it was skipped */
 };
 
@@ -49,12 +49,9 @@ struct guest_test {
 /* Runs the tests that the command line asks for; the worst result of all. */
 enum test_result tests_run(struct domain *d);
 
-/* For a sweep: called for each of its steps, says now and then that the domain is alive. */
-static inline void test_tick(uint64_t step)
-{
-    if (step % (1 << 20) == 0)
-        watchdog_kick();
-}
+/* Begins a sweep (sweep.h) of [0, @nr), of @unit that stand for 1 << @shift PFNs each. */
+void test_sweep(const struct test *t, struct sweep *s, uint64_t nr, unsigned int shift,
+                const char *unit);
 
 /* Says why a test fails; only the first few times, so that a broken list is not a million lines. */
 void test_fail(struct test *t, const char *fmt, ...) __printf(2, 3);

@@ -19,7 +19,8 @@
 
 #include "arch/x86/page.h"
 
-#define P2M_PER_PAGE (PAGE_SIZE / sizeof(uint64_t))
+#define P2M_PER_PAGE   (PAGE_SIZE / sizeof(uint64_t))
+#define P2M_PAGE_SHIFT 9 /* PFNs to leaves */
 
 struct p2m {
     uint64_t *list;

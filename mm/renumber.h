@@ -11,12 +11,15 @@
 #include "mm/frames.h"
 #include "mm/mmu_batch.h"
 
+/* Called now and then, with how many frames are done: a firmware can ask for 100s of millions. */
+typedef void (*renumber_tick_t)(void *context, uint64_t nr_done);
+
 /*
  * Writes the M2P entry of each frame that @plan moved, as @p2m has it already, in batches, and
  * renumbers the free frames of @pool. Returns 0 or a negative errno, and then the P2M and the M2P
  * disagree, which nothing can mend.
  */
 int renumber(const struct plan *plan, const struct p2m *p2m, struct frames *pool,
-             struct mmu_batch *batch) __must_check;
+             struct mmu_batch *batch, renumber_tick_t tick, void *context) __must_check;
 
 #endif

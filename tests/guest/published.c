@@ -12,7 +12,8 @@
 
 struct comparison {
     struct test *t;
-    uint64_t nr_leaves;
+    struct sweep sweep;       /* of leaves: those whose contents are compared */
+    uint64_t next, nr_leaves; /* the next one of them; all that came by       */
 };
 
 /* The page that a tool would map for @leaf, against our own view of the list. */
@@ -20,9 +21,13 @@ static void compare_leaf(void *context, uint64_t leaf, mfn_t mfn)
 {
     struct comparison *c = context;
     struct domain *d = c->t->d;
-    const uint64_t *page = window_show(&d->windows, WINDOW_SCRATCH, mfn, PTE_RO);
+    const uint64_t *page;
 
-    test_tick(c->nr_leaves++ * P2M_PER_PAGE);
+    c->nr_leaves++;
+    if (leaf < c->next)
+        return;
+    c->next = sweep_next(&c->sweep, leaf + 1);
+    page = window_show(&d->windows, WINDOW_SCRATCH, mfn, PTE_RO);
     if (!page) {
         test_fail(c->t, "leaf %lu is frame 0x%lx, which cannot be mapped", leaf, mfn.v);
         return;
@@ -37,6 +42,13 @@ static struct readback readback_of(struct domain *d)
 {
     return (struct readback){
         .pt = &d->pt, .p2m = &d->p2m, .m2p = &d->host.m2p, .shared = &d->shared->arch};
+}
+
+static void compare_start(struct comparison *c, struct test *t)
+{
+    *c = (struct comparison){.t = t};
+    test_sweep(t, &c->sweep, t->d->p2m.nr / P2M_PER_PAGE, P2M_PAGE_SHIFT, "pages of the list");
+    c->next = sweep_next(&c->sweep, 0);
 }
 
 /* The last PFN that has a frame, and one more. */
@@ -60,10 +72,12 @@ static void check_complete(struct test *t, const struct comparison *c, int rc)
 TEST(published_list, "the published list, read as Xen's tools read it, is the list")
 {
     struct readback rb = readback_of(t->d);
-    struct comparison c = {.t = t};
+    struct comparison c;
     uint64_t nr_pfns = 0;
-    int rc = readback_list(&rb, compare_leaf, &c, &nr_pfns);
+    int rc;
 
+    compare_start(&c, t);
+    rc = readback_list(&rb, compare_leaf, &c, &nr_pfns);
     if (t->d->options.form == PUBLISH_TREE) {
         CHECK(rc == -ENOENT, "p2m=tree, and yet a list is published");
         test_skip(t, "p2m=tree: no list was asked for");
@@ -78,9 +92,11 @@ TEST(published_list, "the published list, read as Xen's tools read it, is the li
 TEST(published_tree, "the published tree leads to the same pages as the list")
 {
     struct readback rb = readback_of(t->d);
-    struct comparison c = {.t = t};
-    int rc = readback_tree(&rb, compare_leaf, &c);
+    struct comparison c;
+    int rc;
 
+    compare_start(&c, t);
+    rc = readback_tree(&rb, compare_leaf, &c);
     if (t->d->options.form == PUBLISH_LIST || t->d->p2m.nr > TREE_MAX_PFNS) {
         CHECK(rb.shared->pfn_to_mfn_frame_list_list == INVALID_ENTRY,
               "without a tree its root is 0x%lx, expected ~0",

@@ -54,8 +54,8 @@ boots 'done=wait leaves the domain there; the runner ends it',
     unlike $_[2], qr/Hardware Dom0 /, 'it has not shut down';
     };
 
-boot_fails 'test=all,p2m names no test called all', 4, ['--mem', '64M', '--', 'test=all,p2m'],
-    qr/^argument test=: "all" is no test$/m, qr/error/;
+boot_fails 'test=none,p2m names no test called none', 4, ['--mem', '64M', '--', 'test=none,p2m'],
+    qr/^argument test=: "none" is no test$/m, qr/error/;
 
 boots 'an argument of 600 characters is cut, and the next line is whole',
     ['--mem', '64M', '--', 'loglevel=' . 'A' x 600], sub {

@@ -66,11 +66,21 @@ void guest_start(struct guest *g, const struct fake_shape *shape, const uint64_t
     fake.nr_m2p_updates = 0;
 }
 
+static void count_renumbered(void *guest, uint64_t nr_done)
+{
+    ((struct guest *)guest)->nr_renumbered = nr_done;
+}
+
+int guest_renumber(struct guest *g)
+{
+    return renumber(&g->plan, &g->p2m, &g->frames, &g->batch, count_renumbered, g);
+}
+
 int guest_revector(struct guest *g)
 {
     int rc = revector(&g->revector, &g->list);
 
-    return rc ? rc : renumber(&g->plan, &g->p2m, &g->frames, &g->batch);
+    return rc ? rc : guest_renumber(g);
 }
 
 static bool in_pool(const struct frames *f, uint64_t pfn)

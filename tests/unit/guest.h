@@ -28,6 +28,7 @@ struct guest {
     struct mmu_batch batch;
     struct revector revector;
     struct revectored list;
+    uint64_t nr_renumbered; /* as renumber() last said */
 
     struct range ranges[64];
     struct move moves[PLAN_MAX_MOVES(64)];
@@ -40,6 +41,9 @@ struct guest {
  */
 void guest_start(struct guest *g, const struct fake_shape *shape, const uint64_t *sizes,
                  uint64_t nr_max);
+
+/* renumber() for this guest. */
+int guest_renumber(struct guest *g);
 
 /* revector() and renumber(): their result, the first that is not 0. */
 int guest_revector(struct guest *g);

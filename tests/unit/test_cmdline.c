@@ -146,12 +146,26 @@ static void test_names_of_tests(void **state)
         {"test=list done=wait", "done", false},
         {"test=list test=p2m",  "list", false},
         {"test=list test=p2m",  "p2m",  true },
+        {"test=full",           "p2m",  true },
+        {"test=p2m,full",       "p2m",  true },
+        {"test=p2m,full",       "list", false},
+        {"test=all,full",       "list", true },
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         check_equal(rows[i].line, cmdline_wants_test(parse(rows[i].line), rows[i].name),
                     rows[i].wanted);
+}
+
+static void test_full(void **state)
+{
+    (void)state;
+    check_true("by default", !cmdline_wants_full(parse("")));
+    check_true("all", !cmdline_wants_full(parse("test=all")));
+    check_true("fuller", !cmdline_wants_full(parse("test=p2m,fuller")));
+    check_true("full", cmdline_wants_full(parse("test=full")));
+    check_true("p2m,full", cmdline_wants_full(parse("test=p2m,full")));
 }
 
 /* Xen's builder cuts a command line at 1024 bytes, wherever that is. */
@@ -186,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_bad_words_are_reported),
         cmocka_unit_test(test_a_bad_word_does_not_spoil_the_next),
         cmocka_unit_test(test_names_of_tests),
+        cmocka_unit_test(test_full),
         cmocka_unit_test(test_long_lines),
     };
 

@@ -12,7 +12,8 @@ UNIT_FLAGS  = $(COMMON) -Wframe-larger-than=65536 -D_GNU_SOURCE -O1 -g \
 
 UNIT_TESTS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_SRCS  := $(filter-out lib/string.c $(UNIT_TESTS),$(sort $(wildcard lib/*.c mm/*.c \
-          tests/unit/*.c))) xen/start_info.c kernel/cmdline.c
+          tests/unit/*.c))) xen/start_info.c xen/clock.c kernel/cmdline.c \
+          kernel/progress.c kernel/sweep.c
 UNIT_BINS  := $(UNIT_TESTS:tests/unit/%.c=$(B)/unit/%)
 UNIT_OBJS  := $(addprefix $(B)/unit/,$(UNIT_SRCS:.c=.o))
 
