@@ -80,6 +80,8 @@ static void test_boundaries(void **state)
     for (unsigned int shift = 0; shift <= P2M_PAGE_SHIFT; shift += P2M_PAGE_SHIFT) {
         check_true("the first", samples(nr >> shift, shift, 0));
         check_true("the last", samples(nr >> shift, shift, nr - 1));
+        check_true("the last of an odd number",
+                   samples((nr >> shift) - 5, shift, nr - ((uint64_t)5 << shift) - 1));
         for (size_t i = 0; i < ARRAY_SIZE(edges); i++) {
             check_true("below an edge", samples(nr >> shift, shift, edges[i] - 1));
             check_true("at an edge", samples(nr >> shift, shift, edges[i]));
