@@ -8,12 +8,10 @@
  */
 #define __ASSEMBLY__
 #include "arch/x86/layout.h"
+#include "arch/x86/vectors.h"
 
 #include <xen/xen.h>
 
-/* Not vectors of the CPU: what a panic calls these two entries. */
-#define VECTOR_EVENT 0xe0
-#define VECTOR_FAILSAFE 0xfa
 
     .section .text.start, "ax", @progbits
     .globl _start
@@ -122,7 +120,7 @@ failsafe_entry:
     pushq   $VECTOR_FAILSAFE
     jmp     trap_common
 
-/* Events are masked until a handler for them is registered; one that comes is a bug. */
+/* An upcall: events are let in only while the vCPU sleeps in Xen (xen/evtchn.h). */
     .globl event_entry
 event_entry:
     pop     %rcx

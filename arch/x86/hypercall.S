@@ -7,7 +7,7 @@
 #define __ASSEMBLY__
 #include <xen/xen.h>
 
-.macro hypercall name, number
+.macro hypercall name:req, number:req
     .section .text.hypercall.\name, "ax", @progbits
     .globl HYPERVISOR_\name
     .type HYPERVISOR_\name, @function
@@ -31,5 +31,6 @@ HYPERCALL(sched_op)
 HYPERCALL(event_channel_op)
 HYPERCALL(vcpu_op)
 HYPERCALL(console_io)
+hypercall suspend, __HYPERVISOR_sched_op
 
 .section .note.GNU-stack, "", @progbits

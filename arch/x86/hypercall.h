@@ -32,10 +32,12 @@ long HYPERVISOR_update_va_mapping(uintptr_t va, uint64_t pte, unsigned long flag
 long HYPERVISOR_memory_op(unsigned int cmd, void *arg) __must_check;
 long HYPERVISOR_xen_version(unsigned int cmd, void *arg) __must_check;
 long HYPERVISOR_sched_op(unsigned int cmd, void *arg);
+/* SCHEDOP_shutdown for SHUTDOWN_suspend has a third argument: the MFN of start_info. */
+long HYPERVISOR_suspend(unsigned int cmd, void *arg, uint64_t start_info_mfn) __must_check;
 /* <xen/vcpu.h>. */
 long HYPERVISOR_vcpu_op(unsigned int cmd, unsigned int vcpu, void *arg) __must_check;
 long HYPERVISOR_event_channel_op(unsigned int cmd, void *arg) __must_check;
 /* <xen/xen.h>, CONSOLEIO_*: dom0's console, and a debug Xen's for every domain. */
-long HYPERVISOR_console_io(unsigned int cmd, unsigned int len_bytes, const char *text) __must_check;
+long HYPERVISOR_console_io(unsigned int cmd, unsigned int len_bytes, char *text) __must_check;
 
 #endif

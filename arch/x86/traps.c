@@ -7,11 +7,13 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/hypercall.h"
 #include "arch/x86/probe.h"
+#include "arch/x86/vectors.h"
 
 #define STUB_BYTES 16
 #define NR_VECTORS 32
 #define VECTOR_NMI 2
 #define PF_FETCH   ((uint64_t)1 << 4)
+#define FLAGS_IF   ((uint64_t)1 << 9)
 
 extern const char trap_stubs[], event_entry[], failsafe_entry[];
 
@@ -82,6 +84,10 @@ void trap_handler(struct trap_frame *frame)
     static bool dying;
     uint64_t fault_va = frame->vector == TRAP_PAGE_FAULT ? cr2() : 0;
 
+    if (frame->vector == VECTOR_EVENT) {
+        frame->rflags &= ~FLAGS_IF; /* for Xen's IRET: upcalls are masked from here on */
+        return;
+    }
     if (resume_probe(frame))
         return;
 
