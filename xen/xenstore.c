@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+#include "xen/xenstore.h"
+
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+
+#include "arch/x86/cpu.h"
+
+#include "xen/clock.h"
+#include "xen/evtchn.h"
+
+#define MAX_WATCHES 16
+
+/*
+ * The page. What the other end may write is read once, into a variable; what is ours (req_prod,
+ * rsp_cons) is kept here as well, for the page's copies may be changed under us.
+ */
+static volatile struct xenstore_domain_interface *ring;
+static evtchn_port_t ring_port;
+static uint32_t req_prod, rsp_cons;
+static bool is_broken;
+
+/* The message that is coming in. */
+static struct incoming {
+    struct xsd_sockmsg header;
+    char payload[XENSTORE_PAYLOAD_MAX + 1];
+    size_t got_bytes; /* of both */
+} in;
+
+static uint32_t last_id;
+
+static struct xs_watch *watches[MAX_WATCHES]; /* the index is the token */
+
+static void on_event(void *context)
+{
+    (void)context; /* it has woken us, and that is all it is for */
+}
+
+static int broken(const char *why)
+{
+    if (!is_broken)
+        printk(LOG_ERROR, "xenstore: %s; going on without it\n", why);
+    is_broken = true;
+    return -EIO;
+}
+
+/* Two unsigned indices into a ring: how far the first is ahead, or more than the ring has. */
+static uint32_t distance(uint32_t producer, uint32_t consumer)
+{
+    return producer - consumer;
+}
+
+/* Sends as much of @data as there is room for: how much that was, or -EIO. */
+static long send_some(const char *data, size_t len_bytes)
+{
+    uint32_t used = distance(req_prod, ring->req_cons), n;
+
+    if (used > XENSTORE_RING_SIZE)
+        return broken("xenstored has read more than was written");
+    n = (uint32_t)min_u64(XENSTORE_RING_SIZE - used, len_bytes);
+    for (uint32_t i = 0; i < n; i++)
+        ring->req[MASK_XENSTORE_IDX(req_prod + i)] = data[i];
+    store_barrier(); /* the bytes before the index that shows them */
+    ring->req_prod = req_prod += n;
+    if (n)
+        evtchn_notify(ring_port);
+    return n;
+}
+
+/* Receives up to @len_bytes: how much that was, or -EIO. */
+static long receive_some(char *data, size_t len_bytes)
+{
+    uint32_t there = distance(ring->rsp_prod, rsp_cons), n;
+
+    if (there > XENSTORE_RING_SIZE)
+        return broken("xenstored has written more than there is room for");
+    n = (uint32_t)min_u64(there, len_bytes);
+    barrier(); /* the index before the bytes that it shows */
+    for (uint32_t i = 0; i < n; i++)
+        data[i] = ring->rsp[MASK_XENSTORE_IDX(rsp_cons + i)];
+    store_barrier(); /* read, then given back */
+    ring->rsp_cons = rsp_cons += n;
+    if (n)
+        evtchn_notify(ring_port);
+    return n;
+}
+
+/* Waits for room or for data. -EIO if nothing has happened up to @until_ns. */
+static int wait_for_other(uint64_t until_ns)
+{
+    if (clock_ns() >= until_ns)
+        return broken("xenstored does not answer");
+    evtchn_wait(until_ns);
+    return 0;
+}
+
+static uint64_t patience_ends(void)
+{
+    return clock_ns() + XENSTORE_PATIENCE * NS_PER_S;
+}
+
+static int send_all(const void *data, size_t len_bytes, uint64_t until_ns)
+{
+    const char *at = data;
+
+    while (len_bytes) {
+        long n = send_some(at, len_bytes);
+        int rc = n < 0 ? (int)n : n == 0 ? wait_for_other(until_ns) : 0;
+
+        if (rc)
+            return rc;
+        at += n;
+        len_bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Where the next bytes of the message go, and how many of them its header or payload still lacks.
+ */
+static char *missing_part(size_t *len_bytes)
+{
+    if (in.got_bytes < sizeof(in.header)) {
+        *len_bytes = sizeof(in.header) - in.got_bytes;
+        return (char *)&in.header + in.got_bytes;
+    }
+    *len_bytes = sizeof(in.header) + in.header.len - in.got_bytes;
+    return in.payload + (in.got_bytes - sizeof(in.header));
+}
+
+/* Takes in what has come of the next message: 1 if it is complete, 0 if not yet, or -EIO. */
+static int receive_message(void)
+{
+    for (;;) {
+        size_t missing;
+        char *to = missing_part(&missing);
+        long n;
+
+        if (missing == 0) {
+            in.payload[in.header.len] = '\0';
+            in.got_bytes = 0;
+            return 1;
+        }
+        n = receive_some(to, missing);
+        if (n <= 0)
+            return (int)n;
+        in.got_bytes += (size_t)n;
+        if (in.got_bytes == sizeof(in.header) && in.header.len > XENSTORE_PAYLOAD_MAX)
+            return broken("xenstored sends a message longer than the protocol allows");
+    }
+}
+
+/* "path\0token\0", of which the token is a number that we gave. */
+static void take_watch_event(void)
+{
+    const char *token = in.payload + strlen(in.payload) + 1;
+    unsigned int index = 0;
+
+    if (token >= in.payload + in.header.len)
+        return;
+    for (; *token >= '0' && *token <= '9' && index < MAX_WATCHES; token++)
+        index = index * 10 + (unsigned int)(*token - '0');
+    if (index < MAX_WATCHES && watches[index])
+        watches[index]->fired = true;
+}
+
+void xenstore_poll(void)
+{
+    while (xenstore_is_connected() && receive_message() > 0) {
+        if (in.header.type == XS_WATCH_EVENT)
+            take_watch_event();
+        else
+            broken("xenstored answers what was not asked");
+    }
+}
+
+/* What xenstored calls an error, by our number. */
+static int error_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } errors[] = {
+        {"EINVAL", EINVAL},
+        {"EACCES", EACCES},
+        {"EEXIST", EEXIST},
+        {"ENOENT", ENOENT},
+        {"ENOMEM", ENOMEM},
+        {"ENOSPC", ENOMEM},
+        {"ENOSYS", ENOSYS},
+        {"EBUSY",  EBUSY },
+        {"EAGAIN", EAGAIN},
+        {"E2BIG",  E2BIG },
+        {"EPERM",  EPERM },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
+        if (!strcmp(name, errors[i].name))
+            return -errors[i].number;
+    return -EINVAL;
+}
+
+/* Waits for the reply to request @id of @type; watch events are taken in on the way. */
+static int await_reply(uint32_t type, uint32_t id, uint64_t until_ns)
+{
+    for (;;) {
+        int rc = receive_message();
+
+        if (rc == 0)
+            rc = wait_for_other(until_ns);
+        else if (rc > 0 && in.header.type == XS_WATCH_EVENT)
+            take_watch_event();
+        else if (rc > 0 && in.header.req_id != id)
+            rc = broken("xenstored answers a request that was not made");
+        else if (rc > 0 && in.header.type == XS_ERROR)
+            return error_of(in.payload);
+        else if (rc > 0 && in.header.type != type)
+            rc = broken("xenstored answers with another type than was asked");
+        else if (rc > 0)
+            return 0;
+        if (rc < 0)
+            return rc;
+    }
+}
+
+/* A request of one or two strings, each of which is sent with its 0 if @ends says so. */
+struct request {
+    uint32_t type;
+    xs_tx_t tx;
+    const char *first, *second; /* the second may be NULL */
+    bool second_ends;
+};
+
+static int ask(const struct request *r, struct xs_reply *reply)
+{
+    size_t first = strlen(r->first) + 1;
+    size_t second = r->second ? strlen(r->second) + r->second_ends : 0;
+    struct xsd_sockmsg header = {
+        .type = r->type,
+        .req_id = ++last_id,
+        .tx_id = r->tx,
+        .len = (uint32_t)(first + second),
+    };
+    uint64_t until_ns = patience_ends();
+    int rc;
+
+    if (!ring)
+        return -ENODEV;
+    if (is_broken)
+        return -EIO;
+    if (first + second > XENSTORE_PAYLOAD_MAX)
+        return -E2BIG;
+    rc = send_all(&header, sizeof(header), until_ns);
+    if (!rc)
+        rc = send_all(r->first, first, until_ns);
+    if (!rc && second)
+        rc = send_all(r->second, second, until_ns);
+    if (!rc)
+        rc = await_reply(r->type, header.req_id, until_ns);
+    if (!rc && reply)
+        *reply = (struct xs_reply){.data = in.payload, .len_bytes = in.header.len};
+    return rc;
+}
+
+int xs_read(xs_tx_t tx, const char *path, struct xs_reply *reply)
+{
+    return ask(&(struct request){.type = XS_READ, .tx = tx, .first = path}, reply);
+}
+
+int xs_list(xs_tx_t tx, const char *path, struct xs_reply *names)
+{
+    return ask(&(struct request){.type = XS_DIRECTORY, .tx = tx, .first = path}, names);
+}
+
+int xs_write(xs_tx_t tx, const char *path, const char *value)
+{
+    return ask(&(struct request){.type = XS_WRITE, .tx = tx, .first = path, .second = value}, NULL);
+}
+
+int xs_remove(xs_tx_t tx, const char *path)
+{
+    return ask(&(struct request){.type = XS_RM, .tx = tx, .first = path}, NULL);
+}
+
+int xs_begin(xs_tx_t *tx)
+{
+    struct xs_reply reply;
+    int rc = ask(&(struct request){.type = XS_TRANSACTION_START, .first = ""}, &reply);
+    uint64_t id = 0;
+
+    if (rc)
+        return rc;
+    for (const char *s = reply.data; *s >= '0' && *s <= '9' && id <= UINT32_MAX; s++)
+        id = id * 10 + (uint64_t)(*s - '0');
+    if (id == 0 || id > UINT32_MAX)
+        return broken("xenstored gives a transaction no number");
+    *tx = (xs_tx_t)id;
+    return 0;
+}
+
+int xs_end(xs_tx_t tx, bool commit)
+{
+    return ask(&(struct request){.type = XS_TRANSACTION_END, .tx = tx, .first = commit ? "T" : "F"},
+               NULL);
+}
+
+static int watch_request(uint32_t type, const struct xs_watch *w, unsigned int index)
+{
+    char token[12];
+
+    format(token, sizeof(token), "%u", index);
+    return ask(
+        &(struct request){.type = type, .first = w->path, .second = token, .second_ends = true},
+        NULL);
+}
+
+int xs_watch(struct xs_watch *w)
+{
+    for (unsigned int i = 0; i < MAX_WATCHES; i++) {
+        int rc;
+
+        if (watches[i])
+            continue;
+        watches[i] = w; /* first: its event may come before the reply */
+        rc = watch_request(XS_WATCH, w, i);
+        if (rc)
+            watches[i] = NULL;
+        return rc;
+    }
+    return -ENOMEM;
+}
+
+int xs_unwatch(struct xs_watch *w)
+{
+    for (unsigned int i = 0; i < MAX_WATCHES; i++) {
+        if (watches[i] != w)
+            continue;
+        watches[i] = NULL;
+        return watch_request(XS_UNWATCH, w, i);
+    }
+    return -ENOENT;
+}
+
+unsigned int xs_count_watches(void)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < MAX_WATCHES; i++)
+        n += watches[i] != NULL;
+    return n;
+}
+
+bool xenstore_is_connected(void)
+{
+    return ring && !is_broken;
+}
+
+int xenstore_start(void *page, evtchn_port_t port)
+{
+    int rc = evtchn_listen(port, on_event, NULL);
+
+    if (rc)
+        return rc;
+    ring = page;
+    ring_port = port;
+    is_broken = false;
+    in.got_bytes = 0;
+    req_prod = ring->req_prod;
+    rsp_cons = ring->rsp_cons;
+    memset(watches, 0, sizeof(watches));
+    return 0;
+}
+
+int xenstore_suspend(void)
+{
+    uint64_t until_ns = patience_ends();
+
+    xenstore_poll();
+    while (xenstore_is_connected() && in.got_bytes) {
+        int rc = wait_for_other(until_ns);
+
+        if (rc)
+            return rc;
+        xenstore_poll();
+    }
+    return 0;
+}
