@@ -25,36 +25,68 @@ static int choose(struct text w, const char *choices)
 
 /*
  * Each argument: its values, in the order of the enumeration that they stand for, or in words if
- * any text will do; and the field of struct options that it sets.
+ * it is a text or a number; and the field of struct options that it sets.
  */
 static const struct argument {
     const char *name, *values;
-    bool any_text;
+    enum { CHOICE, TEXT, NUMBER } kind;
     size_t field;
 } arguments[] = {
-    {"test",     "all|none|NAME,...[,full]",   true,  offsetof(struct options, tests)   },
-    {"done",     "reboot|poweroff|crash|wait", false, offsetof(struct options, done)    },
-    {"loglevel", "error|warn|info|debug",      false, offsetof(struct options, loglevel)},
-    {"p2m",      "both|list|tree",             false, offsetof(struct options, form)    },
-    {"balloon",  "none|max",                   false, offsetof(struct options, balloon) },
-    {"inject",   "a fault (kernel/inject.h)",  true,  offsetof(struct options, inject)  },
+    {"test",     "all|none|NAME,...[,full]",   TEXT,   offsetof(struct options, tests)   },
+    {"done",     "reboot|poweroff|crash|wait", CHOICE, offsetof(struct options, done)    },
+    {"loglevel", "error|warn|info|debug",      CHOICE, offsetof(struct options, loglevel)},
+    {"p2m",      "both|list|tree",             CHOICE, offsetof(struct options, form)    },
+    {"balloon",  "none|max",                   CHOICE, offsetof(struct options, balloon) },
+    {"mark",     "a number of pages",          NUMBER, offsetof(struct options, marks)   },
+    {"inject",   "a fault (kernel/inject.h)",  TEXT,   offsetof(struct options, inject)  },
 };
+
+static bool set_text(struct text *field, struct text value)
+{
+    if (value.len)
+        *field = value;
+    return value.len > 0;
+}
+
+/* Up to nine digits: of what an argument counts there is never more. */
+static bool set_number(uint64_t *field, struct text value)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.s[i] < '0' || value.s[i] > '9')
+            return false;
+        n = n * 10 + (uint64_t)(value.s[i] - '0');
+    }
+    if (value.len == 0 || value.len > 9)
+        return false;
+    *field = n;
+    return true;
+}
+
+/* An enumeration, which is what the compiler makes of one: an unsigned int. */
+static bool set_choice(unsigned int *field, struct text value, const char *values)
+{
+    int choice = choose(value, values);
+
+    if (choice >= 0)
+        *field = (unsigned int)choice;
+    return choice >= 0;
+}
 
 /* Sets the field of @a; false if @value is none of its values. */
 static bool set_field(struct options *o, const struct argument *a, struct text value)
 {
     void *field = (uint8_t *)o + a->field;
-    int choice;
 
-    if (a->any_text) {
-        if (value.len)
-            *(struct text *)field = value;
-        return value.len > 0;
+    switch (a->kind) {
+    case TEXT:
+        return set_text(field, value);
+    case NUMBER:
+        return set_number(field, value);
+    default:
+        return set_choice(field, value, a->values);
     }
-    choice = choose(value, a->values);
-    if (choice >= 0)
-        *(unsigned int *)field = (unsigned int)choice; /* what an enumeration is */
-    return choice >= 0;
 }
 
 static const struct argument *find_argument(struct text name)

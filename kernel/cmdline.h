@@ -7,6 +7,7 @@
  *   loglevel=error|warn|info|debug    how much to say on the way
  *   p2m=both|list|tree                which forms of the P2M to publish
  *   balloon=none|max                  grow to the domain's limit before the tests
+ *   mark=N                            pages whose contents are looked after: marks.h
  *   inject=...                        faults on purpose: inject.h
  */
 #ifndef KERNEL_CMDLINE_H
@@ -18,7 +19,7 @@
 
 /* In the order of the words above. */
 enum done { DONE_REBOOT, DONE_POWEROFF, DONE_CRASH, DONE_WAIT, DONE_DEFAULT };
-enum balloon { BALLOON_NONE, BALLOON_MAX };
+enum balloon_wish { BALLOON_NONE, BALLOON_MAX };
 
 /* A piece of the line, not terminated. */
 struct text {
@@ -32,7 +33,8 @@ struct options {
     enum done done;
     enum loglevel loglevel;
     enum publish_form form;
-    enum balloon balloon;
+    enum balloon_wish balloon;
+    uint64_t marks;      /* pages */
     unsigned int nr_bad; /* words that were reported */
 };
 

@@ -11,6 +11,7 @@
 #include "mm/renumber.h"
 #include "mm/revector.h"
 
+#include "xen/balloon.h"
 #include "xen/host.h"
 #include "xen/start_info.h"
 
@@ -22,6 +23,11 @@ struct injected {
     uint64_t alloc; /* 0: none fails */
     struct e820_entry holes[1024];
     size_t nr_holes;
+};
+
+/* Pages of known contents: see marks.h. */
+struct marks {
+    uint64_t *pages, nr, generation;
 };
 
 struct domain {
@@ -45,8 +51,11 @@ struct domain {
     struct mmu_batch batch;
     struct revectored list;
     struct publication publication;
+    mfn_t suspend_mfn; /* of our copy of start_info, while the domain is suspended */
     struct kmap_result kmap;
-    uint64_t nr_ballooned; /* pages by which the domain has grown */
+    struct balloon balloon;
+    struct marks marks;
+    bool churning; /* writes its marks and moves its balloon all the time */
 };
 
 /* From linker.ld, all page-aligned: see the drawing there. */

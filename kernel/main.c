@@ -4,9 +4,10 @@
 #include "arch/x86/cpu.h"
 
 #include "xen/shutdown.h"
-#include "xen/watchdog.h"
 
 #include "kernel/inject.h"
+#include "kernel/live.h"
+#include "kernel/marks.h"
 #include "kernel/report.h"
 #include "kernel/stages.h"
 #include "kernel/test.h"
@@ -23,17 +24,7 @@ static void __attribute__((no_stack_protector)) set_canary(void)
     __stack_chk_guard = (tsc() * 0x9e3779b97f4a7c15) << 8;
 }
 
-/* Without an event channel, by polling none of them: to block would unmask events. */
-static void __noreturn wait_for_ever(void)
-{
-    struct sched_poll none = {0};
-
-    watchdog_stop();
-    for (;;)
-        HYPERVISOR_sched_op(SCHEDOP_poll, &none);
-}
-
-static void __noreturn finish(const struct domain *d)
+static void __noreturn finish(struct domain *d)
 {
     static const unsigned int reasons[] = {
         [DONE_REBOOT] = SHUTDOWN_reboot,
@@ -43,7 +34,7 @@ static void __noreturn finish(const struct domain *d)
     enum done done = d->options.done;
 
     if (done == DONE_WAIT)
-        wait_for_ever();
+        done = live(d);
     if (done == DONE_DEFAULT) /* a domU that asked for a reboot would be built again */
         done = boot_info_is_initdomain(&d->boot) ? DONE_REBOOT : DONE_POWEROFF;
     domain_shutdown(reasons[done]);
@@ -66,6 +57,7 @@ void __attribute__((no_stack_protector)) __noreturn kernel_main(const struct sta
     enum test_result result = tests_run(&domain);
 
     report_boot(&domain);
+    marks_report(&domain);
     print("Test result: %s\n", test_result_name(result));
     finish(&domain);
 }

@@ -7,8 +7,6 @@
 #include "arch/x86/hypercall.h"
 #include "arch/x86/layout.h"
 
-#include "xen/balloon.h"
-
 #include "kernel/inject.h"
 #include "kernel/progress.h"
 
@@ -181,6 +179,26 @@ int revector_stage(struct domain *d)
     return 0;
 }
 
+/* Frames that we remember by MFN are remembered by PFN while MFNs change under us. */
+int list_before_suspend(struct domain *d)
+{
+    for (uint64_t i = 0; i < d->list.nr_old_tables; i++)
+        d->list.old_tables[i] = to_mfn(m2p_get(&d->host.m2p, d->list.old_tables[i]).v);
+    if (!mfn_eq(d->list.none_leaf, INVALID_MFN))
+        d->list.none_leaf = to_mfn(m2p_get(&d->host.m2p, d->list.none_leaf).v);
+    return 0;
+}
+
+int list_after_resume(struct domain *d, bool new_domain)
+{
+    (void)new_domain;
+    for (uint64_t i = 0; i < d->list.nr_old_tables; i++)
+        d->list.old_tables[i] = p2m_get_ram(&d->p2m, to_pfn(d->list.old_tables[i].v));
+    if (!mfn_eq(d->list.none_leaf, INVALID_MFN))
+        d->list.none_leaf = p2m_get_ram(&d->p2m, to_pfn(d->list.none_leaf.v));
+    return 0;
+}
+
 static void say_renumbered(void *progress, uint64_t done)
 {
     progress_at(progress, done);
@@ -206,6 +224,15 @@ int publish_stage(struct domain *d)
     return publish(&d->shared->arch, &d->publication, &d->pt, &d->p2m, d->options.form);
 }
 
+int publish_after_resume(struct domain *d, bool new_domain)
+{
+    if (!new_domain)
+        return 0;
+    if (d->publication.top)
+        publish_fill_tree(&d->publication, &d->pt, &d->p2m);
+    return publish(&d->shared->arch, &d->publication, &d->pt, &d->p2m, d->options.form);
+}
+
 int teardown_stage(struct domain *d)
 {
     uint64_t ramdisk_bytes = boot_info_ramdisk_pages(&d->boot) * PAGE_SIZE;
@@ -225,22 +252,5 @@ int teardown_stage(struct domain *d)
     rc = kmap_reduce(&d->pt, &k, &d->kmap);
     if (!rc)
         printk(LOG_INFO, "teardown: %lu frames are free again\n", d->kmap.nr_freed);
-    return rc;
-}
-
-int balloon_stage(struct domain *d)
-{
-    uint64_t room = ranges_count(&d->p2m.ranges, RANGE_RAM, d->p2m.nr);
-    uint64_t target = min_u64(d->max_pages, room), now;
-    int rc;
-
-    if (d->options.balloon == BALLOON_NONE)
-        return 0;
-    rc = balloon_grow(&d->p2m, &d->frames, target, &d->nr_ballooned);
-    now = d->boot.nr_pages + d->nr_ballooned;
-    printk(LOG_INFO, "balloon: grown by %lu pages to 0x%lx: %s\n", d->nr_ballooned, now,
-           now < target         ? "Xen gives no more"
-           : now < d->max_pages ? "the list has no room for more"
-                                : "the domain's limit");
     return rc;
 }

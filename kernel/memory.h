@@ -9,9 +9,11 @@ int frames_stage(struct domain *d) __must_check;
 int map_stage(struct domain *d) __must_check;
 int plan_stage(struct domain *d) __must_check;
 int revector_stage(struct domain *d) __must_check;
+int list_before_suspend(struct domain *d) __must_check;
+int list_after_resume(struct domain *d, bool new_domain) __must_check;
 int renumber_stage(struct domain *d) __must_check;
 int publish_stage(struct domain *d) __must_check;
+int publish_after_resume(struct domain *d, bool new_domain) __must_check;
 int teardown_stage(struct domain *d) __must_check;
-int balloon_stage(struct domain *d) __must_check;
 
 #endif

@@ -47,10 +47,10 @@ void report_boot(const struct domain *d)
           d->host.xen_bits);
     print(",\"nr_pages\":%lu,\"max_pages\":%lu,\"max_pfn\":%lu,\"max_mfn\":%lu", d->boot.nr_pages,
           d->max_pages, d->shared->arch.max_pfn, d->host.max_mfn);
-    print(",\"frame_requests\":%lu,\"free_pages\":%lu,\"ballooned\":%lu,\"teardown_pages\":%lu,"
+    print(",\"frame_requests\":%lu,\"free_pages\":%lu,\"ballooned\":%ld,\"teardown_pages\":%lu,"
           "\"ramdisk_bytes\":%lu",
-          d->frames.nr_requests, d->frames.nr_free, d->nr_ballooned, d->kmap.nr_freed,
-          d->boot.ramdisk_bytes);
+          d->frames.nr_requests, d->frames.nr_free, (long)(d->balloon.nr_pages - d->boot.nr_pages),
+          d->kmap.nr_freed, d->boot.ramdisk_bytes);
     report_list(d);
     report_ranges(&d->p2m.ranges);
     report_ticks();

@@ -4,18 +4,17 @@
 #include "lib/panic.h"
 
 #include "arch/x86/cpu.h"
-#include "arch/x86/hypercall.h"
 #include "arch/x86/traps.h"
 
 #include "xen/clock.h"
 #include "xen/console.h"
+#include "xen/evtchn.h"
+#include "xen/foreign_page.h"
 
 /* Virtual pages of the image that lend themselves to any frame: see mm/window.h. */
 static uint8_t window_pages[NR_WINDOWS][PAGE_SIZE]
     __attribute__((aligned(4096), section(".bss.window")));
 
-/* And some behind which a frame is for good that others see as well: a ring, or Xen's own. */
-#define FOREIGN_PAGE __attribute__((aligned(4096), section(".bss.foreign")))
 static uint8_t console_page[PAGE_SIZE] FOREIGN_PAGE;
 static uint8_t shared_page[PAGE_SIZE] FOREIGN_PAGE;
 
@@ -69,6 +68,19 @@ static void check_places(const struct boot_info *b)
         panic("start_info.mod_start is 0x%lx, expected 0x%lx or above", b->ramdisk_va, VIRT_BASE);
 }
 
+int windows_before_suspend(struct domain *d)
+{
+    windows_clear_all(&d->windows);
+    return 0;
+}
+
+int windows_after_resume(struct domain *d, bool new_domain)
+{
+    (void)new_domain;
+    d->pt.root = cr3_mfn();
+    return 0;
+}
+
 int start_info_stage(struct domain *d)
 {
     start_info_read(&d->boot, d->start_info, &d->pt);
@@ -82,18 +94,66 @@ int start_info_stage(struct domain *d)
     return 0;
 }
 
-int shared_info_stage(struct domain *d)
+int start_info_before_suspend(struct domain *d)
 {
-    uint64_t pte = pte_make(maddr_to_mfn(d->boot.shared_info), PTE_RW);
-    int rc = (int)HYPERVISOR_update_va_mapping((uintptr_t)shared_page, pte, UVMF_INVLPG);
+    const void *page;
+    int rc = start_info_suspend(&d->boot, &d->host.m2p, &page);
+
+    if (!rc)
+        d->suspend_mfn = pt_mfn(&d->pt, (uintptr_t)page);
+    return rc;
+}
+
+int start_info_after_resume(struct domain *d, bool new_domain)
+{
+    return start_info_resume(&d->boot, &d->p2m, new_domain);
+}
+
+static int show_shared_info(struct domain *d)
+{
+    int rc = foreign_page_map(shared_page, maddr_to_mfn(d->boot.shared_info));
 
     if (rc) {
-        printk(LOG_ERROR, "shared_info: start_info says it is at 0x%lx, where Xen maps none\n",
+        printk(LOG_ERROR, "shared_info: start_info says it is at 0x%lx, which Xen does not map\n",
                d->boot.shared_info);
         return rc;
     }
     d->shared = (struct shared_info *)shared_page;
     clock_start(&d->shared->vcpu_info[0].time);
+    return 0;
+}
+
+int shared_info_stage(struct domain *d)
+{
+    int rc = show_shared_info(d);
+
+    if (!rc)
+        evtchn_start(d->shared);
+    return rc;
+}
+
+/* The frame is Xen's, and the tools would not know what to make of it. */
+int shared_info_before_suspend(struct domain *d)
+{
+    (void)d;
+    evtchn_resume(NULL);
+    clock_start(NULL);
+    return foreign_page_map(shared_page, INVALID_MFN);
+}
+
+int shared_info_after_resume(struct domain *d, bool new_domain)
+{
+    int rc = show_shared_info(d);
+
+    if (rc)
+        return rc;
+    if (!new_domain) {
+        evtchn_resume(d->shared);
+        return 0;
+    }
+    /* The old host's frame: until the list is published again, no tool is to follow it. */
+    *(volatile uint64_t *)&d->shared->arch.p2m_cr3 = 0;
+    evtchn_start(d->shared);
     return 0;
 }
 
@@ -108,5 +168,15 @@ int host_stage(struct domain *d)
            d->host.major, d->host.minor, d->host.extra, d->host.max_mfn, d->max_pages);
     printk(LOG_INFO, "host: machine addresses of %u bits by CPUID, %u by Xen; %d can be handled\n",
            d->host.cpu_bits, d->host.xen_bits, PADDR_BITS);
+    return 0;
+}
+
+int host_after_resume(struct domain *d, bool new_domain)
+{
+    if (!new_domain)
+        return 0;
+    host_read(&d->host);
+    printk(LOG_INFO, "host: Xen %u.%u%s, MFNs up to 0x%lx\n", d->host.major, d->host.minor,
+           d->host.extra, d->host.max_mfn);
     return 0;
 }

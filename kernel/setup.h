@@ -5,11 +5,19 @@
 
 #include "kernel/domain.h"
 
+/* As the rows of stages.c: started at boot, taken down for a suspend, and put up again. */
 int traps_stage(struct domain *d) __must_check;
 int console_stage(struct domain *d) __must_check;
 int windows_stage(struct domain *d) __must_check;
+int windows_before_suspend(struct domain *d) __must_check;
+int windows_after_resume(struct domain *d, bool new_domain) __must_check;
 int start_info_stage(struct domain *d) __must_check;
+int start_info_before_suspend(struct domain *d) __must_check;
+int start_info_after_resume(struct domain *d, bool new_domain) __must_check;
 int shared_info_stage(struct domain *d) __must_check;
+int shared_info_before_suspend(struct domain *d) __must_check;
+int shared_info_after_resume(struct domain *d, bool new_domain) __must_check;
 int host_stage(struct domain *d) __must_check;
+int host_after_resume(struct domain *d, bool new_domain) __must_check;
 
 #endif

@@ -8,29 +8,43 @@
 
 #include "xen/watchdog.h"
 
+#include "kernel/balloon.h"
 #include "kernel/inject.h"
+#include "kernel/marks.h"
 #include "kernel/memory.h"
 #include "kernel/protect.h"
+#include "kernel/services.h"
 #include "kernel/setup.h"
 
+/* clang-format off: a row is a sentence, and what carries it out */
 const struct stage stages[] = {
-    {"traps",       traps_stage,       "handlers for whatever may go wrong next"             },
-    {"console",     console_stage,     "somewhere to say it"                                 },
-    {"windows",     windows_stage,     "a way to read page tables"                           },
-    {"inject",      inject_stage,      "faults that a test asks for"                         },
-    {"start_info",  start_info_stage,  "what the builder tells, copied and checked"          },
-    {"shared_info", shared_info_stage, "the page that Xen keeps about us; the clock"         },
-    {"protect",     protect_stage,     "text RX, constants R, data RW; guard page, no page 0"},
-    {"host",        host_stage,        "Xen's version, M2P and limits"                       },
-    {"frames",      frames_stage,      "which memory nobody uses yet; a heap"                },
-    {"map",         map_stage,         "the memory map, as ranges"                           },
-    {"plan",        plan_stage,        "which frames lie in holes; how long the list becomes"},
-    {"revector",    revector_stage,    "the builder's list becomes ours"                     },
-    {"renumber",    renumber_stage,    "Xen learns the new numbers"                          },
-    {"publish",     publish_stage,     "shared_info says where the list is"                  },
-    {"teardown",    teardown_stage,    "the kernel mapping holds the image and nothing else" },
-    {"balloon",     balloon_stage,     "grow to the limit, if asked to"                      },
+    {"traps",       "handlers for whatever may go wrong next",              traps_stage,       NULL,                   NULL                    },
+    {"console",     "somewhere to say it",                                  console_stage,     NULL,                   NULL                    },
+    {"windows",     "a way to read page tables",                            windows_stage,     windows_before_suspend,
+     windows_after_resume                                                                                                                      },
+    {"inject",      "faults that a test asks for",                          inject_stage,      NULL,                   NULL                    },
+    {"start_info",  "what the builder tells, copied and checked",           start_info_stage,
+     start_info_before_suspend,                                                                                        start_info_after_resume },
+    {"shared_info", "Xen's page about us: clock, events, publication",      shared_info_stage,
+     shared_info_before_suspend,                                                                                       shared_info_after_resume},
+    {"protect",     "text RX, constants R, data RW; guard page, no page 0", protect_stage,     NULL,                   NULL                    },
+    {"host",        "Xen's version, M2P and limits",                        host_stage,        NULL,                   host_after_resume       },
+    {"frames",      "which memory nobody uses yet; a heap",                 frames_stage,      NULL,                   NULL                    },
+    {"map",         "the memory map, as ranges",                            map_stage,         NULL,                   NULL                    },
+    {"plan",        "which frames lie in holes; how long the list becomes", plan_stage,        NULL,                   NULL                    },
+    {"revector",    "the builder's list becomes ours",                      revector_stage,    list_before_suspend,
+     list_after_resume                                                                                                                         },
+    {"renumber",    "Xen learns the new numbers",                           renumber_stage,    NULL,                   NULL                    },
+    {"publish",     "shared_info says where the list is",                   publish_stage,     NULL,                   publish_after_resume    },
+    {"teardown",    "the kernel mapping holds the image and nothing else",  teardown_stage,    NULL,                   NULL                    },
+    {"events",      "a timer, and a console that listens",                  events_stage,      NULL,                   events_after_resume     },
+    {"balloon",     "which PFNs have no frame; growth, if asked for",       balloon_stage,     NULL,
+     balloon_after_resume                                                                                                                      },
+    {"marks",       "pages whose contents must survive",                    marks_stage,       NULL,                   NULL                    },
+    {"store",       "xenstore: what the toolstack wants of us",             store_stage,       store_before_suspend,
+     store_after_resume                                                                                                                        },
 };
+/* clang-format on */
 const size_t nr_stages = ARRAY_SIZE(stages);
 
 uint64_t ticks_at_entry, ticks_after_stage[ARRAY_SIZE(stages)];
@@ -48,4 +62,35 @@ void stages_start(struct domain *d)
                   errno_name(rc));
         ticks_after_stage[i] = tsc();
     }
+}
+
+/* Resumes the stages from @first on. */
+static void resume_from(struct domain *d, size_t first, bool new_domain)
+{
+    for (size_t i = first; i < nr_stages; i++) {
+        int rc = stages[i].after_resume ? stages[i].after_resume(d, new_domain) : 0;
+
+        if (rc)
+            panic("stage %s (%s) cannot be resumed: %d (%s)", stages[i].name, stages[i].what, rc,
+                  errno_name(rc));
+    }
+}
+
+int stages_suspend(struct domain *d, const char **who)
+{
+    for (size_t i = nr_stages; i-- > 0;) {
+        int rc = stages[i].before_suspend ? stages[i].before_suspend(d) : 0;
+
+        if (!rc)
+            continue;
+        *who = stages[i].name;
+        resume_from(d, i + 1, false);
+        return rc;
+    }
+    return 0;
+}
+
+void stages_resume(struct domain *d, bool new_domain)
+{
+    resume_from(d, 0, new_domain);
 }

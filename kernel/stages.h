@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Boot as a table: reading it is reading the architecture.
+ * Boot, suspend and resume as one table: reading it is reading the architecture. Boot walks it
+ * down, a suspend up, and a resume down again.
  */
 #ifndef KERNEL_STAGES_H
 #define KERNEL_STAGES_H
@@ -8,10 +9,19 @@
 #include "kernel/domain.h"
 
 struct stage {
-    const char *name;
+    const char *name, *what; /* for the log, and for whoever reads the table */
     /* 0, or a negative errno: then the boot ends, in the state that the stage found. */
     int (*start)(struct domain *d) __must_check;
-    const char *what; /* for the log, and for whoever reads the table */
+    /*
+     * Makes ready for a suspend; NULL: nothing to be done. 0, or a negative errno, with nothing
+     * changed: then the suspend is off.
+     */
+    int (*before_suspend)(struct domain *d) __must_check;
+    /*
+     * Goes on: in a new domain, where every MFN and every port is another, or, if the suspend came
+     * to nothing, in the old one. A negative errno is the end of the domain.
+     */
+    int (*after_resume)(struct domain *d, bool new_domain) __must_check;
 };
 
 extern const struct stage stages[];
@@ -22,5 +32,14 @@ extern uint64_t ticks_at_entry, ticks_after_stage[];
 
 /* Walks the table down. Panics with the stage's name if one fails. */
 void stages_start(struct domain *d);
+
+/*
+ * Walks the table up. If a stage refuses, those that did not are resumed; its errno is returned,
+ * and in *@who its name.
+ */
+int stages_suspend(struct domain *d, const char **who) __must_check;
+
+/* Walks the table down. Panics with the stage's name if one fails. */
+void stages_resume(struct domain *d, bool new_domain);
 
 #endif

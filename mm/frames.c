@@ -84,9 +84,11 @@ int frames_give(struct frames *f, mfn_t mfn)
     return pfn.v == INVALID_ENTRY ? -EINVAL : frames_add(f, pfn.v, pfn.v + 1);
 }
 
-/* Cuts up to @max PFNs off the top run. The pool must not be empty. */
-static struct pfn_run cut_top(struct frames *f, uint64_t max)
+struct pfn_run frames_cut(struct frames *f, uint64_t max)
 {
+    if (!f->nr_runs)
+        return (struct pfn_run){0, 0};
+
     struct pfn_run *top = &f->runs[f->nr_runs - 1];
     uint64_t nr = min_u64(max, top->end - top->start);
     struct pfn_run cut = {top->end - nr, top->end};
@@ -107,7 +109,7 @@ int frames_take(struct frames *f, mfn_t *mfn)
 {
     if (is_refused(f) || !f->nr_free)
         return -ENOMEM;
-    *mfn = p2m_get_ram(f->p2m, to_pfn(cut_top(f, 1).start));
+    *mfn = p2m_get_ram(f->p2m, to_pfn(frames_cut(f, 1).start));
     return 0;
 }
 
@@ -139,7 +141,7 @@ int frames_release(struct frames *f, struct frames *reserve)
 
         if (rc)
             return rc;
-        cut_top(reserve, run.end - run.start);
+        run = frames_cut(reserve, run.end - run.start);
     }
     return 0;
 }
@@ -149,7 +151,7 @@ int frames_reserve(struct frames *f, uint64_t nr, struct frames *reserve)
     if (is_refused(f) || f->nr_free < nr)
         return -ENOMEM;
     while (nr) {
-        struct pfn_run cut = cut_top(f, nr);
+        struct pfn_run cut = frames_cut(f, nr);
         int rc = frames_add(reserve, cut.start, cut.end);
 
         if (rc)

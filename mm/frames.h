@@ -51,6 +51,9 @@ bool frames_has(const struct frames *f, pfn_t pfn);
 /* Takes a frame, with whatever it holds. -ENOMEM if there is none. */
 int frames_take(struct frames *f, mfn_t *mfn) __must_check;
 
+/* Takes up to @max PFNs that follow each other. An empty run if there is none. */
+struct pfn_run frames_cut(struct frames *f, uint64_t max) __must_check;
+
 /*
  * Moves @nr frames into the empty pool @reserve, or fails with -ENOMEM and moves none. A task that
  * must not run out half way reserves all it needs first. The array of @reserve must be as large

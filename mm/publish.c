@@ -52,9 +52,6 @@ static void free_tree(struct publication *pub, struct heap *heap)
 int publish_build_tree(struct publication *pub, struct pagetable *pt, struct heap *heap,
                        const struct p2m *p2m)
 {
-    uint64_t leaves = p2m->nr / P2M_PER_PAGE, *mid;
-    mfn_t last = INVALID_MFN, mid_mfn = INVALID_MFN;
-
     *pub = (struct publication){0};
     if (p2m->nr > TREE_MAX_PFNS)
         return -ERANGE;
@@ -66,7 +63,15 @@ int publish_build_tree(struct publication *pub, struct pagetable *pt, struct hea
         return -ENOMEM;
     }
 
-    mid = pub->mids;
+    publish_fill_tree(pub, pt, p2m);
+    return 0;
+}
+
+void publish_fill_tree(struct publication *pub, struct pagetable *pt, const struct p2m *p2m)
+{
+    uint64_t leaves = p2m->nr / P2M_PER_PAGE, *mid = pub->mids;
+    mfn_t last = INVALID_MFN, mid_mfn = INVALID_MFN;
+
     for (uint64_t leaf = 0; leaf < leaves; leaf += LEAVES_PER_MID) {
         mfn_t l1 = l1_of(pt, p2m, leaf);
 
@@ -79,7 +84,6 @@ int publish_build_tree(struct publication *pub, struct pagetable *pt, struct hea
         pub->top[leaf / LEAVES_PER_MID] = mid_mfn.v;
     }
     pub->top_mfn = pt_mfn(pt, (uintptr_t)pub->top);
-    return 0;
 }
 
 /* One store, that the compiler neither splits nor moves. */

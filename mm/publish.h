@@ -40,6 +40,12 @@ int publish_build_tree(struct publication *pub, struct pagetable *pt, struct hea
                        const struct p2m *p2m) __must_check;
 
 /*
+ * Fills the tree's pages anew: in a new domain, after a suspend, every frame is another. The list's
+ * mapping must be of the shape that it was built for.
+ */
+void publish_fill_tree(struct publication *pub, struct pagetable *pt, const struct p2m *p2m);
+
+/*
  * Publishes @p2m in @shared, in the forms asked for, in the order the tools rely on. Without a
  * tree in @pub, the tree's root becomes ~0, "not to be had". -EINVAL if that leaves no form.
  */

@@ -44,6 +44,12 @@ void window_clear(struct windows *w, unsigned int slot)
     w->shown[slot] = INVALID_MFN;
 }
 
+void windows_clear_all(struct windows *w)
+{
+    for (unsigned int slot = 0; slot < NR_WINDOWS; slot++)
+        window_clear(w, slot);
+}
+
 void window_forget(struct windows *w, mfn_t mfn)
 {
     for (unsigned int slot = 0; slot < NR_WINDOWS; slot++)

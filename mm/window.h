@@ -43,6 +43,9 @@ void *window_show(struct windows *w, unsigned int slot, mfn_t mfn, uint64_t flag
 /* Empties @slot, so that the frame behind it may become a page table, or leave the domain. */
 void window_clear(struct windows *w, unsigned int slot);
 
+/* Empties every slot: what a frame's number is may be about to change. */
+void windows_clear_all(struct windows *w);
+
 /* Empties every slot that shows @mfn. */
 void window_forget(struct windows *w, mfn_t mfn);
 

@@ -1,62 +1,149 @@
 /* SPDX-License-Identifier: MIT */
 #include "xen/balloon.h"
 
+#include "lib/errno.h"
+
 #include "xen/host.h"
 
 #define BATCH 512
 
-/* PFNs that want a frame, and then, in the same places, the frames they were given. */
-struct wanted {
-    uint64_t pfns[BATCH], extents[BATCH];
-    uint64_t nr;
-};
+/* Frames on their way, as Xen takes and gives them. */
+static uint64_t extents[BATCH];
 
-/* The next RAM PFN at or above @pfn that has no frame; the list's end if there is none. */
-static uint64_t next_empty(const struct p2m *p2m, uint64_t pfn)
+int balloon_start(struct balloon *b, const struct plan *plan, struct pfn_run *runs, size_t cap_runs)
 {
-    while (pfn < p2m->nr) {
-        struct range ram = ranges_next_ram(&p2m->ranges, pfn);
-
-        for (pfn = max_u64(pfn, ram.start); pfn < min_u64(ram.end, p2m->nr); pfn++)
-            if (mfn_eq(p2m_get_ram(p2m, to_pfn(pfn)), INVALID_MFN))
-                return pfn;
-    }
-    return p2m->nr;
-}
-
-/* Populates what is wanted; how many Xen gave comes back in @nr_got. All are in the P2M then. */
-static int populate(struct p2m *p2m, struct frames *pool, struct wanted *w, uint64_t *nr_got)
-{
+    const struct ranges *map = &b->p2m->ranges;
     int rc = 0;
 
-    *nr_got = host_populate(w->extents, w->nr);
-    for (uint64_t i = 0; !rc && i < *nr_got; i++)
-        rc = p2m_set(p2m, to_pfn(w->pfns[i]), to_mfn(w->extents[i]));
-    for (uint64_t i = 0; !rc && i < *nr_got; i++)
-        rc = frames_add(pool, w->pfns[i], w->pfns[i] + 1);
+    frames_init(&b->empty, runs, cap_runs, b->p2m, NULL);
+    for (size_t i = 0; !rc && i < map->nr; i++)
+        if (map->r[i].kind == RANGE_RAM)
+            rc = frames_add(&b->empty, map->r[i].start, min_u64(map->r[i].end, b->p2m->nr));
+    if (!rc)
+        rc = frames_exclude(&b->empty, 0, plan->nr_pages);
+    for (size_t i = 0; !rc && i < plan->nr_moves; i++)
+        rc = frames_exclude(&b->empty, plan->moves[i].to, plan->moves[i].to + plan->moves[i].nr);
+    b->nr_pages = plan->nr_pages;
     return rc;
 }
 
-int balloon_grow(struct p2m *p2m, struct frames *pool, uint64_t target, uint64_t *nr_grown)
+/*
+ * Takes the frames away from the PFNs [run.start, run.end), which nobody uses: from what may show
+ * them, from the list, and then from us. Those that Xen will not have keep their PFNs; how many
+ * went, from the first on, comes back in *@nr_gone.
+ */
+static int give_back(struct balloon *b, struct pfn_run run, uint64_t *nr_gone)
 {
-    static struct wanted w;
-    uint64_t current = host_current_pages(), pfn = 0, got;
+    uint64_t nr = run.end - run.start;
+    int rc = 0;
 
-    *nr_grown = 0;
-    do {
-        int rc;
+    for (uint64_t i = 0; i < nr; i++) {
+        mfn_t mfn = p2m_get_ram(b->p2m, to_pfn(run.start + i));
 
-        for (w.nr = 0; w.nr < BATCH && current + w.nr < target; w.nr++) {
-            pfn = next_empty(p2m, pfn);
-            if (pfn == p2m->nr)
-                break;
-            w.pfns[w.nr] = w.extents[w.nr] = pfn++;
+        window_forget(b->windows, mfn);
+        extents[i] = mfn.v;
+    }
+    for (uint64_t i = 0; !rc && i < nr; i++)
+        rc = p2m_set(b->p2m, to_pfn(run.start + i), INVALID_MFN);
+    *nr_gone = rc ? 0 : host_release(extents, nr);
+    for (uint64_t i = *nr_gone; i < nr; i++) {
+        int again = p2m_set(b->p2m, to_pfn(run.start + i), to_mfn(extents[i]));
+
+        rc = rc ? rc : again;
+    }
+    return rc;
+}
+
+/* Up to @max frames go. 0 and *@nr_moved 0: none that is free. */
+static int move_out(struct balloon *b, uint64_t max, uint64_t *nr_moved)
+{
+    uint64_t spare = b->pool->nr_free - min_u64(b->pool->nr_free, BALLOON_RESERVE);
+    struct pfn_run run = frames_cut(b->pool, min_u64(min_u64(max, BATCH), spare));
+    int rc = frames_add(&b->empty, run.start, run.end);
+
+    *nr_moved = 0;
+    if (run.start == run.end)
+        return 0;
+    if (rc) /* the book is full: nothing has happened yet */
+        return frames_add(b->pool, run.start, run.end) ? -EINVAL : rc;
+    rc = give_back(b, run, nr_moved);
+    b->nr_pages -= *nr_moved;
+    if (run.start + *nr_moved < run.end) { /* what Xen did not take is ours still */
+        int kept = frames_exclude(&b->empty, run.start + *nr_moved, run.end);
+
+        if (!kept)
+            kept = frames_add(b->pool, run.start + *nr_moved, run.end);
+        rc = rc ? rc : kept;
+    }
+    return rc;
+}
+
+/* Up to @max frames come. 0 and *@nr_moved 0: no PFN for one, or Xen gives none. */
+static int move_in(struct balloon *b, uint64_t max, uint64_t *nr_moved)
+{
+    struct pfn_run run = frames_cut(&b->empty, min_u64(max, BATCH));
+    uint64_t nr = run.end - run.start, got;
+    int rc = 0;
+
+    for (uint64_t i = 0; i < nr; i++)
+        extents[i] = run.start + i;
+    *nr_moved = got = nr ? host_populate(extents, nr) : 0;
+    for (uint64_t i = 0; !rc && i < got; i++)
+        rc = p2m_set(b->p2m, to_pfn(run.start + i), to_mfn(extents[i]));
+    if (!rc)
+        rc = frames_add(b->pool, run.start, run.start + got);
+    b->nr_pages += got;
+    return rc ? rc : frames_add(&b->empty, run.start + got, run.end);
+}
+
+int balloon_move(struct balloon *b, uint64_t target, balloon_tick_t tick, void *context)
+{
+    uint64_t nr_moved = 1;
+    int rc = 0;
+
+    while (!rc && nr_moved && b->nr_pages != target) {
+        rc = b->nr_pages > target ? move_out(b, b->nr_pages - target, &nr_moved)
+                                  : move_in(b, target - b->nr_pages, &nr_moved);
+        tick(context, b->nr_pages);
+    }
+    return rc;
+}
+
+/* The first PFN of [start, end) that has a frame; the end if none has. */
+static uint64_t first_filled(const struct p2m *p2m, uint64_t start, uint64_t end)
+{
+    while (start < end && mfn_eq(p2m_get_ram(p2m, to_pfn(start)), INVALID_MFN))
+        start++;
+    return start;
+}
+
+/* PFN @pfn has a frame, and should have none. */
+static int reconcile_pfn(struct balloon *b, uint64_t pfn)
+{
+    uint64_t nr_gone;
+    int rc = give_back(b, (struct pfn_run){pfn, pfn + 1}, &nr_gone);
+
+    if (rc || nr_gone)
+        return rc;
+    rc = frames_exclude(&b->empty, pfn, pfn + 1);
+    b->nr_pages += rc == 0;
+    return rc ? rc : frames_add(b->pool, pfn, pfn + 1);
+}
+
+int balloon_reconcile(struct balloon *b, uint64_t *nr_found)
+{
+    *nr_found = 0;
+    for (size_t i = 0; i < b->empty.nr_runs; i++) {
+        uint64_t pfn = b->empty.runs[i].start, end = b->empty.runs[i].end;
+
+        for (pfn = first_filled(b->p2m, pfn, end); pfn < end;
+             pfn = first_filled(b->p2m, pfn + 1, end)) {
+            int rc = reconcile_pfn(b, pfn);
+
+            if (rc)
+                return rc;
+            ++*nr_found;
         }
-        rc = populate(p2m, pool, &w, &got);
-        if (rc)
-            return rc;
-        current += got;
-        *nr_grown += got;
-    } while (w.nr && got == w.nr);
+    }
     return 0;
 }

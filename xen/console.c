@@ -7,7 +7,8 @@
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/hypercall.h"
-#include "arch/x86/pte.h"
+
+#include "xen/foreign_page.h"
 
 #include <xen/event_channel.h>
 #include <xen/io/console.h>
@@ -18,7 +19,7 @@
 
 /* The other end may write anything here: what it writes is read once, and is never an index. */
 static volatile struct xencons_interface *ring;
-static uint32_t prod; /* ours; the ring's is for the other end */
+static uint32_t prod, cons_in; /* ours; the ring's are for the other end */
 static evtchn_port_t port;
 static uint64_t nr_lost;
 
@@ -94,7 +95,8 @@ static void ring_write(const char *text, size_t len_bytes)
 static void hypercall_write(const char *text, size_t len_bytes)
 {
     while (len_bytes) {
-        long rc = HYPERVISOR_console_io(CONSOLEIO_write, (unsigned int)len_bytes, text);
+        long rc = HYPERVISOR_console_io(CONSOLEIO_write, (unsigned int)len_bytes,
+                                        (char *)(uintptr_t)text);
 
         /* 0: all written. An error, as a domU gets, has nowhere to be reported to. */
         if (rc <= 0 || (size_t)rc > len_bytes)
@@ -127,21 +129,55 @@ void platform_write(const char *text, size_t len_bytes)
 int console_start(const struct start_info *si, void *page)
 {
     mfn_t mfn = to_mfn(si->console.domU.mfn);
-    long rc;
+    int rc;
 
     is_dom0 = si->flags & SIF_INITDOMAIN;
     if (is_dom0)
-        return (int)HYPERVISOR_update_va_mapping((uintptr_t)page, 0, UVMF_INVLPG);
+        return foreign_page_map(page, INVALID_MFN);
     if (!mfn_valid(mfn))
         return -EINVAL;
-    rc = HYPERVISOR_update_va_mapping((uintptr_t)page, pte_make(mfn, PTE_RW), UVMF_INVLPG);
+    rc = foreign_page_map(page, mfn);
     if (rc)
-        return (int)rc;
+        return rc;
     port = si->console.domU.evtchn;
     ring = page;
     prod = ring->out_prod; /* GRUB has used the ring before us */
+    cons_in = ring->in_cons;
     ring_write(early, early_len);
     return 0;
+}
+
+void console_set_port(uint32_t new_port)
+{
+    port = new_port;
+    is_stuck = false;
+}
+
+static size_t ring_read(char *text, size_t size_bytes)
+{
+    uint32_t there = ring->in_prod - cons_in, n;
+
+    if (there > sizeof(ring->in)) /* makes no sense: what is there is not ours to guess */
+        return 0;
+    n = (uint32_t)min_u64(there, size_bytes);
+    barrier(); /* the index before the bytes that it shows */
+    for (uint32_t i = 0; i < n; i++)
+        text[i] = ring->in[MASK_XENCONS_IDX(cons_in + i, ring->in)];
+    store_barrier(); /* read, then given back */
+    ring->in_cons = cons_in += n;
+    if (n)
+        notify();
+    return n;
+}
+
+size_t console_read(char *text, size_t size_bytes)
+{
+    long n;
+
+    if (ring)
+        return ring_read(text, size_bytes);
+    n = HYPERVISOR_console_io(CONSOLEIO_read, (unsigned int)size_bytes, text);
+    return n < 0 ? 0 : min_u64((uint64_t)n, size_bytes);
 }
 
 void console_drain(void)

@@ -22,6 +22,15 @@
  */
 int console_start(const struct start_info *si, void *page) __must_check;
 
+/*
+ * What has been typed: up to @size_bytes, without waiting; how many there were. Nothing is lost
+ * that fits the ring, or Xen's buffer.
+ */
+size_t console_read(char *text, size_t size_bytes);
+
+/* In a new domain the ring is the same page, and its port another. */
+void console_set_port(uint32_t port);
+
 /* Waits until the other end has read everything, or seems not to read at all. */
 void console_drain(void);
 

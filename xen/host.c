@@ -152,12 +152,23 @@ int host_set_memory_map(const struct memory_map *map)
     return (int)HYPERVISOR_memory_op(XENMEM_set_memory_map, &arg);
 }
 
-uint64_t host_populate(uint64_t *pfns, uint64_t nr)
+/* Either way: how many of the @nr extents Xen has done. */
+static uint64_t reservation_op(unsigned int cmd, uint64_t *extents, uint64_t nr)
 {
     struct xen_memory_reservation arg = {.nr_extents = nr, .domid = DOMID_SELF};
     long rc;
 
-    set_xen_guest_handle(arg.extent_start, pfns);
-    rc = HYPERVISOR_memory_op(XENMEM_populate_physmap, &arg);
-    return rc < 0 ? 0 : (uint64_t)rc;
+    set_xen_guest_handle(arg.extent_start, extents);
+    rc = HYPERVISOR_memory_op(cmd, &arg);
+    return rc < 0 ? 0 : min_u64((uint64_t)rc, nr);
+}
+
+uint64_t host_populate(uint64_t *pfns, uint64_t nr)
+{
+    return reservation_op(XENMEM_populate_physmap, pfns, nr);
+}
+
+uint64_t host_release(uint64_t *mfns, uint64_t nr)
+{
+    return reservation_op(XENMEM_decrease_reservation, mfns, nr);
 }

@@ -55,4 +55,10 @@ int host_set_memory_map(const struct memory_map *map) __must_check;
  */
 uint64_t host_populate(uint64_t *pfns, uint64_t nr);
 
+/*
+ * Gives the @nr frames at @mfns back to Xen; nothing may map them. Returns how many Xen took, from
+ * the first on, perhaps none.
+ */
+uint64_t host_release(uint64_t *mfns, uint64_t nr);
+
 #endif

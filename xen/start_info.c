@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "xen/start_info.h"
 
+#include "lib/errno.h"
 #include "lib/panic.h"
+#include "lib/printk.h"
 #include "lib/string.h"
 
 /*
@@ -84,6 +86,14 @@ static void check_ring(const char *field, uint64_t mfn)
         panic("start_info.%s is 0x%lx, expected an MFN of %d bits", field, mfn, MFN_BITS);
 }
 
+static void read_rings(struct boot_info *info)
+{
+    info->console = to_mfn(copy.si.console.domU.mfn);
+    info->console_port = copy.si.console.domU.evtchn;
+    info->store = to_mfn(copy.si.store_mfn);
+    info->store_port = copy.si.store_evtchn;
+}
+
 void start_info_read(struct boot_info *info, const struct start_info *from, struct pagetable *pt)
 {
     const struct start_info *si = &copy.si;
@@ -115,12 +125,59 @@ void start_info_read(struct boot_info *info, const struct start_info *from, stru
         .cmdline = (const char *)si->cmd_line,
     };
     if (!(si->flags & SIF_INITDOMAIN)) {
-        info->console = to_mfn(si->console.domU.mfn);
-        info->store = to_mfn(si->store_mfn);
+        read_rings(info);
     }
     if (si->mod_len == 0)
         return;
     info->ramdisk_bytes = si->mod_len;
     info->ramdisk_va = si->flags & SIF_MOD_START_PFN ? 0 : si->mod_start;
     info->ramdisk_pfn = si->flags & SIF_MOD_START_PFN ? si->mod_start : boot_pfn(si->mod_start);
+}
+
+/* What the rings' PFNs were when the domain was suspended. */
+static pfn_t console_pfn, store_pfn;
+
+int start_info_suspend(const struct boot_info *info, const struct m2p *m2p, const void **page)
+{
+    console_pfn = m2p_get(m2p, info->console);
+    store_pfn = m2p_get(m2p, info->store);
+    if (console_pfn.v == INVALID_ENTRY || store_pfn.v == INVALID_ENTRY)
+        return -EINVAL;
+    copy.si.console.domU.mfn = console_pfn.v;
+    copy.si.store_mfn = store_pfn.v;
+    *page = &copy;
+    return 0;
+}
+
+static int check_same_ring(const char *field, const struct p2m *p2m, pfn_t pfn, mfn_t mfn)
+{
+    if (mfn_eq(p2m_get_ram(p2m, pfn), mfn))
+        return 0;
+    printk(LOG_ERROR,
+           "start_info.%s is 0x%lx after the suspend, expected PFN 0x%lx's frame 0x%lx\n", field,
+           mfn.v, pfn.v, p2m_get_ram(p2m, pfn).v);
+    return -EINVAL;
+}
+
+int start_info_resume(struct boot_info *info, const struct p2m *p2m, bool new_domain)
+{
+    int rc;
+
+    if (!new_domain) {
+        copy.si.console.domU.mfn = info->console.v;
+        copy.si.store_mfn = info->store.v;
+        return 0;
+    }
+    read_rings(info);
+    rc = check_same_ring("console.domU.mfn", p2m, console_pfn, info->console);
+    if (!rc)
+        rc = check_same_ring("store_mfn", p2m, store_pfn, info->store);
+    if (!rc && (copy.si.shared_info % PAGE_SIZE || !mfn_valid(maddr_to_mfn(copy.si.shared_info)))) {
+        printk(LOG_ERROR, "start_info.shared_info is 0x%lx after the suspend, expected a page\n",
+               copy.si.shared_info);
+        rc = -EINVAL;
+    }
+    if (!rc)
+        info->shared_info = copy.si.shared_info;
+    return rc;
 }

@@ -14,10 +14,11 @@
 #include <xen/xen.h>
 
 struct boot_info {
-    uint32_t flags;         /* SIF_*, latched: a restore zeroes the page's */
-    uint64_t nr_pages;      /* frames the domain has, and entries of the list */
-    uint64_t shared_info;   /* its machine address */
-    mfn_t console, store;   /* a domU's rings; INVALID_MFN in a dom0, that has none */
+    uint32_t flags;       /* SIF_*, latched: a restore zeroes the page's */
+    uint64_t nr_pages;    /* frames the domain has, and entries of the list */
+    uint64_t shared_info; /* its machine address */
+    mfn_t console, store; /* a domU's rings; INVALID_MFN in a dom0, that has none */
+    uint32_t console_port, store_port;
     uint64_t list_va;       /* the builder's P2M list */
     uint64_t list_pfn;      /* first PFN of the frames that list and its tables lie in, */
     uint64_t nr_list_pfns;  /* and how many; 0: it lies in the kernel mapping */
@@ -53,5 +54,21 @@ static inline uint64_t boot_pfn(uint64_t va)
  * @pt is used to see whether what is said to be mapped is.
  */
 void start_info_read(struct boot_info *info, const struct start_info *from, struct pagetable *pt);
+
+/*
+ * Before a suspend: the rings are named by their PFNs in our copy of the page, as the tools expect
+ * it then (xg_sr_restore_x86_pv.c, process_start_info), and in *@page is the copy's address, by
+ * whose frame they find it. -EINVAL if the M2P knows no PFN for a ring.
+ */
+int start_info_suspend(const struct boot_info *info, const struct m2p *m2p,
+                       const void **page) __must_check;
+
+/*
+ * And after it. In a new domain the tools have written the rings' frames and ports, and where
+ * shared_info is; that is checked and goes to @info. Else the copy is put back. Nothing else of
+ * the page is read again: flags come as 0, and nr_pages counts what has no frame. -EINVAL for a
+ * ring that is not where it was in our numbering.
+ */
+int start_info_resume(struct boot_info *info, const struct p2m *p2m, bool new_domain) __must_check;
 
 #endif

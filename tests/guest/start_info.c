@@ -30,8 +30,8 @@ TEST(start_info, "start_info and the memory map say what Xen says")
 {
     const struct domain *d = t->d;
 
-    CHECK(d->boot.nr_pages + d->nr_ballooned == host_current_pages(),
-          "start_info said 0x%lx pages, 0x%lx were added, Xen counts 0x%lx", d->boot.nr_pages,
-          d->nr_ballooned, host_current_pages());
+    CHECK(d->balloon.nr_pages == host_current_pages(),
+          "start_info said 0x%lx pages, by our count it is 0x%lx now, Xen counts 0x%lx",
+          d->boot.nr_pages, d->balloon.nr_pages, host_current_pages());
     check_map(t);
 }

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/orders.h"
+
+#include "lib/printk.h"
+#include "lib/string.h"
+
+#include "arch/x86/cpu.h"
+
+#include "kernel/marks.h"
+#include "kernel/report.h"
+#include "kernel/test.h"
+
+static void run_tests(struct domain *d)
+{
+    enum test_result result = tests_run(d);
+
+    report_boot(d);
+    marks_report(d);
+    print("Test result: %s\n", test_result_name(result));
+}
+
+/* The list as runs of PFNs whose frames follow each other, to be held against what a tool reads. */
+static void print_list(struct domain *d)
+{
+    const struct p2m *p2m = &d->p2m;
+    uint64_t start = 0, nr;
+
+    for (; start < p2m->nr; start += nr) {
+        uint64_t mfn = p2m_get_ram(p2m, to_pfn(start)).v;
+
+        for (nr = 1; start + nr < p2m->nr; nr++)
+            if (p2m_get_ram(p2m, to_pfn(start + nr)).v != (mfn == INVALID_ENTRY ? mfn : mfn + nr))
+                break;
+        if (mfn != INVALID_ENTRY)
+            print("list: PFN 0x%lx MFN 0x%lx pages %lu\n", start, mfn, nr);
+    }
+    print("list: end 0x%lx\n", p2m->nr);
+}
+
+/*
+ * The mapping of the list changes, says the generation; a tool that reads it meanwhile gives up, as
+ * it must (<xen/arch-x86/xen.h>, p2m_generation). Nothing does change.
+ */
+static void bump_generation(struct domain *d)
+{
+    volatile uint64_t *generation = (volatile uint64_t *)&d->shared->arch.p2m_generation;
+
+    ++*generation;
+    store_barrier();
+    ++*generation;
+    print("generation: %lu\n", *generation);
+}
+
+static void start_churn(struct domain *d)
+{
+    d->churning = true;
+    print("churn: on\n");
+}
+
+static void end_churn(struct domain *d)
+{
+    d->churning = false;
+    print("churn: off, generation %lu\n", d->marks.generation);
+}
+
+static void wish_poweroff(struct domain *d)
+{
+    d->options.done = DONE_POWEROFF;
+}
+
+static void wish_reboot(struct domain *d)
+{
+    d->options.done = DONE_REBOOT;
+}
+
+static void wish_crash(struct domain *d)
+{
+    d->options.done = DONE_CRASH;
+}
+
+static void print_help(struct domain *d);
+
+static const struct order {
+    const char *name, *what;
+    void (*obey)(struct domain *d);
+} orders[] = {
+    {"help",       "this list",                                              print_help     },
+    {"test",       "the self-tests, and the reports",                        run_tests      },
+    {"list",       "the P2M list",                                           print_list     },
+    {"marks",      "where the marked pages are",                             marks_list     },
+    {"churn",      "write the marks, and move the balloon, again and again", start_churn    },
+    {"rest",       "no more of that",                                        end_churn      },
+    {"generation", "say to the tools that the list has changed",             bump_generation},
+    {"poweroff",   "the end",                                                wish_poweroff  },
+    {"reboot",     "and a new beginning",                                    wish_reboot    },
+    {"crash",      "and no good one",                                        wish_crash     },
+};
+
+static void print_help(struct domain *d)
+{
+    (void)d;
+    for (size_t i = 0; i < ARRAY_SIZE(orders); i++)
+        print("  %s: %s\n", orders[i].name, orders[i].what);
+}
+
+void order_obey(struct domain *d, const char *order)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+        if (!strcmp(order, orders[i].name)) {
+            orders[i].obey(d);
+            return;
+        }
+    }
+    print("order \"%.40s\" is not known: help lists those that are\n", order);
+}
