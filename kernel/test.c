@@ -5,7 +5,9 @@
 #include "lib/printk.h"
 #include "lib/string.h"
 
+#include "xen/evtchn.h"
 #include "xen/watchdog.h"
+#include "xen/xenstore.h"
 
 #define MAX_MESSAGES 8
 
@@ -79,18 +81,35 @@ void test_sweep(const struct test *t, struct sweep *s, uint64_t nr, unsigned int
         sweep_sample(s, 0);
 }
 
-/* Runs one test; it must leave as many frames as it found, but for page tables, which stay. */
+/* What a test must leave as it found it. Frames may have become page tables, which stay. */
+struct holdings {
+    uint64_t frames;
+    unsigned int ports, watches;
+};
+
+static struct holdings holdings_of(const struct domain *d)
+{
+    return (struct holdings){
+        .frames = d->frames.nr_free + d->pt.nr_tables,
+        .ports = evtchn_count(),
+        .watches = xs_count_watches(),
+    };
+}
+
 static void run(struct test *t, const struct guest_test *g)
 {
-    const struct domain *d = t->d;
-    uint64_t before = d->frames.nr_free + d->pt.nr_tables;
+    struct holdings before = holdings_of(t->d), after;
 
     format(t->title, sizeof(t->title), "# %s", g->name);
     watchdog_kick();
     g->run(t);
-    if (d->frames.nr_free + d->pt.nr_tables != before)
-        test_fail(t, "%lu frames were free before, %lu are now, and in tables", before,
-                  d->frames.nr_free + d->pt.nr_tables);
+    after = holdings_of(t->d);
+    CHECK(after.frames == before.frames, "%lu frames were free before, %lu are now, and in tables",
+          before.frames, after.frames);
+    CHECK(after.ports == before.ports, "%u ports were open before, %u are now", before.ports,
+          after.ports);
+    CHECK(after.watches == before.watches, "%u watches were set before, %u are now", before.watches,
+          after.watches);
 }
 
 static void print_result(const struct test *t, unsigned int number, const struct guest_test *g)

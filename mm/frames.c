@@ -30,14 +30,20 @@ static void remove_run(struct frames *f, size_t i)
     memmove(&f->runs[i], &f->runs[i + 1], (f->nr_runs - i) * sizeof(f->runs[0]));
 }
 
-/* The index of the first run that ends at or above @pfn. */
+/* The index of the first run that ends at or above @pfn. By bisection. */
 static size_t first_reaching(const struct frames *f, uint64_t pfn)
 {
-    size_t i = 0;
+    size_t low = 0, high = f->nr_runs;
 
-    while (i < f->nr_runs && f->runs[i].end < pfn)
-        i++;
-    return i;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+
+        if (f->runs[mid].end < pfn)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
 }
 
 int frames_add(struct frames *f, uint64_t start, uint64_t end)

@@ -17,44 +17,38 @@ static bool covers(uint64_t start_pfn, uint64_t nr_pfns, uint64_t leaf)
     return leaf * P2M_PER_PAGE - start_pfn < nr_pfns;
 }
 
-/* The builder's leaf that stands at @at in the new list. False if none does. */
-static bool old_leaf(const struct plan *p, uint64_t at, uint64_t nr_old, uint64_t *from)
+/* The first move of whole leaves at or behind move @i; NULL if there is none. */
+static const struct move *leaves_move(const struct plan *p, size_t i)
 {
-    bool vacated = false;
-
-    for (size_t i = 0; i < p->nr_moves; i++) {
-        const struct move *m = &p->moves[i];
-
-        if (!m->leaves)
-            continue;
-        if (covers(m->to, m->nr, at)) {
-            *from = at - m->to / P2M_PER_PAGE + m->from / P2M_PER_PAGE;
-            return true;
-        }
-        vacated = vacated || covers(m->from, m->nr, at);
-    }
-    *from = at;
-    return at < nr_old && !vacated;
+    if (i < p->nr_moves)
+        i = p->moves[i].next_leaves;
+    return i < p->nr_moves ? &p->moves[i] : NULL;
 }
 
 struct leaf_run leaves_at(const struct plan *p, uint64_t at)
 {
-    uint64_t nr_old = DIV_ROUND_UP(p->nr_pages, P2M_PER_PAGE);
-    struct leaf_run run = {.start = at, .end = p->list_end / P2M_PER_PAGE, .kind = LEAF_OLD};
+    uint64_t pfn = at * P2M_PER_PAGE, nr_old = DIV_ROUND_UP(p->nr_pages, P2M_PER_PAGE);
+    const struct move *leaving = leaves_move(p, plan_first_from(p, pfn));
+    const struct move *coming = leaves_move(p, plan_first_to(p, pfn));
+    struct leaf_run run = {
+        .start = at, .end = p->list_end / P2M_PER_PAGE, .from = at, .kind = LEAF_OLD};
     struct range ram;
 
-    for (size_t i = 0; i < p->nr_moves; i++) {
-        if (!p->moves[i].leaves)
-            continue;
-        stop_at(&run.end, at, p->moves[i].from, p->moves[i].nr);
-        stop_at(&run.end, at, p->moves[i].to, p->moves[i].nr);
-    }
     stop_at(&run.end, at, nr_old * P2M_PER_PAGE, 0);
-    if (old_leaf(p, at, nr_old, &run.from))
+    if (leaving)
+        stop_at(&run.end, at, leaving->from, leaving->nr);
+    if (coming)
+        stop_at(&run.end, at, coming->to, coming->nr);
+
+    if (coming && covers(coming->to, coming->nr, at)) {
+        run.from = at - coming->to / P2M_PER_PAGE + coming->from / P2M_PER_PAGE;
+        return run;
+    }
+    if (at < nr_old && !(leaving && covers(leaving->from, leaving->nr, at)))
         return run;
 
     run.from = 0;
-    ram = ranges_next_ram(p->map, at * P2M_PER_PAGE);
+    ram = ranges_next_ram(p->map, pfn);
     if (ram.start / P2M_PER_PAGE > at) {
         run.kind = LEAF_NONE;
         run.end = min_u64(run.end, ram.start / P2M_PER_PAGE);

@@ -115,18 +115,47 @@ int plan_make(struct plan *plan, const struct ranges *map, uint64_t nr_pages, ui
         rc = plan_moves(plan, false, &used_end);
     if (rc)
         return rc;
+    for (size_t i = plan->nr_moves, next = i; i-- > 0; plan->moves[i].next_leaves = next)
+        if (plan->moves[i].leaves)
+            next = i;
     plan->list_end =
         ROUND_UP(max_u64(used_end, end_of_ram(map, max_u64(nr_max, nr_pages))), P2M_PER_PAGE);
     return 0;
 }
 
+/* Both ends of the moves ascend: one bisection serves both, by where in a move the end is. */
+static size_t first_ending_above(const struct plan *p, uint64_t pfn, size_t offset)
+{
+    size_t low = 0, high = p->nr_moves;
+
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        const struct move *m = &p->moves[mid];
+
+        if (*(const uint64_t *)((const char *)m + offset) + m->nr > pfn)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return low;
+}
+
+size_t plan_first_from(const struct plan *plan, uint64_t pfn)
+{
+    return first_ending_above(plan, pfn, offsetof(struct move, from));
+}
+
+size_t plan_first_to(const struct plan *plan, uint64_t pfn)
+{
+    return first_ending_above(plan, pfn, offsetof(struct move, to));
+}
+
 pfn_t plan_renumbered(const struct plan *plan, pfn_t pfn)
 {
-    for (size_t i = 0; i < plan->nr_moves; i++) {
-        const struct move *m = &plan->moves[i];
+    size_t i = plan_first_from(plan, pfn.v);
+    const struct move *m = &plan->moves[i];
 
-        if (pfn.v - m->from < m->nr)
-            return to_pfn(m->to + (pfn.v - m->from));
-    }
-    return pfn;
+    if (i == plan->nr_moves || pfn.v < m->from)
+        return pfn;
+    return to_pfn(m->to + (pfn.v - m->from));
 }

@@ -36,6 +36,7 @@ static inline uint64_t plan_dom0_max(uint64_t nr_pages, uint64_t limit)
 struct move {
     uint64_t from, to, nr; /* PFNs */
     bool leaves;           /* whole leaves: all three are multiples of P2M_PER_PAGE */
+    size_t next_leaves;    /* the first move from here on that is of whole leaves   */
 };
 
 struct plan {
@@ -56,6 +57,13 @@ struct plan {
  */
 int plan_make(struct plan *plan, const struct ranges *map, uint64_t nr_pages,
               uint64_t nr_max) __must_check;
+
+/*
+ * The first move whose @from ends above @pfn, or whose @to does; nr_moves if none does. By
+ * bisection.
+ */
+size_t plan_first_from(const struct plan *plan, uint64_t pfn);
+size_t plan_first_to(const struct plan *plan, uint64_t pfn);
 
 /* The number that the builder's @pfn has once the plan is carried out. */
 pfn_t plan_renumbered(const struct plan *plan, pfn_t pfn);

@@ -12,10 +12,13 @@
 #define PADDING_PAGES     128 /* <xen/xen.h>: "at least 512kB padding" */
 #define MAX_CHUNKS        16
 #define GARBAGE_PAGES     512
+#define SPARSE_BLOCK      4096
+#define SHUFFLE           0x9e3779b1 /* odd, so that x * SHUFFLE names each of 2^n numbers once */
+#define SHUFFLE_FROM      0x1555
 
-/* Superpages of the list: PFNs and MFNs that go up together. */
+/* Superpages of the list: PFNs, MFNs and leaves that go up together. */
 struct chunk {
-    uint64_t pfn, nr, mfn;
+    uint64_t pfn, nr, mfn, leaf;
 };
 
 /*
@@ -27,6 +30,8 @@ static struct {
     unsigned int nr_chunks;
     uint64_t chunk_mfn;            /* the next superpage's */
     uint64_t rest_mfn, rest_count; /* the others': where, and among how many */
+    uint64_t block;                /* so many of them are shuffled among each other */
+    uint64_t unshuffle;            /* SHUFFLE * this is 1 */
     uint64_t next_pfn;
 } b;
 
@@ -37,8 +42,24 @@ uint64_t fake_builder_mfn(uint64_t pfn)
             return b.chunks[i].mfn + (pfn - b.chunks[i].pfn);
     if (b.d->shape.mfns == FAKE_MFNS_SAME)
         return pfn ? pfn : b.rest_count; /* no domain has MFN 0 */
-    /* times an odd number, modulo a power of two: each of them once */
-    return b.rest_mfn + ((pfn * 0x9e3779b1 + 0x1555) & (b.rest_count - 1));
+    /* the blocks, and the pages of a block */
+    return b.rest_mfn +
+           ((pfn / b.block * SHUFFLE + SHUFFLE_FROM) & (b.rest_count / b.block - 1)) * b.block +
+           ((pfn % b.block * SHUFFLE + SHUFFLE_FROM) & (b.block - 1));
+}
+
+static uint64_t builder_pfn(uint64_t mfn)
+{
+    uint64_t at = mfn - b.rest_mfn, pfn;
+
+    for (unsigned int i = 0; i < b.nr_chunks; i++)
+        if (mfn - b.chunks[i].mfn < b.chunks[i].nr)
+            return b.chunks[i].pfn + (mfn - b.chunks[i].mfn);
+    if (at >= b.rest_count)
+        return INVALID_ENTRY;
+    pfn = ((at / b.block - SHUFFLE_FROM) * b.unshuffle & (b.rest_count / b.block - 1)) * b.block +
+          ((at % b.block - SHUFFLE_FROM) * b.unshuffle & (b.block - 1));
+    return pfn < b.d->shape.nr_pages && fake_builder_mfn(pfn) == mfn ? pfn : INVALID_ENTRY;
 }
 
 static void start_machine(struct fake_domain *d)
@@ -52,6 +73,9 @@ static void start_machine(struct fake_domain *d)
     b.d = d;
     for (b.rest_count = 1; b.rest_count < d->shape.nr_pages;)
         b.rest_count *= 2;
+    b.block = d->shape.sparse ? SPARSE_BLOCK : b.rest_count;
+    for (b.unshuffle = SHUFFLE; b.unshuffle * SHUFFLE != 1;)
+        b.unshuffle *= 2 - b.unshuffle * SHUFFLE;
     nr = ROUND_UP(chunks + b.rest_count + 1, align);
     b.chunk_mfn = 0x40000;
     if (d->shape.mfns == FAKE_MFNS_HIGHEST)
@@ -138,6 +162,20 @@ static void build_list_4k(uint64_t leaves)
             pte_make(to_mfn(fake_builder_mfn(pfn + leaf)), PTE_RX | PTE_W);
 }
 
+/* Notes down a superpage, which most often goes on where the last one ended. */
+static void add_chunk(uint64_t leaf, uint64_t nr)
+{
+    struct chunk *last = b.nr_chunks ? &b.chunks[b.nr_chunks - 1] : NULL;
+
+    if (last && last->pfn + last->nr == b.next_pfn && last->leaf + last->nr == leaf) {
+        last->nr += nr;
+        return;
+    }
+    if (b.nr_chunks == MAX_CHUNKS)
+        fail_msg("the list's superpages are more than %d runs", MAX_CHUNKS);
+    b.chunks[b.nr_chunks++] = (struct chunk){b.next_pfn, nr, b.chunk_mfn, leaf};
+}
+
 /* One mapping of the list at @va, of the largest page that fits there; its size in bytes. */
 static uint64_t build_list_page(uint64_t va, uint64_t end)
 {
@@ -147,9 +185,7 @@ static uint64_t build_list_page(uint64_t va, uint64_t end)
         if (va % bytes || va + bytes > end)
             continue;
         entry = entry_of(va, level);
-        if (b.nr_chunks == MAX_CHUNKS)
-            fail_msg("more than %d superpages", MAX_CHUNKS);
-        b.chunks[b.nr_chunks++] = (struct chunk){b.next_pfn, nr, b.chunk_mfn};
+        add_chunk((va - FAKE_LIST_BASE) / PAGE_SIZE, nr);
         *entry = pte_make(to_mfn(b.chunk_mfn), PTE_RX | PTE_W | PTE_PSE);
         b.next_pfn += nr;
         b.chunk_mfn += nr;
@@ -176,14 +212,48 @@ static void build_list(struct fake_domain *d)
     d->nr_list_pfns = b.next_pfn - d->list_pfn;
 }
 
+/* A leaf's contents, up to nr_pages: behind that it holds what it held. */
+static void fill_leaf(uint64_t leaf, uint64_t *page)
+{
+    uint64_t end = min_u64((leaf + 1) * P2M_PER_PAGE, b.d->shape.nr_pages);
+
+    for (uint64_t pfn = leaf * P2M_PER_PAGE; pfn < end; pfn++)
+        page[pfn % P2M_PER_PAGE] = fake_builder_mfn(pfn);
+}
+
+/* If @mfn holds a leaf of the list, its contents. */
+static void fill_frame(uint64_t mfn, uint64_t *page)
+{
+    uint64_t at = builder_pfn(mfn) - b.d->list_pfn;
+
+    for (unsigned int i = 0; i < b.nr_chunks; i++)
+        if (mfn - b.chunks[i].mfn < b.chunks[i].nr)
+            fill_leaf(b.chunks[i].leaf + (mfn - b.chunks[i].mfn), page);
+    if (b.d->shape.list == FAKE_LIST_4K && at < DIV_ROUND_UP(b.d->shape.nr_pages, P2M_PER_PAGE))
+        fill_leaf(at, page);
+}
+
+static const struct fake_origin origin = {.fill = fill_frame, .pfn = builder_pfn};
+
+/* Leaves that are no part of a superpage are few, and anywhere among the tables. */
+static void fill_list_sparse(struct fake_domain *d)
+{
+    uint64_t leaves = DIV_ROUND_UP(d->shape.nr_pages, P2M_PER_PAGE);
+    uint64_t leaf = d->shape.list == FAKE_LIST_4K ? leaves : 0;
+
+    for (unsigned int i = 0; i < b.nr_chunks; i++)
+        leaf = max_u64(leaf, b.chunks[i].leaf + b.chunks[i].nr);
+    for (; leaf < leaves; leaf++)
+        fill_leaf(leaf, fake_ram(fake_walk((uint64_t)d->list + leaf * PAGE_SIZE).mfn));
+    fake_machine_set_origin(&origin);
+}
+
 /* The list's contents, up to nr_pages and not to the end of its last page; and the M2P. */
 static void fill_list(struct fake_domain *d)
 {
     uint64_t nr = d->shape.nr_pages, *leaf = NULL;
 
     for (uint64_t pfn = 0; pfn < nr; pfn++) {
-        if (d->shape.sparse && pfn == FAKE_SPARSE_LOW)
-            pfn = ROUND_DOWN(nr - FAKE_SPARSE_TOP, P2M_PER_PAGE);
         if (pfn % P2M_PER_PAGE == 0)
             leaf = fake_ram(fake_walk((uint64_t)&d->list[pfn]).mfn);
         leaf[pfn % P2M_PER_PAGE] = fake_builder_mfn(pfn);
@@ -236,7 +306,10 @@ void fake_build(struct fake_domain *d, const struct fake_shape *shape)
     start_machine(d);
     build_kernel(d);
     build_list(d);
-    fill_list(d);
+    if (d->shape.sparse)
+        fill_list_sparse(d);
+    else
+        fill_list(d);
     take_foreign_frames(d);
     fill_free_frames(d);
     fake.superpages = true;

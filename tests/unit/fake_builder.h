@@ -34,13 +34,10 @@ struct fake_shape {
     enum fake_mfns mfns;
     uint64_t image_pages;   /* 0: a small image */
     uint64_t ramdisk_pages; /* mapped behind the image */
-    /* list and M2P are filled at both ends only, [0, FAKE_SPARSE_LOW) and FAKE_SPARSE_TOP PFNs:
-     * for a domain so large that they would not fit in memory */
+    /* list and M2P are computed where they are touched, and MFNs shuffled in blocks of 4096: for a
+     * domain so large that it would not fit in memory */
     bool sparse;
 };
-
-#define FAKE_SPARSE_LOW ((uint64_t)1 << 19)
-#define FAKE_SPARSE_TOP ((uint64_t)1 << 16)
 
 struct fake_domain {
     struct fake_shape shape;

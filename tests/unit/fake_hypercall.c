@@ -25,6 +25,7 @@ static int update_table(uint64_t ptr, uint64_t val)
 
     if (!f || f->foreign)
         return -XEN_EINVAL;
+    fake.nr_table_updates++;
     if (f->type_count && f->type != FAKE_WRITABLE)
         return fake_write_entry(mfn, index, val);
     /* Xen would store a plain number there. Of mm/ it can only be a mistake. */
@@ -85,6 +86,7 @@ long HYPERVISOR_update_va_mapping(uintptr_t va, uint64_t pte, unsigned long flag
             return -XEN_EINVAL;
         table = pte_mfn(entry).v;
     }
+    fake.nr_table_updates++;
     rc = fake_write_entry(table, pte_index(va, 1), pte);
     if (rc)
         return rc;

@@ -2,13 +2,16 @@
 /*
  * Machine memory, and the MMU in front of it.
  *
- *      fake.first_mfn                               + nr_mfns
- *      |  file, a page a frame, sparse               |
- *      +---------------------------------------------+
+ *      fake.first_mfn                                         + nr_mfns
+ *      |  frames[]: accounts, and which page of the file it is |
+ *      +--------|---------------|------------------------------+
+ *               v               v
+ *      file  [ page | page | page | ...   in the order of their first touch
  *        ^ ram: all of it, for the fake     ^ ^ a page of it wherever the guest mapped that frame
  *
  * The M2P is a file of its own, mapped twice: writable for the fake, read only for the guest at
- * FAKE_M2P_BASE + 8 * MFN, so that a table for MFNs up to 2^40 costs address space only.
+ * FAKE_M2P_BASE + 8 * MFN, so that a table for MFNs up to 2^40 costs address space only. If it is
+ * computed (struct fake_origin), the guest's part is mapped a grain at a time, as it is touched.
  */
 #include "tests/unit/fake_xen.h"
 #include "tests/unit/harness.h"
@@ -16,6 +19,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -23,13 +27,20 @@
 #define M2P_BYTES ((uint64_t)1 << (MFN_BITS + 3))
 /* Of pages that are mapped one by one: Linux allows a process 65530 mappings. */
 #define TLB_PAGES 20000
+/* That ever exist: 64 GiB, of which the file takes what is touched. */
+#define RAM_PAGES (1u << 24)
+/* MFNs whose M2P entries are computed together */
+#define M2P_GRAIN ((uint64_t)1 << 13)
 
 struct fake_xen fake;
 
 static const uint64_t slots[] = {FAKE_KERNEL_SLOT, FAKE_HEAP_BASE, FAKE_LIST_BASE};
 static int file = -1;
 static uint8_t *ram;
+static uint32_t nr_ram_pages;
 static struct fake_frame *frames;
+static const struct fake_origin *origin;
+static bool *m2p_computed;                           /* of each grain; NULL: all of it is there */
 static uint64_t *m2p_writable, m2p_first, m2p_bytes; /* page-aligned: not always first_mfn */
 static unsigned int nr_cached;
 /* AddressSanitizer's handler, and whichever was in force before ours: cmocka's, in a test. */
@@ -65,14 +76,46 @@ struct fake_frame *fake_frame(uint64_t mfn)
 
 uint64_t *fake_ram(uint64_t mfn)
 {
-    if (!fake_frame(mfn))
+    struct fake_frame *f = fake_frame(mfn);
+
+    if (!f)
         fail_msg("the machine has no frame %#lx", mfn);
-    return (uint64_t *)(ram + (mfn - fake.first_mfn) * PAGE_SIZE);
+    if (!f->page) {
+        if (nr_ram_pages == RAM_PAGES)
+            fail_msg("the test touches more than %u frames", RAM_PAGES);
+        f->page = ++nr_ram_pages;
+        if (origin)
+            origin->fill(mfn, (uint64_t *)(ram + (f->page - 1) * PAGE_SIZE));
+    }
+    return (uint64_t *)(ram + (f->page - 1) * PAGE_SIZE);
+}
+
+/* Computes the grain of the M2P that @mfn is in, if it is not there yet. */
+static void compute_m2p(uint64_t mfn)
+{
+    uint64_t grain = (mfn - m2p_first) / M2P_GRAIN, first = grain * M2P_GRAIN;
+    uint64_t end = min_u64(first + M2P_GRAIN, m2p_bytes / sizeof(uint64_t));
+
+    if (!m2p_computed || m2p_computed[grain])
+        return;
+    m2p_computed[grain] = true;
+    for (uint64_t i = first; i < end; i++)
+        m2p_writable[i] = origin->pfn(m2p_first + i);
+    mprotect((void *)(FAKE_M2P_BASE + (m2p_first + first) * sizeof(uint64_t)),
+             (end - first) * sizeof(uint64_t), PROT_READ);
 }
 
 void fake_set_m2p(uint64_t mfn, uint64_t pfn)
 {
+    compute_m2p(mfn);
     m2p_writable[mfn - m2p_first] = pfn;
+}
+
+void fake_machine_set_origin(const struct fake_origin *new_origin)
+{
+    origin = new_origin;
+    m2p_computed = calloc(m2p_bytes / sizeof(uint64_t) / M2P_GRAIN + 1, sizeof(*m2p_computed));
+    mprotect((void *)(FAKE_M2P_BASE + m2p_first * sizeof(uint64_t)), m2p_bytes, PROT_NONE);
 }
 
 struct fake_mapping fake_walk(uint64_t va)
@@ -104,7 +147,18 @@ static bool fill(uint64_t va, bool write)
     if (++nr_cached > TLB_PAGES)
         fake_tlb_flush();
     map(ROUND_DOWN(va, PAGE_SIZE), PAGE_SIZE, PROT_READ | (m.writable ? PROT_WRITE : 0),
-        MAP_SHARED | MAP_FIXED, file, (m.mfn - fake.first_mfn) * PAGE_SIZE);
+        MAP_SHARED | MAP_FIXED, file, (uint64_t)((uint8_t *)fake_ram(m.mfn) - ram));
+    return true;
+}
+
+/* Is it the guest's look at a part of the M2P that is not computed yet? */
+static bool fill_m2p(uint64_t va)
+{
+    uint64_t at = va - (FAKE_M2P_BASE + m2p_first * sizeof(uint64_t));
+
+    if (!m2p_computed || at >= m2p_bytes || m2p_computed[at / sizeof(uint64_t) / M2P_GRAIN])
+        return false;
+    compute_m2p(m2p_first + at / sizeof(uint64_t));
     return true;
 }
 
@@ -121,7 +175,7 @@ static void page_fault(int signal, siginfo_t *info, void *context)
     uint64_t va = (uint64_t)info->si_addr;
     bool write = ((ucontext_t *)context)->uc_mcontext.gregs[REG_ERR] & 2;
 
-    if (in_slot(va) && fill(va, write))
+    if ((in_slot(va) && fill(va, write)) || (!write && fill_m2p(va)))
         return;
     if (in_slot(va))
         fprintf(stderr, "# the guest cannot %s %#lx: level %u\n", write ? "write" : "read", va,
@@ -178,8 +232,9 @@ void fake_machine_start(uint64_t first_mfn, uint64_t nr_mfns)
     if (ram)
         fake_machine_stop(); /* of a test that failed half way */
     fake = (struct fake_xen){.first_mfn = first_mfn, .nr_mfns = nr_mfns};
-    file = new_file("fake machine", nr_mfns * PAGE_SIZE);
-    ram = map(0, nr_mfns * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    file = new_file("fake machine", RAM_PAGES * PAGE_SIZE);
+    ram = map(0, RAM_PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    nr_ram_pages = 0;
     frames = map(0, nr_mfns * sizeof(*frames), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
                  -1, 0);
     start_m2p(first_mfn + nr_mfns);
@@ -195,8 +250,11 @@ void fake_machine_stop(void)
     munmap((void *)FAKE_M2P_BASE, M2P_BYTES);
     munmap(m2p_writable, m2p_bytes);
     munmap(frames, fake.nr_mfns * sizeof(*frames));
-    munmap(ram, fake.nr_mfns * PAGE_SIZE);
+    munmap(ram, RAM_PAGES * PAGE_SIZE);
     ram = NULL;
+    free(m2p_computed);
+    m2p_computed = NULL;
+    origin = NULL;
     close(file);
     fake = (struct fake_xen){0};
 }

@@ -4,7 +4,8 @@
  * machine memory, and an MMU, so that mm/ runs as it does in the kernel, plain loads and stores
  * included.
  *
- *   machine memory   one sparse file; frame m of the machine is its page m - first_mfn
+ *   machine memory   frames exist from their first touch on: a page each of one file, in the order
+ *                    in which they were touched, so that a machine may be of any size
  *   page tables      real ones, four levels of 512 entries, in frames of that memory
  *   MMU              the guest's virtual addresses are this process's. Nothing is mapped there
  *                    at first; a touch is a SIGSEGV, whose handler walks the tables and maps the
@@ -44,11 +45,21 @@
 enum fake_type { FAKE_UNUSED = 0, FAKE_L1 = 1, FAKE_L2, FAKE_L3, FAKE_L4, FAKE_WRITABLE };
 
 struct fake_frame {
-    uint8_t type; /* enum fake_type; means nothing while type_count is 0 */
-    bool foreign; /* not the guest's */
-    bool pinned;
-    uint32_t type_count; /* uses as that type */
-    uint32_t refs;       /* mappings, of any rights */
+    uint32_t type : 3;    /* enum fake_type; means nothing while type_count is 0 */
+    uint32_t foreign : 1; /* not the guest's */
+    uint32_t pinned : 1;
+    uint32_t type_count : 27; /* uses as that type */
+    uint32_t refs;            /* mappings, of any rights */
+    uint32_t page;            /* of the file, counted from 1; 0: nobody has touched it yet */
+};
+
+/*
+ * A machine too large to be built: what is in a frame, and which PFN it has, is computed when it
+ * is touched for the first time.
+ */
+struct fake_origin {
+    void (*fill)(uint64_t mfn, uint64_t *page); /* the page is zeroed */
+    uint64_t (*pfn)(uint64_t mfn);              /* what the M2P says; ~0: the frame is nobody's */
 };
 
 /* What the fake Xen knows, beside its machine. One at a time. */
@@ -63,6 +74,7 @@ struct fake_xen {
     long fail_with;             /* what it returns */
     unsigned int fail_after;    /* so many of its updates are carried out first */
     unsigned int nr_m2p_updates;
+    unsigned int nr_table_updates; /* entries written: by mmu_update, or by update_va_mapping */
 };
 
 extern struct fake_xen fake;
@@ -73,6 +85,8 @@ extern struct fake_xen fake;
  */
 void fake_machine_start(uint64_t first_mfn, uint64_t nr_mfns);
 void fake_machine_stop(void);
+/* From now on what is touched for the first time is what @origin says, and not zero. */
+void fake_machine_set_origin(const struct fake_origin *origin);
 
 /* The memory of a frame, whoever maps it; the test fails if the machine has no such frame. */
 uint64_t *fake_ram(uint64_t mfn);

@@ -36,8 +36,8 @@ static void add_free_frames(struct guest *g)
     check_equal("the pool at start", rc, 0);
 }
 
-void guest_start(struct guest *g, const struct fake_shape *shape, const uint64_t *sizes,
-                 uint64_t nr_max)
+/* A domain of @shape, its free frames and a heap; its map and its plan are still to come. */
+static void build(struct guest *g, const struct fake_shape *shape)
 {
     memset(g, 0, sizeof(*g));
     fake_build(&g->domain, shape);
@@ -49,11 +49,12 @@ void guest_start(struct guest *g, const struct fake_shape *shape, const uint64_t
     frames_init(&g->frames, g->runs, ARRAY_SIZE(g->runs), &g->p2m, &g->m2p);
     heap_init(&g->heap, &g->pt, FAKE_HEAP_BASE);
     add_free_frames(g);
+}
 
-    g->p2m.ranges = (struct ranges){.r = g->ranges, .cap = ARRAY_SIZE(g->ranges)};
-    ranges_by_size(&g->p2m.ranges, sizes);
-    g->plan = (struct plan){.moves = g->moves, .cap_moves = ARRAY_SIZE(g->moves)};
-    check_equal("plan", plan_make(&g->plan, &g->p2m.ranges, shape->nr_pages, nr_max), 0);
+static void make_plan(struct guest *g, struct move *moves, size_t cap_moves, uint64_t nr_max)
+{
+    g->plan = (struct plan){.moves = moves, .cap_moves = cap_moves};
+    check_equal("plan", plan_make(&g->plan, &g->p2m.ranges, g->domain.shape.nr_pages, nr_max), 0);
     g->revector = (struct revector){.pt = &g->pt,
                                     .heap = &g->heap,
                                     .p2m = &g->p2m,
@@ -64,6 +65,25 @@ void guest_start(struct guest *g, const struct fake_shape *shape, const uint64_t
     heap_free(&g->heap, heap_alloc(&g->heap, PAGE_SIZE), PAGE_SIZE);
     fake.nr_hypercalls = 0;
     fake.nr_m2p_updates = 0;
+    fake.nr_table_updates = 0;
+}
+
+void guest_start(struct guest *g, const struct fake_shape *shape, const uint64_t *sizes,
+                 uint64_t nr_max)
+{
+    build(g, shape);
+    g->p2m.ranges = (struct ranges){.r = g->ranges, .cap = ARRAY_SIZE(g->ranges)};
+    ranges_by_size(&g->p2m.ranges, sizes);
+    make_plan(g, g->moves, ARRAY_SIZE(g->moves), nr_max);
+}
+
+void guest_start_map(struct guest *g, const struct fake_shape *shape, const struct ranges *map,
+                     const struct guest_arrays *arrays, uint64_t nr_max)
+{
+    build(g, shape);
+    g->p2m.ranges = *map;
+    frames_set_array(&g->frames, arrays->runs, arrays->nr_runs);
+    make_plan(g, arrays->moves, arrays->nr_moves, nr_max);
 }
 
 static void count_renumbered(void *guest, uint64_t nr_done)

@@ -42,6 +42,17 @@ struct guest {
 void guest_start(struct guest *g, const struct fake_shape *shape, const uint64_t *sizes,
                  uint64_t nr_max);
 
+/* What a map of many ranges takes, as kernel/memory.c allots it. */
+struct guest_arrays {
+    struct move *moves;
+    struct pfn_run *runs;
+    size_t nr_moves, nr_runs;
+};
+
+/* The same for any @map; the arrays, and its own, are the caller's. */
+void guest_start_map(struct guest *g, const struct fake_shape *shape, const struct ranges *map,
+                     const struct guest_arrays *arrays, uint64_t nr_max);
+
 /* renumber() for this guest. */
 int guest_renumber(struct guest *g);
 
