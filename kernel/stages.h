@@ -24,11 +24,14 @@ struct stage {
     int (*after_resume)(struct domain *d, bool new_domain) __must_check;
 };
 
+#define MAX_STAGES 32
+
+/* The table (stages.c); how it is walked is in walk.c. */
 extern const struct stage stages[];
 extern const size_t nr_stages;
 
 /* The TSC at entry, and after each stage. */
-extern uint64_t ticks_at_entry, ticks_after_stage[];
+extern uint64_t ticks_at_entry, ticks_after_stage[MAX_STAGES];
 
 /* Walks the table down. Panics with the stage's name if one fails. */
 void stages_start(struct domain *d);
