@@ -19,7 +19,7 @@
 
 /* What inject= asked for: see inject.h. */
 struct injected {
-    bool short_plan, sweep, entry, map, map_file;
+    bool short_plan, sweep, entry, foreign, map, map_file;
     uint64_t alloc; /* 0: none fails */
     struct e820_entry holes[1024];
     size_t nr_holes;

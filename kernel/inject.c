@@ -121,6 +121,8 @@ static bool parse(struct injected *in, const char *s, struct start_info *si)
         in->short_plan = true;
     else if (take_word(&at, "sweep"))
         in->sweep = true;
+    else if (take_word(&at, "foreign"))
+        in->foreign = true;
     else if (take_word(&at, "entry"))
         in->entry = true;
     else if (take_word(&at, "alloc:"))
@@ -211,14 +213,22 @@ int inject_map(struct domain *d)
     return rc ? rc : host_memory_map(&d->map, &d->heap, MAP_OWN, d->boot.nr_pages);
 }
 
-void inject_entry(struct domain *d)
+static void swap_entries(struct domain *d)
 {
     uint64_t pfn, entry, *list = d->p2m.list;
 
-    if (!d->injected.entry || !d->frames.nr_runs)
+    if (!d->frames.nr_runs)
         return;
     pfn = d->frames.runs[0].start;
     entry = list[pfn];
     list[pfn] = list[pfn + 1];
     list[pfn + 1] = entry;
+}
+
+void inject_late(struct domain *d)
+{
+    if (d->injected.entry)
+        swap_entries(d);
+    if (d->injected.foreign && !heap_map(&d->heap, maddr_to_mfn(d->boot.shared_info), PTE_RO))
+        print("inject: shared_info cannot be mapped a second time\n");
 }

@@ -52,7 +52,7 @@ void __attribute__((no_stack_protector)) __noreturn kernel_main(const struct sta
 
     domain.start_info = start_info;
     stages_start(&domain);
-    inject_entry(&domain);
+    inject_late(&domain);
 
     enum test_result result = tests_run(&domain);
 
