@@ -38,10 +38,22 @@ is_multiboot() {
     head -c 8192 "$1" | od -An -v -tx1 | tr -d ' \n' | grep -q '^7f454c46.*02b0ad1b'
 }
 
+# UEFI wants a PE file: 32 bits at 0x3c say where its magic is.
+is_efi() {
+    local pe
+    pe=$(od -An -v -j 60 -N 4 -t u4 "$1" 2>/dev/null) &&
+        [ "$(od -An -v -j "${pe// /}" -N 6 -t x1 "$1" 2>/dev/null)" = ' 50 45 00 00 64 86' ]
+}
+
 check_xen() {
+    check_xen_is multiboot 'a plain multiboot ELF'
+}
+
+# check_xen_is KIND EXPECTED: a version, or a file that is_KIND.
+check_xen_is() {
     if [ -e "$xen" ]; then
-        is_multiboot "$xen" ||
-            bad "--xen $xen: expected a plain multiboot ELF," \
+        "is_$1" "$xen" ||
+            bad "--xen $xen: expected $2," \
                 "found a file that begins$(head -c 4 "$xen" | od -An -tx1)"
     elif [[ $xen == */* ]]; then
         bad "--xen $xen: no such file"
@@ -83,23 +95,54 @@ trap 'exit 141' PIPE
 
 # The machine
 
-# start_host XEN-LINE MODULES [QEMU-ARG...]: its console is file descriptor 3.
+# Xen drops what is said faster than the UART takes it, once its buffer is full.
+xen_options='console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all bootscrub=0 serial_tx_buffer=256k'
+
+# start_host XEN-LINE MODULES [QEMU-ARG...]: QEMU's BIOS is Xen's boot loader.
 start_host() {
-    local xen_line=$1 modules=$2 machine=$machine command more
+    local xen_line=$1 modules=$2
     shift 2
     ln -s "$(realpath "$xen")" "$tmp/xen" # a name of ours: Xen prints the line
+    start_qemu -kernel "$tmp/xen" -initrd "$modules" -append "$xen_options$xen_line" "$@"
+}
+
+# start_uefi_host OVMF XEN-LINE KERNEL-LINE: UEFI starts Xen, which finds what to
+# boot beside itself. $tmp/kernel and $tmp/initrd, if there, are links, which
+# QEMU follows when it shows a directory as a disk:
+#
+#     EFI/BOOT/BOOTX64.EFI   Xen, by the name that UEFI looks for
+#     EFI/BOOT/BOOTX64.cfg   Xen's configuration, by Xen's own name
+#     EFI/BOOT/kernel, EFI/BOOT/initrd
+start_uefi_host() {
+    local ovmf=$1 xen_line=$2 kernel_line=$3 boot=$tmp/esp/EFI/BOOT
+    mkdir -p "$boot"
+    ln -s "$(realpath "$xen")" "$boot/BOOTX64.EFI"
+    mv "$tmp/kernel" "$boot"
+    printf '%s\n' '[global]' default=xenolith '[xenolith]' "options=$xen_options$xen_line" \
+        "kernel=kernel $kernel_line" >"$boot/BOOTX64.cfg"
+    if [ -e "$tmp/initrd" ]; then
+        mv "$tmp/initrd" "$boot"
+        echo ramdisk=initrd >>"$boot/BOOTX64.cfg"
+    fi
+    cp "$ovmf/OVMF_VARS.fd" "$tmp/vars" # UEFI writes to it
+    start_qemu -drive "if=pflash,format=raw,readonly=on,file=${ovmf//,/,,}/OVMF_CODE.fd" \
+        -drive "if=pflash,format=raw,file=${tmp//,/,,}/vars" \
+        -blockdev "driver=vvfat,node-name=esp,read-only=on,dir=${tmp//,/,,}/esp" \
+        -device virtio-blk-pci,drive=esp,bootindex=0
+}
+
+# start_qemu QEMU-ARG...: its console is file descriptor 3.
+start_qemu() {
+    local machine=$machine command more
     case ${machine%%,*} in
     *=* | '') machine=pc${machine:+,$machine} ;;
     esac
-    # Xen drops what is said faster than the UART takes it, once its buffer is full.
     command=(
         qemu-system-x86_64 -accel tcg
         -machine "$machine,memory-backend=m0"
         -object "memory-backend-ram,id=m0,size=$host_mem,reserve=off"
         -smp "$smp"
         -display none -serial stdio -monitor none -net none -no-reboot
-        -kernel "$tmp/xen" -initrd "$modules"
-        -append "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all bootscrub=0 serial_tx_buffer=256k$xen_line"
     )
     [ "$cpu" = none ] || command+=(-cpu "$cpu")
     read -ra more <<<"$qemu_args"
@@ -127,7 +170,7 @@ listen() {
     gone=no
     while [ $gone = no ] && [ $SECONDS -lt "$deadline" ]; do
         status=0
-        read -r -t 0.2 -u 3 part || status=$?
+        IFS= read -r -t 0.2 -u 3 part || status=$?
         line+=$part
         if [ "$status" = 0 ]; then
             hear "${line%$'\r'}"

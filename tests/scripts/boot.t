@@ -15,6 +15,7 @@ use Test::More;
 my $dir = tempdir();
 write_file("$dir/kernel", 'kernel');
 write_file("$dir/xen", "\x7fELF" . "\0" x 60 . "\x02\xb0\xad\x1b" . "\0" x 16);
+write_file("$dir/xen.efi", 'MZ' . "\0" x 58 . "\x40\0\0\0" . "PE\0\0\x64\x86");
 write_file("$dir/bin/qemu-system-x86_64", <<'END');
 #!/bin/bash
 echo $$ >"$FAKE/pid"
@@ -31,7 +32,8 @@ sub boot {
     write_file("$dir/console", $console);
     write_file("$dir/ending",  $ending);
     mkdir "$dir/tmp";
-    my %env = (FAKE => "$dir", PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp");
+    my %env = (FAKE => "$dir", PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp",
+        XENOLITH_CACHE => "$dir/cache");
     return run({env => \%env}, script('boot'), '--xen', "$dir/xen", @args);
 }
 
@@ -46,6 +48,7 @@ sub leaves_nothing {
 # Bad input
 
 my $kernel = "$dir/kernel";
+truncate write_file("$dir/huge", ''), 450 << 20 or die $!;
 my @bad    = (
     [['--foo', $kernel], qr/^boot: unknown option --foo/],
     [['--mem'], qr/--mem needs a value/],
@@ -62,6 +65,17 @@ my @bad    = (
     [['--xen', "$dir/none", $kernel], qr/--xen .*none: no such file/],
     [['--xen', $kernel, $kernel], qr/--xen .*kernel: expected a plain multiboot ELF, found a file that begins 6b/],
     [['--xen', '3.1', $kernel], qr/no Xen 3\.1 to be had: expected 4\.14, 4\.17/],
+    [['--firmware', 'efi', $kernel], qr/--firmware efi: expected bios or uefi/],
+    [['--as', 'domU', '--firmware', 'uefi', $kernel], qr/--firmware uefi is for a dom0/],
+    [['--firmware', 'uefi', $kernel], qr/xen: expected a program for UEFI, found a file that begins 7f 45 4c 46/],
+    [['--firmware', 'uefi', '--xen', $kernel, $kernel], qr/kernel: expected a program for UEFI, found .* 6b/],
+    [['--xen', "$dir/xen.efi", $kernel], qr/xen\.efi: expected a plain multiboot ELF, found .* 4d 5a/],
+    [['--firmware', 'uefi', '--xen', "$dir/xen.efi", $kernel, '--', 'a', 'b#c'],
+        qr/without # and control characters, .*found a\\ b#c$/],
+    [['--firmware', 'uefi', '--xen', "$dir/xen.efi", '--xen-args', "a\nb", $kernel],
+        qr/without # and control characters, .*found \$'a\\nb'$/],
+    [['--firmware', 'uefi', '--xen', "$dir/xen.efi", '--initrd', "$dir/huge", $kernel],
+        qr/--firmware uefi: expected at most 450 MiB of kernel and ramdisk, found 451 MiB/],
     [['--json', "$dir/none/json", $kernel], qr/none\/json: cannot be written/],
     [[$kernel, 'test=all'], qr/one KERNEL expected, found .*kernel and test=all/],
 );
@@ -136,6 +150,7 @@ my @ends   = (
     ['a last line that does not end', '', 'while sleep 0.1; do echo "Test result: SUCCESS"; done', 5, qr/failure/],
     ["QEMU stays after the domain's crash",
         "(XEN) Hardware Dom0 crashed: 'noreboot' set - not rebooting.\n", $silent, 6, qr/crash: Xen says/],
+    ['a line that halts at a blank', $good =~ s/(?<=result:).*//sr, 'sleep 0.5; echo " SUCCESS"', 0, qr/1 passed/],
     ['a last line without an end', $good =~ s/\r\n\z//r, '', 0, qr/1 passed/],
     ['time runs out', "TAP version 14\n1..1\n", $silent, 124, qr/timeout: time ran out after: 1\.\.1/],
     ['time runs out while it talks', '', 'while sleep 0.1; do echo more; done', 124, qr/timeout: .*more/],
@@ -149,6 +164,52 @@ for my $case (@ends) {
     like $out . $err, $sentence, "$name: sentence";
     leaves_nothing($name);
 }
+
+# Nothing is said after a panic of Xen, though QEMU may stay.
+my $began = time;
+($exit) = boot("(XEN) Panic on CPU 0:\n(XEN) Not enough RAM\n", $silent, '--timeout', 50, $kernel);
+is $exit, 6, 'Xen panics: exit code';
+cmp_ok time - $began, '<', 15, 'and it ends soon, whatever time there was left';
+leaves_nothing('Xen panics');
+
+# UEFI starts Xen from a disk, and speaks first
+
+write_file("$dir/cache/ovmf/$_", $_) for qw(OVMF_CODE.fd OVMF_VARS.fd);
+system("cd $dir/cache/ovmf && sha256sum * >../sums && mv ../sums SHA256SUMS") == 0 or die;
+my @uefi   = ('--firmware', 'uefi', '--xen', "$dir/xen.efi", '--timeout', 20);
+my $before = "\e[2J\e[01;01HBdsDxe: loading Boot0001\r\nXen 4.17.7 (c/s ) EFI loader\r\n\e[2J";
+
+($exit, $out, $err) = boot($before . $good, 'cp -rL "$TMPDIR"/*/esp "$TMPDIR"/*/vars "$FAKE"',
+    @uefi, '--mem', '1G', '--xen-args', 'noreboot', '--log', "$dir/log", $kernel, '--', 'test=e820,p2m', 'a');
+is_deeply [$exit, $out, $err], [0, $good =~ s/\r//gr . "xenolith: 1 passed, 0 skipped\n", ''],
+    'UEFI: exit code, console and verdict are those of a BIOS';
+is read_file("$dir/log"), $good =~ s/\r//gr, 'UEFI: log';
+leaves_nothing('UEFI');
+my $esp = "$dir/esp/EFI/BOOT";
+is read_file("$esp/BOOTX64.EFI"), read_file("$dir/xen.efi"), 'UEFI: Xen';
+is read_file("$esp/kernel"), 'kernel', 'UEFI: the kernel';
+my ($options, @lines) = map { s/^options=//r } reverse sort split /\n/, read_file("$esp/BOOTX64.cfg");
+like $options, qr/^console=com1 .* dom0_mem=1G noreboot$/, "UEFI: Xen's line";
+is_deeply \@lines, ['kernel=kernel test=e820,p2m a', 'default=xenolith', '[xenolith]', '[global]'],
+    "UEFI: the kernel's, with its commas, and no ramdisk";
+is read_file("$dir/vars"), 'OVMF_VARS.fd', "UEFI: its variables are a copy";
+is qemu_arg('-kernel'), undef, 'UEFI: QEMU loads nothing itself';
+
+boot($good, 'cp -rL "$TMPDIR"/*/esp "$FAKE"', @uefi, '--initrd', "$dir/a b,c", $kernel);
+is read_file("$esp/initrd"), 'ramdisk', 'UEFI: the ramdisk';
+like read_file("$esp/BOOTX64.cfg"), qr/^ramdisk=initrd$/m, 'UEFI: is named';
+
+$began = time;
+($exit, $out, $err) = boot("${before}No such file.\r\nBdsDxe: loading Boot0000 \"UiApp\" from Fv\r\n", $silent,
+    @uefi, $kernel);
+is_deeply [$exit, $out, $err], [4, '', "boot: UEFI did not start Xen: No such file.\n"],
+    'UEFI returns to its menu';
+cmp_ok time - $began, '<', 15, 'and it ends soon, whatever time there was left';
+leaves_nothing('UEFI returns to its menu');
+
+($exit, $out, $err) = boot('', $silent, @uefi, '--timeout', 1, $kernel);
+is_deeply [$exit, $out, $err], [124, '', "boot: UEFI did not start Xen: it said nothing\n"], 'UEFI is silent';
+leaves_nothing('UEFI is silent');
 
 for my $signal (qw(INT TERM HUP)) {
     my $kill = "kill -$signal \$PPID; exec sleep 60";

@@ -39,6 +39,7 @@ sub packed {
 }
 
 deb('xen-hypervisor-4.17-amd64', '', 'boot/xen-4.17-amd64.gz' => packed('gzip', 'hypervisor'));
+deb('ovmf', '', map { ("usr/share/OVMF/OVMF_$_.fd" => $_) } qw(CODE VARS CODE_4M));
 deb('libxen-dev', '',
     'usr/include/xen/xen.h'     => 'header',
     'usr/include/xen/io/ring.h' => 'header',
@@ -128,6 +129,21 @@ my (undef, $both) = run({env => {XENOLITH_CACHE => $cache, PATH => "$dir/bin:$EN
     'bash', '-c', '"$1" hypervisor & "$1" hypervisor & wait', 'bash', script('xen'));
 is $both, "$cache/xen-4.17/xen\n" x 2, 'two at once';
 is nr_fetched(), 1, 'one fetched it';
+
+# UEFI: Xen as a program for it may be missing in a package, or in a cache that is older
+($exit, $out, $err) = xen('efi');
+is_deeply [$exit, $out], [1, ''], 'no xen.efi in the package: exit code, no path';
+like $err, qr/^xen: Xen 4\.17 came without a program for UEFI$/m, 'no xen.efi in the package: sentence';
+deb('xen-hypervisor-4.17-amd64', '', 'boot/xen-4.17-amd64.efi' => 'program');
+is_deeply [xen('hypervisor')], [0, "$cache/xen-4.17/xen\n", ''], 'a cache without it serves the rest';
+is nr_fetched(), 0, 'and fetches nothing';
+is_deeply [(xen('efi'))[0, 1]], [0, "$cache/xen-4.17/xen.efi\n"], 'one that has it';
+is read_file("$cache/xen-4.17/xen.efi"), 'program', 'is fetched';
+is_deeply [xen('efi')], [0, "$cache/xen-4.17/xen.efi\n", ''], 'again';
+is_deeply [xen('hypervisor')], [0, "$cache/xen-4.17/xen\n", ''], 'with the other Xen';
+is_deeply [(xen('ovmf'))[0, 1]], [0, "$cache/ovmf\n"], "QEMU's UEFI";
+is_deeply [map { read_file("$cache/ovmf/OVMF_$_.fd") } qw(CODE VARS)], [qw(CODE VARS)], 'is unpacked';
+is_deeply [xen('ovmf')], [0, "$cache/ovmf\n", ''], 'again';
 
 # A Linux dom0: its kernel unpacked, its ramdisk small
 {
