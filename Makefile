@@ -53,7 +53,7 @@ check: deps-check
 
 ## check-full       and the long forms: other Xens, and all dom0 scenarios on a debug Xen
 check-full: check
-	$(PROVE) tests/scenarios/versions.t
+	$(PROVE) $(FULL_SCENARIOS)
 	XENOLITH_XEN=4.17-debug $(PROVE) -j2 $(DOM0_SCENARIOS)
 
 $(B)/xenolith: $(B)/elfnotes.S.o
@@ -98,11 +98,13 @@ scripts-check: all
 scenarios: all
 	$(PROVE) -j2 $(SCENARIOS)
 
-# The longest first, so that two at a time end together.
+# The longest first, so that two at a time end together. Those for check-full alone run one at a
+# time, for huge.t takes most of a machine's memory.
 SCENARIO       := tests/scenarios
+FULL_SCENARIOS := $(addprefix $(SCENARIO)/,versions.t huge.t)
 LONG_SCENARIOS := $(addprefix $(SCENARIO)/,hostile.t domu.t large.t seed.t)
-SCENARIOS      := $(LONG_SCENARIOS) \
-          $(filter-out $(LONG_SCENARIOS) %/versions.t,$(sort $(wildcard $(SCENARIO)/*.t)))
+SCENARIOS      := $(LONG_SCENARIOS) $(filter-out $(LONG_SCENARIOS) $(FULL_SCENARIOS), \
+          $(sort $(wildcard $(SCENARIO)/*.t)))
 DOM0_SCENARIOS := $(filter-out %/domu.t %/seed.t %/large.t %/debug_xen.t,$(SCENARIOS))
 
 ## unit             unit tests of lib and mm on this machine, on a fake Xen (cmocka, ASan, UBSan)

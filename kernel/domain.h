@@ -47,6 +47,7 @@ struct domain {
     enum map_source map_source;
     uint64_t max_pages; /* the domain's limit, as Xen said at boot */
     struct plan plan;
+    uint64_t plan_max; /* pages that there is room for in the list, if the map has RAM for them */
     struct p2m p2m;
     struct mmu_batch batch;
     struct revectored list;

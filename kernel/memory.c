@@ -122,6 +122,7 @@ static int make_plan(struct domain *d, uint64_t nr_max)
         nr_max = nr_pages + (nr_max - nr_pages) / 2;
         rc = plan_make(&d->plan, &d->p2m.ranges, nr_pages, nr_max);
     }
+    d->plan_max = max_u64(nr_max, nr_pages);
     if (nr_max != wish)
         printk(LOG_WARN, "plan: room for 0x%lx pages costs too much; there is some for 0x%lx\n",
                wish, nr_max);

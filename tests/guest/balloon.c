@@ -18,9 +18,10 @@ TEST(balloon, "balloon=max: the domain has grown to its limit, or to the list's 
         return;
     }
     CHECK(current <= expected, "grown to 0x%lx pages, expected at most 0x%lx", current, expected);
-    CHECK(room >= plan_dom0_max(d->boot.nr_pages, d->max_pages) ||
+    CHECK(room >= min_u64(d->plan_max, d->max_pages) ||
               ranges_next_ram(&d->p2m.ranges, d->p2m.nr).start == UINT64_MAX,
-          "the list has room for 0x%lx pages, the limit is 0x%lx", room, d->max_pages);
+          "the list has room for 0x%lx pages, expected 0x%lx", room,
+          min_u64(d->plan_max, d->max_pages));
     if (current >= expected)
         return;
 

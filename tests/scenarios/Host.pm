@@ -15,7 +15,8 @@ use FindBin;
 use lib "$FindBin::Bin/../scripts";
 use Run;
 
-our @EXPORT = qw(boots boot_fails boot_code domus kernel xen ramdisk_sum pages ceil_div);
+our @EXPORT =
+    qw(boots boot_fails boot_code domus kernel xen ramdisk_sum pages ceil_div has_list_alone);
 
 sub kernel {
     return $ENV{XENOLITH_KERNEL} // script('../build/xenolith');
@@ -106,6 +107,15 @@ sub check_report {
     my %t = %{$r->{ticks}};
     ok $t{entry} < $t{revector} && $t{revector} < $t{publish} && $t{publish} < $t{teardown},
         'entry, list, publication and teardown, in this order';
+}
+
+# Of a domain past the 512 GiB that a tree reaches: its list is published, and nothing else.
+sub has_list_alone {
+    my ($r, $log) = @_;
+    is $r->{tree_pages}, 0, 'it has no tree';
+    like $log, qr/^ok \d+ - published_tree: .*# SKIP a tree reaches 512 GiB/m, 'which is said';
+    like $log, qr/^ok \d+ - published_list: (?!.*# SKIP)/m, 'its list is published';
+    return;
 }
 
 # domus([HOST OPTIONS], NAME => {TITLE, OPTIONS of the guest, END, CHECK}, ...)
