@@ -15,8 +15,6 @@
 #include "kernel/services.h"
 #include "kernel/suspend.h"
 
-/* The watchdog's is the only reason to wake up that is our own. */
-#define ALIVE_NS    (WATCHDOG_SECONDS * NS_PER_S / 2)
 #define CHURN_NS    (20 * NS_PER_MS)
 #define CHURN_PAGES 512
 
@@ -38,14 +36,15 @@ static void take_byte(struct domain *d, char c)
     }
 }
 
-static void listen_to_console(struct domain *d)
+/* True if anything was said. */
+static bool listen_to_console(struct domain *d)
 {
     char bytes[32];
-    size_t n;
+    size_t n = console_read(bytes, sizeof(bytes));
 
-    while ((n = console_read(bytes, sizeof(bytes))) > 0)
-        for (size_t i = 0; i < n; i++)
-            take_byte(d, bytes[i]);
+    for (size_t i = 0; i < n; i++)
+        take_byte(d, bytes[i]);
+    return n > 0;
 }
 
 static void listen_to_orders(struct domain *d)
@@ -100,20 +99,37 @@ static void churn(struct domain *d)
     is_out = !is_out;
 }
 
+/*
+ * Without the watchdog: one who sleeps has nothing to prove, and may be paused for longer than it
+ * has patience, by whoever dumps the domain.
+ */
+static void sleep(uint64_t until_ns)
+{
+    watchdog_stop();
+    evtchn_wait(until_ns);
+    watchdog_kick();
+}
+
 enum done live(struct domain *d)
 {
     d->options.done = DONE_WAIT;
     printk(LOG_INFO, "live: waiting to be told what to do\n");
     while (d->options.done == DONE_WAIT) {
-        watchdog_kick();
+        bool busy;
+
         xenstore_poll();
-        listen_to_console(d);
+        busy = store_has_news();
+        busy = listen_to_console(d) || busy;
         listen_to_orders(d);
         obey_toolstack(d);
         if (d->churning)
             churn(d);
-        if (d->options.done == DONE_WAIT)
-            evtchn_wait(clock_ns() + (d->churning ? CHURN_NS : ALIVE_NS));
+        /*
+         * Only after a round in which nothing was done: whatever came during one in which something
+         * was, its event may have been handled on the way, and would not wake us.
+         */
+        if (!busy)
+            sleep(d->churning ? clock_ns() + CHURN_NS : UINT64_MAX);
     }
     return d->options.done;
 }

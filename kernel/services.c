@@ -116,6 +116,11 @@ int store_after_resume(struct domain *d, bool new_domain)
     return rc;
 }
 
+bool store_has_news(void)
+{
+    return shutdown_watch.fired || target_watch.fired || order_watch.fired;
+}
+
 static const char *const wish_names[NR_WISHES] = {
     [WISH_NONE] = "",     [WISH_POWEROFF] = "poweroff", [WISH_REBOOT] = "reboot",
     [WISH_HALT] = "halt", [WISH_SUSPEND] = "suspend",

@@ -12,6 +12,9 @@ int store_stage(struct domain *d) __must_check;
 int store_before_suspend(struct domain *d) __must_check;
 int store_after_resume(struct domain *d, bool new_domain) __must_check;
 
+/* Has something come that one of the functions below would take? */
+bool store_has_news(void);
+
 /*
  * What the toolstack asks for in control/shutdown, acknowledged by emptying the node in the same
  * transaction that reads it.

@@ -115,9 +115,21 @@ static void remember(const char *text, size_t len_bytes)
     nr_lost += len_bytes - part;
 }
 
+/* As soon as there is room to say so again. */
+static void confess_loss(void)
+{
+    uint64_t n = nr_lost;
+
+    if (!n || room_at(ring->out_cons) < sizeof(ring->out) / 2)
+        return;
+    nr_lost = 0;
+    print("\nconsole: %lu bytes were lost here, for nobody read them\n", n);
+}
+
 void platform_write(const char *text, size_t len_bytes)
 {
     if (ring) {
+        confess_loss();
         ring_write(text, len_bytes);
         return;
     }
@@ -184,7 +196,7 @@ void console_drain(void)
 {
     if (!ring)
         return;
-    if (nr_lost)
-        printk(LOG_WARN, "console: %lu bytes were lost, for nobody read them\n", nr_lost);
+    (void)!wait_for_room(sizeof(ring->out));
+    confess_loss();
     (void)!wait_for_room(sizeof(ring->out));
 }
