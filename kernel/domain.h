@@ -21,8 +21,9 @@
 struct injected {
     bool short_plan, sweep, entry, foreign, map, map_file;
     uint64_t alloc; /* 0: none fails */
-    struct e820_entry holes[1024];
+    struct e820_entry holes[4];
     size_t nr_holes;
+    uint64_t nr_single; /* and as many of one page, here and there */
 };
 
 /* Pages of known contents: see marks.h. */

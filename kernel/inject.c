@@ -21,7 +21,7 @@
 static void add_hole(struct injected *in, uint64_t addr, uint64_t len_bytes, uint32_t type)
 {
     if (in->nr_holes == ARRAY_SIZE(in->holes))
-        panic("inject: more than %lu holes", in->nr_holes);
+        panic("inject: more than %lu holes by name", in->nr_holes);
     in->holes[in->nr_holes++] = (struct e820_entry){addr, len_bytes, type};
 }
 
@@ -86,8 +86,7 @@ static bool parse_map(struct injected *in, const char *s, const struct start_inf
         add_hole(in, image * PAGE_SIZE + 0x400, 0x300, E820_NVS);
         add_hole(in, (image + 5) * PAGE_SIZE + 0xc00, 0x1300, E820_NVS);
     } else if (take_word(&s, "holes:")) {
-        for (uint64_t n = parse_number(&s), i = 0; i < n; i++)
-            add_hole_pfns(in, HOLES_START_PFN + i * HOLES_STEP, 1);
+        in->nr_single = parse_number(&s);
     } else if (take_word(&s, "file")) {
         in->map_file = true;
     } else {
@@ -178,7 +177,7 @@ static int read_file(struct domain *d, struct memory_map *map)
 static int add_holes(struct domain *d, struct memory_map *map)
 {
     const struct injected *in = &d->injected;
-    size_t nr = d->map.nr + in->nr_holes + 1;
+    size_t nr = d->map.nr + in->nr_holes + in->nr_single + 1;
     uint64_t end = 0;
 
     map->len_bytes = nr * sizeof(*map->entries);
@@ -194,6 +193,9 @@ static int add_holes(struct domain *d, struct memory_map *map)
     }
     for (size_t i = 0; i < in->nr_holes; i++)
         map->entries[map->nr++] = in->holes[i];
+    for (uint64_t i = 0; i < in->nr_single; i++)
+        map->entries[map->nr++] = (struct e820_entry){
+            (HOLES_START_PFN + i * HOLES_STEP) * PAGE_SIZE, PAGE_SIZE, E820_RESERVED};
     map->entries[map->nr++] = (struct e820_entry){end, ROOM_BYTES, E820_RAM};
     return 0;
 }
