@@ -64,19 +64,18 @@ static bool find_obstacle(struct domain *d, mfn_t table, unsigned int level, uin
     return false;
 }
 
-static void say(struct domain *d, const char *what)
+static void say(const char *what)
 {
-    (void)d;
     printk(LOG_INFO, "suspend: %s\n", what);
     store_say("data/suspend", what);
 }
 
-static int refuse(struct domain *d, int rc, const char *why)
+static int refuse(int rc, const char *why)
 {
     char text[160];
 
     format(text, sizeof(text), "refused: %s", why);
-    say(d, text);
+    say(text);
     return rc;
 }
 
@@ -99,13 +98,13 @@ int suspend(struct domain *d)
     rc = stages_suspend(d, &who);
     if (rc) {
         format(why, sizeof(why), "%s cannot be suspended: %d (%s)", who, rc, errno_name(rc));
-        return refuse(d, rc, why);
+        return refuse(rc, why);
     }
     if (find_obstacle(d, d->pt.root, PT_LEVELS, 0, &obstacle)) {
         stages_resume(d, false);
         format(why, sizeof(why), "0x%lx maps frame 0x%lx, which is not ours", obstacle.va,
                obstacle.mfn.v);
-        return refuse(d, -EBUSY, why);
+        return refuse(-EBUSY, why);
     }
     windows_clear_all(&d->windows);
     watchdog_stop();
@@ -114,8 +113,8 @@ int suspend(struct domain *d)
     watchdog_kick();
     if (result < 0) {
         format(why, sizeof(why), "Xen says %ld", result);
-        return refuse(d, (int)result, why);
+        return refuse((int)result, why);
     }
-    say(d, result == 0 ? "back in a new domain" : "cancelled");
+    say(result == 0 ? "back in a new domain" : "cancelled");
     return result != 0;
 }

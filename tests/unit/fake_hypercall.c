@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypercalls that mm/ makes, in place of arch/x86/hypercall.S. Each can be told to fail
+ * The hypercalls that change mappings, in place of arch/x86/hypercall.S. Each can be told to fail
  * (fake.fail_at), and then does nothing, or, a batch of updates, stops half way; none flushes more
  * of the TLB than it is asked to.
  */
@@ -11,8 +11,7 @@
 
 #include <xen/errno.h>
 
-/* Counts a hypercall. Is it the one that fails? */
-static bool fails(void)
+bool fake_fails(void)
 {
     return ++fake.nr_hypercalls == fake.fail_at;
 }
@@ -53,7 +52,7 @@ long HYPERVISOR_mmu_update(const struct mmu_update *req, unsigned int nr, unsign
 
     if (domain != DOMID_SELF)
         fail_msg("mmu_update for domain %u", domain);
-    if (fails()) { /* after some of them, as Xen may */
+    if (fake_fails()) { /* after some of them, as Xen may */
         nr = fake.fail_after < nr ? fake.fail_after : nr;
         rc_end = fake.fail_with;
     }
@@ -77,7 +76,7 @@ long HYPERVISOR_update_va_mapping(uintptr_t va, uint64_t pte, unsigned long flag
     uint64_t table = fake.root;
     int rc;
 
-    if (fails())
+    if (fake_fails())
         return fake.fail_with;
     for (unsigned int level = PT_LEVELS; level > 1; level--) {
         uint64_t entry = fake_ram(table)[pte_index(va, level)];
@@ -132,7 +131,7 @@ long HYPERVISOR_mmuext_op(const struct mmuext_op *op, unsigned int nr, unsigned 
 
     if (domain != DOMID_SELF)
         fail_msg("mmuext_op for domain %u", domain);
-    if (fails())
+    if (fake_fails())
         return fake.fail_with;
     for (i = 0; i < nr && !rc; i++) {
         switch (op[i].cmd) {

@@ -17,8 +17,9 @@
  *                                            signal goes on to AddressSanitizer, with a message
  *
  * So what is stale stays visible until it is flushed, and what must not be mapped cannot be used.
- * fake_machine.c has memory and MMU, fake_mmu.c the types of frames, fake_hypercall.c what the
- * guest calls, fake_builder.c the domain that it finds.
+ * fake_machine.c has memory and MMU, fake_mmu.c the types of frames, fake_hypercall.c and
+ * fake_extents.c what the guest calls, fake_builder.c the domain that it finds. fake_events.h has
+ * what needs no memory: event channels, time, sleep.
  */
 #ifndef TESTS_UNIT_FAKE_XEN_H
 #define TESTS_UNIT_FAKE_XEN_H
@@ -75,9 +76,20 @@ struct fake_xen {
     unsigned int fail_after;    /* so many of its updates are carried out first */
     unsigned int nr_m2p_updates;
     unsigned int nr_table_updates; /* entries written: by mmu_update, or by update_va_mapping */
+
+    /* populate_physmap, decrease_reservation: with limited set, so many extents, and no more */
+    bool limited;
+    uint64_t nr_extents_left;
+    uint64_t max_pages;               /* what XENMEM_maximum_reservation says */
+    void (*on_release)(uint64_t mfn); /* a frame is about to leave the guest; may be NULL */
+    /* a page of the guest's image that lies outside of its slots gets tables; may be NULL */
+    void (*adopt)(uint64_t va);
 };
 
 extern struct fake_xen fake;
+
+/* Counts a hypercall. Is it the one that fails, and returns fake.fail_with? */
+bool fake_fails(void);
 
 /*
  * A machine with MFNs [@first_mfn, @first_mfn + @nr_mfns), all the guest's. One at a time, and from

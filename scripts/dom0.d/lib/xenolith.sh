@@ -6,6 +6,7 @@
 #   NAME.xl    what xl said of it
 #   NAME.end   how it ended, one word: poweroff, reboot, suspend, crash, watchdog,
 #              destroyed, timeout, stays (after its result), failed (to start)
+#   NAME.steps what step did to it, one line each, and NAME.N: what step N printed
 
 now() {
     cut -d . -f 1 /proc/uptime
@@ -25,6 +26,7 @@ domu_start() {
     echo "@@ begin $1"
     : >>"/out/$1.log"
     ln -sf "/out/$1.log" "/var/log/xen/console/guest-$1.log" # xenconsoled's name for it
+    ln -sf "/out/$1.log" "/var/log/xen/console/guest-$1--incoming.log" # while it migrates
     rm -f "/out/$1.end"
     if [ "$2" = create ]; then
         xl create -F "$3" "name='$1'" >"/out/$1.xl" 2>&1 </dev/null &
@@ -100,4 +102,110 @@ domu_reason() {
     '') grep -q '^Domain .* has been destroyed' "/out/$1.xl" && echo destroyed || echo failed ;;
     *) echo "reason-$code" ;;
     esac
+}
+
+# For guests that live (done=wait)
+
+# step NAME COMMAND...: does it, and leaves a line in /out/NAME.steps:
+#     NUMBER EXIT-CODE SECONDS CONSOLE-BEGIN CONSOLE-END COMMAND...
+# where the console is a range of bytes of NAME.log. Fails as COMMAND does.
+step() {
+    local name=$1 code=0 begin began
+    shift
+    steps=$((${steps:-0} + 1))
+    begin=$(domu_console_size "$name")
+    began=$(now)
+    "$@" >"/out/$name.$steps" 2>&1 </dev/null || code=$?
+    echo "$steps $code $(($(now) - began)) $begin $(domu_console_size "$name") $*" \
+        >>"/out/$name.steps"
+    return $code
+}
+
+domu_console_size() {
+    stat -c %s "/out/$1.log" 2>/dev/null || echo 0
+}
+
+# domu_until SECONDS COMMAND...: again and again, until it succeeds.
+domu_until() {
+    local until=$(($(now) + $1))
+    shift
+    until "$@"; do
+        [ "$(now)" -lt $until ] || return 1
+        sleep 0.1
+    done
+}
+
+# How often it has said its result.
+domu_results() {
+    awk '/^Test result: / { n++ } END { print n + 0 }' "/out/$1.log" 2>/dev/null || echo 0
+}
+
+# domu_tests NAME COMMAND...: does it, and waits until NAME has tested itself since.
+domu_tests() {
+    local name=$1 before until
+    before=$(domu_results "$1")
+    shift
+    "$@" || return
+    until=$(($(now) + 300))
+    until [ "$(domu_results "$name")" -gt "$before" ]; do
+        if ! domu_lives "$name" || [ "$(now)" -ge $until ]; then
+            echo "$name has not tested itself after: $*"
+            return 1
+        fi
+        sleep 0.1
+    done
+}
+
+# domu_node NAME PATH [VALUE]: reads a node of its own in xenstore, or writes it.
+domu_node() {
+    local path
+    path=/local/domain/$(xl domid "$1")/$2 || return
+    if [ $# = 2 ]; then
+        xenstore-read "$path" 2>/dev/null
+    else
+        xenstore-write "$path" "$3"
+    fi
+}
+
+# domu_order NAME WORD: gives an order (kernel/orders.c), and waits until it is done.
+domu_order() {
+    if ! domu_node "$1" data/order "$2" || ! domu_until 120 domu_has_no_order "$1"; then
+        echo "$1 does not obey: $2"
+        return 1
+    fi
+}
+
+domu_has_no_order() {
+    [ -z "$(domu_node "$1" data/order)" ]
+}
+
+# domu_mem NAME MIB: lets it shrink or grow, and waits until it says how far it came.
+domu_mem() {
+    local pages=$(($2 * 256))
+    if ! xl mem-set "$1" "$2" || ! domu_until 120 domu_has_come_to "$1" "of $pages pages" ||
+        ! domu_has_come_to "$1" "$pages of $pages pages"; then
+        echo "$1 has not come to $pages pages; data/balloon: $(domu_node "$1" data/balloon)"
+        return 1
+    fi
+}
+
+domu_has_come_to() {
+    case " $(domu_node "$1" data/balloon)" in
+    *" $2"*) ;;
+    *) return 1 ;;
+    esac
+}
+
+# Its pages as Xen counts them (debug key q): nr_pages=... xenheap_pages=... max_pages=...
+domu_counts() {
+    local id
+    id=$(xl domid "$1") || return
+    xl dmesg -c >/dev/null
+    xl debug-keys q
+    domu_until 10 domu_is_counted # the key is not always served before it returns
+    xl dmesg | sed -n "/ information for domain $id:/,/nr_pages=/s/.*\(nr_pages=[0-9]*\) \(xenheap_pages=[0-9]*\).*\(max_pages=[0-9]*\).*/\1 \2 \3/p"
+}
+
+domu_is_counted() {
+    xl dmesg | grep -q 'Shared frames'
 }
