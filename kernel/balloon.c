@@ -64,13 +64,25 @@ int balloon_after_resume(struct domain *d, bool new_domain)
     return 0;
 }
 
+void balloon_go(struct domain *d, uint64_t target)
+{
+    int rc = move_to(d, target);
+
+    if (rc)
+        printk(LOG_WARN, "balloon: stopped at %lu pages: %d (%s)\n", d->balloon.nr_pages, rc,
+               errno_name(rc));
+}
+
 void balloon_follow(struct domain *d, uint64_t target)
 {
     uint64_t before = d->balloon.nr_pages, now;
     const char *why = "";
     char text[120];
-    int rc = move_to(d, target);
+    int rc;
 
+    /* What is asked for may be counted otherwise: under the PV shim it is the outer domain's. */
+    target = min_u64(target, host_maximum_pages());
+    rc = move_to(d, target);
     now = d->balloon.nr_pages;
     if (rc)
         why = errno_name(rc);

@@ -9,6 +9,9 @@
 int balloon_stage(struct domain *d) __must_check;
 int balloon_after_resume(struct domain *d, bool new_domain) __must_check;
 
+/* Moves to @target pages, or as near as can be, and says so only if it takes long. */
+void balloon_go(struct domain *d, uint64_t target);
+
 /*
  * Moves to @target pages, or as near as can be, and says on the console and in xenstore
  * (data/balloon: pages reached, pages asked for, and why they differ) what came of it.

@@ -57,7 +57,7 @@ struct domain {
     struct kmap_result kmap;
     struct balloon balloon;
     struct marks marks;
-    bool churning; /* writes its marks and moves its balloon all the time */
+    uint64_t churn_pages; /* not 0: it moves its balloon between this and less, all the time */
 };
 
 /* From linker.ld, all page-aligned: see the drawing there. */

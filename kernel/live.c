@@ -91,12 +91,10 @@ static void obey_toolstack(struct domain *d)
 /* Dirties memory, and breathes: for whoever migrates us meanwhile. */
 static void churn(struct domain *d)
 {
-    static bool is_out;
-    uint64_t nr = d->balloon.nr_pages;
+    uint64_t full = d->churn_pages;
 
     marks_renew(d);
-    balloon_follow(d, is_out ? nr + CHURN_PAGES : nr - CHURN_PAGES);
-    is_out = !is_out;
+    balloon_go(d, d->balloon.nr_pages < full ? full : full - min_u64(full, CHURN_PAGES));
 }
 
 /*
@@ -122,14 +120,14 @@ enum done live(struct domain *d)
         busy = listen_to_console(d) || busy;
         listen_to_orders(d);
         obey_toolstack(d);
-        if (d->churning)
+        if (d->churn_pages)
             churn(d);
         /*
          * Only after a round in which nothing was done: whatever came during one in which something
          * was, its event may have been handled on the way, and would not wake us.
          */
         if (!busy)
-            sleep(d->churning ? clock_ns() + CHURN_NS : UINT64_MAX);
+            sleep(d->churn_pages ? clock_ns() + CHURN_NS : UINT64_MAX);
     }
     return d->options.done;
 }

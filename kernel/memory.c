@@ -180,11 +180,9 @@ int revector_stage(struct domain *d)
     return 0;
 }
 
-/* Frames that we remember by MFN are remembered by PFN while MFNs change under us. */
+/* A frame that we remember by MFN is remembered by PFN while MFNs change under us. */
 int list_before_suspend(struct domain *d)
 {
-    for (uint64_t i = 0; i < d->list.nr_old_tables; i++)
-        d->list.old_tables[i] = to_mfn(m2p_get(&d->host.m2p, d->list.old_tables[i]).v);
     if (!mfn_eq(d->list.none_leaf, INVALID_MFN))
         d->list.none_leaf = to_mfn(m2p_get(&d->host.m2p, d->list.none_leaf).v);
     return 0;
@@ -193,8 +191,6 @@ int list_before_suspend(struct domain *d)
 int list_after_resume(struct domain *d, bool new_domain)
 {
     (void)new_domain;
-    for (uint64_t i = 0; i < d->list.nr_old_tables; i++)
-        d->list.old_tables[i] = p2m_get_ram(&d->p2m, to_pfn(d->list.old_tables[i].v));
     if (!mfn_eq(d->list.none_leaf, INVALID_MFN))
         d->list.none_leaf = p2m_get_ram(&d->p2m, to_pfn(d->list.none_leaf.v));
     return 0;

@@ -6,6 +6,7 @@
 
 #include "arch/x86/cpu.h"
 
+#include "kernel/balloon.h"
 #include "kernel/marks.h"
 #include "kernel/report.h"
 #include "kernel/test.h"
@@ -19,20 +20,38 @@ static void run_tests(struct domain *d)
     print("Test result: %s\n", test_result_name(result));
 }
 
-/* The list as runs of PFNs whose frames follow each other, to be held against what a tool reads. */
+/* How many PFNs from @start on have frames that are @step apart, or, if that is 0, have none. */
+static uint64_t run_length(const struct p2m *p2m, uint64_t start, uint64_t step)
+{
+    uint64_t mfn = p2m_get_ram(p2m, to_pfn(start)).v, nr = 1;
+
+    while (start + nr < p2m->nr && p2m_get_ram(p2m, to_pfn(start + nr)).v == mfn + nr * step)
+        nr++;
+    return nr;
+}
+
+/*
+ * The list as runs of PFNs whose frames follow each other, upward or, as builders like it,
+ * downward, to be held against what a tool reads.
+ */
 static void print_list(struct domain *d)
 {
     const struct p2m *p2m = &d->p2m;
     uint64_t start = 0, nr;
 
     for (; start < p2m->nr; start += nr) {
-        uint64_t mfn = p2m_get_ram(p2m, to_pfn(start)).v;
+        mfn_t mfn = p2m_get_ram(p2m, to_pfn(start));
+        uint64_t up, down;
 
-        for (nr = 1; start + nr < p2m->nr; nr++)
-            if (p2m_get_ram(p2m, to_pfn(start + nr)).v != (mfn == INVALID_ENTRY ? mfn : mfn + nr))
-                break;
-        if (mfn != INVALID_ENTRY)
-            print("list: PFN 0x%lx MFN 0x%lx pages %lu\n", start, mfn, nr);
+        if (mfn_eq(mfn, INVALID_MFN)) {
+            nr = run_length(p2m, start, 0);
+            continue;
+        }
+        up = run_length(p2m, start, 1);
+        down = run_length(p2m, start, UINT64_MAX); /* a step of -1 */
+        nr = max_u64(up, down);
+        print("list: PFN 0x%lx MFN 0x%lx pages %lu%s\n", start, mfn.v, nr,
+              down > up ? " downward" : "");
     }
     print("list: end 0x%lx\n", p2m->nr);
 }
@@ -53,13 +72,14 @@ static void bump_generation(struct domain *d)
 
 static void start_churn(struct domain *d)
 {
-    d->churning = true;
+    d->churn_pages = d->balloon.nr_pages;
     print("churn: on\n");
 }
 
 static void end_churn(struct domain *d)
 {
-    d->churning = false;
+    balloon_go(d, d->churn_pages);
+    d->churn_pages = 0;
     print("churn: off, generation %lu\n", d->marks.generation);
 }
 

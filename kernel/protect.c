@@ -29,6 +29,19 @@ static int unmap(struct domain *d, uint64_t va)
     return rc == -ENOENT ? 0 : rc;
 }
 
+/*
+ * A NULL pointer must fault. GRUB leaves its relocator at address 0, and the tables that map it,
+ * which are among what teardown frees: while they are hooked in, they could be nothing else.
+ */
+static int drop_lowest_slot(struct domain *d)
+{
+    int rc = pt_write(d->pt.root, pte_index(0, 4), 0);
+
+    if (!rc)
+        pt_flush();
+    return rc;
+}
+
 int protect_stage(struct domain *d)
 {
     int rc;
@@ -49,6 +62,6 @@ int protect_stage(struct domain *d)
     if (!rc)
         rc = protect(d, window_end, image_end, PTE_RW);
     if (!rc)
-        rc = unmap(d, 0); /* GRUB leaves its relocator there; a NULL pointer must fault */
+        rc = drop_lowest_slot(d);
     return rc;
 }

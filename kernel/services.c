@@ -13,6 +13,9 @@
 /* Where the store's ring is mapped. */
 static uint8_t store_page[PAGE_SIZE] FOREIGN_PAGE;
 
+/* Of a transaction that somebody else is always faster than. */
+#define MAX_TRIES 100
+
 static struct xs_watch shutdown_watch = {.path = "control/shutdown"};
 static struct xs_watch target_watch = {.path = "memory/target"};
 static struct xs_watch order_watch = {.path = "data/order"};
@@ -81,18 +84,31 @@ static void greet_store(void)
                errno_name(rc));
 }
 
-int store_stage(struct domain *d)
+static bool has_store(const struct domain *d)
 {
     mfn_t ring = d->boot.store;
+
+    return !mfn_eq(ring, INVALID_MFN) && ring.v != 0 && d->boot.store_port != 0;
+}
+
+/*
+ * The PV shim counts no reference for its own mapping of a ring. If that goes while there is no
+ * other one, the page is no longer ours. (The console's ring has had another one for long.)
+ */
+int rings_stage(struct domain *d)
+{
+    return foreign_page_map(store_page, has_store(d) ? d->boot.store : INVALID_MFN);
+}
+
+int store_stage(struct domain *d)
+{
     int rc;
 
-    if (mfn_eq(ring, INVALID_MFN) || ring.v == 0 || d->boot.store_port == 0) {
+    if (!has_store(d)) {
         printk(LOG_INFO, "store: none; this domain lives without\n");
-        return foreign_page_map(store_page, INVALID_MFN);
+        return 0;
     }
-    rc = foreign_page_map(store_page, ring);
-    if (!rc)
-        rc = xenstore_start(store_page, d->boot.store_port);
+    rc = xenstore_start(store_page, d->boot.store_port);
     if (!rc)
         greet_store();
     return rc;
@@ -166,7 +182,7 @@ enum wish store_take_wish(void)
     int rc = shutdown_watch.fired ? -EAGAIN : 0;
 
     shutdown_watch.fired = false;
-    while (rc == -EAGAIN)
+    for (unsigned int i = 0; rc == -EAGAIN && i < MAX_TRIES; i++)
         rc = try_take_wish(&wish);
     if (rc && rc != -ENOENT)
         printk(LOG_WARN, "store: control/shutdown cannot be read and answered: %d (%s)\n", rc,

@@ -8,6 +8,7 @@
 /* As the rows of stages.c. */
 int events_stage(struct domain *d) __must_check;
 int events_after_resume(struct domain *d, bool new_domain) __must_check;
+int rings_stage(struct domain *d) __must_check;
 int store_stage(struct domain *d) __must_check;
 int store_before_suspend(struct domain *d) __must_check;
 int store_after_resume(struct domain *d, bool new_domain) __must_check;

@@ -135,10 +135,14 @@ int shared_info_stage(struct domain *d)
 /* The frame is Xen's, and the tools would not know what to make of it. */
 int shared_info_before_suspend(struct domain *d)
 {
+    int rc = foreign_page_map(shared_page, INVALID_MFN);
+
     (void)d;
+    if (rc)
+        return rc;
     evtchn_resume(NULL);
     clock_start(NULL);
-    return foreign_page_map(shared_page, INVALID_MFN);
+    return 0;
 }
 
 int shared_info_after_resume(struct domain *d, bool new_domain)

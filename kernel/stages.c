@@ -40,6 +40,8 @@ const struct stage stages[] = {
      renumber_stage, NULL, NULL},
     {"publish", "shared_info says where the list is",
      publish_stage, NULL, publish_after_resume},
+    {"rings", "the store's page, which must not be without a mapping",
+     rings_stage, NULL, NULL},
     {"teardown", "the kernel mapping holds the image and nothing else",
      teardown_stage, NULL, NULL},
     {"events", "a timer, and a console that listens",

@@ -34,7 +34,7 @@ static int get_supplies(struct revector *r, struct supplies *s, struct revectore
 
     /* at most an L1 for each 512 leaves, an L2 for each 512 of those, the L3, and edges */
     s->cap_old_tables = old_leaves / PTES_PER_TABLE * 2 + 6;
-    s->old_tables_bytes = s->cap_old_tables * sizeof(mfn_t);
+    s->old_tables_bytes = s->cap_old_tables * sizeof(pfn_t);
     out->old_tables = heap_alloc(r->heap, s->old_tables_bytes);
     s->runs_bytes = cap * sizeof(struct pfn_run);
     frames_init(&s->frames, heap_alloc(r->heap, s->runs_bytes), cap, r->p2m, r->m2p);
@@ -93,7 +93,7 @@ static void free_old_tables(struct revector *r, mfn_t table, unsigned int level,
     window_forget(r->pt->windows, table);
     /* a list longer than nr_pages, as vNUMA's, has more: they are freed, and not noted down */
     if (out->nr_old_tables < s->cap_old_tables)
-        out->old_tables[out->nr_old_tables++] = table;
+        out->old_tables[out->nr_old_tables++] = plan_renumbered(r->plan, m2p_get(r->m2p, table));
     if (frames_give(r->pt->frames, table))
         panic("the old list's table 0x%lx cannot be given back: free already?", table.v);
 }

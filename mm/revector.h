@@ -39,7 +39,7 @@ struct revectored {
     uint64_t nr_new_leaves;        /* pages of the list that the builder had not   */
     uint64_t nr_none;              /* list pages that are the shared one           */
     uint64_t nr_old_2m, nr_old_1g; /* superpages the builder's list was mapped by  */
-    mfn_t *old_tables;             /* the builder's tables of the list, free now   */
+    pfn_t *old_tables;             /* the builder's tables of the list, free now   */
     uint64_t nr_old_tables;        /* (on the heap; NULL if it was not in our slot) */
 };
 

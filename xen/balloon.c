@@ -54,19 +54,31 @@ static int give_back(struct balloon *b, struct pfn_run run, uint64_t *nr_gone)
     return rc;
 }
 
+/*
+ * Do both books have room for whatever a move makes of their runs? Asked before, since what has
+ * been given away cannot be had back.
+ */
+static bool have_room(const struct balloon *b)
+{
+    return b->pool->nr_runs + 2 <= b->pool->cap_runs && b->empty.nr_runs + 2 <= b->empty.cap_runs;
+}
+
 /* Up to @max frames go. 0 and *@nr_moved 0: none that is free. */
 static int move_out(struct balloon *b, uint64_t max, uint64_t *nr_moved)
 {
     uint64_t spare = b->pool->nr_free - min_u64(b->pool->nr_free, BALLOON_RESERVE);
-    struct pfn_run run = frames_cut(b->pool, min_u64(min_u64(max, BATCH), spare));
-    int rc = frames_add(&b->empty, run.start, run.end);
+    struct pfn_run run;
+    int rc;
 
     *nr_moved = 0;
+    if (!have_room(b))
+        return -ENOMEM;
+    run = frames_cut(b->pool, min_u64(min_u64(max, BATCH), spare));
     if (run.start == run.end)
         return 0;
-    if (rc) /* the book is full: nothing has happened yet */
-        return frames_add(b->pool, run.start, run.end) ? -EINVAL : rc;
-    rc = give_back(b, run, nr_moved);
+    rc = frames_add(&b->empty, run.start, run.end);
+    if (!rc)
+        rc = give_back(b, run, nr_moved);
     b->nr_pages -= *nr_moved;
     if (run.start + *nr_moved < run.end) { /* what Xen did not take is ours still */
         int kept = frames_exclude(&b->empty, run.start + *nr_moved, run.end);
@@ -81,10 +93,15 @@ static int move_out(struct balloon *b, uint64_t max, uint64_t *nr_moved)
 /* Up to @max frames come. 0 and *@nr_moved 0: no PFN for one, or Xen gives none. */
 static int move_in(struct balloon *b, uint64_t max, uint64_t *nr_moved)
 {
-    struct pfn_run run = frames_cut(&b->empty, min_u64(max, BATCH));
-    uint64_t nr = run.end - run.start, got;
+    struct pfn_run run;
+    uint64_t nr, got;
     int rc = 0;
 
+    *nr_moved = 0;
+    if (!have_room(b))
+        return -ENOMEM;
+    run = frames_cut(&b->empty, min_u64(max, BATCH));
+    nr = run.end - run.start;
     for (uint64_t i = 0; i < nr; i++)
         extents[i] = run.start + i;
     *nr_moved = got = nr ? host_populate(extents, nr) : 0;
@@ -132,18 +149,24 @@ static int reconcile_pfn(struct balloon *b, uint64_t pfn)
 
 int balloon_reconcile(struct balloon *b, uint64_t *nr_found)
 {
+    uint64_t from = 0; /* all below is right */
+    size_t i = 0;
+
     *nr_found = 0;
-    for (size_t i = 0; i < b->empty.nr_runs; i++) {
-        uint64_t pfn = b->empty.runs[i].start, end = b->empty.runs[i].end;
+    while (i < b->empty.nr_runs) {
+        struct pfn_run run = b->empty.runs[i];
+        uint64_t pfn = first_filled(b->p2m, max_u64(run.start, from), run.end);
+        int rc;
 
-        for (pfn = first_filled(b->p2m, pfn, end); pfn < end;
-             pfn = first_filled(b->p2m, pfn + 1, end)) {
-            int rc = reconcile_pfn(b, pfn);
-
-            if (rc)
-                return rc;
-            ++*nr_found;
+        if (pfn >= run.end) {
+            i++;
+            continue;
         }
+        rc = reconcile_pfn(b, pfn); /* which may take the PFN out of its run, or the run away */
+        if (rc)
+            return rc;
+        from = pfn + 1;
+        ++*nr_found;
     }
     return 0;
 }

@@ -8,14 +8,22 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/hypercall.h"
 
+#include "xen/clock.h"
 #include "xen/foreign_page.h"
+#include "xen/watchdog.h"
 
 #include <xen/event_channel.h>
 #include <xen/io/console.h>
 #include <xen/sched.h>
 
-/* How often the CPU is offered to the reader of a full ring before what does not fit is lost. */
-#define MAX_YIELDS (1u << 14)
+/*
+ * How long a reader of a full ring may stand still before what does not fit is lost: xenconsoled
+ * lets a guest that talks much wait for a fifth of a second, and may have other things to do.
+ * Before there is a clock, how often the CPU is offered to it instead.
+ */
+#define PATIENCE_NS (10 * NS_PER_S)
+#define SLICE_NS    (10 * NS_PER_MS)
+#define MAX_YIELDS  (1u << 14)
 
 /* The other end may write anything here: what it writes is read once, and is never an index. */
 static volatile struct xencons_interface *ring;
@@ -48,10 +56,28 @@ static uint32_t room_at(uint32_t cons)
     return used <= sizeof(ring->out) ? (uint32_t)sizeof(ring->out) - used : 0;
 }
 
+/* Sleeps until the reader says that it has read, or for a slice of time; true if time is left. */
+static bool wait_for_reader(uint64_t since_ns, unsigned int nr_waits)
+{
+    uint64_t now = clock_ns();
+    struct sched_poll poll = {.nr_ports = 1, .timeout = now + SLICE_NS};
+
+    if (!now) {
+        HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+        return nr_waits < MAX_YIELDS;
+    }
+    set_xen_guest_handle(poll.ports, &port);
+    HYPERVISOR_sched_op(SCHEDOP_poll, &poll);
+    if (nr_waits % 64 == 63)
+        watchdog_kick(); /* it is the reader that is slow, not we */
+    return now - since_ns < PATIENCE_NS;
+}
+
 /* Waits for room, a while, and only for a reader that reads. */
 static bool wait_for_room(uint32_t bytes)
 {
-    uint32_t cons = ring->out_cons;
+    uint32_t cons = ring->out_cons, last = cons;
+    uint64_t since_ns = clock_ns();
 
     if (is_stuck && cons == stuck_at)
         return room_at(cons) >= bytes;
@@ -59,13 +85,15 @@ static bool wait_for_room(uint32_t bytes)
     if (room_at(cons) < bytes)
         notify();
     for (unsigned int i = 0; room_at(cons) < bytes; i++) {
-        if (i == MAX_YIELDS) {
+        if (!wait_for_reader(since_ns, i)) {
             is_stuck = true;
             stuck_at = cons;
             return false;
         }
-        HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
         cons = ring->out_cons;
+        if (cons != last) /* it reads: patience begins anew */
+            since_ns = clock_ns();
+        last = cons;
     }
     return true;
 }

@@ -187,10 +187,13 @@ static unsigned int handle_word(unsigned int word)
 
 unsigned int evtchn_dispatch(void)
 {
-    volatile struct vcpu_info *vcpu = &shared->vcpu_info[0];
+    volatile struct vcpu_info *vcpu;
     unsigned int n = 0;
 
-    while (shared && vcpu->evtchn_upcall_pending) {
+    if (!shared)
+        return 0;
+    vcpu = &shared->vcpu_info[0];
+    while (vcpu->evtchn_upcall_pending) {
         uint64_t words;
 
         vcpu->evtchn_upcall_pending = 0;
@@ -211,7 +214,7 @@ static void set_alarm(uint64_t at_ns)
 
 void evtchn_wait(uint64_t until_ns)
 {
-    if (evtchn_dispatch() || clock_ns() >= until_ns)
+    if (!shared || evtchn_dispatch() || clock_ns() >= until_ns)
         return;
     if (until_ns != UINT64_MAX)
         set_alarm(until_ns);

@@ -10,6 +10,7 @@
 
 #include "xen/clock.h"
 #include "xen/evtchn.h"
+#include "xen/watchdog.h"
 
 #define MAX_WATCHES 16
 
@@ -90,31 +91,18 @@ static long receive_some(char *data, size_t len_bytes)
 /* Waits for room or for data. -EIO if nothing has happened up to @until_ns. */
 static int wait_for_other(uint64_t until_ns)
 {
-    if (clock_ns() >= until_ns)
+    uint64_t now = clock_ns();
+
+    if (now >= until_ns)
         return broken("xenstored does not answer");
-    evtchn_wait(until_ns);
+    watchdog_kick(); /* it is xenstored that is slow, not we */
+    evtchn_wait(min_u64(until_ns, now + WATCHDOG_SECONDS * NS_PER_S / 2));
     return 0;
 }
 
 static uint64_t patience_ends(void)
 {
     return clock_ns() + XENSTORE_PATIENCE * NS_PER_S;
-}
-
-static int send_all(const void *data, size_t len_bytes, uint64_t until_ns)
-{
-    const char *at = data;
-
-    while (len_bytes) {
-        long n = send_some(at, len_bytes);
-        int rc = n < 0 ? (int)n : n == 0 ? wait_for_other(until_ns) : 0;
-
-        if (rc)
-            return rc;
-        at += n;
-        len_bytes -= (size_t)n;
-    }
-    return 0;
 }
 
 /* Where the next bytes of the message go, and how many of them its header or payload still lacks.
@@ -157,11 +145,11 @@ static void take_watch_event(void)
     const char *token = in.payload + strlen(in.payload) + 1;
     unsigned int index = 0;
 
-    if (token >= in.payload + in.header.len)
+    if (token >= in.payload + in.header.len || *token == '\0')
         return;
     for (; *token >= '0' && *token <= '9' && index < MAX_WATCHES; token++)
         index = index * 10 + (unsigned int)(*token - '0');
-    if (index < MAX_WATCHES && watches[index])
+    if (*token == '\0' && index < MAX_WATCHES && watches[index])
         watches[index]->fired = true;
 }
 
@@ -173,6 +161,30 @@ void xenstore_poll(void)
         else
             broken("xenstored answers what was not asked");
     }
+}
+
+/*
+ * Sends all of it. While there is no room, what comes meanwhile is taken in: xenstored may wait for
+ * that before it reads on.
+ */
+static int send_all(const void *data, size_t len_bytes, uint64_t until_ns)
+{
+    const char *at = data;
+
+    while (len_bytes) {
+        long n = send_some(at, len_bytes);
+        int rc = n < 0 ? (int)n : 0;
+
+        if (n == 0) {
+            xenstore_poll();
+            rc = is_broken ? -EIO : wait_for_other(until_ns);
+        }
+        if (rc)
+            return rc;
+        at += n;
+        len_bytes -= (size_t)n;
+    }
+    return 0;
 }
 
 /* What xenstored calls an error, by our number. */

@@ -271,6 +271,7 @@ static void take_foreign_frames(struct fake_domain *d)
     for (uint64_t pfn = 0; !d->shape.sparse && pfn < d->shape.nr_pages; pfn++)
         fake_frame(fake_builder_mfn(pfn))->foreign = false;
     fake_frame(last)->foreign = true;
+    fake.shared = last;
     d->shared_info = last * PAGE_SIZE;
     fake_set_m2p(last, LOW_PAGES + 1); /* of no meaning, and a page of the image's */
 }

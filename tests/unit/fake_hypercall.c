@@ -76,6 +76,8 @@ long HYPERVISOR_update_va_mapping(uintptr_t va, uint64_t pte, unsigned long flag
     uint64_t table = fake.root;
     int rc;
 
+    if (fake.adopt)
+        fake.adopt(va);
     if (fake_fails())
         return fake.fail_with;
     for (unsigned int level = PT_LEVELS; level > 1; level--) {

@@ -43,8 +43,10 @@ static const struct fake_origin *origin;
 static bool *m2p_computed;                           /* of each grain; NULL: all of it is there */
 static uint64_t *m2p_writable, m2p_first, m2p_bytes; /* page-aligned: not always first_mfn */
 static unsigned int nr_cached;
+static uint64_t image_pages[16]; /* of this program, with a frame behind them */
+static unsigned int nr_image_pages;
 /* AddressSanitizer's handler, and whichever was in force before ours: cmocka's, in a test. */
-static struct sigaction reporter, previous;
+static struct sigaction reporter, previous, previous_illegal;
 
 static void *map(uint64_t va, uint64_t len_bytes, int prot, int flags, int fd, uint64_t offset)
 {
@@ -175,6 +177,8 @@ static void page_fault(int signal, siginfo_t *info, void *context)
     uint64_t va = (uint64_t)info->si_addr;
     bool write = ((ucontext_t *)context)->uc_mcontext.gregs[REG_ERR] & 2;
 
+    if (fake_emulate(context))
+        return;
     if ((in_slot(va) && fill(va, write)) || (!write && fill_m2p(va)))
         return;
     if (in_slot(va))
@@ -183,15 +187,44 @@ static void page_fault(int signal, siginfo_t *info, void *context)
     sigaction(signal, &reporter, NULL); /* again, to be reported with a backtrace */
 }
 
+static void illegal_instruction(int signal, siginfo_t *info, void *context)
+{
+    (void)info;
+    if (!fake_emulate(context))
+        sigaction(signal, &previous_illegal, NULL);
+}
+
 static void __attribute__((constructor)) save_reporter(void)
 {
     sigaction(SIGSEGV, NULL, &reporter);
 }
 
+/* A page of this program: what the tables say of it. */
+static void show_image_page(uint64_t va)
+{
+    struct fake_mapping m = fake_walk(va);
+    unsigned int i = 0;
+
+    while (i < nr_image_pages && image_pages[i] != va)
+        i++;
+    if (i == ARRAY_SIZE(image_pages))
+        fail_msg("more than %zu pages of the image get a frame", ARRAY_SIZE(image_pages));
+    image_pages[i] = va;
+    nr_image_pages += i == nr_image_pages;
+    if (m.present)
+        map(va, PAGE_SIZE, PROT_READ | (m.writable ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED, file,
+            (uint64_t)((uint8_t *)fake_ram(m.mfn) - ram));
+    else
+        map_nothing(va, PAGE_SIZE);
+}
+
 void fake_tlb_flush_page(uint64_t va)
 {
+    va = ROUND_DOWN(va, PAGE_SIZE);
     if (in_slot(va))
-        map_nothing(ROUND_DOWN(va, PAGE_SIZE), PAGE_SIZE);
+        map_nothing(va, PAGE_SIZE);
+    else
+        show_image_page(va);
 }
 
 void fake_tlb_flush(void)
@@ -240,11 +273,18 @@ void fake_machine_start(uint64_t first_mfn, uint64_t nr_mfns)
     start_m2p(first_mfn + nr_mfns);
     fake_tlb_flush();
     sigaction(SIGSEGV, &action, &previous);
+    action.sa_sigaction = illegal_instruction;
+    sigaction(SIGILL, &action, &previous_illegal);
 }
 
 void fake_machine_stop(void)
 {
     sigaction(SIGSEGV, &previous, NULL);
+    sigaction(SIGILL, &previous_illegal, NULL);
+    for (unsigned int i = 0; i < nr_image_pages; i++)
+        map(image_pages[i], PAGE_SIZE, PROT_READ | PROT_WRITE,
+            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    nr_image_pages = 0;
     for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
         munmap((void *)slots[i], FAKE_SLOT_BYTES);
     munmap((void *)FAKE_M2P_BASE, M2P_BYTES);

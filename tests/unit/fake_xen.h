@@ -68,7 +68,9 @@ struct fake_xen {
     uint64_t first_mfn, nr_mfns;
     struct m2p m2p;  /* as the guest sees it: read only, as long as the last MFN asks for */
     uint64_t root;   /* MFN of the level 4 table in use */
-    bool superpages; /* accepts them: only while it builds a domain */
+    uint64_t shared; /* MFN of shared_info: the machine's, and Xen's own */
+    unsigned int nr_restores; /* onto another machine, each of a later Xen */
+    bool superpages;          /* accepts them: only while it builds a domain */
 
     unsigned int nr_hypercalls; /* since the machine was started, or since a test set it to 0 */
     unsigned int fail_at;       /* the hypercall that fails, counted from 1; 0: none does */
@@ -115,7 +117,11 @@ struct fake_mapping {
 
 struct fake_mapping fake_walk(uint64_t va);
 
-/* Forgets what is cached of the page at @va, or of all. */
+/*
+ * Forgets what is cached of the page at @va, or of all. A page outside of the slots is one of this
+ * program's own image, as the kernel's static pages are: what the tables say of it is put there at
+ * once, until the machine stops.
+ */
 void fake_tlb_flush_page(uint64_t va);
 void fake_tlb_flush(void);
 /* Is a store to the page at @va possible by what is cached alone? It changes the first byte. */
@@ -130,6 +136,12 @@ void fake_put_type(uint64_t mfn);
 
 /* Writes an entry of a table as Xen does: the new one is checked, the old one dropped. */
 int fake_write_entry(uint64_t table, unsigned int index, uint64_t pte) __must_check;
+
+/*
+ * The instructions of arch/x86/cpu.h that Xen answers: reading CR3, and CPUID behind the prefix.
+ * Called with the ucontext of a SIGSEGV or SIGILL; false if it was another instruction.
+ */
+bool fake_emulate(void *context);
 
 /* A number that changes with any mapping at or above level 1, except in [@from, @from + @len). */
 uint64_t fake_mappings_hash(uint64_t from, uint64_t len_bytes);

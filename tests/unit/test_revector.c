@@ -130,7 +130,7 @@ static void check_old_tables(const char *what)
     check_equal(what, g.list.origin, in_slot ? LIST_IN_SLOT : LIST_ELSEWHERE);
     check_equal(what, g.list.nr_old_tables, g.domain.nr_list_pfns - list_pages);
     for (uint64_t i = 0; i < g.list.nr_old_tables; i++) {
-        mfn_t mfn = g.list.old_tables[i];
+        mfn_t mfn = p2m_get_ram(&g.p2m, g.list.old_tables[i]);
         uint64_t *page = window_show(&g.windows, WINDOW_SCRATCH, mfn, PTE_RW);
 
         check_true(what, page);

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/live_guest.h"
+
+#include "xen/clock.h"
+#include "xen/console.h"
+#include "xen/evtchn.h"
+#include "xen/watchdog.h"
+#include "xen/xenstore.h"
+
+#include "kernel/balloon.h"
+#include "kernel/inject.h"
+#include "kernel/marks.h"
+#include "kernel/memory.h"
+#include "kernel/protect.h"
+#include "kernel/services.h"
+#include "kernel/setup.h"
+
+#include "tests/unit/fake_events.h"
+#include "tests/unit/fake_store.h"
+#include "tests/unit/harness.h"
+#include "tests/unit/tools_oracle.h"
+
+#include <string.h>
+#include <xen/io/console.h>
+
+#define NR_PAGES 2400
+#define NR_MAX   3400
+
+struct domain live;
+
+static struct guest g;
+static uint64_t nr_in_use; /* frames, once it is up */
+
+/* The console's own platform_write, by the name that unit.mk gives it. */
+void console_write(const char *text, size_t len_bytes);
+
+/* Rows of the table that are done at boot and never again, and symbols of the linker's: no test
+ * gets there. */
+char image_start[1], rodata_start[1], data_start[1], stack_guard[1], window_start[1], window_end[1],
+    image_end[1];
+
+int inject_stage(struct domain *d)
+{
+    (void)d;
+    return 0;
+}
+
+int inject_map(struct domain *d)
+{
+    (void)d;
+    return 0;
+}
+
+int protect_stage(struct domain *d)
+{
+    (void)d;
+    return 0;
+}
+
+int marks_stage(struct domain *d)
+{
+    (void)d;
+    return 0;
+}
+
+struct shared_info *live_shared(void)
+{
+    return (struct shared_info *)fake_ram(fake.shared);
+}
+
+static mfn_t take_frame(void)
+{
+    mfn_t mfn;
+
+    check_equal("a free frame", frames_take(&live.frames, &mfn), 0);
+    return mfn;
+}
+
+/* A page of the image has tables from the first instruction on. Here they are made as it is met. */
+static void adopt(uint64_t va)
+{
+    mfn_t mfn;
+
+    if (fake_walk(va).level == 1)
+        return;
+    fake.adopt = NULL;
+    mfn = take_frame();
+    check_equal("tables for the image", pt_map(&live.pt, va, mfn, PTE_RW), 0);
+    check_equal("and no page yet", pt_unmap(&live.pt, va, &mfn), 0);
+    check_equal("the frame", frames_give(&live.frames, mfn), 0);
+    fake.adopt = adopt;
+}
+
+/* The kernel's copy of start_info gets a frame of the guest's, with what is in it. */
+static void adopt_start_info(void)
+{
+    const void *page;
+    mfn_t mfn = take_frame();
+
+    check_equal("where it is", start_info_suspend(&live.boot, &live.host.m2p, &page), 0);
+    check_equal("and back", start_info_resume(&live.boot, &live.p2m, false), 0);
+    memcpy(fake_ram(mfn.v), page, PAGE_SIZE);
+    check_equal("its mapping", pt_map(&live.pt, (uintptr_t)page, mfn, PTE_RW), 0);
+    fake_tlb_flush_page((uintptr_t)page);
+}
+
+static void start_memory(void)
+{
+    static const uint64_t sizes[] = {600, 1100, 9000, 0};
+    static const struct fake_shape shape = {.nr_pages = NR_PAGES};
+
+    guest_start(&g, &shape, sizes, NR_MAX);
+    check_equal("revector", guest_revector(&g), 0);
+    memset(&live, 0, sizeof(live));
+    live.windows = g.windows;
+    live.frames = g.frames;
+    live.p2m = g.p2m;
+    live.plan = g.plan;
+    live.list = g.list;
+    live.heap = g.heap;
+    live.pt = g.pt;
+    live.frames.p2m = &live.p2m;
+    live.frames.m2p = &live.host.m2p;
+    live.pt.windows = &live.windows;
+    live.pt.frames = &live.frames;
+    live.heap.pt = &live.pt;
+    live.host.m2p = g.m2p;
+    live.max_pages = fake.max_pages = NR_MAX;
+}
+
+static void start_start_info(void)
+{
+    static struct start_info si;
+
+    si = *g.domain.start_info;
+    si.flags = SIF_VIRT_P2M_4TOOLS;
+    si.console.domU.mfn = take_frame().v;
+    si.console.domU.evtchn = fake_events_port();
+    si.store_mfn = take_frame().v;
+    si.store_evtchn = fake_events_port();
+    memset(fake_ram(si.console.domU.mfn), 0, PAGE_SIZE);
+    fake_store_start(fake_ram(si.store_mfn), si.store_evtchn);
+    start_info_read(&live.boot, &si, &live.pt);
+    live.start_info = &si;
+    check_equal("console", console_stage(&live), 0);
+    live.start_info = NULL;
+    adopt_start_info();
+}
+
+static void count_in_use(void)
+{
+    windows_clear_all(&live.windows);
+    nr_in_use = 0;
+    for (uint64_t pfn = 0; pfn < live.p2m.nr; pfn++)
+        nr_in_use += !mfn_eq(p2m_get_ram(&live.p2m, to_pfn(pfn)), INVALID_MFN) &&
+                     !frames_has(&live.frames, to_pfn(pfn));
+}
+
+/* Each watch fires once for nothing. */
+static void hear_first_events(void)
+{
+    char order[8];
+
+    while (fake_store_turn())
+        xenstore_poll();
+    check_equal("no wish", store_take_wish(), WISH_NONE);
+    check_equal("no target", store_take_target(), 0);
+    check_true("no order", !store_take_order(order, sizeof(order)));
+}
+
+void live_start(void)
+{
+    start_memory();
+    fake_events_start(live_shared());
+    watchdog_stop(); /* of the test before */
+    watchdog_kick();
+    fake.adopt = adopt;
+    start_start_info();
+    check_equal("shared_info", shared_info_stage(&live), 0);
+    check_equal("host", host_stage(&live), 0);
+    check_equal("publish", publish_stage(&live), 0);
+    check_equal("events", events_stage(&live), 0);
+    check_equal("balloon", balloon_stage(&live), 0);
+    check_equal("no growth unasked", live.balloon.nr_pages, NR_PAGES);
+    check_equal("rings", rings_stage(&live), 0);
+    check_equal("store", store_stage(&live), 0);
+    balloon_follow(&live, NR_PAGES - 400);
+    check_equal("ballooned out", live.balloon.nr_pages, NR_PAGES - 400);
+    hear_first_events();
+    count_in_use();
+    check_true("a page of holes", !mfn_eq(live.list.none_leaf, INVALID_MFN));
+    fake.nr_hypercalls = 0;
+    fake_store.nr_requests = 0;
+    output_clear();
+}
+
+void live_stop(void)
+{
+    clock_start(NULL);
+    fake_machine_stop();
+}
+
+static void check_numbers(const char *what)
+{
+    uint64_t nr_filled = 0, nr_used = 0;
+
+    windows_clear_all(&live.windows);
+    check_equal(what, live.pt.root.v, fake.root);
+    for (uint64_t pfn = 0; pfn < live.p2m.nr; pfn++) {
+        bool is_ram = ranges_find(&live.p2m.ranges, pfn).kind == RANGE_RAM;
+        bool is_free = frames_has(&live.frames, to_pfn(pfn));
+        bool is_empty = frames_has(&live.balloon.empty, to_pfn(pfn));
+        uint64_t mfn = p2m_get_ram(&live.p2m, to_pfn(pfn)).v;
+        const struct fake_frame *f = mfn == INVALID_ENTRY ? NULL : fake_frame(mfn);
+
+        check_true(what, f || mfn == INVALID_ENTRY);
+        check_true(what, is_ram || !f);
+        if (is_ram && is_empty != !f)
+            fail_msg("%s: PFN %#lx %s a frame, and is %sempty", what, pfn, f ? "has" : "has not",
+                     is_empty ? "" : "not ");
+        if (!f)
+            continue;
+        nr_filled++;
+        nr_used += !is_free;
+        check_true(what, !f->foreign);
+        check_equal(what, fake.m2p.table[mfn], pfn);
+        if (is_free && (f->refs || f->type_count))
+            fail_msg("%s: PFN %#lx is free and in use", what, pfn);
+    }
+    check_equal(what, nr_filled, live.balloon.nr_pages);
+    check_equal(what, nr_used, nr_in_use);
+}
+
+/* By the list, or by the tree. */
+static void check_readable(const char *what, const struct arch_shared_info *arch)
+{
+    struct tools_p2m t;
+
+    tools_read(&t, arch);
+    if (t.error[0])
+        fail_msg("%s: the tools say \"%s\"", what, t.error);
+    for (uint64_t pfn = 0; pfn < t.nr_pfns; pfn++)
+        check_equal(what, tools_entry(&t, pfn), p2m_get_ram(&live.p2m, to_pfn(pfn)).v);
+    tools_free(&t);
+}
+
+static void check_published(const char *what)
+{
+    struct arch_shared_info without_list = live_shared()->arch;
+
+    without_list.p2m_cr3 = 0;
+    check_readable(what, &live_shared()->arch);
+    check_readable(what, &without_list);
+    check_equal(what, live_shared()->arch.p2m_cr3, fake.root * PAGE_SIZE);
+    check_equal(what, live_shared()->arch.pfn_to_mfn_frame_list_list, live.publication.top_mfn.v);
+    check_equal(what, live_shared()->arch.max_pfn, live.p2m.nr);
+    check_equal(what, live_shared()->arch.p2m_generation % 2, 0);
+}
+
+/* What is remembered by MFN is by the right one. */
+static void check_remembered(const char *what)
+{
+    struct boot_info *b = &live.boot;
+
+    check_equal(what, b->shared_info, fake.shared * PAGE_SIZE);
+    check_equal(what, fake_walk((uintptr_t)live.shared).mfn, fake.shared);
+    check_true(what, fake_ram(b->store.v) == (uint64_t *)fake_store.ring);
+    check_true(what, !mfn_eq(live.list.none_leaf, INVALID_MFN));
+    check_equal(what, fake_ram(live.list.none_leaf.v)[511], INVALID_ENTRY);
+}
+
+static void check_alive(const char *what)
+{
+    uint64_t now;
+
+    watchdog_kick(); /* as live.c does each time round */
+    check_equal(what, fake_events.watchdog_seconds, WATCHDOG_SECONDS);
+    check_equal(what, live_shared()->vcpu_info[0].evtchn_upcall_mask, 1);
+    while (evtchn_dispatch())
+        ;
+    now = clock_ns();
+    check_equal(what, now, fake_events.now_ns);
+    evtchn_wait(now + NS_PER_S);
+    check_equal(what, clock_ns(), now + NS_PER_S);
+    fake_events.ports[live.boot.console_port].nr_sent = 0;
+    console_write(".", 1);
+    check_equal(what, fake_events.ports[live.boot.console_port].nr_sent, 1);
+    fake_events_raise(live.boot.console_port);
+    check_equal(what, evtchn_dispatch(), 1);
+}
+
+void live_check_memory(const char *what)
+{
+    check_numbers(what);
+    check_published(what);
+    check_remembered(what);
+    check_alive(what);
+}
+
+void live_check(const char *what)
+{
+    live_check_memory(what);
+    check_true(what, xenstore_is_connected());
+    check_equal(what, fake_store_watches(), 3);
+    check_equal(what, fake_store_transactions(), 0);
+    (void)store_take_target();
+    fake_store_set("memory/target", "8000");
+    (void)fake_store_turn();
+    check_equal(what, evtchn_dispatch(), 1);
+    xenstore_poll();
+    check_equal(what, store_take_target(), 2000);
+}

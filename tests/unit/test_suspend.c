@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without this a guest could be carried to a new host and find there that something of the old one
+ * was still believed: a frame, a port, a flag; or stop for a suspend that was refused, and never go
+ * on. The table of stages is the kernel's own, and the tools do to the guest what Xen's do.
+ */
+#include "kernel/suspend.h"
+
+#include "lib/errno.h"
+
+#include "xen/clock.h"
+#include "xen/evtchn.h"
+#include "xen/xenstore.h"
+
+#include "kernel/services.h"
+#include "kernel/stages.h"
+
+#include "tests/unit/fake_events.h"
+#include "tests/unit/fake_store.h"
+#include "tests/unit/fake_tools.h"
+#include "tests/unit/harness.h"
+#include "tests/unit/live_guest.h"
+
+#include <string.h>
+#include <xen/errno.h>
+
+static int stop(void **state)
+{
+    (void)state;
+    live_stop();
+    return 0;
+}
+
+/* A guest that has stopped is quiet: no clock, no watchdog, nothing shown that is not its own. */
+static void check_quiet(void)
+{
+    check_equal("the clock stands still", clock_ns(), 0);
+    if (!strstr(output(), "watchdog: Xen says")) /* when it was told to be quiet */
+        check_equal("nobody barks", fake_events.watchdog_seconds, 0);
+    for (unsigned int slot = 0; slot < NR_WINDOWS; slot++)
+        check_true("windows are empty", mfn_eq(live.windows.shown[slot], INVALID_MFN));
+}
+
+/* What the tools do when the guest has stopped. */
+static long restored(uint64_t start_info)
+{
+    check_quiet();
+    fake_tools_save(start_info);
+    fake_tools_restore(start_info);
+    fake_store_reconnect(fake_tools.store_port);
+    return 0;
+}
+
+static long cancelled(uint64_t start_info)
+{
+    check_quiet();
+    fake_tools_save(start_info);
+    return 1;
+}
+
+static long refused(uint64_t start_info)
+{
+    (void)start_info;
+    return -XEN_EPERM;
+}
+
+static void start(long (*what_happens)(uint64_t start_info))
+{
+    live_start();
+    memset(&fake_tools, 0, sizeof(fake_tools));
+    fake_events.suspend = what_happens;
+}
+
+/* Some PFNs come with a frame that they did not have. */
+static long restored_live(uint64_t start_info)
+{
+    const struct frames *empty = &live.balloon.empty;
+    const struct pfn_run *run = &empty->runs[empty->nr_runs - 1];
+
+    fake_tools.refilled[0] = empty->runs[0].start;
+    fake_tools.refilled[1] = run->start + 7;
+    fake_tools.refilled[2] = run->start + 8;
+    fake_tools.nr_refilled = 3;
+    return restored(start_info);
+}
+
+static void test_restore(void **state)
+{
+    (void)state;
+    start(restored);
+    live_check("before");
+    output_clear();
+    check_equal("suspend", suspend(&live), 0);
+    check_says("said", output(), "suspend: back in a new domain");
+    check_true("nobody counts differently", !strstr(output(), "Xen counts"));
+    assert_string_equal(fake_store_get("data/suspend"), "back in a new domain");
+    check_true("the watchdog is awake", fake_events.watchdog_seconds > 0);
+    check_equal("console's port", live.boot.console_port, fake_tools.console_port);
+    check_equal("store's port", live.boot.store_port, fake_tools.store_port);
+    check_equal("flags are those of boot", live.boot.flags, SIF_VIRT_P2M_4TOOLS);
+    check_equal("pages, too", live.boot.nr_pages, 2400);
+    check_equal("another Xen", live.host.minor, 17 + fake.nr_restores);
+    live_check("in the new domain");
+    check_equal("again", suspend(&live), 0);
+    live_check("and in the next");
+    fake_events.suspend = cancelled;
+    check_equal("a checkpoint there", suspend(&live), 1);
+    live_check("after that");
+}
+
+static void test_live_migration(void **state)
+{
+    uint64_t pages;
+
+    (void)state;
+    start(restored_live);
+    pages = live.balloon.nr_pages;
+    check_equal("suspend", suspend(&live), 0);
+    check_says("said", output(), "3 PFNs that were empty came with a frame");
+    check_equal("and given back", live.balloon.nr_pages, pages);
+    live_check("in the new domain");
+}
+
+/* Our copy of the builder's page, which the tools know by this frame. */
+static struct start_info *start_info(void)
+{
+    return (struct start_info *)fake_ram(live.suspend_mfn.v);
+}
+
+static void test_cancelled(void **state)
+{
+    uint64_t now;
+    unsigned int ports;
+
+    (void)state;
+    start(cancelled);
+    ports = fake_events_count();
+    for (int i = 0; i < 3; i++) {
+        now = clock_ns();
+        check_equal("suspend", suspend(&live), 1);
+        check_says("said", output(), "suspend: cancelled");
+        check_true("time goes on", clock_ns() >= now);
+        check_equal("no port more", fake_events_count(), ports);
+        check_equal("MFNs again", start_info()->console.domU.mfn, live.boot.console.v);
+        check_equal("MFNs again", start_info()->store_mfn, live.boot.store.v);
+        check_equal("no request twice", fake_store.nr_requests, 1); /* data/suspend */
+        live_check("as before");
+        fake_store.nr_requests = 0;
+    }
+    check_equal("saved", fake_tools.nr_saved, 3);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    start(refused);
+    check_equal("suspend", suspend(&live), -XEN_EPERM);
+    check_says("said", output(), "suspend: refused: Xen says -1");
+    assert_string_equal(fake_store_get("data/suspend"), "refused: Xen says -1");
+    live_check("as before");
+    fake_events.suspend = restored;
+    check_equal("and later", suspend(&live), 0);
+    live_check("in a new domain");
+}
+
+/* Xen and we do not agree on how much there is: no reason to stop, and one to say so. */
+static void test_another_count(void **state)
+{
+    (void)state;
+    start(restored);
+    live.balloon.nr_pages++;
+    check_equal("suspend", suspend(&live), 0);
+    check_says("said", output(), "balloon: Xen counts 0x7d0 pages, we 0x7d1");
+}
+
+/* A mapping that no tool could carry: it is we who say no, and say where it is. */
+static void test_obstacle(void **state)
+{
+    void *page;
+
+    (void)state;
+    start(restored);
+    page = heap_map(&live.heap, to_mfn(fake.shared), PTE_RW);
+    check_true("mapped", page != NULL);
+    check_equal("suspend", suspend(&live), -EBUSY);
+    check_says("said", output(), "0x210000");
+    check_says("said", output(), ", which is not ours");
+    check_equal("Xen was not asked", fake_tools.nr_saved, 0);
+    live_check("as before");
+}
+
+/* A large page of our own frames is one as well: "Cannot migrate superpage", the tools would say.
+ */
+static void test_superpage(void **state)
+{
+    struct pt_entry e;
+
+    (void)state;
+    start(restored);
+    e = pt_walk(&live.pt, FAKE_HEAP_BASE + level_bytes(2)); /* nothing there: an entry of level 2 */
+    check_equal("level", e.level, 2);
+    fake_ram(e.table.v)[e.index] =
+        pte_make(p2m_get_ram(&live.p2m, to_pfn(0)), PTE_RX | PTE_W | PTE_PSE);
+    check_equal("suspend", suspend(&live), -EBUSY);
+    check_says("said", output(), "refused: 0x210000200000 maps frame 0x");
+}
+
+/* Half a message of xenstored's, and then silence: no reason to stop, said in so many words. */
+static void test_silent_store(void **state)
+{
+    (void)state;
+    start(restored);
+    fake_store_set("memory/target", "1");
+    fake_store.piece = 5;
+    (void)fake_store_turn();
+    fake_store.is_silent = true;
+    check_equal("suspend", suspend(&live), -EIO);
+    check_says("said", output(), "refused: store cannot be suspended: -5 (EIO");
+    live_check_memory("without a store");
+    fake_store.is_silent = false;
+    fake_store.piece = 0;
+    check_equal("then", suspend(&live), 0);
+    live_check("in a new domain, with one");
+}
+
+static void suspend_once(void *rc)
+{
+    *(int *)rc = suspend(&live);
+}
+
+/* start_info as the tools leave it is another builder's word, and no more believed than that. */
+static const struct lie {
+    size_t offset;
+    uint64_t value;
+    const char *says;
+} lies[] = {
+    {offsetof(struct start_info, console.domU.mfn), 0x40001,
+     "start_info.console.domU.mfn is 0x40001 after the suspend, expected PFN 0x"    },
+    {offsetof(struct start_info, store_mfn),        ~0ul,
+     "start_info.store_mfn is 0xffffffffffffffff after the suspend, expected PFN 0x"},
+    {offsetof(struct start_info, shared_info),      0x123456,
+     "start_info.shared_info is 0x123456 after the suspend, expected a page"        },
+    {offsetof(struct start_info, shared_info),      (uint64_t)1 << 52,
+     "start_info.shared_info is 0x10000000000000 after the suspend, expected a page"},
+};
+static const struct lie *lie;
+
+static long restored_by_a_liar(uint64_t mfn)
+{
+    uint64_t page;
+
+    fake_tools_save(mfn);
+    page = fake_tools_restore(mfn);
+    *(uint64_t *)((uint8_t *)fake_ram(page) + lie->offset) = lie->value;
+    return 0;
+}
+
+static void test_lies(void **state)
+{
+    (void)state;
+    for (lie = lies; lie < lies + ARRAY_SIZE(lies); lie++) {
+        int rc;
+
+        start(restored_by_a_liar);
+        check_says(
+            "the end", panic_of(suspend_once, &rc),
+            "stage start_info (what the builder tells, copied and checked) cannot be resumed");
+        check_says("the reason", output(), lie->says);
+        live_stop();
+    }
+}
+
+/* A ring whose frame the M2P does not know: nobody could find it on the other side. */
+static void test_ring_without_a_pfn(void **state)
+{
+    (void)state;
+    start(restored);
+    fake_set_m2p(live.boot.store.v, INVALID_ENTRY);
+    check_equal("suspend", suspend(&live), -EINVAL);
+    check_says("said", output(), "refused: start_info cannot be suspended: -22 (EINVAL");
+    check_equal("Xen was not asked", fake_tools.nr_saved, 0);
+    check_true("events go on", fake_events.watchdog_seconds || evtchn_dispatch() == 0);
+}
+
+/* Each request on the path is refused once; then each is answered by silence. */
+static void test_every_request_failing(void **state)
+{
+    static const char *const words[] = {"EACCES", "EINVAL", NULL};
+
+    (void)state;
+    for (size_t w = 0; w < ARRAY_SIZE(words); w++) {
+        for (unsigned int n = 1;; n++) {
+            const char *panic;
+            int rc = 77;
+
+            start(restored);
+            if (words[w]) {
+                fake_store.refuse_at = n;
+                fake_store.refuse_with = words[w];
+            } else {
+                fake_store.fault_at = n;
+                fake_store.fault = STORE_SILENCE;
+            }
+            panic = panic_of(suspend_once, &rc);
+            if (panic)
+                fail_msg("request %u: %s", n, panic);
+            check_equal("in a new domain", rc, 0);
+            live_check_memory("all but the store");
+            if (fake_store.nr_requests < n) {
+                check_true("more than a few", n > 8);
+                live_stop();
+                break;
+            }
+            if (!words[w])
+                check_true("no connection", !xenstore_is_connected());
+            else if (n > 4) /* features that a toolstack did not make are no failure */
+                check_says("said", output(), "store: ");
+            live_stop();
+        }
+    }
+}
+
+/* The reasons that there are for an end. A new domain that cannot be had is one of them. */
+static bool is_stated(const char *panic)
+{
+    static const char *const reasons[] = {
+        " cannot be resumed: -22 (EINVAL",       "cannot be emptied: Xen says -22, expected 0",
+        "cannot be read: Xen refused to map it", "XENMEM_machphys_mapping says -22, expected 0",
+        "says -22, expected a number of pages",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+        if (strstr(panic, reasons[i]))
+            return true;
+    return false;
+}
+
+/*
+ * Each hypercall on the path fails once, whatever comes of the suspend: it is a panic for a stated
+ * reason, or all is well, and if anything failed that matters, it was said.
+ */
+static void test_every_hypercall_failing(void **state)
+{
+    static long (*const happens[])(uint64_t) = {restored, cancelled, refused};
+    static const int results[] = {0, 1, -XEN_EPERM};
+    unsigned int n, nr_panics = 0;
+
+    (void)state;
+    for (size_t h = 0; h < ARRAY_SIZE(happens); h++) {
+        for (n = 1;; n++) {
+            const char *panic;
+            int rc = 77;
+
+            start(happens[h]);
+            panic = guest_fail_nth(n, -XEN_EINVAL, suspend_once, &rc);
+            if (panic && !is_stated(panic))
+                fail_msg("hypercall %u: %s", n, panic);
+            nr_panics += panic != NULL;
+            if (panic && fake.nr_restores && !strstr(panic, "stage shared_info"))
+                check_true("no tool is led astray",
+                           !live_shared()->arch.p2m_cr3 ||
+                               live_shared()->arch.p2m_cr3 == fake.root * PAGE_SIZE);
+            if (!panic && fake_tools.nr_saved == 0 && h < 2) {
+                check_says("not even asked", output(),
+                           n == 1 ? "suspend: refused: shared_info cannot be suspended: -22"
+                                  : "suspend: refused: Xen says -22");
+                check_equal("the errno", rc, -XEN_EINVAL);
+            } else if (!panic && rc != -XEN_EINVAL) {
+                check_equal("the result", rc, results[h]);
+            }
+            if (!panic)
+                live_check("one failed");
+            if (fake.nr_hypercalls < n)
+                break;
+            live_stop();
+        }
+        live_stop();
+        check_true("many", n > 30);
+    }
+    check_true("some end in a panic", nr_panics > 30);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_restore, stop),
+        cmocka_unit_test_teardown(test_live_migration, stop),
+        cmocka_unit_test_teardown(test_cancelled, stop),
+        cmocka_unit_test_teardown(test_refused, stop),
+        cmocka_unit_test_teardown(test_another_count, stop),
+        cmocka_unit_test_teardown(test_obstacle, stop),
+        cmocka_unit_test_teardown(test_superpage, stop),
+        cmocka_unit_test_teardown(test_silent_store, stop),
+        cmocka_unit_test(test_lies),
+        cmocka_unit_test_teardown(test_ring_without_a_pfn, stop),
+        cmocka_unit_test(test_every_request_failing),
+        cmocka_unit_test(test_every_hypercall_failing),
+    };
+
+    return cmocka_run_group_tests_name("suspend", tests, NULL, NULL);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without this a suspend that one stage refuses could leave the stages below it down, or bring up
+ * one that never was down; and a stage that fails could do so without its name being said.
+ *
+ * The table of this program has three rows that refuse when told to, and one with nothing to do.
+ */
+#include "kernel/stages.h"
+
+#include "lib/errno.h"
+
+#include "tests/unit/fake_events.h"
+#include "tests/unit/fake_xen.h"
+#include "tests/unit/harness.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct shared_info shared;
+static struct domain d;
+static char said[200]; /* what was called, in order */
+static char refuses;   /* the row whose next call fails */
+
+static int note(char row, const char *what)
+{
+    snprintf(said + strlen(said), sizeof(said) - strlen(said), "%s%c ", what, row);
+    return row == refuses ? -EBUSY : 0;
+}
+
+#define ROW(letter)                                            \
+    static int start_##letter(struct domain *at)               \
+    {                                                          \
+        check_true("the domain", at == &d);                    \
+        return note(#letter[0], "");                           \
+    }                                                          \
+    static int down_##letter(struct domain *at)                \
+    {                                                          \
+        check_true("the domain", at == &d);                    \
+        return note(#letter[0], "-");                          \
+    }                                                          \
+    static int up_##letter(struct domain *at, bool new_domain) \
+    {                                                          \
+        check_true("the domain", at == &d);                    \
+        return note(#letter[0], new_domain ? "*" : "+");       \
+    }
+
+ROW(a)
+ROW(b)
+ROW(c)
+
+static int start_nothing(struct domain *at)
+{
+    (void)at;
+    return note('n', "");
+}
+
+const struct stage stages[] = {
+    {"first",   "the first row",  start_a,       down_a, up_a},
+    {"second",  "the second row", start_b,       down_b, up_b},
+    {"nothing", "only started",   start_nothing, NULL,   NULL},
+    {"last",    "the last row",   start_c,       down_c, up_c},
+};
+const size_t nr_stages = ARRAY_SIZE(stages);
+
+static int start(void **state)
+{
+    (void)state;
+    fake.fail_at = 0;
+    fake_events_start(&shared);
+    said[0] = '\0';
+    refuses = '\0';
+    return 0;
+}
+
+static void boot(void *domain)
+{
+    stages_start(domain);
+}
+
+static void resume_here(void *domain)
+{
+    stages_resume(domain, false);
+}
+
+static void resume_elsewhere(void *domain)
+{
+    stages_resume(domain, true);
+}
+
+static void test_boot(void **state)
+{
+    (void)state;
+    stages_start(&d);
+    assert_string_equal(said, "a b n c ");
+    check_true("alive", fake_events.watchdog_seconds > 0);
+    for (size_t i = 1; i < nr_stages; i++)
+        check_true("ticks",
+                   ticks_after_stage[i] >= ticks_after_stage[i - 1] && ticks_after_stage[i]);
+}
+
+static void test_boot_fails(void **state)
+{
+    (void)state;
+    refuses = 'b';
+    check_says("the stage", panic_of(boot, &d), "stage second (the second row) failed: -16 (EBUSY");
+    assert_string_equal(said, "a b ");
+}
+
+static void test_suspend_and_resume(void **state)
+{
+    const char *who = "nobody";
+
+    (void)state;
+    check_equal("down", stages_suspend(&d, &who), 0);
+    assert_string_equal(said, "-c -b -a ");
+    assert_string_equal(who, "nobody");
+    said[0] = '\0';
+    stages_resume(&d, true);
+    assert_string_equal(said, "*a *b *c ");
+    said[0] = '\0';
+    stages_resume(&d, false);
+    assert_string_equal(said, "+a +b +c ");
+}
+
+/* Exactly those that went down come up again, and as in a domain that is the old one. */
+static void test_refusals(void **state)
+{
+    static const struct {
+        char refuses;
+        const char *who, *said;
+    } rows[] = {
+        {'a', "first",  "-c -b -a +b +c "},
+        {'b', "second", "-c -b +c "      },
+        {'c', "last",   "-c "            },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const char *who = NULL;
+
+        start(NULL);
+        refuses = rows[i].refuses;
+        check_equal("refused", stages_suspend(&d, &who), -EBUSY);
+        assert_string_equal(who, rows[i].who);
+        assert_string_equal(said, rows[i].said);
+    }
+}
+
+static void test_resume_fails(void **state)
+{
+    (void)state;
+    refuses = 'b';
+    check_says("here", panic_of(resume_here, &d),
+               "stage second (the second row) cannot be resumed: -16 (EBUSY");
+    assert_string_equal(said, "+a +b ");
+    said[0] = '\0';
+    refuses = 'a';
+    check_says("elsewhere", panic_of(resume_elsewhere, &d), "stage first (");
+    assert_string_equal(said, "*a ");
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_boot, start),
+        cmocka_unit_test_setup(test_boot_fails, start),
+        cmocka_unit_test_setup(test_suspend_and_resume, start),
+        cmocka_unit_test_setup(test_refusals, start),
+        cmocka_unit_test_setup(test_resume_fails, start),
+    };
+
+    return cmocka_run_group_tests_name("walk", tests, NULL, NULL);
+}
