@@ -150,8 +150,9 @@ is_deeply [xen('ovmf')], [0, "$cache/ovmf\n", ''], 'again';
     my ($bin, $lib, $lib64) = ('usr/lib/xen-4.17/bin', 'usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu');
     deb('empty', '');
     deb('xenstore-utils', '', 'usr/bin/xenstore' => 'xenstore');
-    deb('xen-utils-4.17', '', 'usr/share/doc' => 'long', map { ("$bin/$_" => $_) } qw(xl libxl-save-helper
-        xenstored xenconsoled xenconsole xen-init-dom0 xen-mfndump xenctx pygrub));
+    deb('xen-utils-4.17', '', 'usr/share/doc' => 'long', 'usr/lib/xen-4.17/boot/xen-shim' => 'shim',
+        map { ("$bin/$_" => $_) } qw(xl libxl-save-helper xenstored xenconsoled xenconsole xen-init-dom0
+        xen-mfndump xenctx pygrub));
     deb('libxenmisc4.17', '', map { ("$lib/lib$_" => $_) } qw(uuid.so.1 xenlight.so.4.17 xlutil.so.4.17
         yajl.so.2 zstd.so.1 pixman.so.1));
     deb('libc6', '', 'lib64/ld-linux-x86-64.so.2' => 'ld', map { ("$lib64/lib$_" => $_) } qw(c.so.6
@@ -176,6 +177,10 @@ is_deeply [xen('ovmf')], [0, "$cache/ovmf\n", ''], 'again';
     is nr_fetched(), 0, 'from the cache';
     is_deeply [xen('toolstack', '4.17')], [0, "$cache/toolstack-4.17\n", ''], 'the toolstack is there, too';
     is read_file("$cache/toolstack-4.17/$bin/pygrub"), 'pygrub', 'with all its programs';
+    my $shim = "$cache/toolstack-4.17/usr/lib/xen-4.17/boot/xen-shim";
+    is_deeply [xen('shim')], [0, "$shim\n", ''], 'and so is the PV shim';
+    is read_file($shim), 'shim', 'as it was';
+    is_deeply [xen('shim', '4.14')], [2, '', "xen: no toolstack 4.14 to be had: expected 4.17\n"], 'another shim';
     is((xen('dom0', '4.14'))[2], "xen: no toolstack 4.14 to be had: expected 4.17\n", 'another toolstack');
 
     write_file("$dir/linux-image-6.1.0-9-amd64/boot/vmlinuz-6.1.0-9-amd64", $image =~ s/7zXZ/7zip/r);
@@ -185,6 +190,28 @@ is_deeply [xen('ovmf')], [0, "$cache/ovmf\n", ''], 'again';
     is $exit, 1, 'a kernel packed otherwise: exit code';
     like $err, qr/vmlinuz-6\.1\.0-9-amd64: expected a kernel packed by xz$/, 'a kernel packed otherwise: sentence';
     ok !-e "$cache/dom0-4.17", 'a kernel packed otherwise: nothing is left';
+}
+
+# GRUB's PV loader: a program with the libraries of its own suite, wherever their packages put them
+{
+    my @lib = map { "$_/x86_64-linux-gnu" } 'lib', 'usr/lib';
+    deb('grub-common',  '', 'usr/bin/grub-mkimage' => 'mkimage', 'usr/bin/grub-mount' => 'not needed');
+    deb('grub-xen-bin', '', map { ("usr/lib/grub/$_" => $_) } qw(x86_64-xen/kernel.img i386-xen/kernel.img));
+    deb('libc6', '', map { ("$lib[0]/$_" => $_) } qw(libc.so.6 libm.so.6 libresolv.so.2 ld-linux-x86-64.so.2
+        gconv/libCNS.so));
+    deb('libudev1', '', "$lib[1]/libudev.so.1.7" => 'udev');
+    symlink 'libudev.so.1.7', "$dir/libudev1/$lib[1]/libudev.so.1" or die $!;
+    system("dpkg-deb --build $dir/libudev1 $dir/debs/libudev1.deb >/dev/null") == 0 or die 'dpkg-deb failed';
+
+    ($exit, $out, $err) = xen('grub');
+    is_deeply [$exit, $out], [0, "$cache/grub\n"], 'fetch GRUB' or diag $err;
+    chomp(my @files = split /^/, `cd $cache/grub && find . ! -type d | LC_ALL=C sort`);
+    is_deeply \@files, [map { "./$_" } qw(SHA256SUMS bin/grub-mkimage lib/ld-linux-x86-64.so.2
+        lib/libc.so.6 lib/liblzma.so.5 lib/libm.so.6 lib/libudev.so.1 lib/libudev.so.1.7 x86_64-xen/kernel.img)],
+        'just what it needs is kept';
+    is read_file("$cache/grub/lib/libudev.so.1"), 'udev', 'with its links';
+    is_deeply [xen('grub')], [0, "$cache/grub\n", ''], 'again';
+    is nr_fetched(), 0, 'from the cache';
 }
 
 # Another suite: of the machine's own mirrors of Debian, and by their signatures
