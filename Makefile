@@ -51,10 +51,10 @@ run: deps-run
 check: deps-check
 	@$(MAKE) --no-print-directory unit lint scripts-check scenarios
 
-## check-full       and the long forms: other Xens, and all dom0 scenarios on a debug Xen
+## check-full       and the long forms: other Xens, a debug Xen, hosts beyond 1 TiB, long lives
 check-full: check
-	$(PROVE) $(FULL_SCENARIOS)
-	XENOLITH_XEN=4.17-debug $(PROVE) -j2 $(DOM0_SCENARIOS)
+	scripts/matrix -j2 --tag full
+	scripts/matrix --tag heavy
 
 $(B)/xenolith: $(B)/elfnotes.S.o
 $(B)/xenolith-legacy: $(B)/elfnotes-legacy.S.o
@@ -94,18 +94,9 @@ lint: all
 scripts-check: all
 	$(PROVE) -j2 tests/scripts
 
-## scenarios        the kernel under real Xen, one file of tests/scenarios a subject
+## scenarios        the kernel under real Xen: the rows of tests/matrix that make check runs
 scenarios: all
-	$(PROVE) -j2 $(SCENARIOS)
-
-# The longest first, so that two at a time end together. Those for check-full alone run one at a
-# time, for huge.t takes most of a machine's memory.
-SCENARIO       := tests/scenarios
-FULL_SCENARIOS := $(addprefix $(SCENARIO)/,versions.t huge.t)
-LONG_SCENARIOS := $(addprefix $(SCENARIO)/,hostile.t domu.t large.t seed.t)
-SCENARIOS      := $(LONG_SCENARIOS) $(filter-out $(LONG_SCENARIOS) $(FULL_SCENARIOS), \
-          $(sort $(wildcard $(SCENARIO)/*.t)))
-DOM0_SCENARIOS := $(filter-out %/domu.t %/seed.t %/large.t %/debug_xen.t,$(SCENARIOS))
+	scripts/matrix -j2 --tag check
 
 ## unit             unit tests of lib and mm on this machine, on a fake Xen (cmocka, ASan, UBSan)
 include tests/unit/unit.mk

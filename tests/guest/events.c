@@ -45,7 +45,6 @@ TEST(events, "an event to ourselves waits until we look, is handled once, and wa
     evtchn_dispatch();
     CHECK(bell.nr_rings == 1, "two events that came together were handled %u times, expected once",
           bell.nr_rings);
-    CHECK(!evtchn_dispatch(), "there is something left");
 
     bell.nr_again = 3;
     evtchn_notify(bell.port);

@@ -41,6 +41,6 @@ TEST(p2m, "m2p[p2m[pfn]] == pfn for every PFN that has a frame, and they are all
         return;
     CHECK(nr_frames == host_current_pages(), "the list has 0x%lx frames, Xen counts 0x%lx",
           nr_frames, host_current_pages());
-    CHECK(nr_frames == t->d->balloon.nr_pages, "the list has 0x%lx frames, by our count it is 0x%lx",
-          nr_frames, t->d->balloon.nr_pages);
+    CHECK(nr_frames == t->d->balloon.nr_pages,
+          "the list has 0x%lx frames, by our count it is 0x%lx", nr_frames, t->d->balloon.nr_pages);
 }

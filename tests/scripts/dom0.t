@@ -98,4 +98,81 @@ for my $signal (qw(INT TERM HUP)) {
 
 is((run(script('dom0'), '--help'))[0], 0, '--help');
 
+# What jobs can call, with a toolstack that is none: xenstore is files, and a domain lives while
+# there is a file of its name.
+
+my $lib = read_file(script('dom0.d/lib/xenolith.sh')) =~ s{(?<=[ "=])/(out|run|var)/}{$dir/fake/$1/}gr;
+write_file("$dir/fake/$_/x", '') for qw(out run var/log/xen/console);
+write_file("$dir/fake/lib.sh", $lib);
+my %tools = (
+    xl => <<'END',
+case $1 in
+create) exec sh "$3" ;;
+domid) [ -e "$DOM0/$2" ] && echo 7 ;;
+list) [ ! -e "$DOM0/$3" ] || printf 'Name\n%s 7 64 1 -b---- 0.1 uuid -\n' "$3" ;;
+mem-set) echo "$BALLOON" >"$DOM0/store/local/domain/7/data/balloon" ;;
+dmesg) [ "$2" = -c ] || printf '%s\n' "$DMESG" ;;
+esac
+END
+    'xenstore-read'  => 'cat "$DOM0/store$1"',
+    'xenstore-write' => 'echo "$2" >>"$DOM0/written"; [ -z "$OBEYS" ] || echo >"$DOM0/store$1"',
+    stat             => 'exec /usr/bin/stat "$@"',
+);
+for (keys %tools) {
+    write_file("$dir/fake/bin/$_", "#!/bin/sh\n$tools{$_}\n");
+    chmod 0755, "$dir/fake/bin/$_";
+}
+
+# The job's exit code, and what it said.
+sub job {
+    my ($job, %env) = @_;
+    system('rm', '-rf', map { "$dir/fake/$_" } qw(store written out/g.log out/g.steps));
+    write_file("$dir/fake/store/local/domain/7/data/$_", '') for qw(order balloon);
+    write_file("$dir/fake/g", '');
+    %env = (DOM0 => "$dir/fake", PATH => "$dir/fake/bin:$ENV{PATH}", OBEYS => 1, %env);
+    my ($code, $out, $err) = run({env => \%env}, 'sh', '-c', ". $dir/fake/lib.sh; out=$dir/fake/out; $job");
+    is $err, '', "nothing goes wrong in: $job";
+    return ($code, $out);
+}
+
+($exit, $out) = job('echo before >$out/g.log; step g sh -c "echo said; printf more >>$out/g.log; exit 3"; echo $?; cat $out/g.1');
+is $out, "3\nsaid\n", 'a step fails as its command does, and keeps what it printed';
+like read_file("$dir/fake/out/g.steps"), qr/\A1 3 [01] 7 11 sh -c echo said/, 'and what came on the console meanwhile';
+
+($exit) = job('domu_until 1 test -e $out/nothing');
+is $exit, 1, 'what does not come is not waited for for ever';
+($exit) = job('(sleep 0.3; : >$out/thing) & domu_until 9 test -e $out/thing');
+is $exit, 0, 'what comes is seen';
+
+my $result = 'echo Test result: SUCCESS >>$out/g.log';
+($exit) = job("echo sleep 2 >\$out/cfg; domu_tests g domu_start g create \$out/cfg >/dev/null & " .
+        "sleep 0.5; $result; wait \$!");
+is $exit, 0, 'a guest that has tested itself';
+($exit, $out) = job("$result; echo true >\$out/cfg; rm $dir/fake/g; domu_tests g domu_start g create \$out/cfg");
+is $exit, 1, 'a guest that has not, and is gone';
+like $out, qr/^g has not tested itself after: domu_start g create/m, 'is said to be so';
+
+($exit) = job('domu_order g test');
+is $exit, 0, 'an order that is obeyed';
+is read_file("$dir/fake/written"), "test\n", 'is written to the store';
+($exit, $out) = job('domu_until() { return 1; }; domu_order g test', OBEYS => '');
+is_deeply [$exit, $out], [1, "g does not obey: test\n"], 'one that is not';
+
+($exit) = job('domu_mem g 16', BALLOON => '4096 of 4096 pages');
+is $exit, 0, 'a guest that comes to its target';
+($exit, $out) = job('domu_mem g 16', BALLOON => '4000 of 4096 pages: the rest is in use');
+is_deeply [$exit, $out], [1, "g has not come to 4096 pages; data/balloon: 4000 of 4096 pages: the rest is in use\n"],
+    'one that comes near';
+
+($exit, $out) = job('domu_counts g', DMESG => <<'END');
+(XEN) General information for domain 0:
+(XEN)     nr_pages=1 xenheap_pages=1 dirty_cpus={0} max_pages=1
+(XEN) General information for domain 7:
+(XEN)     nr_pages=2048 xenheap_pages=2 dirty_cpus={1} max_pages=2304
+(XEN) General information for domain 71:
+(XEN)     nr_pages=5 xenheap_pages=5 dirty_cpus={1} max_pages=5
+(XEN) Shared frames 0 -- Saved frames 0
+END
+is $out, "nr_pages=2048 xenheap_pages=2 max_pages=2304 \n", "a guest's pages, as Xen counts them";
+
 done_testing;

@@ -68,7 +68,7 @@ domu_column() {
 domu_end() {
     local until=$(($(now) + ${2:-60})) end=timeout
     while domu_lives "$1" && [ "$(now)" -lt $until ]; do
-        if [ $end = timeout ] && grep -q '^Test result: ' "/out/$1.log"; then
+        if [ $end = timeout ] && grep -q '^.\?Test result: ' "/out/$1.log"; then
             end=stays
             until=$(($(now) + 3))
         fi
@@ -80,7 +80,7 @@ domu_end() {
     else
         end=$(domu_reason "$1")
         # xenconsoled puts off a guest that writes much, for 200 ms
-        tail -n 1 "/out/$1.log" | grep -q '^Test result: ' || sleep 0.4
+        tail -n 1 "/out/$1.log" | grep -q '^.\?Test result: ' || sleep 0.4
     fi
     tr -d '\r' <"/out/$1.log" | sed "s/^/$1| /" # whose line it is, and not Xen's
     [ "$end" != failed ] || cat "/out/$1.xl"
@@ -137,7 +137,7 @@ domu_until() {
 
 # How often it has said its result.
 domu_results() {
-    awk '/^Test result: / { n++ } END { print n + 0 }' "/out/$1.log" 2>/dev/null || echo 0
+    awk '/^.?Test result: / { n++ } END { print n + 0 }' "/out/$1.log" 2>/dev/null || echo 0
 }
 
 # domu_tests NAME COMMAND...: does it, and waits until NAME has tested itself since.
@@ -203,7 +203,14 @@ domu_counts() {
     xl dmesg -c >/dev/null
     xl debug-keys q
     domu_until 10 domu_is_counted # the key is not always served before it returns
-    xl dmesg | sed -n "/ information for domain $id:/,/nr_pages=/s/.*\(nr_pages=[0-9]*\) \(xenheap_pages=[0-9]*\).*\(max_pages=[0-9]*\).*/\1 \2 \3/p"
+    xl dmesg | awk -v "domain=$id:" '
+        / information for domain / { is_it = $NF == domain }
+        is_it && /nr_pages=/ {
+            for (i = 1; i <= NF; i++)
+                if ($i ~ /^(nr|xenheap|max)_pages=/)
+                    printf "%s ", $i
+            print ""
+        }'
 }
 
 domu_is_counted() {
