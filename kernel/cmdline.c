@@ -38,6 +38,7 @@ static const struct argument {
     {"p2m",      "both|list|tree",             CHOICE, offsetof(struct options, form)    },
     {"balloon",  "none|max",                   CHOICE, offsetof(struct options, balloon) },
     {"mark",     "a number of pages",          NUMBER, offsetof(struct options, marks)   },
+    {"seed",     "up to nine digits",          NUMBER, offsetof(struct options, seed)    },
     {"inject",   "a fault (kernel/inject.h)",  TEXT,   offsetof(struct options, inject)  },
 };
 

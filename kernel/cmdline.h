@@ -8,6 +8,7 @@
  *   p2m=both|list|tree                which forms of the P2M to publish
  *   balloon=none|max                  grow to the domain's limit before the tests
  *   mark=N                            pages whose contents are looked after: marks.h
+ *   seed=N                            what tests draw their random cases from; else the clock's
  *   inject=...                        faults on purpose: inject.h
  */
 #ifndef KERNEL_CMDLINE_H
@@ -35,6 +36,7 @@ struct options {
     enum publish_form form;
     enum balloon_wish balloon;
     uint64_t marks;      /* pages */
+    uint64_t seed;       /* 0: none was given */
     unsigned int nr_bad; /* words that were reported */
 };
 

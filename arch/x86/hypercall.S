@@ -33,4 +33,18 @@ HYPERCALL(vcpu_op)
 HYPERCALL(console_io)
 hypercall suspend, __HYPERVISOR_sched_op
 
+/* Any of them: the number comes first, and all arguments are one register further on. */
+    .section .text.hypercall.any, "ax", @progbits
+    .globl HYPERVISOR_any
+    .type HYPERVISOR_any, @function
+HYPERVISOR_any:
+    mov     %rdi, %rax
+    mov     %rsi, %rdi
+    mov     %rdx, %rsi
+    mov     %rcx, %rdx
+    mov     %r8, %r10
+    syscall
+    ret
+    .size HYPERVISOR_any, . - HYPERVISOR_any
+
 .section .note.GNU-stack, "", @progbits

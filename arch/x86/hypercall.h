@@ -40,4 +40,11 @@ long HYPERVISOR_event_channel_op(unsigned int cmd, void *arg) __must_check;
 /* <xen/xen.h>, CONSOLEIO_*: dom0's console, and a debug Xen's for every domain. */
 long HYPERVISOR_console_io(unsigned int cmd, unsigned int len_bytes, char *text) __must_check;
 
+/*
+ * Any hypercall by its number, with four arguments as they go into registers: for self-tests, which
+ * ask Xen for what no kernel would.
+ */
+long HYPERVISOR_any(uint64_t number, uint64_t arg1, uint64_t arg2, uint64_t arg3,
+                    uint64_t arg4) __must_check;
+
 #endif

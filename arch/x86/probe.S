@@ -4,6 +4,9 @@
  * An instruction fetch that traps does so at its target, so probe_exec's line names the return
  * address, which the trap handler finds on the stack.
  */
+#define __ASSEMBLY__
+#include "arch/x86/vectors.h"
+
 #define EFAULT 14
 
 .macro may_trap at, go_on
@@ -42,6 +45,49 @@ function probe_exec
 2:  pop     %rsi
     jmp     trapped
     may_trap 1b, 2b
+
+/* What follows traps at its first instruction; a breakpoint is reported one byte behind it. */
+function probe_breakpoint
+    int3
+1:  xor     %eax, %eax
+    ret
+    may_trap 1b, trapped
+
+function probe_undefined
+1:  ud2
+    xor     %eax, %eax
+    ret
+    may_trap 1b, trapped
+
+function probe_divide                   /* RDX:RAX by RDI */
+1:  div     %rdi
+    xor     %eax, %eax
+    ret
+    may_trap 1b, trapped
+
+function probe_interrupt
+1:  int     $PROBE_INTERRUPT
+    xor     %eax, %eax
+    ret
+    may_trap 1b, trapped
+
+function probe_fpu
+1:  fnop
+    xor     %eax, %eax
+    ret
+    may_trap 1b, trapped
+
+function probe_ds
+1:  mov     %edi, %ds
+    xor     %eax, %eax
+    ret
+    may_trap 1b, trapped
+
+function probe_ss
+1:  mov     %edi, %ss
+    xor     %eax, %eax
+    ret
+    may_trap 1b, trapped
 
     .section .text.trapped, "ax", @progbits
 trapped:

@@ -10,7 +10,6 @@
 #include "arch/x86/vectors.h"
 
 #define STUB_BYTES 16
-#define NR_VECTORS 32
 #define VECTOR_NMI 2
 #define PF_FETCH   ((uint64_t)1 << 4)
 #define FLAGS_IF   ((uint64_t)1 << 9)
@@ -24,6 +23,17 @@ struct may_trap {
 extern const struct may_trap extable_start[], extable_end[];
 
 trap_witness_t trap_witness;
+trap_hook_t trap_hook;
+
+uintptr_t trap_entry(unsigned int vector)
+{
+    return (uintptr_t)trap_stubs + vector * STUB_BYTES;
+}
+
+void trap_mask_events(struct trap_frame *frame)
+{
+    frame->rflags &= ~FLAGS_IF;
+}
 
 int traps_start(void)
 {
@@ -35,10 +45,7 @@ int traps_start(void)
         if (v == VECTOR_NMI)
             continue;
         table[n++] = (struct trap_info){
-            .vector = (uint8_t)v,
-            .cs = FLAT_KERNEL_CS,
-            .address = (uintptr_t)trap_stubs + v * STUB_BYTES,
-        };
+            .vector = (uint8_t)v, .cs = FLAT_KERNEL_CS, .address = trap_entry(v)};
     }
 
     long rc = HYPERVISOR_set_trap_table(table);
@@ -84,8 +91,10 @@ void trap_handler(struct trap_frame *frame)
     static bool dying;
     uint64_t fault_va = frame->vector == TRAP_PAGE_FAULT ? cr2() : 0;
 
+    if (trap_hook && trap_hook(frame, fault_va))
+        return;
     if (frame->vector == VECTOR_EVENT) {
-        frame->rflags &= ~FLAGS_IF; /* for Xen's IRET: upcalls are masked from here on */
+        trap_mask_events(frame);
         return;
     }
     if (resume_probe(frame))

@@ -21,7 +21,24 @@ struct trap_frame {
 typedef void (*trap_witness_t)(const struct trap_frame *frame, uint64_t fault_va);
 extern trap_witness_t trap_witness;
 
-/* Registers a handler for every exception vector. Returns 0 or Xen's negative errno. */
+/*
+ * Sees each trap and each upcall first, if it is set: for self-tests. True: it is dealt with, and
+ * the frame, changed or not, is returned to. The vector of an upcall is VECTOR_EVENT (vectors.h).
+ */
+typedef bool (*trap_hook_t)(struct trap_frame *frame, uint64_t fault_va);
+extern trap_hook_t trap_hook;
+
+/* The entry point for the exception @vector, below NR_VECTORS, as Xen is told. */
+#define NR_VECTORS 32
+uintptr_t trap_entry(unsigned int vector);
+
+/* Upcalls: for Xen's IRET they are masked from here on. */
+void trap_mask_events(struct trap_frame *frame);
+
+/*
+ * Registers a handler for every exception vector. May be called again, to undo what a test
+ * registered. Returns 0 or Xen's negative errno.
+ */
 int traps_start(void) __must_check;
 
 /* Called by entry.S. */

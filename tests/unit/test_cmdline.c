@@ -125,6 +125,19 @@ static void test_a_bad_word_does_not_spoil_the_next(void **state)
     check_equal("bad words", o->nr_bad, 2);
 }
 
+static void test_seed(void **state)
+{
+    (void)state;
+    check_equal("none", parse("")->seed, 0);
+    check_equal("seed=7", parse("seed=7")->seed, 7);
+    check_equal("the last", parse("seed=7 seed=999999999")->seed, 999999999);
+    check_equal("too long", parse("seed=1000000000")->nr_bad, 1);
+    check_says("too long", output(), "seed=1000000000: expected up to nine digits");
+    check_equal("no number", parse("seed=x1")->nr_bad, 1);
+    check_equal("no value", parse("seed=")->nr_bad, 1);
+    check_equal("no value", parsed.seed, 0);
+}
+
 static void test_names_of_tests(void **state)
 {
     static const struct {
@@ -199,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_every_word_of_every_argument),
         cmocka_unit_test(test_bad_words_are_reported),
         cmocka_unit_test(test_a_bad_word_does_not_spoil_the_next),
+        cmocka_unit_test(test_seed),
         cmocka_unit_test(test_names_of_tests),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_long_lines),
