@@ -11,8 +11,9 @@ use Exporter 'import';
 use File::Basename 'dirname';
 use File::Path 'make_path';
 use File::Temp;
+use Test::More ();
 
-our @EXPORT = qw(run script write_file read_file tempdir);
+our @EXPORT = qw(run script write_file read_file tempdir nothing_is_left);
 
 my $top = realpath(dirname(__FILE__) . '/../..');
 
@@ -59,6 +60,16 @@ sub run {
     }
     waitpid $pid, 0;
     return ($? & 127 ? -1 : $? >> 8, read_file($out->filename), read_file($err->filename));
+}
+
+# A run whose QEMU, a stand-in, wrote its process number to $dir/pid, and whose temporary files were
+# in $dir/tmp, has left neither.
+sub nothing_is_left {
+    my ($dir, $name) = @_;
+    my $pid = -e "$dir/pid" ? 0 + read_file("$dir/pid") : 0;
+    Test::More::ok(!$pid || !kill(0, $pid), "$name: QEMU is gone");
+    Test::More::is_deeply([glob "$dir/tmp/*"], [], "$name: no file is left");
+    return;
 }
 
 1;

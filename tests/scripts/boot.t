@@ -39,10 +39,7 @@ sub boot {
 
 sub leaves_nothing {
     my ($name) = @_;
-    my $pid = -e "$dir/pid" ? 0 + read_file("$dir/pid") : 0;
-    ok !$pid || !kill(0, $pid), "$name: QEMU is gone";
-    is_deeply [glob "$dir/tmp/*"], [], "$name: no file is left";
-    return;
+    return nothing_is_left($dir, $name);
 }
 
 # Bad input

@@ -14,7 +14,7 @@ use lib "$FindBin::Bin/..", "$FindBin::Bin/../../scripts";
 use Host;
 use Life;
 
-my $cycles = $ENV{XENOLITH_CYCLES} // 20;
+my $cycles = $ENV{XENOLITH_CYCLES} // 5;
 
 life ['--xen', xen, '--host-mem', '12G', '--dom0-mem', '5120M'],
     two => {
