@@ -111,7 +111,7 @@ static void sleep(uint64_t until_ns)
 enum done live(struct domain *d)
 {
     d->options.done = DONE_WAIT;
-    printk(LOG_INFO, "live: waiting to be told what to do\n");
+    printk(LOG_DEBUG, "live: waiting to be told what to do\n");
     while (d->options.done == DONE_WAIT) {
         bool busy;
 

@@ -166,7 +166,7 @@ int host_stage(struct domain *d)
     host_read(&d->host);
     d->max_pages = host_maximum_pages();
     if (d->host.nr_vcpus > 1)
-        printk(LOG_INFO, "host: %u vCPUs; this kernel uses the first, the others stay down\n",
+        printk(LOG_INFO, "host: %u vCPUs; this kernel uses the first, a test the second\n",
                d->host.nr_vcpus);
     printk(LOG_INFO, "host: Xen %u.%u%s, MFNs up to 0x%lx; this domain may have 0x%lx pages\n",
            d->host.major, d->host.minor, d->host.extra, d->host.max_mfn, d->max_pages);
