@@ -27,7 +27,7 @@ sub skipped { return $_[0] =~ /^ok \d+ - (\w+): .*# SKIP/mg }
 
 sub is_about_xen { return grep { /^abi_|^e820_fuzz$|^second_vcpu$/ } @_ }
 
-my $list = join ',', @EVERYWHERE, 'second_vcpu';
+my $list = join ',', @EVERYWHERE, 'second_vcpu', 'full';
 
 boots 'a dom0 of one vCPU', ['--mem', '256M', '--', "test=$list"], sub {
     my (undef, undef, $log) = @_;
@@ -38,7 +38,7 @@ boots 'a dom0 of one vCPU', ['--mem', '256M', '--', "test=$list"], sub {
     unlike $log, qr/^# abi_preemption: memory for /m, 'the large batch is as large as it should be';
 };
 
-boots 'a dom0 of two vCPUs', ['--mem', '256M', '--smp', '2'], sub {
+boots 'a dom0 of two vCPUs', ['--mem', '256M', '--smp', '2', '--', 'test=full'], sub {
     my ($r, undef, $log) = @_;
     is $r->{vcpus}, 2, 'there are two';
     is_deeply [is_about_xen(made($log))], [sort @EVERYWHERE, 'second_vcpu'], 'all of them ran';
