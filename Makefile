@@ -12,7 +12,7 @@ PROVE   ?= prove
 ifeq ($(origin CC),default)
 CC      := $(CROSS_COMPILE)gcc
 endif
-NM      := $(CROSS_COMPILE)nm
+STRIP   := $(CROSS_COMPILE)strip
 # asked once, and only by a target that compiles
 XEN_HEADERS = $(eval XEN_HEADERS := $(shell scripts/xen headers))$(XEN_HEADERS)
 
@@ -105,6 +105,13 @@ include tests/unit/unit.mk
 ## bench-lookup     what a P2M lookup costs on this machine, against a bare array and a tree
 include bench/bench.mk
 
+## dist             the images by version, with their checksums, in build/dist
+dist: all
+	@mkdir -p $(B)/dist
+	@for image in xenolith xenolith-legacy; do \
+	    $(STRIP) -o $(B)/dist/$$image-$(VERSION) $(B)/$$image; done
+	@cd $(B)/dist && sha256sum xenolith-$(VERSION) xenolith-legacy-$(VERSION) | tee SHA256SUMS
+
 ## help             this list
 help:
 	@echo 'make targets:'
@@ -117,5 +124,5 @@ clean:
 deps-%:
 	@scripts/deps $*
 
-.PHONY: all run check check-full unit lint scripts-check scenarios help clean
+.PHONY: all run check check-full unit lint scripts-check scenarios dist help clean
 .DELETE_ON_ERROR:
