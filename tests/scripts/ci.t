@@ -29,14 +29,14 @@ sub commands {
 
 sub check_command {
     my ($file, $command) = @_;
-    my @words = split ' ', $command;
+    my @words = split ' ', $command =~ s/\$\{\{.*?\}\}/X/gr;
     if ($words[0] =~ m{^scripts/}) {
         ok -x "$top/$words[0]", "$file: $words[0] is there";
         my (undef, $help) = run("$top/$words[0]", '--help');
         like $help, qr/^ +\Q$_\E\b/m, "$file: $words[0] knows $_" for grep { /^--/ } @words;
     } elsif ($words[0] eq 'make') {
         for my $target (grep { !/=/ && !m{/} } @words[1 .. $#words]) {
-            like $makefile, qr/^\Q$target\E:/m, "$file: make $target is a target";
+            ok $makefile =~ /^\Q$target\E:/m, "$file: make $target is a target";
         }
     }
     return;
