@@ -99,6 +99,7 @@ scenarios: all
 	scripts/matrix -j2 --tag check
 
 ## unit             unit tests of lib and mm on this machine, on a fake Xen (cmocka, ASan, UBSan)
+## coverage         how much of lib, mm and xen they run: 90 % of the lines or more
 include tests/unit/unit.mk
 
 ## bench            what boot costs on hosts of 2 to 700 GiB, in instructions, against its bounds
@@ -124,5 +125,5 @@ clean:
 deps-%:
 	@scripts/deps $*
 
-.PHONY: all run check check-full unit lint scripts-check scenarios dist help clean
+.PHONY: all run check check-full unit coverage lint scripts-check scenarios dist help clean
 .DELETE_ON_ERROR:

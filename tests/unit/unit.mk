@@ -8,7 +8,8 @@
 UNIT_CC    ?= gcc
 UNIT_FLAGS  = $(COMMON) -Wframe-larger-than=65536 -D_GNU_SOURCE -O1 -g \
           -fno-omit-frame-pointer -fno-strict-aliasing \
-          -fsanitize=address,undefined -fno-sanitize-recover=all -isystem $(XEN_HEADERS) $(XEN_ABI)
+          -fsanitize=address,undefined -fno-sanitize-recover=all -isystem $(XEN_HEADERS) $(XEN_ABI) \
+          $(UNIT_MORE)
 
 UNIT_TESTS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_SRCS  := $(filter-out lib/string.c $(UNIT_TESTS),$(sort $(wildcard lib/*.c mm/*.c \
@@ -21,6 +22,10 @@ UNIT_OBJS  := $(addprefix $(B)/unit/,$(UNIT_SRCS:.c=.o))
 unit: $(UNIT_BINS)
 	@CMOCKA_MESSAGE_OUTPUT=TAP UBSAN_OPTIONS=print_stacktrace=1 \
 	    $(PROVE) -j2 --exec '' $(UNIT_BINS)
+
+coverage:
+	@$(MAKE) --no-print-directory B=$(B)/coverage UNIT_MORE=--coverage unit
+	@scripts/coverage $(B)/coverage/unit
 
 $(UNIT_BINS): $(B)/unit/%: $(B)/unit/tests/unit/%.o $(B)/unit/unit.a
 	@echo '  UNITLD  $@'
