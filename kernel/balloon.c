@@ -90,9 +90,8 @@ void balloon_follow(struct domain *d, uint64_t target)
         why = "the rest is in use";
     else if (now < target)
         why = d->balloon.empty.nr_free ? "Xen gives no more" : "the list has no room for more";
-    if (now == before && now == target)
-        return;
     format(text, sizeof(text), "%lu of %lu pages%s%s", now, target, *why ? ": " : "", why);
-    printk(LOG_INFO, "balloon: %s\n", text);
+    if (now != before || now != target)
+        printk(LOG_INFO, "balloon: %s\n", text);
     store_say("data/balloon", text);
 }

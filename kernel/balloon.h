@@ -13,8 +13,8 @@ int balloon_after_resume(struct domain *d, bool new_domain) __must_check;
 void balloon_go(struct domain *d, uint64_t target);
 
 /*
- * Moves to @target pages, or as near as can be, and says on the console and in xenstore
- * (data/balloon: pages reached, pages asked for, and why they differ) what came of it.
+ * Moves to @target pages, or as near as can be, and says in xenstore (data/balloon: pages reached,
+ * pages asked for, and why they differ) what came of it; on the console, too, if anything did.
  */
 void balloon_follow(struct domain *d, uint64_t target);
 

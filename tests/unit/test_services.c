@@ -305,8 +305,11 @@ static void test_balloon_follows(void **state)
     check_says("said", output(), "balloon: 2100 of 2100 pages\n");
     assert_string_equal(fake_store_get("data/balloon"), "2100 of 2100 pages");
     fake_store.nr_requests = 0;
+    output_clear();
     balloon_follow(&live, 2100);
-    check_equal("there already", fake_store.nr_requests, 0);
+    check_equal("there already", fake_store.nr_requests, 1);
+    assert_string_equal(fake_store_get("data/balloon"), "2100 of 2100 pages");
+    check_true("and not worth a line", !strstr(output(), "balloon:"));
     fake.limited = true;
     fake.nr_extents_left = 10;
     balloon_follow(&live, 2300);

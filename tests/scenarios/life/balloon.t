@@ -32,7 +32,7 @@ life ['--xen', xen],
     steps  => [
         ['create'], ['counts'],
         random_targets($cycles, 16, 256), ['tests'], ['counts'],
-        ['mem_max', 128], ['counts'], ['mem_set', 128], ['tests'],
+        ['mem_set', 100], ['mem_max', 128], ['counts'], ['mem_set', 128], ['tests'],
         ['mem_set', 64], ['tests'], ['counts'], ['shutdown'],
     ],
     },
