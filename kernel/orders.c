@@ -72,13 +72,15 @@ static void bump_generation(struct domain *d)
 
 static void start_churn(struct domain *d)
 {
-    d->churn_pages = d->balloon.nr_pages;
+    if (!d->churn_pages) /* given twice, it would take the lower end of the way for the upper one */
+        d->churn_pages = d->balloon.nr_pages;
     print("churn: on\n");
 }
 
 static void end_churn(struct domain *d)
 {
-    balloon_go(d, d->churn_pages);
+    if (d->churn_pages)
+        balloon_go(d, d->churn_pages);
     d->churn_pages = 0;
     print("churn: off, generation %lu\n", d->marks.generation);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Long work: tells Xen's watchdog that the domain is alive, and whoever reads the console how far
- * it is. Work of less than two seconds says nothing, longer work a line a second that counts up.
+ * it is. Work of less than two seconds says nothing, longer work a line a second that counts.
  */
 #ifndef KERNEL_PROGRESS_H
 #define KERNEL_PROGRESS_H

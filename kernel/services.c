@@ -28,9 +28,12 @@ static void wake(void *context)
 
 static int bind_all(const struct domain *d)
 {
-    evtchn_port_t port;
-    int rc = evtchn_bind_virq(VIRQ_TIMER, wake, NULL, &port);
+    static evtchn_port_t timer, port;
+    int rc = evtchn_bind_virq(VIRQ_TIMER, wake, NULL, &timer);
 
+    /* The old domain, resumed as if it were a new one (xg_resume.c, fast=0): it is bound still. */
+    if (rc == -EEXIST && timer)
+        rc = evtchn_listen(timer, wake, NULL);
     if (rc)
         return rc;
     if (boot_info_is_initdomain(&d->boot))
@@ -45,10 +48,7 @@ int events_stage(struct domain *d)
 
 int events_after_resume(struct domain *d, bool new_domain)
 {
-    if (!new_domain)
-        return 0;
-    console_set_port(d->boot.console_port);
-    return bind_all(d);
+    return new_domain ? bind_all(d) : 0;
 }
 
 /* What libxl reads to know what it may ask for (docs/misc/xenstore-paths.pandoc of Xen). */
@@ -105,6 +105,7 @@ int store_stage(struct domain *d)
     int rc;
 
     if (!has_store(d)) {
+        xenstore_stop();
         printk(LOG_INFO, "store: none; this domain lives without\n");
         return 0;
     }
@@ -122,14 +123,7 @@ int store_before_suspend(struct domain *d)
 
 int store_after_resume(struct domain *d, bool new_domain)
 {
-    int rc;
-
-    if (!new_domain)
-        return 0;
-    rc = xenstore_start(store_page, d->boot.store_port);
-    if (!rc)
-        greet_store();
-    return rc;
+    return new_domain ? store_stage(d) : 0;
 }
 
 bool store_has_news(void)

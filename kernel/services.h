@@ -31,7 +31,7 @@ uint64_t store_take_target(void);
 
 /*
  * An order of the tests (orders.h), written to data/order: a word, copied to @order. False if there
- * is none. store_end_order empties the node: it is done.
+ * is none. store_end_order empties the node: it is done. One that is written before that is lost.
  */
 bool store_take_order(char *order, size_t size_bytes);
 void store_end_order(void);

@@ -106,7 +106,11 @@ int start_info_before_suspend(struct domain *d)
 
 int start_info_after_resume(struct domain *d, bool new_domain)
 {
-    return start_info_resume(&d->boot, &d->p2m, new_domain);
+    int rc = start_info_resume(&d->boot, &d->p2m, new_domain);
+
+    if (new_domain) /* at once, for whatever is to be said from here on */
+        console_set_port(d->boot.console_port);
+    return rc;
 }
 
 static int show_shared_info(struct domain *d)

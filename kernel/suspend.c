@@ -110,7 +110,6 @@ int suspend(struct domain *d)
     watchdog_stop();
     result = stop(d);
     stages_resume(d, result == 0);
-    watchdog_kick();
     if (result < 0) {
         format(why, sizeof(why), "Xen says %ld", result);
         return refuse((int)result, why);

@@ -30,8 +30,10 @@ void stages_start(struct domain *d)
 static void resume_from(struct domain *d, size_t first, bool new_domain)
 {
     for (size_t i = first; i < nr_stages; i++) {
-        int rc = stages[i].after_resume ? stages[i].after_resume(d, new_domain) : 0;
+        int rc;
 
+        watchdog_kick();
+        rc = stages[i].after_resume ? stages[i].after_resume(d, new_domain) : 0;
         if (rc)
             panic("stage %s (%s) cannot be resumed: %d (%s)", stages[i].name, stages[i].what, rc,
                   errno_name(rc));

@@ -10,7 +10,8 @@
  *                                         1 GiB each
  *
  * A tool that finds p2m_cr3 set never looks at the tree. While max_pfn is 0 every tool refuses
- * cleanly, so it is written last. (<xen/arch-x86/xen.h>, struct arch_shared_info.)
+ * cleanly, so it is written last. (After a restore it is not 0, and p2m_cr3 is made 0 first.)
+ * (<xen/arch-x86/xen.h>, struct arch_shared_info.)
  */
 #ifndef MM_PUBLISH_H
 #define MM_PUBLISH_H

@@ -142,6 +142,8 @@ static int reconcile_pfn(struct balloon *b, uint64_t pfn)
 
     if (rc || nr_gone)
         return rc;
+    if (!have_room(b))
+        return -ENOMEM;
     rc = frames_exclude(&b->empty, pfn, pfn + 1);
     b->nr_pages += rc == 0;
     return rc ? rc : frames_add(b->pool, pfn, pfn + 1);

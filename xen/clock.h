@@ -13,7 +13,7 @@
 #define NS_PER_MS ((uint64_t)1000000)
 #define NS_PER_S  ((uint64_t)1000000000)
 
-/* The record to read from now on, in memory that stays mapped; NULL: the clock stands still. */
+/* The record to read from now on, in memory that stays mapped; NULL: there is no clock. */
 void clock_start(const struct vcpu_time_info *record);
 
 /*

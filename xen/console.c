@@ -22,7 +22,7 @@
  * Before there is a clock, how often the CPU is offered to it instead.
  */
 #define PATIENCE_NS (10 * NS_PER_S)
-#define SLICE_NS    (10 * NS_PER_MS)
+#define SLICE_NS    NS_PER_MS
 #define MAX_YIELDS  (1u << 14)
 
 /* The other end may write anything here: what it writes is read once, and is never an index. */
@@ -56,19 +56,21 @@ static uint32_t room_at(uint32_t cons)
     return used <= sizeof(ring->out) ? (uint32_t)sizeof(ring->out) - used : 0;
 }
 
-/* Sleeps until the reader says that it has read, or for a slice of time; true if time is left. */
+/*
+ * Sleeps for a slice of time; true if time is left. No port ends it: its event stays pending until
+ * it is dispatched, and a poll for one that is pending does not sleep.
+ */
 static bool wait_for_reader(uint64_t since_ns, unsigned int nr_waits)
 {
     uint64_t now = clock_ns();
-    struct sched_poll poll = {.nr_ports = 1, .timeout = now + SLICE_NS};
+    struct sched_poll poll = {.timeout = now + SLICE_NS};
 
     if (!now) {
         HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
         return nr_waits < MAX_YIELDS;
     }
-    set_xen_guest_handle(poll.ports, &port);
     HYPERVISOR_sched_op(SCHEDOP_poll, &poll);
-    if (nr_waits % 64 == 63)
+    if (nr_waits % 512 == 511)
         watchdog_kick(); /* it is the reader that is slow, not we */
     return now - since_ns < PATIENCE_NS;
 }
@@ -91,9 +93,10 @@ static bool wait_for_room(uint32_t bytes)
             return false;
         }
         cons = ring->out_cons;
-        if (cons != last) /* it reads: patience begins anew */
+        if (room_at(cons) > room_at(last)) { /* it reads: patience begins anew */
             since_ns = clock_ns();
-        last = cons;
+            last = cons;
+        }
     }
     return true;
 }

@@ -36,7 +36,8 @@ void evtchn_resume(struct shared_info *shared);
 
 /*
  * Calls @handler(@context) for each event at @port from now on, one that is pending first.
- * -EINVAL for a number that is no port, -ENOMEM if there are too many handlers, or Xen's errno.
+ * -EINVAL for a number that is no port, or one that is listened to, -ENOMEM if there are too many
+ * handlers, or Xen's errno.
  */
 int evtchn_listen(evtchn_port_t port, evtchn_handler_t handler, void *context) __must_check;
 

@@ -33,6 +33,12 @@ static inline bool boot_info_is_initdomain(const struct boot_info *b)
     return b->flags & SIF_INITDOMAIN;
 }
 
+/* The PV shim is a Xen: its builder tells of power management, but makes no initial domain. */
+static inline bool boot_info_is_shim(const struct boot_info *b)
+{
+    return (b->flags & SIF_PM_MASK) && !(b->flags & SIF_INITDOMAIN);
+}
+
 static inline uint64_t boot_info_ramdisk_pages(const struct boot_info *b)
 {
     return DIV_ROUND_UP(b->ramdisk_bytes, PAGE_SIZE);

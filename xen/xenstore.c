@@ -13,6 +13,8 @@
 #include "xen/watchdog.h"
 
 #define MAX_WATCHES 16
+/* Messages that are taken in at one go. */
+#define MAX_POLLED 256
 
 /*
  * The page. What the other end may write is read once, into a variable; what is ours (req_prod,
@@ -155,7 +157,10 @@ static void take_watch_event(void)
 
 void xenstore_poll(void)
 {
-    while (xenstore_is_connected() && receive_message() > 0) {
+    /* What is left keeps its event pending, and is taken in next time. */
+    for (unsigned int i = 0; i < MAX_POLLED && xenstore_is_connected(); i++) {
+        if (receive_message() <= 0)
+            return;
         if (in.header.type == XS_WATCH_EVENT)
             take_watch_event();
         else
@@ -213,6 +218,13 @@ static int error_of(const char *name)
     return -EINVAL;
 }
 
+/* One who sends nothing but events has had its time, too. */
+static int take_watch_event_before(uint64_t until_ns)
+{
+    take_watch_event();
+    return clock_ns() < until_ns ? 0 : broken("xenstored does not answer");
+}
+
 /* Waits for the reply to request @id of @type; watch events are taken in on the way. */
 static int await_reply(uint32_t type, uint32_t id, uint64_t until_ns)
 {
@@ -222,7 +234,7 @@ static int await_reply(uint32_t type, uint32_t id, uint64_t until_ns)
         if (rc == 0)
             rc = wait_for_other(until_ns);
         else if (rc > 0 && in.header.type == XS_WATCH_EVENT)
-            take_watch_event();
+            rc = take_watch_event_before(until_ns);
         else if (rc > 0 && in.header.req_id != id)
             rc = broken("xenstored answers a request that was not made");
         else if (rc > 0 && in.header.type == XS_ERROR)
@@ -336,6 +348,10 @@ int xs_watch(struct xs_watch *w)
             continue;
         watches[i] = w; /* first: its event may come before the reply */
         rc = watch_request(XS_WATCH, w, i);
+        if (rc == -EEXIST) { /* this path and token: the connection is the old one after all */
+            w->fired = true;
+            rc = 0;
+        }
         if (rc)
             watches[i] = NULL;
         return rc;
@@ -382,6 +398,12 @@ int xenstore_start(void *page, evtchn_port_t port)
     rsp_cons = ring->rsp_cons;
     memset(watches, 0, sizeof(watches));
     return 0;
+}
+
+void xenstore_stop(void)
+{
+    ring = NULL;
+    memset(watches, 0, sizeof(watches));
 }
 
 int xenstore_suspend(void)

@@ -44,6 +44,9 @@ struct xs_watch {
  */
 int xenstore_start(void *page, evtchn_port_t port) __must_check;
 
+/* There is none, or none any more: every request fails with -ENODEV until the next start. */
+void xenstore_stop(void);
+
 /*
  * Before a suspend: waits for the end of a message that has come in part. -EIO if the rest does not
  * come. If the suspend is cancelled, everything goes on as it was, and nothing is to be called.

@@ -172,6 +172,9 @@ TEST(abi_numbers, "numbers of hypercalls and of commands that Xen does not know 
     struct mmuext_op op = {.cmd = 1000};
     uint64_t zero[8] = {0};
 
+    if (shim_is_between(t))
+        return;
+
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
         CHECK_RC(HYPERVISOR_any(numbers[i], 0, 0, 0, 0), -ENOSYS, "hypercall 0x%lx", numbers[i]);
     CHECK_RC(HYPERVISOR_memory_op(UNKNOWN, zero), -ENOSYS, "memory_op %d", UNKNOWN);

@@ -57,4 +57,17 @@ mfn_t xen_frame(struct domain *d);
 #define CHECK_RC(...) check_rc(t, __VA_ARGS__)
 void check_rc(struct test *t, long rc, long expected, const char *fmt, ...) __printf(4, 5);
 
+/*
+ * The PV shim stands between such a test and the Xen that it is about: it keeps a table of ports
+ * beside the one below, answers in its own way what is no command, and knows no other domain. Skips
+ * the test there.
+ */
+static inline bool shim_is_between(struct test *t)
+{
+    if (!boot_info_is_shim(&t->d->boot))
+        return false;
+    test_skip(t, "the PV shim stands between this domain and Xen");
+    return true;
+}
+
 #endif

@@ -198,6 +198,14 @@ domu_has_come_to() {
 
 # Its pages as Xen counts them (debug key q): nr_pages=... xenheap_pages=... max_pages=...
 domu_counts() {
+    local tries=0
+    until domu_counts_once "$1" | grep .; do # another guest's words may have come between
+        tries=$((tries + 1))
+        [ $tries -lt 5 ] || return
+    done
+}
+
+domu_counts_once() {
     local id
     id=$(xl domid "$1") || return
     xl dmesg -c >/dev/null
