@@ -19,7 +19,7 @@
 
 /* What inject= asked for: see inject.h. */
 struct injected {
-    bool short_plan, sweep, entry, foreign, map, map_file;
+    bool short_plan, sweep, entry, map, map_file;
     uint64_t alloc; /* 0: none fails */
     struct e820_entry holes[4];
     size_t nr_holes;
@@ -57,6 +57,7 @@ struct domain {
     struct kmap_result kmap;
     struct balloon balloon;
     struct marks marks;
+    void *obstacle;       /* a mapping that no tool can carry; NULL: none */
     uint64_t churn_pages; /* not 0: it moves its balloon between this and less, all the time */
 };
 

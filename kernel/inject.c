@@ -120,8 +120,6 @@ static bool parse(struct injected *in, const char *s, struct start_info *si)
         in->short_plan = true;
     else if (take_word(&at, "sweep"))
         in->sweep = true;
-    else if (take_word(&at, "foreign"))
-        in->foreign = true;
     else if (take_word(&at, "entry"))
         in->entry = true;
     else if (take_word(&at, "alloc:"))
@@ -231,6 +229,4 @@ void inject_late(struct domain *d)
 {
     if (d->injected.entry)
         swap_entries(d);
-    if (d->injected.foreign && !heap_map(&d->heap, maddr_to_mfn(d->boot.shared_info), PTE_RO))
-        print("inject: shared_info cannot be mapped a second time\n");
 }

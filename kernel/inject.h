@@ -7,7 +7,6 @@
  *   plan                        the list of tests is cut short
  *   sweep                       every sweep of a test is taken for one that is too slow
  *   entry                       two entries of the finished P2M change places
- *   foreign                     a frame that is not ours stays mapped: no suspend can be done
  *   alloc:N                     the N-th frame that is asked for is refused
  *   map:image, map:start_info, map:tables, map:list, map:ramdisk
  *                               a hole in the memory map over where these lie

@@ -85,6 +85,24 @@ static void end_churn(struct domain *d)
     print("churn: off, generation %lu\n", d->marks.generation);
 }
 
+/* Shows shared_info a second time, which is Xen's frame and not ours: no suspend can be done. */
+static void obstruct(struct domain *d)
+{
+    if (!d->obstacle)
+        d->obstacle = heap_map(&d->heap, maddr_to_mfn(d->boot.shared_info), PTE_RO);
+    print("obstruct: %s\n", d->obstacle ? "on" : "the frame cannot be mapped");
+}
+
+static void clear_obstacle(struct domain *d)
+{
+    mfn_t mfn;
+
+    if (d->obstacle && pt_unmap(&d->pt, (uintptr_t)d->obstacle, &mfn))
+        return;
+    d->obstacle = NULL;
+    print("obstruct: off\n");
+}
+
 static void wish_poweroff(struct domain *d)
 {
     d->options.done = DONE_POWEROFF;
@@ -113,6 +131,8 @@ static const struct order {
     {"churn",      "write the marks, and move the balloon, again and again", start_churn    },
     {"rest",       "no more of that",                                        end_churn      },
     {"generation", "say to the tools that the list has changed",             bump_generation},
+    {"obstruct",   "map a frame that is not ours: no suspend can be done",   obstruct       },
+    {"clear",      "and no longer",                                          clear_obstacle },
     {"poweroff",   "the end",                                                wish_poweroff  },
     {"reboot",     "and a new beginning",                                    wish_reboot    },
     {"crash",      "and no good one",                                        wish_crash     },

@@ -45,6 +45,10 @@ my %kinds     = (
         printed => qr/p2m generation count changed/,
         check   => sub { unlike $_[0]{console}, qr/^suspend:/m, 'it was not suspended' },
     },
+    save_refused  => {
+        says    => qr/^suspend: refused: 0x\w+ maps frame 0x\w+, which is not ours$/m,
+        printed => qr/^refused: 0x\w+ maps frame 0x\w+, which is not ours$/m,
+    },
     destroy_at => {check => sub { like $_[0]{console}, qr/$_[0]{words}[1]/, 'it had come so far' }},
     tests      => {tests => 1},
     typed      => {tests => 1},
@@ -61,7 +65,7 @@ my %kinds     = (
 # Lines that a guest says outside of its tests. What is not here is a warning, or worse.
 my $usual = qr/^(?:Xenolith\ |start_info:\ domU|host:\ (?:Xen|machine)|frames:\ |map:\ |plan:\ |
     revector:\ |teardown:\ |live:\ waiting|list:\ |mark:\ PFN|churn:\ |generation:\ |
-    suspend:\ (?:cancelled|back\ in\ a\ new\ domain)|\{"report":|
+    suspend:\ (?:cancelled|back\ in\ a\ new\ domain|refused:\ 0x)|obstruct:\ o|\{"report":|
     balloon:\ (?:(\d+)\ of\ \g{-1}\ pages|\d+\ PFNs\ that\ were\ empty\ came))/x;
 
 # While the toolstack has the pages mapped that it sends, what the guest gives back of them is not

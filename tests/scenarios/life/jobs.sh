@@ -55,6 +55,11 @@ save_fails() {
     return $code
 }
 
+# The guest does not suspend at all, and says why; the tool waits for a minute.
+save_refused() {
+    fails xl save "$1" "/tmp/$1.save" && domu_node "$1" data/suspend
+}
+
 fails() {
     ! "$@"
 }
