@@ -34,6 +34,7 @@ struct marks {
 struct domain {
     const struct start_info *start_info; /* the builder's page: until it is read */
     struct boot_info boot;
+    const char *builder; /* who built the domain */
     struct options options;
     struct host host;
     struct shared_info *shared; /* Xen's page, which the tools read and we write */

@@ -16,6 +16,38 @@ static void report_ranges(const struct ranges *t)
         print(",\"%s_pages\":%lu", range_kind_name(kind), ranges_count(t, kind, UINT64_MAX));
 }
 
+/* As many as a picture can show; "renumbered" counts them all. */
+#define MAX_MOVES 32
+
+static void report_moves(const struct plan *plan)
+{
+    print(",\"moves\":[");
+    for (size_t i = 0; i < min_u64(plan->nr_moves, MAX_MOVES); i++)
+        print("%s[%lu,%lu,%lu]", i ? "," : "", plan->moves[i].from, plan->moves[i].to,
+              plan->moves[i].nr);
+    print("]");
+}
+
+/* What lies where, upward (arch/x86/layout.h). */
+static void report_virtual(const struct domain *d)
+{
+    const struct {
+        const char *name;
+        uint64_t start, end;
+    } areas[] = {
+        {"M2P",   (uintptr_t)d->host.m2p.table, (uintptr_t)(d->host.m2p.table + d->host.m2p.nr)},
+        {"heap",  HEAP_BASE,                    d->heap.next                                   },
+        {"list",  (uintptr_t)d->p2m.list,       (uintptr_t)(d->p2m.list + d->p2m.nr)           },
+        {"image", (uintptr_t)image_start,       (uintptr_t)image_end                           },
+    };
+
+    print(",\"virtual\":[");
+    for (size_t i = 0; i < ARRAY_SIZE(areas); i++)
+        print("%s[\"%s\",\"0x%lx\",\"0x%lx\"]", i ? "," : "", areas[i].name, areas[i].start,
+              areas[i].end);
+    print("]");
+}
+
 static void report_list(const struct domain *d)
 {
     print(",\"list\":{\"va\":\"0x%lx\",\"found\":\"%s\",\"builder_va\":\"0x%lx\",\"entries\":%lu,"
@@ -40,9 +72,10 @@ static void report_ticks(void)
 
 void report_boot(const struct domain *d)
 {
-    print("{\"report\":\"boot\",\"kind\":\"%s\",\"xen\":\"%u.%u%s\"",
-          boot_info_is_initdomain(&d->boot) ? "dom0" : "domU", d->host.major, d->host.minor,
-          d->host.extra);
+    print("{\"report\":\"boot\",\"kind\":\"%s\",\"builder\":\"%s\",\"flags\":%u,"
+          "\"xen\":\"%u.%u%s\"",
+          boot_info_is_initdomain(&d->boot) ? "dom0" : "domU", d->builder, d->boot.flags,
+          d->host.major, d->host.minor, d->host.extra);
     print(",\"vcpus\":%u,\"cpu_bits\":%u,\"xen_bits\":%u", d->host.nr_vcpus, d->host.cpu_bits,
           d->host.xen_bits);
     print(",\"nr_pages\":%lu,\"max_pages\":%lu,\"max_pfn\":%lu,\"max_mfn\":%lu", d->boot.nr_pages,
@@ -53,6 +86,8 @@ void report_boot(const struct domain *d)
           d->kmap.nr_freed, d->boot.ramdisk_bytes);
     report_list(d);
     report_ranges(&d->p2m.ranges);
+    report_moves(&d->plan);
+    report_virtual(d);
     report_ticks();
     print("}\n");
 }

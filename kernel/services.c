@@ -10,6 +10,8 @@
 #include "xen/foreign_page.h"
 #include "xen/xenstore.h"
 
+#include <xen/io/xs_wire.h>
+
 /* Where the store's ring is mapped. */
 static uint8_t store_page[PAGE_SIZE] FOREIGN_PAGE;
 
@@ -97,7 +99,19 @@ static bool has_store(const struct domain *d)
  */
 int rings_stage(struct domain *d)
 {
-    return foreign_page_map(store_page, has_store(d) ? d->boot.store : INVALID_MFN);
+    const volatile struct xenstore_domain_interface *ring = (void *)store_page;
+    int rc = foreign_page_map(store_page, has_store(d) ? d->boot.store : INVALID_MFN);
+
+    if (rc)
+        return rc;
+    d->builder = boot_info_builder(&d->boot, has_store(d) && ring->req_prod != 0);
+    printk(LOG_INFO, "builder: %s; list of %lu pages in %s, %s ramdisk\n", d->builder,
+           DIV_ROUND_UP(d->boot.nr_pages, P2M_PER_PAGE),
+           d->boot.list_va == LIST_BASE ? "its slot" : "the kernel mapping",
+           !d->boot.ramdisk_bytes ? "no"
+           : d->boot.ramdisk_va   ? "a mapped"
+                                  : "an unmapped");
+    return 0;
 }
 
 int store_stage(struct domain *d)

@@ -39,6 +39,20 @@ static inline bool boot_info_is_shim(const struct boot_info *b)
     return (b->flags & SIF_PM_MASK) && !(b->flags & SIF_INITDOMAIN);
 }
 
+/*
+ * Who built the domain, as far as it can be seen: no builder signs. A loader is built by
+ * libxenguest, and builds its successor by the same rules; but it has talked to xenstored before,
+ * so that the ring's indices (@ring_used) are not 0. GRUB is the one that is known.
+ */
+static inline const char *boot_info_builder(const struct boot_info *b, bool ring_used)
+{
+    if (boot_info_is_initdomain(b))
+        return "Xen";
+    if (boot_info_is_shim(b))
+        return "PV shim";
+    return ring_used ? "GRUB" : "libxenguest";
+}
+
 static inline uint64_t boot_info_ramdisk_pages(const struct boot_info *b)
 {
     return DIV_ROUND_UP(b->ramdisk_bytes, PAGE_SIZE);

@@ -24,6 +24,7 @@ sub of_size {
     return sub {
         my ($r, undef, $log) = @_;
         is $r->{kind},     'domU',     'a domU';
+        is $r->{builder},  'libxenguest', 'built by libxenguest';
         is $r->{nr_pages}, $pages,     'of the right size';
         is $r->{renumbered}, 0,        'nothing lies in a hole';
         is $r->{beyond},   'missing',  'nothing lies beyond its memory';

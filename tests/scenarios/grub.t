@@ -27,6 +27,7 @@ sub by_grub {
     my ($size, $found, $flags, $r, $log) = @_;
     like $log, qr/Welcome to GRUB!/, 'GRUB was first';
     is $r->{kind},     'domU',       'a domU';
+    is $r->{builder},  'GRUB',       'built by GRUB';
     is $r->{nr_pages}, pages($size), 'of the right size';
     like $log, qr/^start_info: domU of \d+ pages, list at $place{$found}\w+, flags $flags$/m,
         'the flags are not those that xl gives: the tools are promised no list';

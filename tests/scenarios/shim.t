@@ -24,6 +24,7 @@ sub in_shim {
     my ($size, $found, $r, $log) = @_;
     like $log, qr/^\(XEN\) Command line: pv-shim /m, 'there is a shim';
     is $r->{kind}, 'domU', 'whose guest is a domU';
+    is $r->{builder}, 'PV shim', 'built by the shim';
     like $log, qr/^start_info: domU of \d+ pages, list at 0x\w+, flags 0x200$/m,
         'with flags that xl never gives';
     cmp_ok $r->{nr_pages}, '<=', pages($size) - pages('10M'), 'the shim keeps some memory';

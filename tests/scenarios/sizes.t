@@ -18,6 +18,7 @@ my $low_hole = 97;
 sub builder_list {
     my ($r, $nr_pages, $nr_2m) = @_;
     is $r->{kind}, 'dom0', 'a dom0';
+    is $r->{builder}, 'Xen', 'built by Xen';
     is $r->{nr_pages}, $nr_pages, "of $nr_pages pages";
     is $r->{list}{found}, 'slot', 'the list is where INIT_P2M asked for it';
     is $r->{list}{old_2m}, $nr_2m, "mapped by $nr_2m pages of 2 MiB";
