@@ -37,6 +37,7 @@ static const struct argument {
     {"loglevel", "error|warn|info|debug",      CHOICE, offsetof(struct options, loglevel)},
     {"p2m",      "both|list|tree",             CHOICE, offsetof(struct options, form)    },
     {"balloon",  "none|max",                   CHOICE, offsetof(struct options, balloon) },
+    {"grants",   "default|1|2",                CHOICE, offsetof(struct options, grants)  },
     {"mark",     "a number of pages",          NUMBER, offsetof(struct options, marks)   },
     {"seed",     "up to nine digits",          NUMBER, offsetof(struct options, seed)    },
     {"inject",   "a fault (kernel/inject.h)",  TEXT,   offsetof(struct options, inject)  },

@@ -7,6 +7,7 @@
  *   loglevel=error|warn|info|debug    how much to say on the way
  *   p2m=both|list|tree                which forms of the P2M to publish
  *   balloon=none|max                  grow to the domain's limit before the tests
+ *   grants=1|2                        the grant table's version; else as Xen's MFNs need it
  *   mark=N                            pages whose contents are looked after: marks.h
  *   seed=N                            what tests draw their random cases from; else the clock's
  *   inject=...                        faults on purpose: inject.h
@@ -21,6 +22,8 @@
 /* In the order of the words above. */
 enum done { DONE_REBOOT, DONE_POWEROFF, DONE_CRASH, DONE_WAIT, DONE_DEFAULT };
 enum balloon_wish { BALLOON_NONE, BALLOON_MAX };
+/* A number, but not any. */
+enum grants_wish { GRANTS_DEFAULT, GRANTS_V1, GRANTS_V2 };
 
 /* A piece of the line, not terminated. */
 struct text {
@@ -35,6 +38,7 @@ struct options {
     enum loglevel loglevel;
     enum publish_form form;
     enum balloon_wish balloon;
+    enum grants_wish grants;
     uint64_t marks;      /* pages */
     uint64_t seed;       /* 0: none was given */
     unsigned int nr_bad; /* words that were reported */

@@ -11,7 +11,10 @@
 #include "mm/renumber.h"
 #include "mm/revector.h"
 
+#include "mm/safe.h"
+
 #include "xen/balloon.h"
+#include "xen/grants.h"
 #include "xen/host.h"
 #include "xen/start_info.h"
 
@@ -57,6 +60,9 @@ struct domain {
     mfn_t suspend_mfn; /* of our copy of start_info, while the domain is suspended */
     struct kmap_result kmap;
     struct balloon balloon;
+    struct foreign_window foreign;
+    struct safe safe;
+    struct grants grants;
     struct marks marks;
     void *obstacle;       /* a mapping that no tool can carry; NULL: none */
     uint64_t churn_pages; /* not 0: it moves its balloon between this and less, all the time */

@@ -7,6 +7,8 @@
 #include "arch/x86/hypercall.h"
 #include "arch/x86/layout.h"
 
+#include "mm/safe.h"
+
 #include "kernel/inject.h"
 #include "kernel/progress.h"
 
@@ -80,7 +82,7 @@ int map_stage(struct domain *d)
         rc = inject_map(d);
     if (rc)
         return rc;
-    d->p2m.ranges.cap = E820_MAX_RANGES(d->map.nr);
+    d->p2m.ranges.cap = E820_MAX_RANGES(d->map.nr) + SAFE_MAX_RANGES;
     d->p2m.ranges.r = heap_alloc(&d->heap, d->p2m.ranges.cap * sizeof(struct range));
     edges_bytes = E820_MAX_EDGES(d->map.nr) * sizeof(*edges);
     edges = heap_alloc(&d->heap, edges_bytes);

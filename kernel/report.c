@@ -35,10 +35,11 @@ static void report_virtual(const struct domain *d)
         const char *name;
         uint64_t start, end;
     } areas[] = {
-        {"M2P",   (uintptr_t)d->host.m2p.table, (uintptr_t)(d->host.m2p.table + d->host.m2p.nr)},
-        {"heap",  HEAP_BASE,                    d->heap.next                                   },
-        {"list",  (uintptr_t)d->p2m.list,       (uintptr_t)(d->p2m.list + d->p2m.nr)           },
-        {"image", (uintptr_t)image_start,       (uintptr_t)image_end                           },
+        {"M2P",    (uintptr_t)d->host.m2p.table, (uintptr_t)(d->host.m2p.table + d->host.m2p.nr)},
+        {"heap",   HEAP_BASE,                    d->heap.next                                   },
+        {"list",   (uintptr_t)d->p2m.list,       (uintptr_t)(d->p2m.list + d->p2m.nr)           },
+        {"window", FOREIGN_BASE,                 FOREIGN_BASE + ((uint64_t)512 << 30)           },
+        {"image",  (uintptr_t)image_start,       (uintptr_t)image_end                           },
     };
 
     print(",\"virtual\":[");

@@ -8,6 +8,7 @@
 #include "kernel/protect.h"
 #include "kernel/services.h"
 #include "kernel/setup.h"
+#include "kernel/sharing.h"
 
 /* A row is a sentence, and what carries it out. */
 /* clang-format off */
@@ -48,6 +49,8 @@ const struct stage stages[] = {
      events_stage, NULL, events_after_resume},
     {"balloon", "which PFNs have no frame; growth, if asked for",
      balloon_stage, NULL, balloon_after_resume},
+    {"sharing", "a window to what is not ours; what others may map",
+     sharing_stage, sharing_before_suspend, sharing_after_resume},
     {"marks", "pages whose contents must survive",
      marks_stage, NULL, NULL},
     {"store", "xenstore: what the toolstack wants of us",

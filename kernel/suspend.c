@@ -5,8 +5,6 @@
 #include "lib/format.h"
 #include "lib/printk.h"
 
-#include "arch/x86/probe.h"
-
 #include "xen/watchdog.h"
 
 #include "kernel/services.h"
@@ -23,11 +21,7 @@ struct obstacle {
 /* Is @mfn a frame that the list has, as the tools see it (mfn_in_pseudophysmap)? */
 static bool is_ours(const struct domain *d, mfn_t mfn)
 {
-    uint64_t pfn;
-
-    if (mfn.v >= d->host.m2p.nr || probe_read(&d->host.m2p.table[mfn.v], &pfn))
-        return false;
-    return mfn_eq(p2m_get_ram(&d->p2m, to_pfn(pfn)), mfn);
+    return mfn_eq(p2m_get_ram(&d->p2m, m2p_get(&d->host.m2p, mfn)), mfn);
 }
 
 static bool is_xens(unsigned int level, uint64_t va)

@@ -81,18 +81,24 @@ void test_sweep(const struct test *t, struct sweep *s, uint64_t nr, unsigned int
         sweep_sample(s, 0);
 }
 
-/* What a test must leave as it found it. Frames may have become page tables, which stay. */
+/*
+ * What a test must leave as it found it. Frames may have become page tables, or the grant table's
+ * book, which stay.
+ */
 struct holdings {
     uint64_t frames;
-    unsigned int ports, watches;
+    unsigned int ports, watches, grants;
+    uint64_t ranges;
 };
 
 static struct holdings holdings_of(const struct domain *d)
 {
     return (struct holdings){
-        .frames = d->frames.nr_free + d->pt.nr_tables,
+        .frames = d->frames.nr_free + d->pt.nr_tables + d->grants.nr_book_frames,
         .ports = evtchn_count(),
         .watches = xs_count_watches(),
+        .grants = d->grants.nr_used + d->grants.nr_deferred,
+        .ranges = d->foreign.nr_ranges,
     };
 }
 
@@ -110,6 +116,10 @@ static void run(struct test *t, const struct guest_test *g)
           after.ports);
     CHECK(after.watches == before.watches, "%u watches were set before, %u are now", before.watches,
           after.watches);
+    CHECK(after.grants == before.grants, "%u grants were given before, %u are now", before.grants,
+          after.grants);
+    CHECK(after.ranges == before.ranges, "the window had %lu ranges before, it has %lu now",
+          before.ranges, after.ranges);
 }
 
 static void print_result(const struct test *t, unsigned int number, const struct guest_test *g)

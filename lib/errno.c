@@ -21,6 +21,7 @@ const char *errno_name(int rc)
         {EBUSY,  "EBUSY, in another use"            },
         {EEXIST, "EEXIST, there already"            },
         {EINVAL, "EINVAL, not what it must be"      },
+        {ENOSPC, "ENOSPC, no more of them"          },
         {ERANGE, "ERANGE, out of range"             },
         {ENOSYS, "ENOSYS, not to be had here"       },
     };

@@ -19,6 +19,7 @@ enum {
     EEXIST = 17, /* something else is mapped there              */
     ENODEV = 19, /* nobody is at the other end                  */
     EINVAL = 22, /* an argument, or something handed in, is bad */
+    ENOSPC = 28, /* no address space, PFN or grant left         */
     ERANGE = 34, /* outside the list, or outside the range      */
     ENOSYS = 38, /* this Xen, or this kind of domain, has none  */
 };

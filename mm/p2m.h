@@ -66,12 +66,9 @@ static inline mfn_t p2m_get_ram(const struct p2m *p2m, pfn_t pfn)
 int p2m_set(struct p2m *p2m, pfn_t pfn, mfn_t mfn) __must_check;
 
 /*
- * The PFN of a frame that this domain owns, as Xen has it. Not for foreign frames (the answer is
- * their owner's), nor for holes of the machine (the read faults).
+ * The PFN of a frame that this domain owns, as Xen has it; INVALID_ENTRY where the M2P has a hole,
+ * in which a read would fault, or nothing. Not for foreign frames: the answer is their owner's.
  */
-static inline pfn_t m2p_get(const struct m2p *m2p, mfn_t mfn)
-{
-    return to_pfn(mfn.v < m2p->nr ? *(const volatile uint64_t *)&m2p->table[mfn.v] : INVALID_ENTRY);
-}
+pfn_t m2p_get(const struct m2p *m2p, mfn_t mfn);
 
 #endif

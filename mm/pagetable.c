@@ -31,18 +31,24 @@ int pt_write(mfn_t table, unsigned int index, uint64_t pte)
     return (int)HYPERVISOR_mmu_update(&req, 1, NULL, DOMID_SELF);
 }
 
-struct pt_entry pt_walk(struct pagetable *pt, uint64_t va)
+/* As pt_walk, but no further down than a table at level @lowest. */
+static struct pt_entry walk_to(struct pagetable *pt, uint64_t va, unsigned int lowest)
 {
     struct pt_entry e = {.level = PT_LEVELS, .table = pt->root};
 
     for (;;) {
         e.index = pte_index(va, e.level);
         e.pte = pt_read(pt, e.table, e.level, e.index);
-        if (!pte_present(e.pte) || pte_is_leaf(e.pte, e.level))
+        if (!pte_present(e.pte) || pte_is_leaf(e.pte, e.level) || e.level == lowest)
             return e;
         e.table = pte_mfn(e.pte);
         e.level--;
     }
+}
+
+struct pt_entry pt_walk(struct pagetable *pt, uint64_t va)
+{
+    return walk_to(pt, va, 1);
 }
 
 mfn_t pt_mfn(struct pagetable *pt, uint64_t va)
@@ -88,6 +94,54 @@ int pt_map(struct pagetable *pt, uint64_t va, mfn_t mfn, uint64_t flags)
         if (rc)
             return rc;
     }
+}
+
+int pt_make_tables(struct pagetable *pt, uint64_t start, uint64_t end)
+{
+    for (uint64_t va = start; va < end;) {
+        struct pt_entry e = pt_walk(pt, va);
+        int rc = e.level > 1 ? add_table(pt, &e) : 0;
+
+        if (rc)
+            return rc;
+        if (e.level == 1)
+            va = ROUND_DOWN(va, level_bytes(2)) + level_bytes(2);
+    }
+    return 0;
+}
+
+static bool is_empty(struct pagetable *pt, mfn_t table, unsigned int level)
+{
+    const volatile uint64_t *entries = pt_show(pt, table, level);
+
+    for (unsigned int i = 0; i < PTES_PER_TABLE; i++)
+        if (entries[i])
+            return false;
+    return true;
+}
+
+/* Unhooks the table at @level that is in charge of @va, and frees it, if nothing is in it. */
+static void drop_table(struct pagetable *pt, uint64_t va, unsigned int level)
+{
+    struct pt_entry e = walk_to(pt, va, level + 1);
+    mfn_t table = pte_mfn(e.pte);
+
+    if (e.level != level + 1 || !pte_present(e.pte) || !is_empty(pt, table, level))
+        return;
+    window_forget(pt->windows, table);
+    if (pt_write(e.table, e.index, 0) || frames_give(pt->frames, table))
+        panic("the empty table 0x%lx at level %u can be neither unhooked nor freed", table.v,
+              level);
+    pt->nr_tables--;
+}
+
+void pt_drop_tables(struct pagetable *pt, uint64_t start, uint64_t end)
+{
+    for (unsigned int level = 1; level < 3; level++)
+        for (uint64_t step = level_bytes(level + 1), va = ROUND_DOWN(start, step); va < end;
+             va += step)
+            drop_table(pt, va, level);
+    pt_flush();
 }
 
 int pt_protect(struct pagetable *pt, uint64_t va, uint64_t flags)

@@ -17,7 +17,7 @@ struct pagetable {
     mfn_t root; /* the level 4 table in CR3 */
     struct windows *windows;
     struct frames *frames; /* where new tables come from and old ones go */
-    uint64_t nr_tables;    /* made by pt_map; they are never unmade */
+    uint64_t nr_tables;    /* that were made, and are not given back */
 };
 
 /* Where a walk ended: at the entry that maps the address, or the one that says that none does. */
@@ -51,6 +51,19 @@ mfn_t pt_mfn(struct pagetable *pt, uint64_t va);
  * -EEXIST if something is mapped there, -ENOMEM without a frame for a table, or Xen's errno.
  */
 int pt_map(struct pagetable *pt, uint64_t va, mfn_t mfn, uint64_t flags) __must_check;
+
+/*
+ * Makes the tables that mappings in [@start, @end) need, down to level 1, so that whoever makes
+ * those mappings by a hypercall of its own finds them. -ENOMEM or Xen's errno; what was made stays,
+ * for pt_drop_tables.
+ */
+int pt_make_tables(struct pagetable *pt, uint64_t start, uint64_t end) __must_check;
+
+/*
+ * Gives back the tables at levels 1 and 2 for [@start, @end) in which nothing is left, and flushes.
+ * The 512 GiB slot that they are in must be ours alone, and no superpage in it.
+ */
+void pt_drop_tables(struct pagetable *pt, uint64_t start, uint64_t end);
 
 /* Changes the rights of the mapped page at @va, and flushes it. -ENOENT if none is mapped. */
 int pt_protect(struct pagetable *pt, uint64_t va, uint64_t flags) __must_check;

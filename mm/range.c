@@ -2,6 +2,7 @@
 #include "mm/range.h"
 
 #include "lib/errno.h"
+#include "lib/string.h"
 
 const char *range_kind_name(enum range_kind kind)
 {
@@ -9,6 +10,7 @@ const char *range_kind_name(enum range_kind kind)
         [RANGE_RAM] = "ram",
         [RANGE_IDENTITY] = "identity",
         [RANGE_MISSING] = "missing",
+        [RANGE_SAFE] = "safe",
     };
 
     return names[kind];
@@ -44,6 +46,73 @@ static size_t first_above(const struct ranges *t, uint64_t pfn)
             lo = mid + 1;
     }
     return lo;
+}
+
+uint64_t ranges_end(const struct ranges *t)
+{
+    return t->nr ? t->r[t->nr - 1].end : 0;
+}
+
+/* Makes the range [t->r[i].start, pfn) end at @pfn, and another of its kind begin there. */
+static void split(struct ranges *t, uint64_t pfn)
+{
+    size_t i = first_above(t, pfn);
+
+    if (i == t->nr || t->r[i].start >= pfn)
+        return;
+    memmove(&t->r[i + 1], &t->r[i], (t->nr - i) * sizeof(t->r[0]));
+    t->nr++;
+    t->r[i].end = pfn;
+    t->r[i + 1].start = pfn;
+}
+
+/* Joins neighbours of a kind. */
+static void join(struct ranges *t)
+{
+    size_t nr = t->nr;
+
+    t->nr = 0;
+    for (size_t i = 0; i < nr; i++) {
+        struct range *last = t->nr ? &t->r[t->nr - 1] : NULL;
+
+        if (last && last->kind == t->r[i].kind)
+            last->end = t->r[i].end;
+        else
+            t->r[t->nr++] = t->r[i];
+    }
+}
+
+int ranges_set(struct ranges *t, uint64_t start, uint64_t end, enum range_kind kind)
+{
+    uint64_t reach = ranges_end(t);
+
+    if (start >= end)
+        return 0;
+    if (t->cap - t->nr < 2)
+        return -ENOMEM;
+    if (reach < start)
+        t->r[t->nr++] = (struct range){.start = reach, .end = start, .kind = t->beyond};
+    if (reach < end)
+        t->r[t->nr++] =
+            (struct range){.start = max_u64(reach, start), .end = end, .kind = t->beyond};
+    split(t, start);
+    split(t, end);
+    for (size_t i = first_above(t, start); i < t->nr && t->r[i].start < end; i++)
+        t->r[i].kind = kind;
+    join(t);
+    return 0;
+}
+
+void ranges_trim(struct ranges *t, uint64_t end)
+{
+    struct range *last = t->nr ? &t->r[t->nr - 1] : NULL;
+
+    if (!last || last->end <= end || last->kind != t->beyond)
+        return;
+    if (last->start < end)
+        last->end = end;
+    else if (last->start == end)
+        t->nr--;
 }
 
 struct range ranges_find(const struct ranges *t, uint64_t pfn)

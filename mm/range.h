@@ -18,6 +18,7 @@ enum range_kind {
     RANGE_RAM,      /* may hold a frame; ~0 means that it holds none now       */
     RANGE_IDENTITY, /* no memory of ours: the machine's frame of the same number */
     RANGE_MISSING,  /* nothing, ever: neither a frame nor the machine's          */
+    RANGE_SAFE,     /* a name for what is not ours and not the machine's: safe.h */
     NR_RANGE_KINDS,
 };
 
@@ -40,6 +41,19 @@ const char *range_kind_name(enum range_kind kind);
  */
 int ranges_append(struct ranges *t, uint64_t start, uint64_t end,
                   enum range_kind kind) __must_check;
+
+/*
+ * Makes [@start, @end) of kind @kind, whatever it was; what the table did not reach before, up to
+ * @start, becomes of the kind @t->beyond. Neighbours of a kind are joined. It needs room for two
+ * ranges more, and returns -ENOMEM without: then nothing has changed.
+ */
+int ranges_set(struct ranges *t, uint64_t start, uint64_t end, enum range_kind kind) __must_check;
+
+/* Shortens the table to end at @end, if all that lies past there is of the kind @t->beyond. */
+void ranges_trim(struct ranges *t, uint64_t end);
+
+/* Where the table ends. */
+uint64_t ranges_end(const struct ranges *t);
 
 /*
  * The range that @pfn lies in; for one past the table, [end of the table, UINT64_MAX) of the kind

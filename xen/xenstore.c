@@ -307,6 +307,14 @@ int xs_remove(xs_tx_t tx, const char *path)
     return ask(&(struct request){.type = XS_RM, .tx = tx, .first = path}, NULL);
 }
 
+int xs_set_perms(xs_tx_t tx, const char *path, const char *owner)
+{
+    return ask(
+        &(struct request){
+            .type = XS_SET_PERMS, .tx = tx, .first = path, .second = owner, .second_ends = true},
+        NULL);
+}
+
 int xs_begin(xs_tx_t *tx)
 {
     struct xs_reply reply;

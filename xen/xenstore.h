@@ -66,6 +66,8 @@ int xs_write(xs_tx_t tx, const char *path, const char *value) __must_check;
 /* Names, each terminated, one behind the other. */
 int xs_list(xs_tx_t tx, const char *path, struct xs_reply *names) __must_check;
 int xs_remove(xs_tx_t tx, const char *path) __must_check;
+/* Of a node of ours: @owner is "n5", domain 5's and nobody else's, or "r5", for all to read, ... */
+int xs_set_perms(xs_tx_t tx, const char *path, const char *owner) __must_check;
 
 /* Begins a transaction, and ends it: -EAGAIN if it could not be carried out as one. */
 int xs_begin(xs_tx_t *tx) __must_check;

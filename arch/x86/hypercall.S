@@ -30,6 +30,7 @@ HYPERCALL(xen_version)
 HYPERCALL(sched_op)
 HYPERCALL(event_channel_op)
 HYPERCALL(vcpu_op)
+HYPERCALL(grant_table_op)
 HYPERCALL(console_io)
 hypercall suspend, __HYPERVISOR_sched_op
 

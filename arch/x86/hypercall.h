@@ -37,6 +37,8 @@ long HYPERVISOR_suspend(unsigned int cmd, void *arg, uint64_t start_info_mfn) __
 /* <xen/vcpu.h>. */
 long HYPERVISOR_vcpu_op(unsigned int cmd, unsigned int vcpu, void *arg) __must_check;
 long HYPERVISOR_event_channel_op(unsigned int cmd, void *arg) __must_check;
+/* <xen/grant_table.h>: @nr operations of a kind, in order; each has a status of its own. */
+long HYPERVISOR_grant_table_op(unsigned int cmd, void *ops, unsigned int nr) __must_check;
 /* <xen/xen.h>, CONSOLEIO_*: dom0's console, and a debug Xen's for every domain. */
 long HYPERVISOR_console_io(unsigned int cmd, unsigned int len_bytes, char *text) __must_check;
 

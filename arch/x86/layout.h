@@ -5,6 +5,7 @@
  *   0xffff800000000000  Xen (its M2P, which we may read), up to 0xffff87ffffffffff
  *   0xffff880000000000  HEAP_BASE:   frames in use, mapped in the order they were asked for
  *   0xffffc90000000000  LIST_BASE:   the P2M list, alone in its 512 GiB slot
+ *   0xffffd00000000000  FOREIGN_BASE: what is not ours: grants, foreign frames, device memory
  *   0xffffffff80000000  VIRT_BASE:   the kernel image; after boot nothing else is mapped here
  *
  * Each lies in a level 4 slot of its own, so that each can be hooked in or dropped by one write.
@@ -14,6 +15,7 @@
 
 #define HEAP_BASE 0xffff880000000000
 #define LIST_BASE 0xffffc90000000000
+#define FOREIGN_BASE 0xffffd00000000000
 #define VIRT_BASE 0xffffffff80000000
 
 /*

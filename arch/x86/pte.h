@@ -2,10 +2,10 @@
 /*
  * Page-table entries: 64 bits, four levels, 512 entries a table (Intel SDM 4.5).
  *
- *    63 62      52 51                    12 11  9 8 7   6 5 4 3 2 1 0
- *   +--+----------+------------------------+-----+-+---+-+-+-+-+-+-+-+
- *   |NX| software |  MFN, all 40 bits      | sw  |G|PSE|D|A| | |U|W|P|
- *   +--+----------+------------------------+-----+-+---+-+-+-+-+-+-+-+
+ *    63 62      52 51                    12 11  9 8 7   6 5  4   3  2 1 0
+ *   +--+----------+------------------------+-----+-+---+-+-+---+---+-+-+-+
+ *   |NX| software |  MFN, all 40 bits      | sw  |G|PSE|D|A|PCD|PWT|U|W|P|
+ *   +--+----------+------------------------+-----+-+---+-+-+---+---+-+-+-+
  *
  * A PV guest's tables hold MFNs. A non-present entry is written as 0, never by clearing P alone:
  * Xen takes an address left in one for an L1TF attack (XSA-273) and puts the domain under shadow
@@ -22,6 +22,8 @@
 #define PTE_P          ((uint64_t)1 << 0)
 #define PTE_W          ((uint64_t)1 << 1)
 #define PTE_U          ((uint64_t)1 << 2)
+#define PTE_PWT        ((uint64_t)1 << 3)
+#define PTE_PCD        ((uint64_t)1 << 4)
 #define PTE_A          ((uint64_t)1 << 5)
 #define PTE_D          ((uint64_t)1 << 6)
 #define PTE_PSE        ((uint64_t)1 << 7)
@@ -33,6 +35,8 @@
 #define PTE_RW    (PTE_RO | PTE_W | PTE_D)
 #define PTE_RX    (PTE_P | PTE_U | PTE_A)
 #define PTE_TABLE (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
+/* Beside rights: not cached, entry 3 of the PAT, which is UC under Xen as it is after a reset. */
+#define PTE_UC (PTE_PCD | PTE_PWT)
 
 static inline uint64_t pte_make(mfn_t mfn, uint64_t flags)
 {

@@ -35,10 +35,16 @@ static bool mark(struct ledger *l, mfn_t mfn)
     return first;
 }
 
-/* Windows show frames that have another use as well; so does shared_info, which is Xen's. */
+/*
+ * Windows show frames that have another use as well; so does shared_info, which is Xen's; and what
+ * is behind the foreign window's pages is not ours, and known by its range.
+ */
 static bool is_view(const struct domain *d, uint64_t va)
 {
-    return va - (uintptr_t)d->windows.pages < NR_WINDOWS * PAGE_SIZE || va == (uintptr_t)d->shared;
+    uint64_t i;
+
+    return va - (uintptr_t)d->windows.pages < NR_WINDOWS * PAGE_SIZE ||
+           va == (uintptr_t)d->shared || foreign_find(&d->foreign, va, &i);
 }
 
 static void check_page(struct ledger *l, uint64_t va, uint64_t pte)

@@ -61,9 +61,11 @@ bool fake_emulate(void *context)
 
 int probe_read(const void *from, uint64_t *value)
 {
+    uint64_t in_m2p = (uintptr_t)from - (uintptr_t)fake.m2p.table;
     uint64_t at = (uintptr_t)from - (uintptr_t)&fake.m2p.table[fake.first_mfn];
 
-    if (at >= fake.nr_mfns * sizeof(uint64_t))
+    /* Xen's table has holes where the machine has no memory; a test's own has none */
+    if (in_m2p < fake.m2p.nr * sizeof(uint64_t) && at >= fake.nr_mfns * sizeof(uint64_t))
         return -EFAULT;
     memcpy(value, from, sizeof(*value));
     return 0;

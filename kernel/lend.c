@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/peers.h"
+
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/number.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+
+#include "xen/watchdog.h"
+#include "xen/xenstore.h"
+
+#include "kernel/services.h"
+
+#define NODE "data/lend"
+
+/* What is lent now. Pages and their references lie side by side, the first page is for both. */
+static struct lending {
+    domid_t to;
+    bool readonly;
+    uint64_t nr, nr_dirs;
+    uint64_t *pages;       /* nr of them */
+    uint32_t *refs;        /* nr, in nr_dirs pages, which are lent as well */
+    uint32_t *dir_refs;    /* nr_dirs */
+    struct peers_top *top; /* the first page */
+    uint32_t top_ref;
+} lending;
+
+static uint64_t *page_at(const struct lending *l, uint64_t i)
+{
+    return l->pages + i * PEERS_WORDS;
+}
+
+/* The PFN of a page on the heap. */
+static pfn_t pfn_of(struct domain *d, const void *page)
+{
+    return m2p_get(&d->host.m2p, pt_mfn(&d->pt, (uintptr_t)page));
+}
+
+static int grant(struct domain *d, const void *page, bool readonly, uint32_t *ref)
+{
+    return grant_access(&d->grants, lending.to, pfn_of(d, page), readonly, ref);
+}
+
+static int grant_pages(struct domain *d, struct lending *l)
+{
+    int rc = 0;
+
+    for (uint64_t i = 0; !rc && i < l->nr; i++) {
+        for (uint64_t w = 0; w < PEERS_WORDS; w++)
+            page_at(l, i)[w] = peers_word(i, 0, w);
+        rc = grant(d, page_at(l, i), l->readonly, &l->refs[i]);
+        watchdog_kick();
+    }
+    for (uint64_t i = 0; !rc && i < l->nr_dirs; i++) {
+        rc = grant(d, l->refs + i * PEERS_REFS, true, &l->dir_refs[i]);
+        l->top->refs[i] = l->dir_refs[i];
+    }
+    l->top->nr = l->nr;
+    return rc ? rc : grant(d, l->top, true, &l->top_ref);
+}
+
+/* Takes one page back: to the pool now, or when its grant has ended. References of 0 are none. */
+static void end_page(struct domain *d, void *page, uint32_t ref)
+{
+    mfn_t mfn;
+    int rc = ref ? grant_end(&d->grants, ref) : 0;
+
+    if (pt_unmap(&d->pt, (uintptr_t)page, &mfn))
+        print("lend: page %p is not mapped\n", page);
+    else if (rc == -EBUSY)
+        rc = grant_end_page(&d->grants, ref);
+    else if (frames_give(&d->frames, mfn))
+        print("lend: frame 0x%lx cannot be given back\n", mfn.v);
+}
+
+static void end_all(struct domain *d, struct lending *l)
+{
+    for (uint64_t i = 0; l->pages && l->refs && i < l->nr; i++)
+        end_page(d, page_at(l, i), l->refs[i]);
+    for (uint64_t i = 0; l->refs && l->dir_refs && i < l->nr_dirs; i++)
+        end_page(d, l->refs + i * PEERS_REFS, l->dir_refs[i]);
+    if (l->top)
+        end_page(d, l->top, l->top_ref);
+    heap_free(&d->heap, l->dir_refs, l->nr_dirs * sizeof(uint32_t));
+    *l = (struct lending){0};
+}
+
+/* Says in xenstore where to begin, for that domain to read. */
+static int announce(const struct lending *l)
+{
+    struct xs_reply own;
+    char text[32];
+    int rc;
+
+    format(text, sizeof(text), "%u", l->top_ref);
+    rc = xs_write(0, NODE, text);
+    if (!rc)
+        rc = xs_read(0, "domid", &own);
+    if (rc)
+        return rc;
+    format(text, sizeof(text), "r%.10s", own.data); /* ours, and for all to read */
+    return xs_set_perms(0, NODE, text);
+}
+
+static int start(struct domain *d, struct lending *l)
+{
+    int rc = -ENOMEM;
+
+    l->nr_dirs = DIV_ROUND_UP(l->nr, PEERS_REFS);
+    l->pages = heap_alloc(&d->heap, l->nr * PAGE_SIZE);
+    l->refs = heap_alloc(&d->heap, l->nr_dirs * PAGE_SIZE);
+    l->dir_refs = heap_alloc(&d->heap, l->nr_dirs * sizeof(uint32_t));
+    l->top = heap_alloc(&d->heap, PAGE_SIZE);
+    if (l->pages && l->refs && l->dir_refs && l->top)
+        rc = grant_pages(d, l);
+    return rc ? rc : announce(l);
+}
+
+void lend(struct domain *d, const char *arguments)
+{
+    struct lending *l = &lending;
+    uint64_t to, nr;
+    int rc;
+
+    if (!number_next(&arguments, &to) || !number_next(&arguments, &nr) || !nr ||
+        nr > PEERS_MAX_PAGES || to >= DOMID_FIRST_RESERVED) {
+        print("lend: expected DOMAIN PAGES [ro], up to %lu pages\n", (uint64_t)PEERS_MAX_PAGES);
+        return;
+    }
+    if (l->nr) {
+        print("lend: %lu pages are lent already\n", l->nr);
+        return;
+    }
+    *l = (struct lending){.to = (domid_t)to, .nr = nr, .readonly = !strcmp(arguments, "ro")};
+    rc = start(d, l);
+    if (rc) {
+        print("lend: %lu pages cannot be lent: %d (%s)\n", nr, rc, errno_name(rc));
+        end_all(d, l);
+        return;
+    }
+    print("{\"report\":\"lend\",\"pages\":%lu,\"grants\":%u,\"version\":%u,\"table_frames\":%u,"
+          "\"status_frames\":%lu}\n",
+          nr, d->grants.nr_used, d->grants.version, d->grants.nr_frames,
+          d->grants.status ? d->grants.status->nr_mapped : 0);
+}
+
+static bool is_generation(const uint64_t *words, uint64_t page, unsigned int generation)
+{
+    for (uint64_t w = 0; w < PEERS_WORDS; w++)
+        if (words[w] != peers_word(page, generation, w))
+            return false;
+    return true;
+}
+
+void lend_look(struct domain *d, const char *arguments)
+{
+    uint64_t untouched = 0, written = 0, in_use = 0;
+
+    (void)arguments;
+    for (uint64_t i = 0; i < lending.nr; i++) {
+        untouched += is_generation(page_at(&lending, i), i, 0);
+        written += is_generation(page_at(&lending, i), i, 1);
+        in_use += grant_in_use(&d->grants, lending.refs[i]);
+        watchdog_kick();
+    }
+    print("{\"report\":\"lent\",\"pages\":%lu,\"untouched\":%lu,\"written\":%lu,\"in_use\":%lu}\n",
+          lending.nr, untouched, written, in_use);
+}
+
+void lend_end(struct domain *d, const char *arguments)
+{
+    uint64_t nr = lending.nr;
+
+    (void)arguments;
+    end_all(d, &lending);
+    if (nr)
+        store_say(NODE, "");
+    print("{\"report\":\"lend_end\",\"pages\":%lu,\"grants\":%u,\"deferred\":%u}\n", nr,
+          d->grants.nr_used, grants_poll(&d->grants));
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Safe PFNs: names for pages that are not ours, for whoever needs a PFN and not only an address.
+ *
+ *      RAM  | IDENTITY | RAM, no frame    | RAM   |  ...  | beyond the map
+ *                       [ SAFE ]                            [ SAFE ]
+ *                       taken first: the balloon is told    then: below the CPU's width
+ *
+ * They come from what is missing, never from what has a frame. In the list a safe PFN is ~0, for
+ * the tools know nothing of it; p2m_get has no frame for it, since what is behind it can be mapped
+ * by its owner's reference only. What is behind it is a range of the foreign window, page by page:
+ * safe_page gives the address, and with it a safe PFN can be read and written like RAM.
+ *
+ * Safe PFNs are taken in whole leaves of the list, so that none of those is half RAM, half not.
+ */
+#ifndef MM_SAFE_H
+#define MM_SAFE_H
+
+#include "mm/foreign.h"
+
+#define MAX_SAFE 16 /* runs that may be taken at a time */
+
+/* Each makes two ranges of one at most; and the last needs room to be put in. */
+#define SAFE_MAX_RANGES (2 * MAX_SAFE + 2)
+
+struct safe {
+    struct p2m *p2m;
+    struct frames *empty; /* the balloon's: RAM PFNs without a frame; NULL: there are none */
+    uint64_t map_end;     /* where the memory map ends */
+    uint64_t limit;       /* no PFN is safe from here on */
+    struct {
+        struct pfn_run run;
+        const struct foreign_range *range;
+    } taken[MAX_SAFE];
+};
+
+/*
+ * Begins with what the map names, and machine addresses of @cpu_bits (CPUID 0x80000008). The
+ * ranges of @p2m need room for SAFE_MAX_RANGES more.
+ */
+void safe_init(struct safe *s, struct p2m *p2m, struct frames *empty, unsigned int cpu_bits);
+
+/*
+ * Takes PFNs for the pages of @range, a multiple of 512, from *@start on. -ENOSPC if there are not
+ * so many side by side; -ENOMEM if a table is full. No frame is taken in either case.
+ */
+int safe_take(struct safe *s, const struct foreign_range *range, uint64_t *start) __must_check;
+
+/* Gives back what safe_take gave at @start. The range is the caller's to release. */
+int safe_give(struct safe *s, uint64_t start) __must_check;
+
+/* The page behind @pfn; NULL if it is not safe, or nothing is mapped there. */
+void *safe_page(const struct safe *s, pfn_t pfn);
+
+#endif

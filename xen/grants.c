@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+#include "xen/grants.h"
+
+#include "lib/errno.h"
+#include "lib/panic.h"
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/hypercall.h"
+
+enum note_state { NOTE_FREE, NOTE_USED, NOTE_DEFERRED };
+
+/* A line of the book. */
+struct grant_note {
+    uint64_t pfn;
+    uint32_t next; /* free, or deferred: the next such reference; 0 ends the list */
+    domid_t domain;
+    uint8_t state;
+    bool readonly;
+};
+
+#define PER_FRAME_V1 (PAGE_SIZE / sizeof(grant_entry_v1_t))
+#define PER_FRAME_V2 (PAGE_SIZE / sizeof(grant_entry_v2_t))
+#define PER_STATUS   (PAGE_SIZE / sizeof(grant_status_t))
+#define IN_USE       (GTF_reading | GTF_writing)
+
+static uint32_t per_frame(const struct grants *g)
+{
+    return g->version == 1 ? PER_FRAME_V1 : PER_FRAME_V2;
+}
+
+static struct grant_note *note_of(const struct grants *g, uint32_t ref)
+{
+    return &g->book[ref / per_frame(g)][ref % per_frame(g)];
+}
+
+/* The note of a reference that somebody calls a grant of ours; NULL if it is none. */
+static struct grant_note *find_note(const struct grants *g, uint32_t ref, enum note_state state)
+{
+    struct grant_note *note;
+
+    if (ref < GNTTAB_NR_RESERVED_ENTRIES || ref >= g->nr_frames * per_frame(g))
+        return NULL;
+    note = note_of(g, ref);
+    return note->state == state ? note : NULL;
+}
+
+static volatile grant_entry_v1_t *entry_v1(const struct grants *g, uint32_t ref)
+{
+    return (volatile grant_entry_v1_t *)(uintptr_t)foreign_va(g->table, 0) + ref;
+}
+
+static volatile grant_entry_v2_t *entry_v2(const struct grants *g, uint32_t ref)
+{
+    return (volatile grant_entry_v2_t *)(uintptr_t)foreign_va(g->table, 0) + ref;
+}
+
+static volatile uint16_t *flags_of(const struct grants *g, uint32_t ref)
+{
+    return g->version == 1 ? &entry_v1(g, ref)->flags : &entry_v2(g, ref)->hdr.flags;
+}
+
+/* Where Xen says whether the entry is in use. */
+static uint16_t status_of(const struct grants *g, uint32_t ref)
+{
+    const volatile grant_status_t *status;
+
+    if (g->version == 1)
+        return entry_v1(g, ref)->flags;
+    status = (const volatile grant_status_t *)(uintptr_t)foreign_va(g->status, 0);
+    return status[ref];
+}
+
+/* Flags last, for with them the entry begins to hold. */
+static void write_entry(const struct grants *g, uint32_t ref, const struct grant_note *note,
+                        mfn_t mfn)
+{
+    uint16_t flags = GTF_permit_access | (note->readonly ? GTF_readonly : 0);
+
+    if (g->version == 1) {
+        entry_v1(g, ref)->domid = note->domain;
+        entry_v1(g, ref)->frame = (uint32_t)mfn.v;
+    } else {
+        entry_v2(g, ref)->full_page.hdr.domid = note->domain;
+        entry_v2(g, ref)->full_page.frame = mfn.v;
+    }
+    store_barrier();
+    *flags_of(g, ref) = flags;
+}
+
+/*
+ * Takes the permission away. In version 1 Xen marks the use in the same 16 bits, so one exchange
+ * decides; in version 2 the mark is elsewhere, and is looked at when nobody can begin any more.
+ */
+static bool revoke_v1(const struct grants *g, uint32_t ref)
+{
+    volatile uint16_t *flags = flags_of(g, ref);
+    uint16_t now = *flags;
+
+    while (!(now & IN_USE))
+        if (__atomic_compare_exchange_n(flags, &now, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            return true;
+    return false;
+}
+
+static bool revoke_v2(const struct grants *g, uint32_t ref)
+{
+    __atomic_store_n(flags_of(g, ref), 0, __ATOMIC_SEQ_CST);
+    return !(status_of(g, ref) & IN_USE);
+}
+
+static bool revoke(const struct grants *g, uint32_t ref)
+{
+    return g->version == 1 ? revoke_v1(g, ref) : revoke_v2(g, ref);
+}
+
+/* Where Xen may write frame numbers: behind the requests that map them, half as long as its own. */
+static uint64_t *frame_list(const struct foreign_range *r)
+{
+    return (uint64_t *)((struct mmu_update *)r->requests + r->nr_requests);
+}
+_Static_assert(2 * sizeof(struct mmu_update) <= FOREIGN_REQUEST_BYTES, "no room for the list");
+_Static_assert(GRANT_MAX_FRAMES <= FOREIGN_BATCH * sizeof(struct mmu_update) / sizeof(uint64_t),
+               "no room for the list");
+
+/* Maps what the list has that is not mapped yet. */
+static int map_list(struct grants *g, struct foreign_range *r, uint64_t nr)
+{
+    const mfn_t *list = (const mfn_t *)frame_list(r);
+    uint64_t have = r->nr_mapped;
+
+    return nr > have ? foreign_map(g->window, r, have, list + have, nr - have, PTE_RW) : 0;
+}
+
+/* Asks for @nr frames of the table, and for the status frames that go with them. */
+static int map_table(struct grants *g, uint32_t nr)
+{
+    struct gnttab_setup_table setup = {.dom = DOMID_SELF, .nr_frames = nr};
+    struct gnttab_get_status_frames get = {.dom = DOMID_SELF};
+    int rc;
+
+    set_xen_guest_handle(setup.frame_list, frame_list(g->table));
+    rc = (int)HYPERVISOR_grant_table_op(GNTTABOP_setup_table, &setup, 1);
+    if (!rc && setup.status)
+        rc = setup.status == GNTST_permission_denied ? -EPERM : -ENOSPC;
+    if (!rc)
+        rc = map_list(g, g->table, nr);
+    if (rc || g->version == 1)
+        return rc;
+
+    get.nr_frames = (uint32_t)DIV_ROUND_UP(nr * per_frame(g), PER_STATUS);
+    set_xen_guest_handle(get.frame_list, frame_list(g->status));
+    rc = (int)HYPERVISOR_grant_table_op(GNTTABOP_get_status_frames, &get, 1);
+    if (!rc && get.status)
+        rc = get.status == GNTST_permission_denied ? -EPERM : -ENOSPC;
+    return rc ? rc : map_list(g, g->status, get.nr_frames);
+}
+
+/* One frame more. The book first: what Xen has given, it does not take back. */
+static int grow(struct grants *g)
+{
+    uint64_t len_bytes = per_frame(g) * sizeof(struct grant_note);
+    uint32_t frame = g->nr_frames, first = frame * per_frame(g);
+    int rc;
+
+    if (frame == g->max_frames)
+        return -ENOSPC;
+    if (!g->book[frame]) {
+        g->book[frame] = heap_alloc(g->heap, len_bytes);
+        if (!g->book[frame])
+            return -ENOMEM;
+        g->nr_book_frames += DIV_ROUND_UP(len_bytes, PAGE_SIZE);
+    }
+    rc = map_table(g, frame + 1);
+    if (rc)
+        return rc;
+    g->nr_frames++;
+    for (uint32_t i = per_frame(g); i-- > 0;) { /* the lowest is taken first */
+        if (first + i < GNTTAB_NR_RESERVED_ENTRIES)
+            break;
+        g->book[frame][i].next = g->free;
+        g->free = first + i;
+    }
+    return 0;
+}
+
+static void set_version(struct grants *g, uint32_t version)
+{
+    struct gnttab_set_version set = {.version = version};
+
+    /* a Xen that has no such question, or says no, has version 1 */
+    g->version = HYPERVISOR_grant_table_op(GNTTABOP_set_version, &set, 1) ? 1 : version;
+}
+
+/* For a suspend: nobody may be at our pages, and no table of ours may lead to Xen's. */
+static int unmap_for_suspend(struct foreign_range *r, void *context)
+{
+    struct grants *g = context;
+
+    for (uint32_t ref = 0; r == g->table && ref < g->nr_frames * per_frame(g); ref++)
+        if (note_of(g, ref)->state != NOTE_FREE && grant_in_use(g, ref))
+            return -EBUSY;
+    return foreign_unmap(g->window, r, 0, r->nr);
+}
+
+/* In a new domain nothing of the old table is left, and nobody has mapped anything. */
+static void enter_anew(struct grants *g)
+{
+    for (uint32_t ref = 0; ref < g->nr_frames * per_frame(g); ref++) {
+        const struct grant_note *note = note_of(g, ref);
+
+        if (note->state == NOTE_USED)
+            write_entry(g, ref, note, p2m_get_ram(g->p2m, to_pfn(note->pfn)));
+    }
+    grants_poll(g);
+}
+
+static int remap_after_suspend(struct foreign_range *r, void *context, bool new_domain)
+{
+    struct grants *g = context;
+    unsigned int version = g->version;
+    int rc;
+
+    if (r->nr_mapped)
+        return 0; /* the status frames, with the table */
+    if (new_domain)
+        set_version(g, version);
+    if (g->version != version)
+        return -ENOSYS;
+    rc = map_table(g, g->nr_frames);
+    if (!rc && new_domain)
+        enter_anew(g);
+    return rc;
+}
+
+int grants_start(struct grants *g, unsigned int version)
+{
+    struct gnttab_query_size query = {.dom = DOMID_SELF};
+    int rc = (int)HYPERVISOR_grant_table_op(GNTTABOP_query_size, &query, 1);
+
+    if (rc || query.status)
+        return rc ? rc : -ENOSYS;
+    g->max_frames = (uint32_t)min_u64(query.max_nr_frames, GRANT_MAX_FRAMES);
+    set_version(g, version);
+    g->owner = (struct foreign_owner){"grants", unmap_for_suspend, remap_after_suspend, g};
+    rc = foreign_reserve(g->window, FOREIGN_FRAME, DOMID_SELF, g->max_frames, &g->owner, &g->table);
+    if (!rc && g->version == 2)
+        rc = foreign_reserve(g->window, FOREIGN_FRAME, DOMID_SELF,
+                             DIV_ROUND_UP(g->max_frames * per_frame(g), PER_STATUS), &g->owner,
+                             &g->status);
+    return rc ? rc : grow(g);
+}
+
+int grant_access(struct grants *g, domid_t domain, pfn_t pfn, bool readonly, uint32_t *ref)
+{
+    mfn_t mfn = p2m_get_ram(g->p2m, pfn);
+    struct grant_note *note;
+    int rc = g->free ? 0 : grow(g);
+
+    if (rc)
+        return rc;
+    if (mfn_eq(mfn, INVALID_MFN))
+        return -EINVAL;
+    if (g->version == 1 && mfn.v > UINT32_MAX)
+        return -ERANGE;
+    *ref = g->free;
+    note = note_of(g, *ref);
+    g->free = note->next;
+    *note = (struct grant_note){
+        .pfn = pfn.v, .domain = domain, .state = NOTE_USED, .readonly = readonly};
+    g->nr_used++;
+    write_entry(g, *ref, note, mfn);
+    return 0;
+}
+
+bool grant_in_use(const struct grants *g, uint32_t ref)
+{
+    return status_of(g, ref) & IN_USE;
+}
+
+static void free_note(struct grants *g, uint32_t ref)
+{
+    *note_of(g, ref) = (struct grant_note){.next = g->free};
+    g->free = ref;
+}
+
+int grant_end(struct grants *g, uint32_t ref)
+{
+    struct grant_note *note = find_note(g, ref, NOTE_USED);
+
+    if (!note)
+        return -EINVAL;
+    if (!revoke(g, ref)) {
+        write_entry(g, ref, note, p2m_get_ram(g->p2m, to_pfn(note->pfn)));
+        return -EBUSY;
+    }
+    free_note(g, ref);
+    g->nr_used--;
+    return 0;
+}
+
+/* True if the grant has ended and its page is free: the pool may be short of room for it. */
+static bool end_deferred(struct grants *g, uint32_t ref)
+{
+    uint64_t pfn = note_of(g, ref)->pfn;
+
+    if (!revoke(g, ref) || frames_add(g->pool, pfn, pfn + 1))
+        return false;
+    free_note(g, ref);
+    g->nr_deferred--;
+    return true;
+}
+
+int grant_end_page(struct grants *g, uint32_t ref)
+{
+    struct grant_note *note = find_note(g, ref, NOTE_USED);
+
+    if (!note)
+        return -EINVAL;
+    note->state = NOTE_DEFERRED;
+    g->nr_used--;
+    g->nr_deferred++;
+    if (end_deferred(g, ref))
+        return 0;
+    note->next = g->deferred;
+    g->deferred = ref;
+    return 0;
+}
+
+uint32_t grants_poll(struct grants *g)
+{
+    uint32_t *link = &g->deferred;
+
+    while (*link) {
+        uint32_t ref = *link, next = note_of(g, ref)->next;
+
+        if (end_deferred(g, ref))
+            *link = next;
+        else
+            link = &note_of(g, ref)->next;
+    }
+    return g->nr_deferred;
+}
+
+int grant_copy(struct gnttab_copy *ops, unsigned int nr)
+{
+    return (int)HYPERVISOR_grant_table_op(GNTTABOP_copy, ops, nr);
+}
