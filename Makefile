@@ -47,6 +47,14 @@ run: deps-run
 	@$(MAKE) --no-print-directory all
 	scripts/boot $(BOOT) $(B)/xenolith -- $(ARGS)
 
+## picture          boot it likewise, and draw its memory: build/memory.svg, and as text
+picture: deps-run
+	@$(MAKE) --no-print-directory all
+	scripts/boot --quiet --log $(B)/memory.log $(BOOT) $(B)/xenolith -- $(ARGS)
+	scripts/memory-map -o $(B)/memory.svg $(B)/memory.log
+	@scripts/memory-map --text $(B)/memory.log 2>/dev/null
+	@echo 'the picture is $(B)/memory.svg'
+
 ## check            all tests that take less than ten minutes: unit tests, lint, scenarios
 check: deps-check
 	@$(MAKE) --no-print-directory unit lint scripts-check scenarios
@@ -104,6 +112,7 @@ include tests/unit/unit.mk
 
 ## bench            what boot costs on hosts of 2 to 700 GiB, in instructions, against its bounds
 ## bench-lookup     what a P2M lookup costs on this machine, against a bare array and a tree
+## plot             draw bench/results.tsv: docs/pictures/bench.svg
 include bench/bench.mk
 
 ## dist             the images by version, with their checksums, in build/dist
@@ -125,5 +134,5 @@ clean:
 deps-%:
 	@scripts/deps $*
 
-.PHONY: all run check check-full unit coverage lint scripts-check scenarios dist help clean
+.PHONY: all run picture check check-full unit coverage lint scripts-check scenarios dist help clean
 .DELETE_ON_ERROR:

@@ -2,8 +2,8 @@
 #
 # Costs. `make bench` boots the kernel under real Xen and counts instructions; `make bench-lookup`
 # times the hot path on this machine, from the kernel's own source. Each compares with its bounds
-# and fails past them; BENCH='--twice 1G 16G' are arguments of bench/run. Included by the Makefile,
-# whose COMMON, XEN_HEADERS and XEN_ABI are used.
+# and fails past them; BENCH='--twice 1G 16G' are arguments of bench/run. `make plot` draws what
+# bench/results.tsv holds. Included by the Makefile, whose COMMON, XEN_HEADERS and XEN_ABI are used.
 
 BENCH       ?=
 BENCH_CC    ?= gcc
@@ -19,6 +19,10 @@ bench: deps-run
 bench-lookup: $(B)/bench/lookup
 	$< bench/lookup.tsv
 
+plot:
+	@scripts/deps plot
+	gnuplot -c bench/plot.gp bench/results.tsv docs/pictures/bench.svg
+
 $(B)/bench/lookup: $(LOOKUP_OBJS)
 	@echo '  BENCHLD $@'
 	@$(BENCH_CC) $(BENCH_FLAGS) -o $@ $^
@@ -30,4 +34,4 @@ $(B)/bench/%.o: %.c bench/bench.mk
 
 -include $(LOOKUP_OBJS:.o=.d)
 
-.PHONY: bench bench-lookup
+.PHONY: bench bench-lookup plot

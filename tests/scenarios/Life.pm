@@ -63,7 +63,7 @@ my %kinds     = (
 );
 
 # Lines that a guest says outside of its tests. What is not here is a warning, or worse.
-my $usual = qr/^(?:Xenolith\ |start_info:\ domU|host:\ (?:Xen|machine)|frames:\ |map:\ |plan:\ |
+my $usual = qr/^(?:Xenolith\ |start_info:\ domU|builder:\ |host:\ (?:Xen|machine)|frames:\ |map:\ |plan:\ |
     revector:\ |teardown:\ |live:\ waiting|list:\ |mark:\ PFN|churn:\ |generation:\ |
     suspend:\ (?:cancelled|back\ in\ a\ new\ domain|refused:\ 0x)|obstruct:\ o|\{"report":|
     balloon:\ (?:(\d+)\ of\ \g{-1}\ pages|\d+\ PFNs\ that\ were\ empty\ came))/x;

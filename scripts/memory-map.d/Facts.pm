@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: MIT
+#
+# What there is to say of a boot report, for a picture and for text alike: its words and sizes, and
+# the PFNs in so few pieces that each has room for a label.
+
+package Facts;
+
+use strict;
+use warnings;
+no warnings 'portable'; # hex of 64 bits
+use Exporter 'import';
+use List::Util qw(max min sum0);
+use Report;
+
+our @EXPORT = qw(@kinds %mark %legend %area commas count_of size_of shorten title subtitle
+    list_facts pieces arrows piece_label areas);
+
+my $max_pieces = 13; # as many as have room for two lines of text each
+
+# Colours that print and that the colour-blind tell apart (Okabe and Ito's), each with strokes of
+# its own (a path in a tile of 8 by 8) and, for text, a character.
+our @kinds = (
+    [ram        => 'RAM',          '#56B4E9', '',                                '#'],
+    [renumbered => 'renumbered',   '#E69F00', 'M-2,2l4,-4M0,8l8,-8M6,10l4,-4',   '/'],
+    [room       => 'room to grow', '#D6ECF9', 'M4,0v8',                          ':'],
+    [safe       => 'safe',         '#F0E442', 'M2,2h1M6,6h1',                    '+'],
+    [identity   => 'identity',     '#BFE3D6', 'M0,4h8',                          '='],
+    [missing    => 'missing',      '#FFFFFF', 'M0,0l8,8M0,8l8,-8',               'x'],
+    [mixed      => 'mixed',        '#E4E4E4', 'M0,2h8M0,3h8M0,6h8',              '%'],
+);
+my %name   = map { $_->[0] => $_->[1] } @kinds;
+our %mark  = map { $_->[0] => $_->[4] } @kinds;
+our %legend = (
+    ram        => 'a frame of ours',
+    renumbered => 'frames out of holes',
+    room       => 'RAM with no frame',
+    safe       => 'kept as it was found',
+    identity   => 'PFN is the MFN',
+    missing    => 'nothing, ever',
+    mixed      => 'many small ranges',
+);
+
+# What is known of the virtual areas, by the names that the report gives them.
+our %area = (
+    M2P    => ["Xen's: MFN to PFN", '#CC79A7'],
+    heap   => ['frames in use',     '#56B4E9'],
+    list   => ['P2M: PFN to MFN',   '#E69F00'],
+    window => ["others' frames",    '#009E73'],
+    image  => ['the kernel alone',  '#999999'],
+);
+
+sub commas {
+    my ($n) = @_;
+    1 while $n =~ s/^(\d+)(\d{3})/$1,$2/;
+    return $n;
+}
+
+sub count_of {
+    my ($n, $what) = @_;
+    return commas($n) . " $what" . ($n == 1 ? '' : 's');
+}
+
+sub size_of {
+    my ($pages) = @_;
+    my ($n, @units) = ($pages * 4, qw(KiB MiB GiB TiB PiB EiB));
+    while (@units > 1 && $n >= 1023) { $n /= 1024; shift @units }
+    my $digits = $n >= 100 ? 0 : $n >= 10 ? 1 : 2;
+    my $text   = sprintf "%.${digits}f", $n;
+    $text =~ s/\.?0+$// if $digits;
+    return "$text $units[0]";
+}
+
+sub title {
+    my ($r) = @_;
+    my $host = $r->{host} ? '; host of ' . size_of($r->{host}) : '';
+    my $by   = defined $r->{builder} ? ', built by ' . word($r->{builder}) : '';
+    my $what = word($r->{kind}) . ' of ' . size_of($r->{nr_pages});
+    return shorten("$what on Xen " . word($r->{xen}) . "$by$host", 74);
+}
+
+sub subtitle {
+    my ($r) = @_;
+    my $limit = $r->{max_pages} // 0;
+    my $moved = $r->{renumbered};
+    return join '; ', count_of($r->{nr_pages}, 'frame'),
+        $r->{max_mfn} ? sprintf('MFNs up to 0x%x', $r->{max_mfn}) : (),
+        $limit >= 0xffffffff ? 'no limit' : $limit ? 'may grow to ' . size_of($limit) : (),
+        $moved           ? commas($moved) . ' renumbered, none copied'
+        : defined $moved ? 'none renumbered'
+        :                  (),
+        $r->{ballooned} ? 'ballooned by ' . word($r->{ballooned}) : ();
+}
+
+# What can be said of the list, and of how it is mapped: lines.
+sub list_facts {
+    my ($list) = @_;
+    my ($entries, $shared) = @$list{qw(entries shared_pages)};
+    my $leaves  = int($entries / 512);
+    my $private = $leaves - $shared;
+    my $leaf    = $private == 1 ? 'leaf' : 'leaves';
+    my $new     = $list->{new_pages} ? '; ' . commas($list->{new_pages}) . ' new' : '';
+    return {
+        leaves  => $leaves,
+        private => $private,
+        shared  => $shared,
+        size    => commas($entries) . sprintf(' entries, for PFNs below 0x%x', $entries),
+        has     => commas($private) . " private $leaf, " . size_of($private) . $new,
+        nothing => $shared ? commas($shared) . ' places share one leaf of ~0' : 'no place is shared',
+        tables  => count_of($list->{tables}, 'page table'),
+    };
+}
+
+sub shorten {
+    my ($text, $length) = @_;
+    return length $text <= $length ? $text : substr($text, 0, $length - 3) . '...';
+}
+
+# Pieces: what the picture's column is made of, {start, end, kind, nr, of}: of nr ranges, and of so
+# many pages of each kind.
+
+sub add_piece {
+    my ($pieces, $start, $end, $kind) = @_;
+    return if $start >= $end;
+    my $last = $pieces->[-1];
+    if (!$last || $last->{kind} ne $kind) {
+        push @$pieces, {start => $start, kind => $kind, nr => 1};
+        $last = $pieces->[-1];
+    }
+    $last->{end} = $end;
+    $last->{of}{$kind} += $end - $start;
+    return;
+}
+
+# The report's ranges, RAM cut into what had frames, got them, and has none.
+sub all_pieces {
+    my ($r) = @_;
+    my @targets = map { [$_->[1], $_->[1] + $_->[2]] } @{$r->{moves} // []};
+    @targets = sort { $a->[0] <=> $b->[0] } @targets;
+    my @pieces;
+    for my $range (@{$r->{ranges}}) {
+        my ($at, $end, $kind) = @$range;
+        if ($kind ne 'ram') { add_piece(\@pieces, $at, $end, $kind); next }
+        my $plain = sub {
+            my ($to) = @_;
+            my $edge = min($to, max($at, $r->{nr_pages}));
+            add_piece(\@pieces, $at, $edge, 'ram');
+            add_piece(\@pieces, $edge, $to, 'room');
+        };
+        for my $target (@targets) {
+            my ($from, $to) = (max($at, $target->[0]), min($end, $target->[1]));
+            next if $from >= $to;
+            $plain->($from);
+            add_piece(\@pieces, $from, $to, 'renumbered');
+            $at = $to;
+        }
+        $plain->($end);
+    }
+    return @pieces;
+}
+
+# Runs of pieces smaller than $limit become one each, but for those that begin below $low.
+sub merge_below {
+    my ($limit, $low, @pieces) = @_;
+    my @merged;
+    for my $piece (@pieces) {
+        my $small = $piece->{end} - $piece->{start} < $limit && $piece->{start} >= $low;
+        my $last  = $merged[-1];
+        if ($small && $last && $last->{small}) {
+            $last->{end}  = $piece->{end};
+            $last->{kind} = 'mixed';
+            $last->{nr}++;
+            $last->{of}{$_} += $piece->{of}{$_} for keys %{$piece->{of}};
+        }
+        else {
+            push @merged, {%$piece, small => $small, of => {%{$piece->{of}}}};
+        }
+    }
+    return @merged;
+}
+
+# Few enough of them, with the first MiB, where the oldest hole of all is, if that can be.
+sub pieces {
+    my ($r) = @_;
+    my @all = all_pieces($r);
+    my @few = @all;
+    for my $low (256, 0) {
+        for (my $bits = 1; @few > $max_pieces && $bits <= 62; $bits++) {
+            @few = merge_below(1 << $bits, $low, @all);
+        }
+    }
+    return @few;
+}
+
+sub find_piece {
+    my ($pfn, @pieces) = @_;
+    for my $i (0 .. $#pieces) {
+        return $i if $pfn >= $pieces[$i]{start} && $pfn < $pieces[$i]{end};
+    }
+    return;
+}
+
+# Which piece's frames went to which: [from, to, number of frames].
+sub arrows {
+    my ($r, @pieces) = @_;
+    my %nr;
+    for my $move (@{$r->{moves} // []}) {
+        my ($from, $to) = map { find_piece($_, @pieces) } @$move[0, 1];
+        $nr{"$from $to"} += $move->[2] if defined $from && defined $to && $from != $to;
+    }
+    my @arrows = map { [split(/ /), $nr{$_}] } keys %nr;
+    return sort { $a->[0] <=> $b->[0] || $a->[1] <=> $b->[1] } @arrows;
+}
+
+# Beside a piece: its name and size, and what more there is to say.
+sub piece_label {
+    my ($r, $i, $pieces, $arrows) = @_;
+    my $piece = $pieces->[$i];
+    my $kind  = $piece->{kind};
+    my $size  = size_of($piece->{end} - $piece->{start});
+    if ($kind eq 'mixed') {
+        my @of = grep { $piece->{of}{$_} } map { $_->[0] } @kinds;
+        my $of = join ', ', map { "$name{$_} " . size_of($piece->{of}{$_}) } @of;
+        return (commas($piece->{nr}) . ' ranges', $size, $of);
+    }
+    # The report names only the first moves: what it says of what lies before the last is complete.
+    my @moves = @{$r->{moves} // []};
+    my $rest  = ($r->{renumbered} // 0) - sum0 map { $_->[2] } @moves;
+    my $least = $rest > 0 && $piece->{end} > ($moves[-1] // [0])->[0] ? 'at least ' : '';
+    my $gone  = sum0 map { $_->[2] } grep { $_->[0] == $i } @$arrows;
+    my $more  = '';
+    if ($gone) {
+        $more = $least . count_of($gone, 'frame') . ' renumbered';
+    }
+    elsif ($kind eq 'renumbered') {
+        $more = count_of($piece->{end} - $piece->{start}, 'frame') . ' out of holes';
+    }
+    elsif ($kind eq 'room' && $rest > 0) {
+        my $rooms = grep { $_->{kind} eq 'room' } @$pieces;
+        $more = ($rooms == 1 ? 'with ' . count_of($rest, 'frame') : 'and frames') . ' out of holes';
+    }
+    return ($name{$kind}, $size, $more);
+}
+
+# The virtual areas by address, the list among them even if that is all the report names.
+sub areas {
+    my ($r) = @_;
+    my @found = map { [word($_->[0]), hex $_->[1], hex $_->[2]] } @{$r->{virtual} // []};
+    if ($r->{list} && !grep { $_->[0] eq 'list' } @found) {
+        my $start = hex $r->{list}{va};
+        push @found, ['list', $start, $start + 8 * $r->{list}{entries}];
+    }
+    my @areas;
+    for my $area (@found) {
+        my ($name, $start, $end) = @$area;
+        my $size = size_of(($end - $start) / 4096);
+        push @areas, {name => $name, start => $start, end => $end, size => $size};
+    }
+    return sort { $a->{start} <=> $b->{start} || $a->{name} cmp $b->{name} } @areas;
+}
+
+1;

@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: MIT
+#
+# The picture: an SVG of 960 by 680, on a ground of its own.
+#
+#      brackets  PFN  | column |  arrows  labels     address | areas | labels
+#                     |        |                     the list's places and leaves
+#      legend
+
+package Svg;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use List::Util qw(max min sum0);
+use Facts;
+use Report;
+
+our @EXPORT = qw(svg);
+
+my $max_areas = 6;
+
+# Bands: stretches of pieces with one scale each. As few as give each piece $min_h, by dynamic
+# programming: $best[$n][$i] is [height needed, where its last band begins] for $i pieces in $n.
+sub bands {
+    my ($room, $min_h, $gap, @pieces) = @_;
+    my @size = map { $_->{end} - $_->{start} } @pieces;
+    my @best = ([[0, 0]]);
+    for my $n (1 .. @pieces) {
+        for my $i ($n .. @pieces) {
+            my ($total, $least);
+            for my $j (reverse $n - 1 .. $i - 1) {
+                $total += $size[$j];
+                $least = min($least // $size[$j], $size[$j]);
+                my $before = $best[$n - 1][$j] or next;
+                my $need = $before->[0] + $min_h * $total / $least;
+                $best[$n][$i] = [$need, $j] if !$best[$n][$i] || $need < $best[$n][$i][0];
+            }
+        }
+        next if $best[$n][@pieces][0] + $gap * ($n - 1) > $room && $n < @pieces;
+        my ($i, @bands) = (scalar @pieces);
+        for my $k (reverse 1 .. $n) {
+            my $j = $best[$k][$i][1];
+            my $need = $best[$k][$i][0] - $best[$k - 1][$j][0];
+            unshift @bands, {first => $j, last => $i - 1, need => $need};
+            $i = $j;
+        }
+        return @bands;
+    }
+    return;
+}
+
+# Gives each piece its y and h. What height is left over goes to bands by their order of size, and
+# less of it to bands that hold no memory.
+sub place {
+    my ($top, $height, $gap, $pieces) = @_;
+    my @bands = bands($height, 25, $gap, @$pieces);
+    my $spare = $height - $gap * $#bands - sum0 map { $_->{need} } @bands;
+    for my $band (@bands) {
+        my @of = @$pieces[$band->{first} .. $band->{last}];
+        my $is_memory = grep { $_->{kind} !~ /^(?:identity|missing)$/ } @of;
+        $band->{pages}  = $of[-1]{end} - $of[0]{start};
+        $band->{weight} = log(1 + $band->{pages})**2 * ($is_memory ? 1 : 0.3);
+    }
+    my $weights = sum0 map { $_->{weight} } @bands;
+    my $y = $top;
+    for my $band (@bands) {
+        $band->{y} = $y;
+        $band->{h} = $band->{need} + $spare * $band->{weight} / $weights;
+        for my $piece (@$pieces[$band->{first} .. $band->{last}]) {
+            $piece->{y} = $y;
+            $piece->{h} = $band->{h} * ($piece->{end} - $piece->{start}) / $band->{pages};
+            $y += $piece->{h};
+        }
+        $y += $gap;
+    }
+    return @bands;
+}
+
+my @svg;
+
+sub escape {
+    my ($text) = @_;
+    my %entity = ('&' => '&amp;', '<' => '&lt;', '>' => '&gt;', '"' => '&quot;');
+    return $text =~ s/([&<>"])/$entity{$1}/gr;
+}
+
+sub tag {
+    my ($name, %attributes) = @_;
+    my $inside = delete $attributes{inside};
+    my $text = join '', map {
+        my $value = $attributes{$_};
+        $value = sprintf('%.1f', $value) =~ s/\.0$//r if $value =~ /^-?\d+\.\d+$/;
+        ' ' . tr/_/-/r . '="' . escape($value) . '"'
+    } sort keys %attributes;
+    push @svg, "<$name$text" . (defined $inside ? '>' . escape($inside) . "</$name>" : '/>');
+    return;
+}
+
+sub label {
+    my ($x, $y, $text, %more) = @_;
+    tag('text', x => $x, y => $y, font_size => 11, fill => '#222222', %more, inside => $text);
+    return;
+}
+
+my %mono  = (font_family => 'DejaVu Sans Mono, Menlo, Consolas, monospace');
+my %quiet = (fill => '#555555');
+my %end   = (text_anchor => 'end');
+my %mid   = (text_anchor => 'middle');
+
+sub patterns {
+    push @svg, '<defs>';
+    for my $kind (@kinds) {
+        my ($id, undef, $fill, $path) = @$kind;
+        push @svg, qq(<pattern id="$id" width="8" height="8" patternUnits="userSpaceOnUse">)
+            . qq(<rect width="8" height="8" fill="$fill"/>)
+            . qq(<path d="$path" stroke="#222222" stroke-opacity="0.55" stroke-width="0.9" fill="none"/>)
+            . '</pattern>';
+    }
+    push @svg, '<marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
+        . 'markerHeight="7" orient="auto"><path d="M0,0.5L8,4L0,7.5z" fill="#222222"/></marker>';
+    push @svg, '</defs>';
+    return;
+}
+
+sub heading {
+    my ($x, $y, $text) = @_;
+    label($x, $y, $text, font_size => 13, font_weight => 'bold');
+    return;
+}
+
+# In smaller and lighter letters.
+sub aside {
+    my ($x, $y, $text, %more) = @_;
+    label($x, $y, $text, font_size => 10, %quiet, %more);
+    return;
+}
+
+sub box {
+    my ($x, $y, $w, $h, $fill) = @_;
+    tag('rect', x => $x, y => $y, width => $w, height => $h, fill => $fill, stroke => '#222222',
+        stroke_width => 0.8);
+    return;
+}
+
+sub thin {
+    my ($d, %more) = @_;
+    tag('path', d => $d, fill => 'none', stroke => '#888888', %more);
+    return;
+}
+
+# Left: PFNs. From $x on: a bracket a band, PFNs, the column, arrows, labels.
+sub draw_pfns {
+    my ($r, $x, $top, $height) = @_;
+    my @pieces = pieces($r);
+    my @arrows = arrows($r, @pieces);
+    my @bands  = place($top, $height, 12, \@pieces);
+    my ($col, $w) = ($x + 156, 84);
+
+    aside($x + 42, $top - 20, 'heights are to scale' . (@bands > 1 ? ' within each bracket' : ''));
+    for my $band (@bands > 1 ? @bands : ()) {
+        my ($from, $to) = ($band->{y}, $band->{y} + $band->{h});
+        thin(sprintf 'M%d,%.1fh-5V%.1fh5', $x + 61, $from + 1, $to - 1);
+        label($x + 51, ($from + $to) / 2 + 4, size_of($band->{pages}), %quiet, %end);
+    }
+    for my $i (0 .. $#pieces) {
+        my $piece = $pieces[$i];
+        my $mid   = $piece->{y} + $piece->{h} / 2;
+        my ($name, $size, $more) = piece_label($r, $i, \@pieces, \@arrows);
+        box($col, $piece->{y}, $w, $piece->{h}, "url(#$piece->{kind})");
+        label($col + $w + 44, $mid + ($more eq '' ? 4 : -2), "$name, $size", font_size => 12);
+        aside($col + $w + 44, $mid + 11, shorten($more, 32)) if $more ne '';
+    }
+    draw_edges($col, $w, @pieces);
+    draw_extent($col - 6, $r->{list}{entries}, @pieces) if $r->{list};
+    draw_arrows($col + $w, \@pieces, @arrows);
+    aside($col + $w / 2, $top + $height + 17, 'beyond: ' . word($r->{beyond}), %mid)
+        if defined $r->{beyond};
+    return @pieces;
+}
+
+# A PFN at each edge; where the axis is broken, once, in the break.
+sub draw_edges {
+    my ($col, $w, @pieces) = @_;
+    my $below = $pieces[0]{y};
+    my @edges = (map({ [$_->{start}, $_->{y}, $_->{h}] } @pieces), [$pieces[-1]{end}, 0, 0]);
+    $edges[-1][1] = $pieces[-1]{y} + $pieces[-1]{h};
+    for my $edge (@edges) {
+        my ($pfn, $y, $h) = @$edge;
+        my $middle = ($below + $y) / 2;
+        label($col - 10, $middle + 4, sprintf('0x%x', $pfn), %mono, %end);
+        my $saw = 'l7,-4' . 'l7,8l7,-8' x 5 . 'l7,8l7,-4';
+        thin(sprintf 'M%d,%.1f%s', $col - 3, $middle, $saw) if $y - $below > 1;
+        $below = $y + $h;
+    }
+    return;
+}
+
+# How far the list goes: a bar beside the column.
+sub draw_extent {
+    my ($x, $entries, @pieces) = @_;
+    my ($last) = (grep { $_->{start} < $entries } @pieces)[-1] or return;
+    my $part = min(1, ($entries - $last->{start}) / ($last->{end} - $last->{start}));
+    my $y    = $pieces[0]{y};
+    tag('rect', x => $x, y => $y, width => 3, height => $last->{y} + $part * $last->{h} - $y,
+        fill => $area{list}[1]);
+    return;
+}
+
+sub draw_arrows {
+    my ($x, $pieces, @arrows) = @_;
+    my (%into, %seen);
+    $into{$_->[1]}++ for @arrows;
+    for my $i (0 .. $#arrows) {
+        my ($from, $to) = map { $pieces->[$_] } @{$arrows[$i]}[0, 1];
+        my $y0  = $from->{y} + $from->{h} / 2;
+        my $y1  = $to->{y} + $to->{h} * ++$seen{$arrows[$i][1]} / ($into{$arrows[$i][1]} + 1);
+        my $out = $x + 38 - 26 * $i / @arrows;
+        my $bow = $y1 > $y0 ? 10 : -10;
+        thin(sprintf('M%d,%.1fQ%.1f,%.1f %.1f,%.1fV%.1fQ%.1f,%.1f %d,%.1f', $x, $y0, $out, $y0, $out,
+                $y0 + $bow, $y1 - $bow, $out, $y1, $x + 1, $y1),
+            stroke => '#222222', stroke_width => 1.2, marker_end => 'url(#head)');
+    }
+    return;
+}
+
+# Right: virtual addresses, not to scale.
+sub draw_areas {
+    my ($r, $x, $top) = @_;
+    my @areas = areas($r);
+    my $more  = @areas - $max_areas;
+    splice @areas, $max_areas if $more > 0;
+    my $step = min(84, 330 / max(1, scalar @areas));
+    my ($col, $w, $h, $gap, $y) = ($x + 136, 84, int(0.66 * $step), int(0.34 * $step), $top);
+    for my $i (0 .. $#areas) {
+        my $area = $areas[$i];
+        my ($about, $colour) = @{$area{$area->{name}} // ['', '#FFFFFF']};
+        box($col, $y, $w, $h, $colour);
+        label($col - 10, $y + 9, sprintf('0x%016x', $area->{start}), %mono, %end);
+        label($col - 10, $y + $h - 1, sprintf('0x%016x', $area->{end}), %mono, %end, %quiet);
+        my $mid = $y + $h / 2;
+        my $right = $col + $w + 14;
+        label($right, $mid + ($about ? -2 : 4), "$area->{name}, $area->{size}", font_size => 12);
+        aside($right, $mid + 11, $about) if $about;
+        $y += $h + $gap;
+        next if $i == $#areas;
+        thin(sprintf('M%d,%.1fv%dm%d,%dv%d', $col, $y - $gap, $gap, $w, -$gap, $gap),
+            stroke_dasharray => '2,2');
+        my $between = ($areas[$i + 1]{start} - $area->{end}) / 4096;
+        aside($col + $w / 2, $y - $gap / 2 + 3, size_of($between), font_size => 9, %mid) if $between > 0;
+    }
+    my $note = $more > 0 ? "and $more more" : @areas < 2 ? 'the report names no more' : '';
+    aside($col + $w / 2, $y, $note, %mid) if $note;
+    return;
+}
+
+# Below: the list's leaves, a row of places of which those with nothing share one leaf.
+sub draw_list {
+    my ($list, $x, $y, $w) = @_;
+    my $f      = list_facts($list);
+    my $cells  = 24;
+    my $shared = $f->{leaves} ? int($cells * $f->{shared} / $f->{leaves} + 0.5) : 0;
+    $shared = max($shared, 1) if $f->{shared};
+    $shared = min($shared, $cells - 1) if $f->{private};
+    my $cell = $w / $cells;
+    my $row  = $y + 10;
+    for my $i (0 .. $cells - 1) {
+        my $is_shared = $i >= $cells - $shared;
+        my ($cx, $fill) = ($x + $i * $cell, $is_shared ? 'url(#missing)' : '#E69F00');
+        box($cx, $row, $cell, 14, $fill);
+        my $mid = $cx + $cell / 2;
+        if (!$is_shared) {
+            thin(sprintf('M%.1f,%dv12', $mid, $row + 14), stroke => '#222222');
+            box($mid - 5, $row + 26, 10, 14, '#FBE3B5');
+        }
+        else {
+            my $target = $x + ($cells - $shared / 2) * $cell;
+            thin(sprintf('M%.1f,%dL%.1f,%d', $mid, $row + 14, $target, $row + 26), stroke => '#222222');
+            box($target - 5, $row + 26, 10, 14, 'url(#missing)') if $i == $cells - 1;
+        }
+    }
+    label($x, $row + 58, $f->{has});
+    label($x + $w, $row + 58, $f->{tables}, %quiet, %end);
+    label($x, $row + 74, $f->{nothing});
+    label($x, $row + 90, $f->{size}, %quiet);
+    return;
+}
+
+sub draw_legend {
+    my ($x, $y, $has_list, @pieces) = @_;
+    my %used = map { $_->{kind} => 1 } @pieces;
+    for my $kind (grep { $used{$_->[0]} } @kinds) {
+        my ($id, $name) = @$kind;
+        box($x, $y, 22, 14, "url(#$id)");
+        label($x + 29, $y + 7, $name, font_size => 10, font_weight => 'bold');
+        aside($x + 29, $y + 18, $legend{$id}, font_size => 9);
+        $x += 129;
+    }
+    return if !$has_list || $x > 810;
+    tag('rect', x => $x + 10, y => $y, width => 3, height => 14, fill => $area{list}[1]);
+    label($x + 29, $y + 7, 'the list', font_size => 10, font_weight => 'bold');
+    aside($x + 29, $y + 18, 'PFNs it has entries for', font_size => 9);
+    return;
+}
+
+sub svg {
+    my ($r) = @_;
+    @svg = ('<?xml version="1.0" encoding="UTF-8"?>',
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 680" width="960" height="680" '
+            . 'font-family="Helvetica, Arial, DejaVu Sans, sans-serif" role="img">');
+    tag('title', inside => title($r));
+    patterns();
+    tag('rect', x => 0.5, y => 0.5, width => 959, height => 679, rx => 8, fill => '#FFFFFF',
+        stroke => '#BBBBBB');
+    label(24, 34, title($r), font_size => 18, font_weight => 'bold');
+    label(24, 54, subtitle($r), font_size => 12, %quiet);
+    tag('path', d => 'M24,68H936', stroke => '#BBBBBB');
+    heading(24, 92, 'PFNs');
+    my @pieces = draw_pfns($r, 24, 112, 474);
+    heading(500, 92, 'Virtual addresses');
+    aside(634, 92, 'not to scale; between them is nothing of ours');
+    draw_areas($r, 500, 112);
+    if ($r->{list}) {
+        heading(500, 482, 'The list');
+        aside(566, 482, 'its places, in 24 parts, and the leaves mapped there');
+        draw_list($r->{list}, 500, 490, 436);
+    }
+    tag('path', d => 'M24,620H936', stroke => '#BBBBBB');
+    draw_legend(24, 638, $r->{list}, @pieces);
+    return join("\n", @svg, '</svg>') . "\n";
+}
+
+1;
