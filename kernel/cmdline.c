@@ -40,6 +40,7 @@ static const struct argument {
     {"grants",   "default|1|2",                CHOICE, offsetof(struct options, grants)  },
     {"mark",     "a number of pages",          NUMBER, offsetof(struct options, marks)   },
     {"seed",     "up to nine digits",          NUMBER, offsetof(struct options, seed)    },
+    {"shell",    "none|edit|line",             CHOICE, offsetof(struct options, shell)   },
     {"inject",   "a fault (kernel/inject.h)",  TEXT,   offsetof(struct options, inject)  },
 };
 
@@ -118,6 +119,8 @@ static void parse_word(struct options *o, struct text w)
         value = (struct text){w.s + name.len + 1, w.len - name.len - 1};
 
     a = find_argument(name);
+    if (text_is(w, "shell")) /* the only word that needs no value */
+        value = (struct text){"edit", 4};
     if (a && set_field(o, a, value))
         return;
     o->nr_bad++;

@@ -4,7 +4,6 @@
 #include "lib/printk.h"
 
 #include "xen/clock.h"
-#include "xen/console.h"
 #include "xen/evtchn.h"
 #include "xen/watchdog.h"
 #include "xen/xenstore.h"
@@ -13,39 +12,11 @@
 #include "kernel/marks.h"
 #include "kernel/orders.h"
 #include "kernel/services.h"
+#include "kernel/shell.h"
 #include "kernel/suspend.h"
 
 #define CHURN_NS    (20 * NS_PER_MS)
 #define CHURN_PAGES 512
-
-/* A line that is being typed. */
-static struct {
-    char text[64];
-    size_t len;
-} line;
-
-static void take_byte(struct domain *d, char c)
-{
-    if (c == '\r' || c == '\n') {
-        line.text[line.len] = '\0';
-        if (line.len)
-            order_obey(d, line.text);
-        line.len = 0;
-    } else if (line.len < sizeof(line.text) - 1) {
-        line.text[line.len++] = c;
-    }
-}
-
-/* True if anything was said. */
-static bool listen_to_console(struct domain *d)
-{
-    char bytes[32];
-    size_t n = console_read(bytes, sizeof(bytes));
-
-    for (size_t i = 0; i < n; i++)
-        take_byte(d, bytes[i]);
-    return n > 0;
-}
 
 static void listen_to_orders(struct domain *d)
 {
@@ -112,12 +83,13 @@ enum done live(struct domain *d)
 {
     d->options.done = DONE_WAIT;
     printk(LOG_DEBUG, "live: waiting to be told what to do\n");
+    shell_start(d);
     while (d->options.done == DONE_WAIT) {
         bool busy;
 
         xenstore_poll();
         busy = store_has_news();
-        busy = listen_to_console(d) || busy;
+        busy = shell_listen(d) || busy;
         listen_to_orders(d);
         obey_toolstack(d);
         if (d->churn_pages)

@@ -33,11 +33,20 @@ static void __noreturn finish(struct domain *d)
     };
     enum done done = d->options.done;
 
-    if (done == DONE_WAIT)
+    if (done == DONE_WAIT || d->options.shell != SHELL_NONE)
         done = live(d);
     if (done == DONE_DEFAULT) /* a domU that asked for a reboot would be built again */
         done = boot_info_is_initdomain(&d->boot) ? DONE_REBOOT : DONE_POWEROFF;
     domain_shutdown(reasons[done]);
+}
+
+static void run_tests(struct domain *d)
+{
+    enum test_result result = tests_run(d);
+
+    report_boot(d);
+    marks_report(d);
+    print("Test result: %s\n", test_result_name(result));
 }
 
 /* Called by entry.S on the kernel's own stack, with the address of the builder's start_info. */
@@ -53,11 +62,7 @@ void __attribute__((no_stack_protector)) __noreturn kernel_main(const struct sta
     domain.start_info = start_info;
     stages_start(&domain);
     inject_late(&domain);
-
-    enum test_result result = tests_run(&domain);
-
-    report_boot(&domain);
-    marks_report(&domain);
-    print("Test result: %s\n", test_result_name(result));
+    if (domain.options.shell == SHELL_NONE)
+        run_tests(&domain);
     finish(&domain);
 }

@@ -6,6 +6,8 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/traps.h"
 
+#include "mm/pt_print.h"
+
 #include "xen/clock.h"
 #include "xen/console.h"
 #include "xen/evtchn.h"
@@ -23,19 +25,8 @@ static struct pagetable *witness_pt;
 /* A fatal trap: how the faulting address is mapped, level by level. */
 static void print_walk(const struct trap_frame *frame, uint64_t fault_va)
 {
-    mfn_t table = witness_pt->root;
-
-    if (frame->vector != TRAP_PAGE_FAULT)
-        return;
-    for (unsigned int level = PT_LEVELS; level; level--) {
-        uint64_t pte = pt_read(witness_pt, table, level, pte_index(fault_va, level));
-
-        print("0x%lx: level %u entry %3u of table 0x%lx is %016lx\n", fault_va, level,
-              pte_index(fault_va, level), table.v, pte);
-        if (!pte_present(pte) || pte_is_leaf(pte, level))
-            return;
-        table = pte_mfn(pte);
-    }
+    if (frame->vector == TRAP_PAGE_FAULT)
+        pt_print_walk(witness_pt, fault_va);
 }
 
 int traps_stage(struct domain *d)

@@ -55,7 +55,22 @@ static struct foreign_range **find_gap(struct foreign_window *w, uint64_t len_by
     return w->end - *start >= len_bytes ? link : NULL;
 }
 
-/* Takes away the first @len_bytes of a head, and all tables of the range. */
+/*
+ * Gives back the tables of a range that is none any more. One that a neighbour needs as well stays,
+ * though nothing may be in it yet.
+ */
+static void drop_tables(struct foreign_window *w, uint64_t start, uint64_t end)
+{
+    for (const struct foreign_range *r = w->first; r; r = r->next) {
+        if (r->end <= start)
+            start = max_u64(start, ROUND_UP(r->end, level_bytes(2)));
+        else if (r->start >= end)
+            end = min_u64(end, ROUND_DOWN(r->start, level_bytes(2)));
+    }
+    pt_drop_tables(w->pt, start, end);
+}
+
+/* Takes away the first @len_bytes of a head, and the tables of the range. */
 static void unmake(struct foreign_window *w, uint64_t start, uint64_t len_bytes, uint64_t end)
 {
     for (uint64_t va = start; va < start + len_bytes; va += PAGE_SIZE) {
@@ -65,7 +80,7 @@ static void unmake(struct foreign_window *w, uint64_t start, uint64_t len_bytes,
             panic("page 0x%lx of a range's head cannot be given back", va);
         w->nr_frames--;
     }
-    pt_drop_tables(w->pt, start, end);
+    drop_tables(w, start, end);
 }
 
 /* Maps a head and makes the tables of the whole range. */
@@ -208,15 +223,17 @@ int foreign_unmap(struct foreign_window *w, struct foreign_range *r, uint64_t fi
         return -ERANGE;
     while (!rc && i < end) {
         uint64_t from = i, n = 0;
-        unsigned int done;
+        unsigned int done = 0;
 
         for (; i < end && n < r->nr_requests; i++)
             if (foreign_is_mapped(r, i))
                 queue(w, r, n++, i, 0);
         rc = n ? carry_out(r, n, DOMID_SELF, &done) : 0;
-        for (uint64_t k = from; !rc && k < i; k++)
+        r->nr_mapped -= done;
+        for (uint64_t k = from; done; k++) {
+            done -= foreign_is_mapped(r, k);
             r->page[k].frame = FOREIGN_NOTHING;
-        r->nr_mapped -= rc ? 0 : n;
+        }
     }
     pt_flush();
     return rc;

@@ -13,10 +13,10 @@
 #ifndef ARCH_X86_LAYOUT_H
 #define ARCH_X86_LAYOUT_H
 
-#define HEAP_BASE 0xffff880000000000
-#define LIST_BASE 0xffffc90000000000
+#define HEAP_BASE    0xffff880000000000
+#define LIST_BASE    0xffffc90000000000
 #define FOREIGN_BASE 0xffffd00000000000
-#define VIRT_BASE 0xffffffff80000000
+#define VIRT_BASE    0xffffffff80000000
 
 /*
  * The image starts 1 MiB up, where every machine has RAM: below lie the BIOS's holes, and from

@@ -70,7 +70,7 @@ sub check_symbols {
     return ($exit, $out . $err);
 }
 
-for my $needs (qw(HYPERVISOR_mmu_update memcpy printk panic)) {
+for my $needs (qw(HYPERVISOR_mmu_update probe_read memcpy print printk panic)) {
     is_deeply [check_symbols($needs)], [0, ''], "mm may need $needs";
 }
 for my $needs (qw(strlen xHYPERVISOR_mmu_update memcpy2 e820_host)) {
