@@ -2,7 +2,6 @@
 #
 # Xenolith: `make run` boots it under Xen, `make check` tests it, `make help` lists the rest.
 
-VERSION := 0.1.0
 B       := build
 BOOT    ?= --host-mem 1G --mem 512M
 ARGS    ?=
@@ -13,7 +12,8 @@ ifeq ($(origin CC),default)
 CC      := $(CROSS_COMPILE)gcc
 endif
 STRIP   := $(CROSS_COMPILE)strip
-# asked once, and only by a target that compiles
+# asked once, and only by a target that compiles; VERSION=... says it for a tree without git
+VERSION  = $(eval VERSION := $(shell scripts/version))$(VERSION)
 XEN_HEADERS = $(eval XEN_HEADERS := $(shell scripts/xen headers))$(XEN_HEADERS)
 
 LAYERS := lib arch/x86 mm xen kernel tests/guest
@@ -23,7 +23,7 @@ OBJS   := $(addprefix $(B)/,$(addsuffix .o,$(SRCS)))
 # What every file is compiled with. -iquote: our headers are named from the top ("mm/p2m.h"),
 # Xen's with angle brackets (<xen/xen.h>), and xen/ of ours is never mistaken for theirs.
 COMMON := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla \
-          -Wundef -Wshadow -Wframe-larger-than=2048 -iquote . -DVERSION='"$(VERSION)"'
+          -Wundef -Wshadow -Wframe-larger-than=2048 -iquote .
 XEN_ABI := -D__XEN_INTERFACE_VERSION__=0x00040d00 # this interface or an older one: Xen 4.13 on
 # No floating point, no red zone (Xen pushes traps on our stack), no assumption of a libc, and no
 # path or date in the image: the same source gives the same bytes.
@@ -47,6 +47,11 @@ run: deps-run
 	@$(MAKE) --no-print-directory all
 	scripts/boot $(BOOT) $(B)/xenolith -- $(ARGS)
 
+## shell            boot it into its shell, on this terminal (SHELL_ARGS: scripts/shell --help)
+shell: deps-run
+	@$(MAKE) --no-print-directory all
+	@scripts/shell $(SHELL_ARGS)
+
 ## picture          boot it likewise, and draw its memory: build/memory.svg, and as text
 picture: deps-run
 	@$(MAKE) --no-print-directory all
@@ -63,6 +68,7 @@ check: deps-check
 check-full: check
 	scripts/matrix -j2 --tag full
 	scripts/matrix --tag heavy
+	scripts/mutants -j2
 
 $(B)/xenolith: $(B)/elfnotes.S.o
 $(B)/xenolith-legacy: $(B)/elfnotes-legacy.S.o
@@ -92,6 +98,14 @@ $(B)/linker.lds: linker.ld arch/x86/layout.h
 	@mkdir -p $(@D)
 	@$(CC) -E -P -x c -iquote . -o $@ $<
 
+# The version is in two files, which are compiled again when it is another one.
+WITH_VERSION := $(B)/kernel/main.c.o $(B)/elfnotes.S.o $(B)/elfnotes-legacy.S.o
+$(WITH_VERSION): CFLAGS_KERNEL += -DVERSION='"$(VERSION)"'
+$(WITH_VERSION): $(B)/version
+$(B)/version: always
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+
 -include $(OBJS:.o=.d) $(B)/elfnotes.S.d $(B)/elfnotes-legacy.S.d
 
 ## lint             format, shellcheck, cppcheck, layers, a build by clang, the same bytes twice
@@ -110,10 +124,24 @@ scenarios: all
 ## coverage         how much of lib, mm and xen they run: 90 % of the lines or more
 include tests/unit/unit.mk
 
+## fuzz             libFuzzer on what reads others' data: FUZZ_SECONDS=60 a target, or FUZZ_RUNS=N
+## fuzz-corpus      merge what that has found into tests/fuzz/corpus
+include tests/fuzz/fuzz.mk
+
+## mutants          small mistakes in mm/, tests/mutants, each of which a test must notice
+mutants: deps-check
+	scripts/mutants -j2
+
 ## bench            what boot costs on hosts of 2 to 700 GiB, in instructions, against its bounds
 ## bench-lookup     what a P2M lookup costs on this machine, against a bare array and a tree
 ## plot             draw bench/results.tsv: docs/pictures/bench.svg
 include bench/bench.mk
+
+## xtf              the self-tests as a tree for the runner of Xen Test Framework, in build/xtf
+xtf: all
+	@echo '  XTF     $(B)/xtf'
+	@rm -rf $(B)/xtf
+	@NM=$(CROSS_COMPILE)nm scripts/xtf $(B)/xtf $(B)/xenolith
 
 ## dist             the images by version, with their checksums, in build/dist
 dist: all
@@ -134,5 +162,6 @@ clean:
 deps-%:
 	@scripts/deps $*
 
-.PHONY: all run picture check check-full unit coverage lint scripts-check scenarios dist help clean
+.PHONY: all run shell picture check check-full unit unit-build coverage fuzz fuzz-build fuzz-corpus mutants \
+        lint scripts-check scenarios dist xtf help clean always
 .DELETE_ON_ERROR:

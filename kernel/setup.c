@@ -57,6 +57,9 @@ static void check_places(const struct boot_info *b)
               LIST_BASE, VIRT_BASE);
     if (b->ramdisk_va && b->ramdisk_va < VIRT_BASE)
         panic("start_info.mod_start is 0x%lx, expected 0x%lx or above", b->ramdisk_va, VIRT_BASE);
+    if (b->ramdisk_pfn + boot_info_ramdisk_pages(b) > b->nr_pages)
+        panic("start_info.mod_start reaches PFN 0x%lx, expected no more than the 0x%lx pages",
+              b->ramdisk_pfn + boot_info_ramdisk_pages(b), b->nr_pages);
 }
 
 int windows_before_suspend(struct domain *d)

@@ -65,7 +65,7 @@ unlike $err, qr/qemu/, 'what only run needs is not asked of build';
 machine();
 fake($_, '') for qw(gcc ld make dpkg prove qemu-system-x86_64 cpio xz);
 is_deeply [deps({}, 'run')], [0, '', ''], 'tools on the PATH, without apt';
-fake($_, '') for qw(clang clang-format cppcheck shellcheck dpkg-source flex bison python3 perl);
+fake($_, '') for qw(clang clang-format cppcheck shellcheck dpkg-source flex bison python3 ssh perl);
 is_deeply [deps({}, 'check')], [0, '', ''], 'tools, headers and modules, without apt';
 fake('perl', '[[ $* != *JUnit* ]]');
 ($exit, $err) = deps({}, 'check');

@@ -205,6 +205,8 @@ static void test_maps_without_ram(void **state)
 
     (void)state;
     check_equal("no entry", sanitize(NULL, 0, true, &got), -EINVAL);
+    check_equal("no entry, in a domU", sanitize(NULL, 0, false, &got), 0);
+    check_equal("its first MiB", ranges_count(&got, RANGE_RAM, UINT64_MAX), 0x100);
     check_equal("no RAM", sanitize(&reserved, 1, true, &got), -EINVAL);
     check_equal("only RAM that wraps", sanitize(&wrapping, 1, true, &got), -EINVAL);
 }

@@ -147,6 +147,26 @@ static void test_foreign_frames_are_not_freed(void **state)
     guest_check_frames("foreign", &g, 0, 0);
 }
 
+/*
+ * The builders map the tables that they make, so that they are freed with what is mapped. One that
+ * is mapped nowhere is freed as well, be it the very last.
+ */
+static void test_tables_that_are_not_mapped(void **state)
+{
+    mfn_t l3, mfn;
+    pfn_t pfn;
+
+    (void)state;
+    start(&rows[1]);
+    l3 = pte_mfn(pt_read(&g.pt, g.pt.root, 4, pte_index(kmap.image.start, 4)));
+    pfn = m2p_get(&g.m2p, l3);
+    check_equal("unmap", pt_unmap(&g.pt, FAKE_VIRT_BASE + pfn.v * PAGE_SIZE, &mfn), 0);
+    check_equal("the level 3 table", mfn.v, l3.v);
+    check_equal("reduce", kmap_reduce(&g.pt, &kmap, &result), 0);
+    check_true("it is free", frames_has(&g.frames, pfn));
+    guest_check_frames("after", &g, 0, 0);
+}
+
 static void call_reduce(void *rc)
 {
     *(int *)rc = kmap_reduce(&g.pt, &kmap, &result);
@@ -241,16 +261,37 @@ static void test_end_of_the_mapping(void **state)
                 kmap.image.end + 601 * PAGE_SIZE);
 }
 
+/* From within a superpage on: what is next is looked for at its end, and not as far behind it. */
+static void test_end_behind_a_superpage(void **state)
+{
+    static const struct row row = {
+        "a list in 2 MiB and 4 KiB pages",
+        {.nr_pages = (1 << 18) + 1700, .list = FAKE_LIST_SUPERPAGES},
+        {1 << 20,                      0                           },
+        false,
+        false
+    };
+    uint64_t end = FAKE_LIST_BASE + (512 + DIV_ROUND_UP(1700, 512)) * PAGE_SIZE;
+
+    (void)state;
+    start(&row);
+    check_equal("a superpage", pt_walk(&g.pt, FAKE_LIST_BASE).level, 2);
+    check_equal("from its start", kmap_end(&g.pt, FAKE_LIST_BASE), end);
+    check_equal("from its last page", kmap_end(&g.pt, FAKE_LIST_BASE + 511 * PAGE_SIZE), end);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_reduce, stop),
         cmocka_unit_test_teardown(test_single_frames_are_kept, stop),
         cmocka_unit_test_teardown(test_foreign_frames_are_not_freed, stop),
+        cmocka_unit_test_teardown(test_tables_that_are_not_mapped, stop),
         cmocka_unit_test_teardown(test_each_hypercall_fails, stop),
         cmocka_unit_test_teardown(test_each_frame_is_missing, stop),
         cmocka_unit_test_teardown(test_image_too_large, stop),
         cmocka_unit_test_teardown(test_end_of_the_mapping, stop),
+        cmocka_unit_test_teardown(test_end_behind_a_superpage, stop),
     };
 
     return cmocka_run_group_tests_name("kernel mapping", tests, NULL, NULL);

@@ -237,11 +237,17 @@ static void test_windows(void **state)
     window_forget(&g.windows, b);
     check_equal("forgotten", fake_frame(b.v)->refs, 0);
     check_true("empty", !fake_walk((uintptr_t)p).present);
+
+    p = window_show(&g.windows, WINDOW_SCRATCH, a, PTE_RW);
+    *p = 3;
+    check_true("cached", fake_tlb_writable((uintptr_t)p));
+    window_clear(&g.windows, WINDOW_SCRATCH);
+    check_true("flushed", !fake_tlb_writable((uintptr_t)p));
 }
 
 static void test_heap(void **state)
 {
-    uint8_t *a, *b, *shared;
+    uint8_t *a, *b, *c, *shared;
     uint64_t nr_free;
 
     (void)state;
@@ -259,6 +265,10 @@ static void test_heap(void **state)
     shared = heap_map(&g.heap, maddr_to_mfn(g.domain.shared_info), PTE_RW);
     shared[0] = 7;
     check_equal("a page of Xen's", *fake_ram(g.domain.shared_info / PAGE_SIZE), 7);
+
+    c = heap_alloc(&g.heap, 1);
+    check_true("a guard behind it", c >= shared + 2 * PAGE_SIZE);
+    heap_free(&g.heap, c, 1);
 
     heap_free(&g.heap, a, 3 * PAGE_SIZE - 5);
     heap_free(&g.heap, b, 1);

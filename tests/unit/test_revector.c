@@ -162,6 +162,11 @@ static void test_shapes(void **state)
         check_entries(rows[i].what);
         check_mapping(rows[i].what);
         check_old_tables(rows[i].what);
+        for (uint64_t pfn = 0; pfn < rows[i].shape.nr_pages; pfn++) {
+            const struct fake_frame *f = fake_frame(fake_builder_mfn(pfn));
+
+            check_true(rows[i].what, !f->pinned || fake_builder_mfn(pfn) == fake.root);
+        }
         guest_check_frames(rows[i].what, &g, 0, 0);
         fake_machine_stop();
     }

@@ -20,6 +20,8 @@ UNIT_SRCS  := $(filter-out lib/string.c $(UNIT_TESTS),$(sort $(wildcard lib/*.c 
 UNIT_BINS  := $(UNIT_TESTS:tests/unit/%.c=$(B)/unit/%)
 UNIT_OBJS  := $(addprefix $(B)/unit/,$(UNIT_SRCS:.c=.o))
 
+unit-build: $(UNIT_BINS)
+
 unit: $(UNIT_BINS)
 	@CMOCKA_MESSAGE_OUTPUT=TAP UBSAN_OPTIONS=print_stacktrace=1 \
 	    $(PROVE) -j2 --exec '' $(UNIT_BINS)

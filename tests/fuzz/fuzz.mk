@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+#
+# Fuzzing: the kernel's own parsers, compiled by clang for this machine with libFuzzer, ASan and
+# UBSan, and fed with whatever reaches new code. Included by the Makefile, after unit.mk, whose
+# UNIT_FLAGS are used. lib/string.c is left out, as there.
+#
+#   FUZZ_SECONDS=60    time for each target; or FUZZ_RUNS=N: exactly N runs each
+#   FUZZ="e820 ..."    these targets, not all
+#   FUZZ_JOBS=1        targets side by side
+#
+# Inputs begin with those of tests/fuzz/corpus and new ones go to build/fuzz; make fuzz-corpus merges
+# them into the tree, the fewest that reach as much.
+
+FUZZ_CC      ?= clang
+FUZZ         ?= e820 start_info cmdline xenstore console
+FUZZ_SECONDS ?= 60
+FUZZ_JOBS    ?= 1
+FUZZ_FLAGS    = $(filter-out -O1,$(UNIT_FLAGS)) -O2
+
+FUZZ_SRCS_e820       := mm/e820.c mm/range.c
+FUZZ_SRCS_start_info := xen/start_info.c mm/pagetable.c mm/window.c \
+                        mm/p2m.c mm/range.c
+FUZZ_SRCS_cmdline    := kernel/cmdline.c
+FUZZ_SRCS_xenstore   := xen/xenstore.c xen/evtchn.c xen/clock.c xen/watchdog.c tests/fuzz/fake.c
+FUZZ_SRCS_console    := xen/console.c xen/clock.c xen/watchdog.c tests/fuzz/fake.c
+FUZZ_COMMON          := lib/format.c lib/panic.c lib/printk.c tests/fuzz/fuzz.c
+
+FUZZ_BINS := $(FUZZ:%=$(B)/fuzz/fuzz_%)
+
+fuzz: deps-fuzz
+	@$(MAKE) --no-print-directory fuzz-build
+	@tests/fuzz/run.sh -j '$(FUZZ_JOBS)' -s '$(FUZZ_SECONDS)' -n '$(FUZZ_RUNS)' $(B)/fuzz $(FUZZ)
+
+fuzz-build: $(FUZZ_BINS)
+
+fuzz-corpus: $(FUZZ_BINS)
+	@tests/fuzz/run.sh --merge $(B)/fuzz $(FUZZ)
+
+define FUZZ_RULE
+$(B)/fuzz/fuzz_$1: $$(addprefix $(B)/fuzz/,$$(addsuffix .o,tests/fuzz/fuzz_$1.c $$(FUZZ_SRCS_$1) \
+          $$(FUZZ_COMMON)))
+	@echo '  FUZZLD  $$@'
+	@$$(FUZZ_CC) $$(FUZZ_FLAGS) -fsanitize=fuzzer -o $$@ $$^
+endef
+$(foreach target,$(FUZZ),$(eval $(call FUZZ_RULE,$(target))))
+
+# What counts as covered is the kernel's code, and not what checks it, which is to be fast.
+$(B)/fuzz/tests/fuzz/%.c.o: FUZZ_COVER = -fno-sanitize=undefined
+FUZZ_COVER = -fsanitize=fuzzer-no-link
+
+$(B)/fuzz/%.c.o: %.c Makefile tests/fuzz/fuzz.mk
+	@mkdir -p $(@D)
+	@echo '  FUZZCC  $<'
+	@$(FUZZ_CC) $(FUZZ_FLAGS) $(FUZZ_COVER) -MMD -MP -c -o $@ $<
+
+.SECONDARY: $(foreach target,$(FUZZ),$(addprefix $(B)/fuzz/,$(addsuffix .o,\
+          tests/fuzz/fuzz_$(target).c $(FUZZ_SRCS_$(target)) $(FUZZ_COMMON))))
+
+-include $(wildcard $(B)/fuzz/*/*.d $(B)/fuzz/*/*/*.d)

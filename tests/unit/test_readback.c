@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/readback.c is what the kernel believes of its own publication. Without this it could be blind:
+ * say that all is well where Xen's tools give up, or count PFNs that they leave out. It is held
+ * against the oracle of the tools, first on what is right, then on each thing that can be wrong.
+ */
+#include "tests/unit/guest.h"
+#include "tests/unit/harness.h"
+#include "tests/unit/tools_oracle.h"
+
+#include "lib/errno.h"
+
+#include "mm/readback.h"
+
+#define GIB_PAGES ((uint64_t)1 << 18)
+
+static struct guest g;
+static struct publication pub;
+static struct arch_shared_info *shared;
+static struct readback rb;
+
+/* clang-format off */
+static const struct row {
+    const char *what;
+    struct fake_shape shape;
+    uint64_t nr_max;
+    uint64_t sizes[7];
+} rows[] = {
+    {"a list of one L1 table", {.nr_pages = 4096}, 0, {9000, 0}},
+    {"a last GiB that is used", {.nr_pages = 5000}, 6000, {4500, GIB_PAGES - 5000, 9000, 0}},
+    {"GiBs of hole inside", {.nr_pages = 5000}, 6000, {4500, 3 * GIB_PAGES, 9000, 0}},
+    {"room for many GiBs", {.nr_pages = 9000}, 90000, {9 * GIB_PAGES, 0}},
+    /* the list is longer than what has frames, by holes that share their tables */
+    {"holes at the end", {.nr_pages = 5000}, 10000,
+     {6000, 5 * GIB_PAGES, 2000, 3 * GIB_PAGES, 9000, 0}},
+};
+/* clang-format on */
+
+static int stop(void **state)
+{
+    (void)state;
+    fake_machine_stop();
+    return 0;
+}
+
+static void start(const struct row *row)
+{
+    struct shared_info *page;
+
+    guest_start(&g, &row->shape, row->sizes, row->nr_max);
+    check_equal(row->what, guest_revector(&g), 0);
+    page = heap_map(&g.heap, maddr_to_mfn(g.domain.shared_info), PTE_RW);
+    check_true(row->what, page);
+    shared = &page->arch;
+    check_equal(row->what, publish_build_tree(&pub, &g.pt, &g.heap, &g.p2m), 0);
+    check_equal(row->what, publish(shared, &pub, &g.pt, &g.p2m, PUBLISH_BOTH), 0);
+    rb = (struct readback){.pt = &g.pt, .p2m = &g.p2m, .m2p = &g.m2p, .shared = shared};
+    output_clear();
+}
+
+static void compare(void *context, uint64_t leaf, mfn_t mfn)
+{
+    struct tools_p2m *t = context;
+
+    if (leaf < t->nr_leaves)
+        check_equal("the leaf that the tools find", mfn.v, t->leaves[leaf]);
+}
+
+static void ignore(void *context, uint64_t leaf, mfn_t mfn)
+{
+    (void)context, (void)leaf, (void)mfn;
+}
+
+static int read_list(uint64_t *nr_pfns)
+{
+    return readback_list(&rb, ignore, NULL, nr_pfns);
+}
+
+static void test_what_is_right(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const char *what = rows[i].what;
+        struct tools_p2m t;
+        uint64_t nr_pfns = 0, cr3;
+
+        start(&rows[i]);
+        tools_read(&t, shared);
+        check_equal(what, t.error[0], 0);
+        check_equal(what, readback_list(&rb, compare, &t, &nr_pfns), 0);
+        check_equal(what, nr_pfns, t.nr_pfns);
+        tools_free(&t);
+
+        cr3 = shared->p2m_cr3;
+        shared->p2m_cr3 = 0;
+        tools_read(&t, shared);
+        check_equal(what, t.error[0], 0);
+        check_equal(what, readback_tree(&rb, compare, &t), 0);
+        check_equal(what, read_list(&nr_pfns), -ENOENT);
+        tools_free(&t);
+
+        shared->p2m_cr3 = cr3;
+        shared->pfn_to_mfn_frame_list_list = INVALID_ENTRY;
+        check_equal(what, readback_tree(&rb, ignore, NULL), -ENOENT);
+        shared->pfn_to_mfn_frame_list_list = 0;
+        check_equal(what, readback_tree(&rb, ignore, NULL), -ENOENT);
+        fake_machine_stop();
+    }
+}
+
+/* GiBs at the end whose level 1 tables are one and the same: a tool takes them for the end. */
+static void test_repeated_tables_are_no_pfns(void **state)
+{
+    static const struct row row = {
+        "a hole that no frame was in", {.nr_pages = 4400},
+         6000, { 4500, 3 * GIB_PAGES, 9000, 0}
+    };
+    uint64_t nr_pfns;
+    struct tools_p2m t;
+
+    (void)state;
+    start(&row);
+    shared->max_pfn = 3 * GIB_PAGES; /* in the middle of the hole */
+    tools_read(&t, shared);
+    check_equal("read", read_list(&nr_pfns), 0);
+    check_equal("the tools", t.nr_pfns, GIB_PAGES);
+    check_equal("as many as the tools believe in", nr_pfns, t.nr_pfns);
+    tools_free(&t);
+}
+
+/* Where fields of shared_info are spoilt, and what is said of them. */
+static void test_addresses(void **state)
+{
+    static const struct {
+        uint64_t cr3, vaddr, max_pfn;
+        const char *says;
+    } bad[] = {
+        {(uint64_t)1 << 51, 0,                  0,              "Bad p2m_cr3 value"                 },
+        {0xfff,             0,                  0,              "Bad p2m_cr3 value 0xfff"           },
+        {0,                 0x800000000000,     0,              "Bad virtual p2m address range"     },
+        {0,                 0x7ffffffff000,     0,              "Bad virtual p2m address range"     },
+        {0,                 -(uint64_t)0x1000,  0,              "Bad virtual p2m address range"     },
+        {0,                 0xffff800000000000, 0,              "Bad virtual p2m address range"     },
+        {0,                 0xffff87fffffff000, 0,              "Bad virtual p2m address range"     },
+        {0,                 FAKE_LIST_BASE * 2, 0,              "during page table walk for vaddr"  },
+        {0,                 0,                  GIB_PAGES << 9, "Bad mfn 0x0 during page table walk"},
+    };
+
+    (void)state;
+    start(&rows[1]);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct arch_shared_info good = *shared;
+        uint64_t nr_pfns;
+
+        if (bad[i].cr3)
+            shared->p2m_cr3 = bad[i].cr3;
+        if (bad[i].vaddr)
+            shared->p2m_vaddr = bad[i].vaddr;
+        if (bad[i].max_pfn)
+            shared->max_pfn = bad[i].max_pfn;
+        check_equal(bad[i].says, read_list(&nr_pfns), -ERANGE);
+        check_says("a bad field", output(), bad[i].says);
+        output_clear();
+        *shared = good;
+    }
+}
+
+/* A leaf whose PFN is past max_pfn is none, though the P2M and the M2P agree about it. */
+static void test_leaf_past_the_end(void **state)
+{
+    uint64_t nr_pfns, before;
+
+    (void)state;
+    start(&rows[0]);
+    before = shared->max_pfn;
+    shared->max_pfn = 512;
+    check_true("the list's frames are numbered higher",
+               m2p_get(&g.m2p, pt_mfn(&g.pt, (uintptr_t)g.p2m.list)).v >= 512);
+    check_equal("list", read_list(&nr_pfns), -ERANGE);
+    check_says("why", output(), "Bad mfn in p2m_frame_list[0]");
+    check_equal("tree", readback_tree(&rb, ignore, NULL), -ERANGE);
+    shared->max_pfn = before;
+    check_equal("else", read_list(&nr_pfns), 0);
+}
+
+/* The entries of the tree, one after the other: no frame, or one that is no leaf. */
+static void test_tree(void **state)
+{
+    const uint64_t wrong[] = {0, INVALID_ENTRY, (uint64_t)1 << 45};
+    uint64_t *top, *mid;
+
+    (void)state;
+    start(&rows[0]);
+    top = fake_ram(pub.top_mfn.v);
+    mid = fake_ram(top[0]);
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        uint64_t good = top[0];
+
+        top[0] = wrong[i];
+        check_equal("top", readback_tree(&rb, ignore, NULL), -ERANGE);
+        check_says("top", output(), "for p2m frame list list at index 0");
+        top[0] = good;
+        good = mid[3];
+        mid[3] = wrong[i];
+        output_clear();
+        check_equal("mid", readback_tree(&rb, ignore, NULL), -ERANGE);
+        check_says("mid", output(), "for p2m frame list at index 3");
+        mid[3] = good;
+        output_clear();
+    }
+    shared->pfn_to_mfn_frame_list_list = (uint64_t)1 << 45;
+    check_equal("root", readback_tree(&rb, ignore, NULL), -ERANGE);
+    shared->pfn_to_mfn_frame_list_list = pub.top_mfn.v;
+    shared->max_pfn = TREE_MAX_PFNS + 1;
+    check_equal("too large", readback_tree(&rb, ignore, NULL), -ERANGE);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_what_is_right, stop),
+        cmocka_unit_test_teardown(test_repeated_tables_are_no_pfns, stop),
+        cmocka_unit_test_teardown(test_addresses, stop),
+        cmocka_unit_test_teardown(test_leaf_past_the_end, stop),
+        cmocka_unit_test_teardown(test_tree, stop),
+    };
+
+    return cmocka_run_group_tests_name("readback", tests, NULL, NULL);
+}
