@@ -101,7 +101,7 @@ is((run(script('dom0'), '--help'))[0], 0, '--help');
 # What jobs can call, with a toolstack that is none: xenstore is files, and a domain lives while
 # there is a file of its name.
 
-my $lib = read_file(script('dom0.d/lib/xenolith.sh')) =~ s{(?<=[ "=])/(out|run|var)/}{$dir/fake/$1/}gr;
+my $lib = read_file(script('dom0.d/lib/xenolith.sh')) =~ s{(?<=[ "=])/var/}{$dir/fake/var/}gr;
 write_file("$dir/fake/$_/x", '') for qw(out run var/log/xen/console);
 write_file("$dir/fake/lib.sh", $lib);
 my %tools = (
@@ -129,7 +129,7 @@ sub job {
     system('rm', '-rf', map { "$dir/fake/$_" } qw(store written out/g.log out/g.steps));
     write_file("$dir/fake/store/local/domain/7/data/$_", '') for qw(order balloon);
     write_file("$dir/fake/g", '');
-    %env = (DOM0 => "$dir/fake", PATH => "$dir/fake/bin:$ENV{PATH}", OBEYS => 1, %env);
+    %env = (domu_out => "$dir/fake/out", domu_run => "$dir/fake/run", DOM0 => "$dir/fake", PATH => "$dir/fake/bin:$ENV{PATH}", OBEYS => 1, %env);
     my ($code, $out, $err) = run({env => \%env}, 'sh', '-c', ". $dir/fake/lib.sh; out=$dir/fake/out; $job");
     is $err, '', "nothing goes wrong in: $job";
     return ($code, $out);

@@ -162,8 +162,8 @@ is_deeply [xen('ovmf')], [0, "$cache/ovmf\n", ''], 'again';
     my $payload = packed('xz', 'an ELF file') . 'size';
     my $image   = "\0" x 0x1f1 . "\1" . "\0" x (0x248 - 0x1f2) . pack('VV', 16, length $payload);
     $image .= "\0" x (1024 + 16 - length $image) . $payload . 'more';
-    my ($modules) = read_file(script('xen')) =~ /^modules='(.*?)'/ms;
-    my %modules = map { ("lib/modules/6.1.0-9-amd64/kernel/$_.ko" => $_) } split ' ', $modules;
+    my @lists   = read_file(script('xen')) =~ /^(?:net_)?modules='(.*?)'/gms;
+    my %modules = map { ("lib/modules/6.1.0-9-amd64/kernel/$_.ko" => $_) } map { split } @lists;
     deb('linux-image-6.1.0-9-amd64', '', %modules, 'boot/vmlinuz-6.1.0-9-amd64' => $image);
 
     ($exit, $out, $err) = xen('dom0');
@@ -175,6 +175,15 @@ is_deeply [xen('ovmf')], [0, "$cache/ovmf\n", ''], 'again';
     ok !$files{$_}, "$_ is not" for qw(usr/lib/xen-4.17/bin/pygrub lib/libpixman.so.1);
     is_deeply [xen('dom0')], [0, "$cache/dom0-4.17\n", ''], 'again';
     is nr_fetched(), 0, 'from the cache';
+    ok !$files{'lib/modules/virtio_net.ko'}, 'a network card is not';
+    my $net = "$cache/dom0-4.17/net.cpio";
+    is_deeply [xen('net')], [0, "$net\n", ''], 'but it came with the rest';
+    is packed('cpio -t --quiet', read_file($net)) =~ s/^(?:\.|lib|lib\/modules)\n//gmr,
+        join('', map { "lib/modules/$_\n" } qw(failover.ko net net_failover.ko virtio_net.ko)), 'by itself';
+    unlink $net;
+    write_file("$cache/dom0-4.17/SHA256SUMS", read_file("$cache/dom0-4.17/SHA256SUMS") =~ s/^.*net\.cpio\n//mr);
+    is_deeply [xen('dom0')], [0, "$cache/dom0-4.17\n", ''], 'a cache that is older than it will do';
+    is_deeply [(xen('net'))[0, 1]], [0, "$net\n"], 'until it is asked for';
     is_deeply [xen('toolstack', '4.17')], [0, "$cache/toolstack-4.17\n", ''], 'the toolstack is there, too';
     is read_file("$cache/toolstack-4.17/$bin/pygrub"), 'pygrub', 'with all its programs';
     my $shim = "$cache/toolstack-4.17/usr/lib/xen-4.17/boot/xen-shim";
@@ -190,6 +199,25 @@ is_deeply [xen('ovmf')], [0, "$cache/ovmf\n", ''], 'again';
     is $exit, 1, 'a kernel packed otherwise: exit code';
     like $err, qr/vmlinuz-6\.1\.0-9-amd64: expected a kernel packed by xz$/, 'a kernel packed otherwise: sentence';
     ok !-e "$cache/dom0-4.17", 'a kernel packed otherwise: nothing is left';
+}
+
+# What a job in the dom0 may want besides, each in an archive of its own
+{
+    my $lib = 'usr/lib/x86_64-linux-gnu';
+    deb('dropbear-bin', '', 'usr/sbin/dropbear' => 'server', 'usr/bin/dropbearkey' => 'key', 'usr/bin/dbclient' => 'not needed');
+    deb('libtomcrypt1', '', "$lib/libtomcrypt.so.1" => 'lib');
+    deb('python3.11-minimal', '', 'usr/bin/python3.11' => 'python');
+    deb('libpython3.11-minimal', '', 'usr/lib/python3.11/os.py' => 'os');
+    deb('libpython3.11-stdlib', '', map { ("usr/lib/python3.11/$_" => $_) } qw(json/decoder.py tkinter/font.py));
+    my %has = (dropbear => [qw(bin/dropbear bin/dropbearkey lib/libtomcrypt.so.1)],
+        python => [qw(bin/python3 usr/lib/python3.11/json/decoder.py usr/lib/python3.11/os.py)]);
+    for my $name (sort keys %has) {
+        ($exit, $out, $err) = xen($name);
+        is_deeply [$exit, $out], [0, "$cache/$name/$name.cpio\n"], "fetch $name" or diag $err;
+        my @files = grep { /[^\/]*\.\w|bin\// } split /\n/, packed('cpio -t --quiet', read_file("$cache/$name/$name.cpio"));
+        is_deeply [grep { !/3\.11$|json$/ } @files], $has{$name}, 'and what it needs, no more';
+        is_deeply [xen($name)], [0, "$cache/$name/$name.cpio\n", ''], 'again';
+    }
 }
 
 # GRUB's PV loader: a program with the libraries of its own suite, wherever their packages put them

@@ -8,6 +8,10 @@
 #              destroyed, timeout, stays (after its result), failed (to start)
 #   NAME.steps what step did to it, one line each, and NAME.N: what step N printed
 
+# Elsewhere on a machine that is not ours (scripts/ssh-domu.d)
+domu_out=${domu_out:-/out}
+domu_run=${domu_run:-/run}
+
 now() {
     cut -d . -f 1 /proc/uptime
 }
@@ -24,23 +28,23 @@ domu() {
 # to be looked at, and no last word of its console is lost.
 domu_start() {
     echo "@@ begin $1"
-    : >>"/out/$1.log"
-    ln -sf "/out/$1.log" "/var/log/xen/console/guest-$1.log" # xenconsoled's name for it
-    ln -sf "/out/$1.log" "/var/log/xen/console/guest-$1--incoming.log" # while it migrates
-    rm -f "/out/$1.end"
+    : >>"$domu_out/$1.log"
+    ln -sf "$domu_out/$1.log" "/var/log/xen/console/guest-$1.log" # xenconsoled's name for it
+    ln -sf "$domu_out/$1.log" "/var/log/xen/console/guest-$1--incoming.log" # while it migrates
+    rm -f "$domu_out/$1.end"
     if [ "$2" = create ]; then
-        xl create -F "$3" "name='$1'" >"/out/$1.xl" 2>&1 </dev/null &
+        xl create -F "$3" "name='$1'" >"$domu_out/$1.xl" 2>&1 </dev/null &
     else
-        xl "$2" -F "$3" >"/out/$1.xl" 2>&1 </dev/null &
+        xl "$2" -F "$3" >"$domu_out/$1.xl" 2>&1 </dev/null &
     fi
-    echo $! >"/run/$1.pid"
+    echo $! >"$domu_run/$1.pid"
 }
 
 # domu_says NAME REGEX [SECONDS]: wait for a line on its console; fails when the
 # domain ends, or time runs out, without it.
 domu_says() {
     local until=$(($(now) + ${3:-60}))
-    until grep -q -- "$2" "/out/$1.log"; do
+    until grep -q -- "$2" "$domu_out/$1.log"; do
         domu_lives "$1" && [ "$(now)" -lt $until ] || return 1
         sleep 0.2
     done
@@ -49,13 +53,13 @@ domu_says() {
 # Is it there, and not shut down? xl waits for that, but takes its leave at a
 # suspend, after which the domain may go on (checkpoint, failure, migration).
 domu_lives() {
-    kill -0 "$(cat "/run/$1.pid")" 2>/dev/null ||
+    kill -0 "$(cat "$domu_run/$1.pid")" 2>/dev/null ||
         { [ "$(domu_code "$1")" = 2 ] && [ "$(domu_column "$1")" = - ]; }
 }
 
 # The reason of its shutdown, as a number, or nothing: by what xl said last.
 domu_code() {
-    sed -n 's/^Domain .* has shut down, reason code \([0-9]*\) .*/\1/p' "/out/$1.xl" | tail -n 1
+    sed -n 's/^Domain .* has shut down, reason code \([0-9]*\) .*/\1/p' "$domu_out/$1.xl" | tail -n 1
 }
 
 # The same as xl sees it now: - if it lives, nothing if it is gone.
@@ -68,24 +72,24 @@ domu_column() {
 domu_end() {
     local until=$(($(now) + ${2:-60})) end=timeout
     while domu_lives "$1" && [ "$(now)" -lt $until ]; do
-        if [ $end = timeout ] && grep -q '^.\?Test result: ' "/out/$1.log"; then
+        if [ $end = timeout ] && grep -q '^.\?Test result: ' "$domu_out/$1.log"; then
             end=stays
             until=$(($(now) + 3))
         fi
         sleep 0.2
     done
     if domu_lives "$1"; then
-        [ $end = stays ] || xenctx "$(xl domid "$1")" >>"/out/$1.xl" 2>&1 # where it hangs
+        [ $end = stays ] || xenctx "$(xl domid "$1")" >>"$domu_out/$1.xl" 2>&1 # where it hangs
         xl destroy "$1"
     else
         end=$(domu_reason "$1")
         # xenconsoled puts off a guest that writes much, for 200 ms
-        tail -n 1 "/out/$1.log" | grep -q '^.\?Test result: ' || sleep 0.4
+        tail -n 1 "$domu_out/$1.log" | grep -q '^.\?Test result: ' || sleep 0.4
     fi
-    tr -d '\r' <"/out/$1.log" | sed "s/^/$1| /" # whose line it is, and not Xen's
-    [ "$end" != failed ] || cat "/out/$1.xl"
+    tr -d '\r' <"$domu_out/$1.log" | sed "s/^/$1| /" # whose line it is, and not Xen's
+    [ "$end" != failed ] || cat "$domu_out/$1.xl"
     echo "@@ end $1 $end"
-    echo "$end" >"/out/$1.end"
+    echo "$end" >"$domu_out/$1.end"
 }
 
 domu_reason() {
@@ -99,7 +103,7 @@ domu_reason() {
     2) echo suspend ;;
     3) echo crash ;;
     4) echo watchdog ;;
-    '') grep -q '^Domain .* has been destroyed' "/out/$1.xl" && echo destroyed || echo failed ;;
+    '') grep -q '^Domain .* has been destroyed' "$domu_out/$1.xl" && echo destroyed || echo failed ;;
     *) echo "reason-$code" ;;
     esac
 }
@@ -115,14 +119,14 @@ step() {
     steps=$((${steps:-0} + 1))
     begin=$(domu_console_size "$name")
     began=$(now)
-    "$@" >"/out/$name.$steps" 2>&1 </dev/null || code=$?
+    "$@" >"$domu_out/$name.$steps" 2>&1 </dev/null || code=$?
     echo "$steps $code $(($(now) - began)) $begin $(domu_console_size "$name") $*" \
-        >>"/out/$name.steps"
+        >>"$domu_out/$name.steps"
     return $code
 }
 
 domu_console_size() {
-    stat -c %s "/out/$1.log" 2>/dev/null || echo 0
+    stat -c %s "$domu_out/$1.log" 2>/dev/null || echo 0
 }
 
 # domu_until SECONDS COMMAND...: again and again, until it succeeds.
@@ -137,7 +141,7 @@ domu_until() {
 
 # How often it has said its result.
 domu_results() {
-    awk '/^.?Test result: / { n++ } END { print n + 0 }' "/out/$1.log" 2>/dev/null || echo 0
+    awk '/^.?Test result: / { n++ } END { print n + 0 }' "$domu_out/$1.log" 2>/dev/null || echo 0
 }
 
 # domu_tests NAME COMMAND...: does it, and waits until NAME has tested itself since.
