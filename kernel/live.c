@@ -17,6 +17,7 @@
 
 #define CHURN_NS    (20 * NS_PER_MS)
 #define CHURN_PAGES 512
+#define GRANTS_NS   NS_PER_S
 
 static void listen_to_orders(struct domain *d)
 {
@@ -79,6 +80,17 @@ static void sleep(uint64_t until_ns)
     watchdog_kick();
 }
 
+/*
+ * When there is something to do, even if nothing happens. A peer that lets go of a page says so to
+ * nobody.
+ */
+static uint64_t wake_at(struct domain *d)
+{
+    if (d->churn_pages)
+        return clock_ns() + CHURN_NS;
+    return grants_poll(&d->grants) ? clock_ns() + GRANTS_NS : UINT64_MAX;
+}
+
 enum done live(struct domain *d)
 {
     d->options.done = DONE_WAIT;
@@ -99,7 +111,7 @@ enum done live(struct domain *d)
          * was, its event may have been handled on the way, and would not wake us.
          */
         if (!busy)
-            sleep(d->churn_pages ? clock_ns() + CHURN_NS : UINT64_MAX);
+            sleep(wake_at(d));
     }
     return d->options.done;
 }
