@@ -134,6 +134,7 @@ mutants: deps-check
 
 ## bench            what boot costs on hosts of 2 to 700 GiB, in instructions, against its bounds
 ## bench-lookup     what a P2M lookup costs on this machine, against a bare array and a tree
+## bench-grant      what mapping a granted page costs, in the window and over RAM of our own
 ## plot             draw bench/results.tsv: docs/pictures/bench.svg
 include bench/bench.mk
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
 # Costs. `make bench` boots the kernel under real Xen and counts instructions; `make bench-lookup`
-# times the hot path on this machine, from the kernel's own source. Each compares with its bounds
-# and fails past them; BENCH='--twice 1G 16G' are arguments of bench/run. `make plot` draws what
+# times the hot path on this machine, from the kernel's own source; `make bench-grant` counts what a
+# granted page costs, mapped and unmapped. Each compares with its bounds and fails past them;
+# BENCH='--twice 1G 16G' are arguments of bench/run, or of bench/grant. `make plot` draws what
 # bench/results.tsv holds. Included by the Makefile, whose COMMON, XEN_HEADERS and XEN_ABI are used.
 
 BENCH       ?=
@@ -19,6 +20,11 @@ bench: deps-run
 bench-lookup: $(B)/bench/lookup
 	$< bench/lookup.tsv
 
+## bench-grant      what a granted page costs, mapped and unmapped, against a ballooned one
+bench-grant: deps-run
+	@$(MAKE) --no-print-directory $(B)/xenolith
+	bench/grant --kernel $(B)/xenolith $(BENCH)
+
 plot:
 	@scripts/deps plot
 	gnuplot -c bench/plot.gp bench/results.tsv docs/pictures/bench.svg
@@ -34,4 +40,4 @@ $(B)/bench/%.o: %.c bench/bench.mk
 
 -include $(LOOKUP_OBJS:.o=.d)
 
-.PHONY: bench bench-lookup plot
+.PHONY: bench bench-lookup bench-grant plot

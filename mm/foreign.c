@@ -56,17 +56,13 @@ static struct foreign_range **find_gap(struct foreign_window *w, uint64_t len_by
 }
 
 /*
- * Gives back the tables of a range that is none any more. One that a neighbour needs as well stays,
- * though nothing may be in it yet.
+ * Gives back the tables of a range that is none any more. One that the range below needs as well
+ * stays, though nothing may be in it yet; in one of the range above is that range's head.
  */
 static void drop_tables(struct foreign_window *w, uint64_t start, uint64_t end)
 {
-    for (const struct foreign_range *r = w->first; r; r = r->next) {
-        if (r->end <= start)
-            start = max_u64(start, ROUND_UP(r->end, level_bytes(2)));
-        else if (r->start >= end)
-            end = min_u64(end, ROUND_DOWN(r->start, level_bytes(2)));
-    }
+    for (const struct foreign_range *r = w->first; r && r->end <= start; r = r->next)
+        start = max_u64(start, ROUND_UP(r->end, level_bytes(2)));
     pt_drop_tables(w->pt, start, end);
 }
 

@@ -187,6 +187,9 @@ int frames_exclude(struct frames *f, uint64_t start, uint64_t end)
         struct pfn_run run = f->runs[i];
         int rc;
 
+        /* it becomes two: before anything is taken, for there is no way back */
+        if (run.start < piece.start && piece.end < run.end && f->nr_runs == f->cap_runs)
+            return -ENOMEM;
         remove_run(f, i);
         f->nr_free -= run.end - run.start;
         rc = frames_add(f, run.start, piece.start);

@@ -70,12 +70,35 @@ static uint16_t status_of(const struct grants *g, uint32_t ref)
     return status[ref];
 }
 
+/*
+ * Is the table mapped? Not if Xen has none for us, nor if it could not be set up again after a
+ * suspend: then what the peers may do is not known, and nothing can be begun or ended.
+ */
+static bool is_up(const struct grants *g)
+{
+    uint32_t nr = g->nr_frames * per_frame(g);
+
+    return g->table && g->table->nr_mapped >= g->nr_frames &&
+           (g->version == 1 || (g->status && g->status->nr_mapped >= DIV_ROUND_UP(nr, PER_STATUS)));
+}
+
+/* Can an entry name this frame? */
+static int check_mfn(const struct grants *g, mfn_t mfn)
+{
+    if (mfn_eq(mfn, INVALID_MFN))
+        return -EINVAL;
+    return g->version == 1 && mfn.v > UINT32_MAX ? -ERANGE : 0;
+}
+
+static uint16_t permission(const struct grant_note *note)
+{
+    return GTF_permit_access | (note->readonly ? GTF_readonly : 0);
+}
+
 /* Flags last, for with them the entry begins to hold. */
 static void write_entry(const struct grants *g, uint32_t ref, const struct grant_note *note,
                         mfn_t mfn)
 {
-    uint16_t flags = GTF_permit_access | (note->readonly ? GTF_readonly : 0);
-
     if (g->version == 1) {
         entry_v1(g, ref)->domid = note->domain;
         entry_v1(g, ref)->frame = (uint32_t)mfn.v;
@@ -84,22 +107,18 @@ static void write_entry(const struct grants *g, uint32_t ref, const struct grant
         entry_v2(g, ref)->full_page.frame = mfn.v;
     }
     store_barrier();
-    *flags_of(g, ref) = flags;
+    *flags_of(g, ref) = permission(note);
 }
 
 /*
- * Takes the permission away. In version 1 Xen marks the use in the same 16 bits, so one exchange
- * decides; in version 2 the mark is elsewhere, and is looked at when nobody can begin any more.
+ * Takes the permission away, in use or not. In version 1 Xen's marks of the use are in the same 16
+ * bits, and must stay there; in version 2 they are elsewhere, and are looked at when nobody can
+ * begin any more. Whoever maps the page may map it again until it lets go: Xen does not look at the
+ * entry then.
  */
 static bool revoke_v1(const struct grants *g, uint32_t ref)
 {
-    volatile uint16_t *flags = flags_of(g, ref);
-    uint16_t now = *flags;
-
-    while (!(now & IN_USE))
-        if (__atomic_compare_exchange_n(flags, &now, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-            return true;
-    return false;
+    return !(__atomic_fetch_and(flags_of(g, ref), IN_USE, __ATOMIC_SEQ_CST) & IN_USE);
 }
 
 static bool revoke_v2(const struct grants *g, uint32_t ref)
@@ -110,6 +129,8 @@ static bool revoke_v2(const struct grants *g, uint32_t ref)
 
 static bool revoke(const struct grants *g, uint32_t ref)
 {
+    if (!is_up(g))
+        return false;
     return g->version == 1 ? revoke_v1(g, ref) : revoke_v2(g, ref);
 }
 
@@ -203,15 +224,22 @@ static int unmap_for_suspend(struct foreign_range *r, void *context)
 }
 
 /* In a new domain nothing of the old table is left, and nobody has mapped anything. */
-static void enter_anew(struct grants *g)
+static int enter_anew(struct grants *g)
 {
+    int rc = 0;
+
     for (uint32_t ref = 0; ref < g->nr_frames * per_frame(g); ref++) {
         const struct grant_note *note = note_of(g, ref);
 
-        if (note->state == NOTE_USED)
-            write_entry(g, ref, note, p2m_get_ram(g->p2m, to_pfn(note->pfn)));
+        mfn_t mfn = p2m_get_ram(g->p2m, to_pfn(note->pfn));
+        int bad = note->state == NOTE_USED ? check_mfn(g, mfn) : 0;
+
+        if (note->state == NOTE_USED && !bad)
+            write_entry(g, ref, note, mfn);
+        rc = rc ? rc : bad;
     }
     grants_poll(g);
+    return rc;
 }
 
 static int remap_after_suspend(struct foreign_range *r, void *context, bool new_domain)
@@ -224,12 +252,12 @@ static int remap_after_suspend(struct foreign_range *r, void *context, bool new_
         return 0; /* the status frames, with the table */
     if (new_domain)
         set_version(g, version);
-    if (g->version != version)
+    if (g->version != version) {
+        g->version = version; /* the book is of that */
         return -ENOSYS;
+    }
     rc = map_table(g, g->nr_frames);
-    if (!rc && new_domain)
-        enter_anew(g);
-    return rc;
+    return rc || !new_domain ? rc : enter_anew(g);
 }
 
 int grants_start(struct grants *g, unsigned int version)
@@ -254,14 +282,12 @@ int grant_access(struct grants *g, domid_t domain, pfn_t pfn, bool readonly, uin
 {
     mfn_t mfn = p2m_get_ram(g->p2m, pfn);
     struct grant_note *note;
-    int rc = g->free ? 0 : grow(g);
+    int rc = is_up(g) ? check_mfn(g, mfn) : -ENOSYS;
 
+    if (!rc && !g->free)
+        rc = grow(g);
     if (rc)
         return rc;
-    if (mfn_eq(mfn, INVALID_MFN))
-        return -EINVAL;
-    if (g->version == 1 && mfn.v > UINT32_MAX)
-        return -ERANGE;
     *ref = g->free;
     note = note_of(g, *ref);
     g->free = note->next;
@@ -274,7 +300,7 @@ int grant_access(struct grants *g, domid_t domain, pfn_t pfn, bool readonly, uin
 
 bool grant_in_use(const struct grants *g, uint32_t ref)
 {
-    return status_of(g, ref) & IN_USE;
+    return !is_up(g) || status_of(g, ref) & IN_USE;
 }
 
 static void free_note(struct grants *g, uint32_t ref)
@@ -289,8 +315,11 @@ int grant_end(struct grants *g, uint32_t ref)
 
     if (!note)
         return -EINVAL;
-    if (!revoke(g, ref)) {
-        write_entry(g, ref, note, p2m_get_ram(g->p2m, to_pfn(note->pfn)));
+    if (grant_in_use(g, ref))
+        return -EBUSY;
+    if (!revoke(g, ref)) { /* just now the peer was faster; Xen's marks may be beside it */
+        if (is_up(g))
+            __atomic_fetch_or(flags_of(g, ref), permission(note), __ATOMIC_SEQ_CST);
         return -EBUSY;
     }
     free_note(g, ref);

@@ -52,20 +52,22 @@ int grants_start(struct grants *g, unsigned int version) __must_check;
 /*
  * Lets @domain map and copy the page @pfn, or, @readonly, map it for reading and copy from it. Its
  * reference is *@ref. The table grows for it if it must. -ENOSPC: it may not grow any further;
- * -ENOMEM; -EINVAL: the PFN has no frame; -ERANGE: the frame's number is too large for version 1.
+ * -ENOMEM; -EINVAL: the PFN has no frame; -ERANGE: the frame's number is too large for version 1;
+ * -ENOSYS: there is no table, or none any more since a suspend.
  */
 int grant_access(struct grants *g, domid_t domain, pfn_t pfn, bool readonly,
                  uint32_t *ref) __must_check;
 
-/* Is it mapped, or being copied, just now? */
+/* Is it mapped, or being copied, just now? True as well if that cannot be known without a table. */
 bool grant_in_use(const struct grants *g, uint32_t ref);
 
 /* Takes the grant back. -EBUSY while it is in use: then it still holds; -EINVAL: it is no grant. */
 int grant_end(struct grants *g, uint32_t ref) __must_check;
 
 /*
- * Takes it back now, or as soon as the peer has let go; no new use can begin. The page, which the
- * caller no longer maps or uses, goes to the pool when the grant has ended. -EINVAL as above.
+ * Takes it back now, or as soon as the peer has let go; no new use can begin, but beside a mapping
+ * that there is. The page, which the caller no longer maps or uses, goes to the pool when the grant
+ * has ended. -EINVAL as above.
  */
 int grant_end_page(struct grants *g, uint32_t ref) __must_check;
 

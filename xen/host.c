@@ -8,6 +8,7 @@
 #include "arch/x86/hypercall.h"
 
 #include <xen/arch-x86/cpuid.h>
+#include <xen/event_channel.h>
 #include <xen/memory.h>
 #include <xen/vcpu.h>
 #include <xen/version.h>
@@ -87,6 +88,23 @@ uint64_t host_current_pages(void)
 uint64_t host_maximum_pages(void)
 {
     return reservation(XENMEM_maximum_reservation);
+}
+
+/* Xen notes down who may bind to a port by number, also where it was told DOMID_SELF. */
+domid_t host_domid(void)
+{
+    struct evtchn_alloc_unbound alloc = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
+    struct evtchn_status status = {.dom = DOMID_SELF};
+    struct evtchn_close close;
+    long rc = HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &alloc);
+
+    if (rc)
+        return DOMID_INVALID;
+    status.port = close.port = alloc.port;
+    rc = HYPERVISOR_event_channel_op(EVTCHNOP_status, &status);
+    if (HYPERVISOR_event_channel_op(EVTCHNOP_close, &close))
+        panic("port %u was opened and cannot be closed", alloc.port);
+    return rc || status.status != EVTCHNSTAT_unbound ? DOMID_INVALID : status.u.unbound.dom;
 }
 
 /* A map may grow between two questions: a dom0's gets entries for what it may not touch. */

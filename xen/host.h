@@ -6,6 +6,8 @@
 #include "mm/e820.h"
 #include "mm/heap.h"
 
+#include <xen/xen.h>
+
 struct host {
     unsigned int major, minor; /* Xen's version */
     char extra[16];            /* "", ".7-pre" and the like */
@@ -28,6 +30,12 @@ void host_read(struct host *h);
  */
 uint64_t host_current_pages(void);
 uint64_t host_maximum_pages(void);
+
+/*
+ * This domain's number, as others and Xen's tables name it; no hypercall tells it outright, so a
+ * port is opened for a moment. DOMID_INVALID: Xen has no port for us.
+ */
+domid_t host_domid(void);
 
 /* The machine's map, which only an initial domain may see, or the domain's own. */
 enum map_source { MAP_MACHINE, MAP_OWN };

@@ -10,6 +10,7 @@
 #include "lib/errno.h"
 
 #include "tests/unit/fake_xen.h"
+#include "tests/unit/harness.h"
 
 #include <string.h>
 #include <ucontext.h>
@@ -67,6 +68,9 @@ int probe_read(const void *from, uint64_t *value)
     /* Xen's table has holes where the machine has no memory; a test's own has none */
     if (in_m2p < fake.m2p.nr * sizeof(uint64_t) && at >= fake.nr_mfns * sizeof(uint64_t))
         return -EFAULT;
+    if (in_m2p < fake.m2p.nr * sizeof(uint64_t) &&
+        fake_frame(fake.first_mfn + at / sizeof(uint64_t))->owner == FAKE_PEERS)
+        fail_msg("the M2P is asked for frame %#lx of another domain", in_m2p / sizeof(uint64_t));
     memcpy(value, from, sizeof(*value));
     return 0;
 }

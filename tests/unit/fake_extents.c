@@ -39,7 +39,7 @@ static uint64_t find_free_frame(void)
 
         at = (at + STEP) % fake.nr_mfns;
         mfn = fake.first_mfn + at;
-        if (fake_frame(mfn)->foreign && mfn != fake.shared)
+        if (fake_frame(mfn)->foreign && !fake_frame(mfn)->owner && mfn != fake.shared)
             return mfn;
     }
     return INVALID_ENTRY;

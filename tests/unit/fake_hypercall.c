@@ -6,7 +6,7 @@
  */
 #include "arch/x86/hypercall.h"
 
-#include "tests/unit/fake_xen.h"
+#include "tests/unit/fake_grants.h"
 #include "tests/unit/harness.h"
 
 #include <xen/errno.h>
@@ -16,7 +16,7 @@ bool fake_fails(void)
     return ++fake.nr_hypercalls == fake.fail_at;
 }
 
-static int update_table(uint64_t ptr, uint64_t val)
+static int update_table(uint64_t ptr, uint64_t val, domid_t domain)
 {
     uint64_t mfn = ptr / PAGE_SIZE;
     unsigned int index = (ptr % PAGE_SIZE) / sizeof(uint64_t);
@@ -26,7 +26,7 @@ static int update_table(uint64_t ptr, uint64_t val)
         return -XEN_EINVAL;
     fake.nr_table_updates++;
     if (f->type_count && f->type != FAKE_WRITABLE)
-        return fake_write_entry(mfn, index, val);
+        return fake_write_entry(mfn, index, val, domain);
     /* Xen would store a plain number there. Of mm/ it can only be a mistake. */
     fail_msg("mmu_update of frame %#lx, which is no page table", mfn);
     return -XEN_EINVAL;
@@ -50,15 +50,20 @@ long HYPERVISOR_mmu_update(const struct mmu_update *req, unsigned int nr, unsign
     long rc_end = 0;
     int rc = 0;
 
-    if (domain != DOMID_SELF)
-        fail_msg("mmu_update for domain %u", domain);
+    if (done)
+        *done = 0;
+    fake.largest_update = nr > fake.largest_update ? nr : fake.largest_update;
     if (fake_fails()) { /* after some of them, as Xen may */
         nr = fake.fail_after < nr ? fake.fail_after : nr;
         rc_end = fake.fail_with;
     }
+    if (domain != DOMID_SELF && domain != DOMID_IO && domain != DOMID_XEN && domain != FAKE_PEER)
+        return -XEN_ESRCH;
+    if (domain != DOMID_SELF && !fake_grants.privileged)
+        return -XEN_EPERM;
     for (i = 0; i < nr; i++) {
         if ((req[i].ptr & 7) == MMU_NORMAL_PT_UPDATE)
-            rc = update_table(req[i].ptr, req[i].val);
+            rc = update_table(req[i].ptr, req[i].val, domain);
         else if ((req[i].ptr & 7) == MMU_MACHPHYS_UPDATE)
             rc = update_m2p(req[i].ptr / PAGE_SIZE, req[i].val);
         else
@@ -88,7 +93,7 @@ long HYPERVISOR_update_va_mapping(uintptr_t va, uint64_t pte, unsigned long flag
         table = pte_mfn(entry).v;
     }
     fake.nr_table_updates++;
-    rc = fake_write_entry(table, pte_index(va, 1), pte);
+    rc = fake_write_entry(table, pte_index(va, 1), pte, DOMID_SELF);
     if (rc)
         return rc;
     switch (flags & UVMF_FLUSHTYPE_MASK) {

@@ -13,7 +13,7 @@
  * FAKE_M2P_BASE + 8 * MFN, so that a table for MFNs up to 2^40 costs address space only. If it is
  * computed (struct fake_origin), the guest's part is mapped a grain at a time, as it is touched.
  */
-#include "tests/unit/fake_xen.h"
+#include "tests/unit/fake_grants.h"
 #include "tests/unit/harness.h"
 
 #include <fcntl.h>
@@ -34,7 +34,8 @@
 
 struct fake_xen fake;
 
-static const uint64_t slots[] = {FAKE_KERNEL_SLOT, FAKE_HEAP_BASE, FAKE_LIST_BASE};
+static const uint64_t slots[] = {FAKE_KERNEL_SLOT, FAKE_HEAP_BASE, FAKE_LIST_BASE,
+                                 FAKE_FOREIGN_BASE};
 static int file = -1;
 static uint8_t *ram;
 static uint32_t nr_ram_pages;
@@ -296,5 +297,6 @@ void fake_machine_stop(void)
     m2p_computed = NULL;
     origin = NULL;
     close(file);
+    fake_grants_stop();
     fake = (struct fake_xen){0};
 }

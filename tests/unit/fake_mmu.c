@@ -10,7 +10,7 @@
  * The errors are those that Xen 4.14 to 4.20 were seen to give: -EINVAL for a table that is mapped
  * writable, -EBUSY for a writable mapping of a table.
  */
-#include "tests/unit/fake_xen.h"
+#include "tests/unit/fake_grants.h"
 #include "tests/unit/harness.h"
 
 #include <xen/errno.h>
@@ -20,8 +20,18 @@ static bool names_superpage(uint64_t pte, unsigned int level)
     return level > 1 && (pte & PTE_PSE);
 }
 
+/* May an entry that is written in the name of @domain name this frame? */
+static bool is_of(uint64_t mfn, const struct fake_frame *f, domid_t domain)
+{
+    if (domain == DOMID_SELF)
+        return !f->foreign || f->owner == FAKE_XENS || mfn == fake.shared;
+    if (domain == DOMID_IO)
+        return f->foreign && f->owner == FAKE_DEVICES;
+    return f->foreign && f->owner == (domain == DOMID_XEN ? FAKE_XENS : FAKE_PEERS);
+}
+
 /* The entry's own use of what it names. @level is that of the table it is in. */
-static int get_entry(uint64_t pte, unsigned int level)
+static int get_entry(uint64_t pte, unsigned int level, domid_t domain)
 {
     uint64_t mfn = pte_mfn(pte).v;
     struct fake_frame *f = fake_frame(mfn);
@@ -32,7 +42,9 @@ static int get_entry(uint64_t pte, unsigned int level)
             fail_msg("non-present entry %#lx at level %u has an address: XSA-273", pte, level);
         return 0;
     }
-    if (!f || (level > 1 && f->foreign))
+    if (!f || (level > 1 && f->foreign) || pte & FAKE_PTE_GRANT)
+        return -XEN_EINVAL;
+    if (level == 1 && !is_of(mfn, f, domain))
         return -XEN_EINVAL;
     if (names_superpage(pte, level)) {
         if (!fake.superpages)
@@ -58,6 +70,8 @@ static void put_entry(uint64_t pte, unsigned int level)
 
     if (!pte_present(pte))
         return;
+    if (pte & FAKE_PTE_GRANT)
+        fail_msg("Attempt to implicitly unmap a granted PTE %#lx", pte);
     for (uint64_t i = 0; i < nr; i++) {
         fake_frame(pte_mfn(pte).v + i)->refs--;
         if (level > 1 || (pte & PTE_W))
@@ -71,7 +85,7 @@ static int validate(uint64_t mfn, unsigned int level)
     const uint64_t *table = fake_ram(mfn);
 
     for (unsigned int i = 0; i < PTES_PER_TABLE; i++) {
-        int rc = get_entry(table[i], level);
+        int rc = get_entry(table[i], level, DOMID_SELF);
 
         if (rc) {
             while (i--)
@@ -111,7 +125,7 @@ void fake_put_type(uint64_t mfn)
     f->type_count--;
 }
 
-int fake_write_entry(uint64_t table, unsigned int index, uint64_t pte)
+int fake_write_entry(uint64_t table, unsigned int index, uint64_t pte, domid_t domain)
 {
     struct fake_frame *f = fake_frame(table);
     uint64_t *entry = fake_ram(table) + index, old = *entry;
@@ -120,7 +134,7 @@ int fake_write_entry(uint64_t table, unsigned int index, uint64_t pte)
     /* Xen's own slots of the level 4 table */
     if (f->type == FAKE_L4 && index >= 256 && index < 272)
         return -XEN_EINVAL;
-    rc = get_entry(pte, f->type);
+    rc = get_entry(pte, f->type, domain);
     if (rc)
         return rc;
     *entry = pte;

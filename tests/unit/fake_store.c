@@ -236,6 +236,18 @@ static const char *take_watch(const char *path, const char *token)
     return "E2BIG";
 }
 
+/* Of a node, not of a change that is still to come. */
+static const char *take_set_perms(const char *path, const char *owner)
+{
+    if (!is_well_formed())
+        return "EINVAL";
+    if (!fake_store_get(path))
+        return "ENOENT";
+    copy_text(s->perms, sizeof(s->perms), owner);
+    queue(XS_SET_PERMS, request.header.req_id, "OK", 3);
+    return NULL;
+}
+
 static const char *take_unwatch(const char *path, const char *token)
 {
     for (unsigned int i = 0; i < MAX_WATCHES; i++) {
@@ -309,6 +321,8 @@ static const char *carry_out(void)
         if (!error)
             queue(type, request.header.req_id, "OK", 3);
         return error;
+    case XS_SET_PERMS:
+        return take_set_perms(first, second);
     case XS_WATCH:
         return take_watch(first, second);
     case XS_UNWATCH:

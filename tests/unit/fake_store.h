@@ -66,6 +66,7 @@ struct fake_store {
     unsigned int nr_conflicts; /* so many commits to come say EAGAIN, */
     void (*on_conflict)(void); /* after somebody else did this */
     bool is_silent;
+    char perms[16]; /* what was last asked for by XS_SET_PERMS */
 };
 
 extern struct fake_store fake_store;

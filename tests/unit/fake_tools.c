@@ -2,7 +2,7 @@
 #include "tests/unit/fake_tools.h"
 
 #include "tests/unit/fake_events.h"
-#include "tests/unit/fake_xen.h"
+#include "tests/unit/fake_grants.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/tools_oracle.h"
 
@@ -78,6 +78,8 @@ void fake_tools_save(uint64_t start_info)
     if (si->store_mfn >= p2m.nr_pfns || si->console.domU.mfn >= p2m.nr_pfns)
         fail_msg("start_info names PFNs %#lx and %#lx for the rings", si->store_mfn,
                  si->console.domU.mfn);
+    if (fake_peer_mappings())
+        fail_msg("another domain has pages of the guest's mapped");
     if (shared()->vcpu_info[0].evtchn_upcall_mask == 0)
         fail_msg("upcalls are not masked");
 }
@@ -125,7 +127,7 @@ static uint64_t new_frame(uint64_t pfn)
     for (uint64_t i = 0; i < fake.nr_mfns; i++) {
         uint64_t mfn = fake.first_mfn + i;
 
-        if (!fake_frame(mfn)->foreign || mfn == fake.shared)
+        if (!fake_frame(mfn)->foreign || fake_frame(mfn)->owner || mfn == fake.shared)
             continue;
         fake_frame(mfn)->foreign = false;
         fake_set_m2p(mfn, pfn);
@@ -178,6 +180,7 @@ static void rewrite_shared_info(struct shared_info *s)
 
 uint64_t fake_tools_restore(uint64_t start_info)
 {
+    fake_grants_new_domain(moved);
     localise_tables(); /* while frames still are where their entries say */
     move_frames();
     rewrite_list();

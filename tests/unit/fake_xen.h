@@ -18,8 +18,9 @@
  *
  * So what is stale stays visible until it is flushed, and what must not be mapped cannot be used.
  * fake_machine.c has memory and MMU, fake_mmu.c the types of frames, fake_hypercall.c and
- * fake_extents.c what the guest calls, fake_builder.c the domain that it finds. fake_events.h has
- * what needs no memory: event channels, time, sleep.
+ * fake_extents.c what the guest calls, fake_builder.c the domain that it finds. fake_grants.h has
+ * another domain, and what it shares with this one; fake_events.h what needs no memory: event
+ * channels, time, sleep.
  */
 #ifndef TESTS_UNIT_FAKE_XEN_H
 #define TESTS_UNIT_FAKE_XEN_H
@@ -35,21 +36,26 @@
  * program is at 0x55..., its libraries are at 0x7f..., AddressSanitizer is below 0x100080000000
  * and at 0x60....)
  */
-#define FAKE_KERNEL_SLOT 0x200000000000
-#define FAKE_HEAP_BASE   0x210000000000
-#define FAKE_LIST_BASE   0x220000000000
-#define FAKE_SLOT_BYTES  ((uint64_t)1 << 39)
-#define FAKE_VIRT_BASE   (FAKE_KERNEL_SLOT + ((uint64_t)510 << 30)) /* as VIRT_BASE is in its own */
-#define FAKE_M2P_BASE    0x400000000000                             /* 8 TiB: for 2^40 MFNs */
+#define FAKE_KERNEL_SLOT  0x200000000000
+#define FAKE_HEAP_BASE    0x210000000000
+#define FAKE_LIST_BASE    0x220000000000
+#define FAKE_FOREIGN_BASE 0x230000000000
+#define FAKE_SLOT_BYTES   ((uint64_t)1 << 39)
+#define FAKE_VIRT_BASE    (FAKE_KERNEL_SLOT + ((uint64_t)510 << 30)) /* as VIRT_BASE is in its own */
+#define FAKE_M2P_BASE     0x400000000000                             /* 8 TiB: for 2^40 MFNs */
 
 /* What a frame is used as. Xen lets it be one thing at a time, and counts how often it is. */
 enum fake_type { FAKE_UNUSED = 0, FAKE_L1 = 1, FAKE_L2, FAKE_L3, FAKE_L4, FAKE_WRITABLE };
+
+/* Whose a frame is that is foreign. */
+enum fake_owner { FAKE_NOBODYS, FAKE_XENS, FAKE_PEERS, FAKE_DEVICES };
 
 struct fake_frame {
     uint32_t type : 3;    /* enum fake_type; means nothing while type_count is 0 */
     uint32_t foreign : 1; /* not the guest's */
     uint32_t pinned : 1;
-    uint32_t type_count : 27; /* uses as that type */
+    uint32_t owner : 2;       /* enum fake_owner */
+    uint32_t type_count : 25; /* uses as that type */
     uint32_t refs;            /* mappings, of any rights */
     uint32_t page;            /* of the file, counted from 1; 0: nobody has touched it yet */
 };
@@ -77,6 +83,7 @@ struct fake_xen {
     long fail_with;             /* what it returns */
     unsigned int fail_after;    /* so many of its updates are carried out first */
     unsigned int nr_m2p_updates;
+    unsigned int largest_update;   /* requests in one mmu_update */
     unsigned int nr_table_updates; /* entries written: by mmu_update, or by update_va_mapping */
 
     /* populate_physmap, decrease_reservation: with limited set, so many extents, and no more */
@@ -134,8 +141,11 @@ bool fake_tlb_writable(uint64_t va);
 int fake_get_type(uint64_t mfn, enum fake_type type) __must_check;
 void fake_put_type(uint64_t mfn);
 
-/* Writes an entry of a table as Xen does: the new one is checked, the old one dropped. */
-int fake_write_entry(uint64_t table, unsigned int index, uint64_t pte) __must_check;
+/*
+ * Writes an entry of a table as Xen does: the new one is checked, the old one dropped. At level 1
+ * it may name a frame of @domain; DOMID_SELF: of the guest, or of Xen's that are shared with it.
+ */
+int fake_write_entry(uint64_t table, unsigned int index, uint64_t pte, domid_t domain) __must_check;
 
 /*
  * The instructions of arch/x86/cpu.h that Xen answers: reading CR3, and CPUID behind the prefix.

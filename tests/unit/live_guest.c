@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/live_guest.h"
 
+#include "arch/x86/layout.h"
+
 #include "xen/clock.h"
 #include "xen/console.h"
 #include "xen/evtchn.h"
@@ -14,6 +16,7 @@
 #include "kernel/protect.h"
 #include "kernel/services.h"
 #include "kernel/setup.h"
+#include "kernel/sharing.h"
 
 #include "tests/unit/fake_events.h"
 #include "tests/unit/fake_store.h"
@@ -27,9 +30,21 @@
 #define NR_MAX   3400
 
 struct domain live;
+enum grants_wish live_grants;
 
 static struct guest g;
 static uint64_t nr_in_use; /* frames, once it is up */
+
+/* By the name that unit.mk gives it for the stage: the window is where a program can have one. */
+void fake_foreign_init(struct foreign_window *w, struct pagetable *pt, uint64_t base,
+                       uint64_t len_bytes);
+
+void fake_foreign_init(struct foreign_window *w, struct pagetable *pt, uint64_t base,
+                       uint64_t len_bytes)
+{
+    check_equal("the window", base, FOREIGN_BASE);
+    foreign_init(w, pt, FAKE_FOREIGN_BASE, len_bytes);
+}
 
 /* The console's own platform_write, by the name that unit.mk gives it. */
 void console_write(const char *text, size_t len_bytes);
@@ -112,6 +127,7 @@ static void start_memory(void)
     guest_start(&g, &shape, sizes, NR_MAX);
     check_equal("revector", guest_revector(&g), 0);
     memset(&live, 0, sizeof(live));
+    live.options.grants = live_grants;
     live.windows = g.windows;
     live.frames = g.frames;
     live.p2m = g.p2m;
@@ -183,6 +199,7 @@ void live_start(void)
     check_equal("balloon", balloon_stage(&live), 0);
     check_equal("no growth unasked", live.balloon.nr_pages, NR_PAGES);
     check_equal("rings", rings_stage(&live), 0);
+    check_equal("sharing", sharing_stage(&live), 0);
     check_equal("store", store_stage(&live), 0);
     balloon_follow(&live, NR_PAGES - 400);
     check_equal("ballooned out", live.balloon.nr_pages, NR_PAGES - 400);

@@ -17,6 +17,9 @@
 /* The domain of this program. */
 extern struct domain live;
 
+/* The version of its grant table that is asked for; GRANTS_DEFAULT: none. */
+extern enum grants_wish live_grants;
+
 /* Builds it and boots it; its list has some 1000 empty PFNs and a hole, and some are ballooned out.
  */
 void live_start(void);

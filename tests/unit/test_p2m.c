@@ -4,6 +4,7 @@
  * hole, RAM without a frame, past the list), and an entry could be written that Xen's tools take
  * for something else: an MFN wider than 40 bits, or a frame in a hole.
  */
+#include "tests/unit/fake_xen.h"
 #include "tests/unit/harness.h"
 
 #include "lib/errno.h"
@@ -129,6 +130,21 @@ static void test_m2p(void **state)
     check_equal("no frame", m2p_get(&m2p, INVALID_MFN).v, INVALID_ENTRY);
 }
 
+/* Xen's table has holes: a read there faults, and is no answer. */
+static void test_m2p_fault(void **state)
+{
+    (void)state;
+    fake_machine_start(0x40000, 0x1000);
+    fake_set_m2p(0x40000, 5);
+    fake_set_m2p(0x40fff, 6);
+    check_equal("the first", m2p_get(&fake.m2p, to_mfn(0x40000)).v, 5);
+    check_equal("the last", m2p_get(&fake.m2p, to_mfn(0x40fff)).v, 6);
+    check_equal("a hole", m2p_get(&fake.m2p, to_mfn(0x3ffff)).v, INVALID_ENTRY);
+    check_equal("the first hole", m2p_get(&fake.m2p, to_mfn(0)).v, INVALID_ENTRY);
+    check_equal("past the table", m2p_get(&fake.m2p, to_mfn(0x41000)).v, INVALID_ENTRY);
+    fake_machine_stop();
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -137,6 +153,7 @@ int main(void)
         cmocka_unit_test_setup(test_set, reset),
         cmocka_unit_test_setup(test_frame_with_the_number_of_its_pfn, reset),
         cmocka_unit_test(test_m2p),
+        cmocka_unit_test(test_m2p_fault),
     };
 
     return cmocka_run_group_tests_name("P2M", tests, NULL, NULL);

@@ -9,6 +9,7 @@
 
 #include "lib/errno.h"
 
+#include <string.h>
 #include <xen/errno.h>
 
 static const uint64_t all_ram[] = {1 << 20, 0};
@@ -278,6 +279,89 @@ static void test_heap(void **state)
     guest_check_frames("after", &g, 0, 0);
 }
 
+/* Tables for what somebody else maps: from any start to any end, and away again. */
+static void test_tables(void **state)
+{
+    static const uint64_t edges[] = {0, 1, 511, 512, 513, 1024, 262143, 262144, 262145, 262144 * 2};
+    uint64_t nr_free;
+    mfn_t mfn;
+
+    (void)state;
+    start();
+    check_equal("a level 3 table, for good",
+                pt_make_tables(&g.pt, FAKE_LIST_BASE + ((uint64_t)400 << 30),
+                               FAKE_LIST_BASE + ((uint64_t)400 << 30) + PAGE_SIZE),
+                0);
+    pt_drop_tables(&g.pt, FAKE_LIST_BASE + ((uint64_t)400 << 30),
+                   FAKE_LIST_BASE + ((uint64_t)400 << 30) + PAGE_SIZE);
+    nr_free = g.frames.nr_free;
+    for (size_t a = 0; a < ARRAY_SIZE(edges); a++)
+        for (size_t b = a; b < ARRAY_SIZE(edges); b++) {
+            uint64_t base = FAKE_LIST_BASE + ((uint64_t)300 << 30), tables = g.pt.nr_tables;
+            uint64_t from = base + edges[a] * PAGE_SIZE, to = base + edges[b] * PAGE_SIZE, l1s, l2s;
+
+            l1s = from < to ? DIV_ROUND_UP(edges[b], 512) - edges[a] / 512 : 0;
+            l2s = from < to ? DIV_ROUND_UP(edges[b], 262144) - edges[a] / 262144 : 0;
+            check_equal("make", pt_make_tables(&g.pt, from, to), 0);
+            for (uint64_t va = from; va < to; va += 97 * PAGE_SIZE)
+                check_equal("level", fake_walk(va).level, 1);
+            if (from < to)
+                check_equal("level", fake_walk(to - PAGE_SIZE).level, 1);
+            check_equal("no more than that", g.pt.nr_tables - tables, l1s + l2s);
+            check_equal("frames", nr_free - g.frames.nr_free, l1s + l2s);
+            check_equal("again", pt_make_tables(&g.pt, from, to), 0);
+            check_equal("nothing to do", g.pt.nr_tables - tables, l1s + l2s);
+            if (from < to) { /* what is in use stays */
+                mfn = take();
+                check_equal("map", pt_map(&g.pt, to - PAGE_SIZE, mfn, PTE_RW), 0);
+                pt_drop_tables(&g.pt, from, to);
+                check_equal("its own tables", g.pt.nr_tables - tables, 2);
+                check_equal("it is there", fake_walk(to - PAGE_SIZE).mfn, mfn.v);
+                check_equal("unmap", pt_unmap(&g.pt, to - PAGE_SIZE, &mfn), 0);
+                check_equal("give", frames_give(&g.frames, mfn), 0);
+            }
+            pt_drop_tables(&g.pt, from, to);
+            check_equal("none is left", g.pt.nr_tables, tables);
+            check_equal("no frame is lost", g.frames.nr_free, nr_free);
+        }
+    guest_check_frames("after", &g, 0, 0);
+}
+
+static void drop_once(void *arg)
+{
+    pt_drop_tables(&g.pt, *(uint64_t *)arg, *(uint64_t *)arg + PAGE_SIZE);
+}
+
+/* A frame that is not there, a table that Xen will not have, or will not give up. */
+static void test_tables_refused(void **state)
+{
+    uint64_t va = FAKE_FOREIGN_BASE + ((uint64_t)300 << 30), nr_free;
+    unsigned int n = 0, nr_named = 0;
+
+    (void)state;
+    for (uint64_t request = 1; request <= 4; request++) {
+        start();
+        nr_free = g.frames.nr_free;
+        g.frames.fail_at = g.frames.nr_requests + request;
+        check_equal("make", pt_make_tables(&g.pt, va, va + 3 * PAGE_SIZE),
+                    request > 3 ? 0 : -ENOMEM);
+        check_equal("what was made stays", nr_free - g.frames.nr_free, request - 1);
+        g.frames.fail_at = 0;
+        check_equal("the rest", pt_make_tables(&g.pt, va, va + 3 * PAGE_SIZE), 0);
+        pt_drop_tables(&g.pt, va, va + 3 * PAGE_SIZE);
+        check_equal("all but level 3", nr_free - g.frames.nr_free, 1);
+    }
+    do {
+        const char *panic;
+
+        start();
+        check_equal("make", pt_make_tables(&g.pt, va, va + PAGE_SIZE), 0);
+        panic = guest_fail_nth(++n, -XEN_EPERM, drop_once, &va);
+        nr_named += panic && strstr(panic, "can be neither unhooked nor freed");
+    } while (fake.nr_hypercalls >= n);
+    check_equal("each of the two is named", nr_named, 2);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -289,6 +373,8 @@ int main(void)
         cmocka_unit_test_teardown(test_what_xen_refuses, stop),
         cmocka_unit_test_teardown(test_windows, stop),
         cmocka_unit_test_teardown(test_heap, stop),
+        cmocka_unit_test_teardown(test_tables, stop),
+        cmocka_unit_test_teardown(test_tables_refused, stop),
     };
 
     return cmocka_run_group_tests_name("page tables", tests, NULL, NULL);

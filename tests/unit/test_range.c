@@ -9,6 +9,7 @@
 
 #include "mm/range.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct range entries[] = {
@@ -128,6 +129,85 @@ static void test_names(void **state)
     assert_string_equal(range_kind_name(RANGE_MISSING), "missing");
 }
 
+/* The table as one kind for each PFN. */
+#define MAP_PFNS 64
+
+static void check_map(const struct ranges *t, const enum range_kind *map)
+{
+    for (uint64_t pfn = 0; pfn < MAP_PFNS; pfn++)
+        check_equal("kind", ranges_find(t, pfn).kind, map[pfn]);
+    for (size_t i = 0; i < t->nr; i++) {
+        check_equal("no gap", t->r[i].start, i ? t->r[i - 1].end : 0);
+        check_true("none empty", t->r[i].start < t->r[i].end);
+        check_true("neighbours differ", i == 0 || t->r[i].kind != t->r[i - 1].kind);
+    }
+}
+
+/* Any piece of any kind, and the end cut off again. */
+static void test_set_and_trim(void **state)
+{
+    struct rng rng = {.state = 0x52414e47};
+    struct range r[MAP_PFNS + 2];
+    enum range_kind map[MAP_PFNS];
+
+    (void)state;
+    print_message("# seed %#lx\n", rng.state);
+    for (int round = 0; round < 2000; round++) {
+        struct ranges t = {r, 0, ARRAY_SIZE(r), (enum range_kind)rng_below(&rng, NR_RANGE_KINDS)};
+
+        for (int i = 0; i < MAP_PFNS; i++)
+            map[i] = t.beyond;
+        for (int step = 0; step < 12; step++) {
+            uint64_t start = rng_below(&rng, MAP_PFNS + 1), end = rng_below(&rng, MAP_PFNS + 1);
+            enum range_kind kind = (enum range_kind)rng_below(&rng, NR_RANGE_KINDS);
+            uint64_t reach = ranges_end(&t);
+
+            check_equal("set", ranges_set(&t, start, end, kind), 0);
+            for (uint64_t pfn = start; pfn < end; pfn++)
+                map[pfn] = kind;
+            check_map(&t, map);
+            check_equal("its end", ranges_end(&t), start < end ? max_u64(reach, end) : reach);
+            if (rng_below(&rng, 3))
+                continue;
+            reach = ranges_end(&t);
+            start = rng_below(&rng, MAP_PFNS + 1);
+            for (end = reach; end > start && map[end - 1] == t.beyond;)
+                end--;
+            ranges_trim(&t, start);
+            check_map(&t, map);
+            check_equal("trimmed, or not", ranges_end(&t),
+                        reach > start && end == start ? start : reach);
+        }
+    }
+}
+
+/* It needs room for two more, and says so before it changes anything. */
+static void test_set_without_room(void **state)
+{
+    struct range r[4] = {
+        {0, 10, RANGE_RAM}
+    };
+    struct ranges t = {r, 1, 2, RANGE_MISSING};
+
+    (void)state;
+    check_equal("end of nothing", ranges_end(&(struct ranges){.r = r}), 0);
+    check_equal("room for one", ranges_set(&t, 3, 5, RANGE_SAFE), -ENOMEM);
+    check_equal("as before", t.nr, 1);
+    check_equal("as before", r[0].end, 10);
+    check_equal("nothing to do", ranges_set(&t, 5, 5, RANGE_SAFE), 0);
+    t.cap = 3;
+    check_equal("room for two", ranges_set(&t, 3, 5, RANGE_SAFE), 0);
+    check_equal("three", t.nr, 3);
+    check_equal("full", ranges_set(&t, 3, 5, RANGE_RAM), -ENOMEM);
+    t = (struct ranges){calloc(3, sizeof(r[0])), 1, 3, RANGE_MISSING};
+    t.r[0] = (struct range){0, 10, RANGE_RAM};
+    check_equal("behind a gap", ranges_set(&t, 20, 30, RANGE_SAFE), 0);
+    check_equal("no more than two", t.nr, 3);
+    free(t.r);
+    ranges_trim(&(struct ranges){.r = r}, 0);
+    assert_string_equal(range_kind_name(RANGE_SAFE), "safe");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -137,6 +217,8 @@ int main(void)
         cmocka_unit_test(test_append_joins_and_refuses),
         cmocka_unit_test(test_count),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_set_and_trim),
+        cmocka_unit_test(test_set_without_room),
     };
 
     return cmocka_run_group_tests_name("ranges", tests, NULL, NULL);

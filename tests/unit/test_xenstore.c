@@ -150,6 +150,26 @@ static void test_everything(void **state)
     }
 }
 
+/* Whose a node is: its path, and who may what, each terminated. */
+static void test_permissions(void **state)
+{
+    (void)state;
+    check_equal("write", xs_write(0, "a/b", "x"), 0);
+    check_equal("perms", xs_set_perms(0, "a/b", "n5"), 0);
+    assert_string_equal(fake_store.perms, "n5");
+    check_equal("perms", xs_set_perms(0, "a/b", "r1234"), 0);
+    assert_string_equal(fake_store.perms, "r1234");
+    check_equal("no such node", xs_set_perms(0, "a/c", "n5"), -ENOENT);
+    fake_store.refuse_at = fake_store.nr_requests + 1;
+    fake_store.refuse_with = "EACCES";
+    check_equal("not ours", xs_set_perms(0, "a/b", "n5"), -EACCES);
+    check_equal("in no transaction", fake_store.nr_in_tx, 0);
+    check_equal("in one that there is not", xs_set_perms(3, "a/b", "n5"), -ENOENT);
+    check_equal("in that one", fake_store.nr_in_tx, 1);
+    xenstore_stop();
+    check_equal("no store", xs_set_perms(0, "a/b", "n5"), -ENODEV);
+}
+
 /* A request that is larger than the ring, and the longest there may be. */
 static void test_long_requests(void **state)
 {
@@ -604,6 +624,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_store),
         cmocka_unit_test(test_everything),
+        cmocka_unit_test_setup(test_permissions, start),
         cmocka_unit_test_setup(test_long_requests, start),
         cmocka_unit_test_setup(test_event_inside_a_request, start),
         cmocka_unit_test_setup(test_watches, start),

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Between fake_grants.c and fake_peer.c: the operations that have two sides. */
+#ifndef TESTS_UNIT_FAKE_PEER_H
+#define TESTS_UNIT_FAKE_PEER_H
+
+#include "tests/unit/fake_grants.h"
+
+/* Where Xen marks that entry @ref of the guest's is in use; NULL: there is no such entry. */
+uint16_t *fake_grants_status(uint32_t ref);
+
+void fake_grants_map(struct gnttab_map_grant_ref *ops, unsigned int nr);
+void fake_grants_unmap(struct gnttab_unmap_grant_ref *ops, unsigned int nr);
+void fake_grants_copy(struct gnttab_copy *ops, unsigned int nr);
+
+void fake_peer_forget(void);
+void fake_peer_new_domain(uint64_t (*moved)(uint64_t mfn));
+
+#endif
