@@ -239,10 +239,8 @@ static int take_down(struct foreign_range *r)
 {
     int rc;
 
-    if (!r->nr_mapped)
-        return 0;
     if (!r->owner)
-        return -EBUSY;
+        return r->nr_mapped ? -EBUSY : 0;
     rc = r->owner->unmap(r, r->owner->context);
     r->is_down = rc == 0;
     return rc;

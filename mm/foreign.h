@@ -45,9 +45,10 @@ union foreign_page {
 struct foreign_range;
 
 /*
- * Who is asked to unmap a range's pages before a suspend, and to map them anew after it: in a new
- * domain, behind other frames and handles. Both return 0 or a negative errno. A failed @unmap
- * refuses the suspend; after a failed @remap the range stays, with what is mapped.
+ * Who is asked to unmap a range's pages before a suspend, if there are any, and to give up what
+ * else hangs on them; and to map them anew after it: in a new domain, behind other frames and
+ * handles. Both return 0 or a negative errno. A failed @unmap refuses the suspend; after a failed
+ * @remap the range stays, with what is mapped.
  */
 struct foreign_owner {
     const char *name;

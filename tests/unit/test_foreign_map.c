@@ -278,7 +278,7 @@ static void test_suspend(void **state)
         start_owners(1, 3);
         check_equal("suspend", foreign_suspend(&wg.window, &who), 0);
         for (int i = 0; i < 3; i++)
-            check_equal("asked", logs[i].nr_unmaps, i != 1);
+            check_equal("asked, with or without a mapping", logs[i].nr_unmaps, 1);
         wg_check("down");
         check_true("nothing mapped", !ranges[0]->nr_mapped && !ranges[2]->nr_mapped);
         logs[2].remap_rc = -EIO;
@@ -286,7 +286,7 @@ static void test_suspend(void **state)
         check_equal("the other", ranges[0]->nr_mapped, 2);
         check_equal("it stays as it is", ranges[2]->nr_mapped, 0);
         check_equal("was told", logs[0].new_domain, new_domain);
-        check_equal("nothing was down there", logs[1].nr_remaps, 0);
+        check_equal("the empty one too", logs[1].nr_remaps, 1);
         check_equal("once", foreign_resume(&wg.window, new_domain), 0);
         check_equal("not again", logs[0].nr_remaps, 1);
         wg_check("up");
