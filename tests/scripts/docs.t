@@ -1,0 +1,370 @@
+#!/usr/bin/env perl
+# SPDX-License-Identifier: MIT
+#
+# What the documents say is there, is there: commands, files, links, and the tables that repeat one
+# of the source. Without this a reader would be the first to find that a command has gone. That a
+# command exists is not enough: data/docs-commands says for each which test runs it.
+
+use strict;
+use warnings;
+use File::Basename qw(basename dirname);
+use File::Find;
+use Test::More;
+use Text::ParseWords 'shellwords';
+
+use FindBin;
+use lib $FindBin::Bin;
+use Run;
+
+my $top = script('..');
+chdir $top or die "$top: $!";
+delete @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES)};
+
+my @documents = ('README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', glob 'docs/*.md');
+my %text_of   = map { $_ => read_file($_) } @documents;
+
+sub help {
+    my ($script) = @_;
+    our %help_of;
+    return $help_of{$script} //= join "\n", (run($script, '--help'))[1, 2];
+}
+
+my (undef, $make_help) = run('make', '--no-print-directory', 'help');
+my %is_target = map { $_ => 1 } $make_help =~ /^  ([\w-]+) /mg;
+my $makefiles = join '', map { read_file($_) } 'Makefile', glob '*/*.mk */*/*.mk';
+
+# Name => its values, of the kernel's arguments.
+my %argument = read_file('kernel/cmdline.c') =~ /^    \{"(\w+)", +"([^"]+)",/mg;
+
+my %is_test = map { $_ => 1 } qw(all none full NAME),
+    map { read_file($_) =~ /^TEST(?:_LAST)?\((\w+),/mg } glob 'tests/guest/*.c';
+
+# What is to be run for a feature of a command: the rows of data/docs-commands.
+my %evidence;
+for (split /\n/, read_file("$FindBin::Bin/data/docs-commands")) {
+    next if /^(?:#|$)/;
+    my ($feature, $how) = /^(\S.*?)  +(\S.*)$/ or die "data/docs-commands: \"$_\": expected two columns";
+    $evidence{$feature} = $how;
+}
+
+# Commands
+
+# Every command in @text: lines of a block, and code in a sentence.
+sub commands {
+    my ($text) = @_;
+    my (@found, $fenced);
+    my $prose = '';
+    $text =~ s/\\\n\s*/ /g;
+    for (split /\n/, $text) {
+        if (/^```/) {
+            $fenced = !$fenced;
+        } elsif ($fenced || /^    \S/) {
+            push @found, split /\s+(?:&&|\||;)\s+/, s/\s+#.*//r;
+        } else {
+            $prose .= "$_\n";
+        }
+    }
+    push @found, $prose =~ /`([^`]+)`/g;
+    s/\s+/ /g, s/^ //, s/^(?:\w+=(?:'[^']*'|\S*) )+// for @found;
+    return grep { m{^(?:make|prove|(?:scripts|bench)/[\w-]+)(?: |$)} } @found;
+}
+
+# Words behind a command as features: "NAME --option", and of some options their value, too.
+sub options {
+    my ($name, @words) = @_;
+    my (@features, @arguments);
+    while (defined(my $word = shift @words)) {
+        if ($word eq '--') {
+            @arguments = @words;
+            last;
+        }
+        next if $word !~ /^--?\w/;
+        $word =~ s/^(-[a-z])\d+$/$1/;
+        push @features, $word =~ /^(?:--as|--firmware)$/ && @words ? "$name $word " . shift @words : "$name $word";
+    }
+    return @features, kernel_arguments(@arguments);
+}
+
+sub kernel_arguments {
+    return map { /^([\w-]+)/ && $_ ne 'ARGS' ? "kernel $_" : () } @_;
+}
+
+# A command taken apart.
+sub features {
+    my ($command) = @_;
+    my ($name, @words) = shellwords($command) or return;
+    return ("prove $words[0]") if $name eq 'prove' && @words;
+    return ($name, options($name, @words)) if $name ne 'make';
+    my @features;
+    for (@words) {
+        if (/^BOOT=(.*)/) {
+            push @features, options('scripts/boot', shellwords($1));
+        } elsif (/^ARGS=(.*)/) {
+            push @features, kernel_arguments(shellwords($1));
+        } elsif (/^(\w+)=/) {
+            push @features, "make $1=";
+        } elsif (!/^-j?\d*$/) {
+            push @features, "make $_";
+        }
+    }
+    return @features;
+}
+
+sub is_value {
+    my ($name, $value) = @_;
+    return 0 if !exists $argument{$name};
+    return 1 if !defined $value;
+    return $argument{$name} !~ /^\w+(?:\|\w+)+$/ || grep { $value eq $_ } split /\|/, $argument{$name};
+}
+
+# Why there is no such thing; empty if there is.
+sub is_missing {
+    my ($feature) = @_;
+    my ($name, @rest) = split ' ', $feature;
+    if ($name eq 'make') {
+        return "make has no target $rest[0]" if $rest[0] !~ /=$/ && !$is_target{$rest[0]} && $rest[0] !~ m{/};
+        return "nothing reads $rest[0]"
+            if $rest[0] =~ /^(\w+)=$/ && $makefiles !~ /\$\(\Q$1\E\)|^\Q$1\E\s*[?:]?=/m
+            && read_file('scripts/deps') !~ /\b\Q$1\E\b/;
+    } elsif ($name eq 'kernel') {
+        return "the kernel has no argument $rest[0]" if !is_value(split(/=/, $rest[0], 2));
+        for ($rest[0] =~ /^test=(.*)/ ? split(/,/, $1) : ()) {
+            return "the kernel has no test $_" if !$is_test{$_};
+        }
+    } elsif ($name eq 'prove') {
+        return "there is no $rest[0]" if !-e $rest[0];
+    } elsif (!-x $name) {
+        return "there is no $name";
+    } elsif (@rest && $rest[0] ne '--help' && help($name) !~ /(?<![\w-])\Q$rest[0]\E(?![\w-])/) {
+        return "$name does not know $rest[0]";
+    }
+    return '';
+}
+
+# A feature of a command with a value stands for the option where no row is more exact.
+sub evidence_of {
+    my ($feature) = @_;
+    return $evidence{$feature} // $evidence{$feature =~ s/=.*//r} // $evidence{$feature =~ s/^(\S+ \S+) .*/$1/r}
+        // ($feature =~ /^kernel test=\w/ ? $evidence{'kernel test'} : undef);
+}
+
+sub wrong_commands {
+    my ($text) = @_;
+    my @wrong;
+    for my $command (commands($text)) {
+        push @wrong, "$command: quotes do not match" if !shellwords($command);
+        for my $feature (features($command)) {
+            my $missing = is_missing($feature);
+            push @wrong, "$command: $missing" if $missing;
+            push @wrong, "$command: no test is named for \"$feature\" (data/docs-commands)"
+                if !$missing && !defined evidence_of($feature);
+        }
+    }
+    return @wrong;
+}
+
+# Files
+
+# Names of files of other projects stand behind the project's name; in a table, all in that cell.
+sub own_text {
+    my ($text) = @_;
+    my $own = '';
+    for (split /\n\n/, $text =~ s/^(?:    |```).*\n//mgr) {
+        s/\n(?!\|)/ /g;
+        s/\b(?:Xen|Linux|GRUB)(?:'s)? `[^`]*`[^|\n]*//g if /^\|/m;
+        s/\b(?:Xen|Linux|GRUB)(?:'s)? `[^`]*`//g;
+        $own .= "$_\n\n";
+    }
+    return $own;
+}
+
+my %is_name; # of a file, without its directory
+find({no_chdir => 1, wanted => sub {
+    $File::Find::prune = 1 if m{^\./(?:build|\.git)$};
+    $is_name{basename($_)} = 1 if -f;
+}}, '.');
+
+sub wrong_files {
+    my ($text) = @_;
+    my @wrong;
+    for (own_text($text) =~ /`([\w.][\w.\/*-]*)`/g) {
+        next if /[A-Z]{3}/ && !/^[A-Z]+\.md$/ || m{^build/|/name\.c$}; # placeholders; what a build makes
+        if (m{^(?:arch|bench|ci|docs|kernel|lib|mm|scripts|tests|xen|\.ci)/}) {
+            my @there = glob;
+            push @wrong, "there is no $_" if !@there || !-e $there[0];
+        } elsif (/\.(?:[chtS]|bash|ld|md|mk|pm|sh|svg|tsv)$/ && !m{/}) {
+            push @wrong, "there is no file called $_" if !$is_name{$_};
+        }
+    }
+    return @wrong;
+}
+
+sub wrong_links {
+    my ($text, $dir) = @_;
+    return map { "$_ leads nowhere" } grep { !-e "$dir/$_" }
+        ($text =~ s/^    .*\n//mgr) =~ /\]\((?!\w+:|#)([^)\s#]+)/g;
+}
+
+# Lines of the kernel's tests, but for their numbers, which change with each new test.
+sub wrong_results {
+    my ($text) = @_;
+    my %claims;
+    for my $file (glob 'tests/guest/*.c') {
+        my $source = read_file($file);
+        while ($source =~ /^TEST(?:_LAST)?\((\w+),((?:\s*"[^"]*")+)\)/mg) {
+            my ($name, $strings) = ($1, $2);
+            $claims{$name} = join '', $strings =~ /"([^"]*)"/g;
+        }
+    }
+    my @wrong;
+    while ($text =~ /^    ok \d+ - (\w+): (.*)$/mg) {
+        push @wrong, "no test $1 says \"$2\"" if ($claims{$1} // '') ne $2;
+    }
+    return @wrong;
+}
+
+# Tables that repeat one of the source
+
+# The cells of the table that follows a heading, without the head.
+sub table {
+    my ($file, $heading) = @_;
+    my ($section) = $text_of{$file} =~ /^## \Q$heading\E\n(.*?)(?=^## |\z)/ms or return;
+    my (undef, undef, @rows) = grep { /^\|/ } split /\n/, $section;
+    return map { [cells($_)] } @rows;
+}
+
+sub cells {
+    my ($row) = @_;
+    my (undef, @cells) = split /(?<!\\)\|/, $row; # what is behind the last bar is nothing
+    return map { s/\\\|/|/gr } map { /^ *`?(.*?)`? *$/ } @cells;
+}
+
+sub rows_of { # the first so many cells of each
+    my ($nr, @rows) = @_;
+    return [map { join ' | ', map { $_ // '' } @$_[0 .. $nr - 1] } @rows];
+}
+
+sub stages {
+    my $rows = qr/^    \{"(\w+)", "([^"]+)",\s+\w+, (\w+), (\w+)\},/m;
+    my ($text, @found) = read_file('kernel/stages.c');
+    push @found, [$1, $2, map { $_ eq 'NULL' ? '' : 'yes' } $3, $4] while $text =~ /$rows/g;
+    return @found;
+}
+
+sub orders {
+    my ($text, @found) = read_file('kernel/orders.c');
+    push @found, [$1, $2, $3] while $text =~ /^    \{"(\w+)", "([^"]*)", "([^"]+)", \w+\},/mg;
+    return @found;
+}
+
+# The documents
+
+for my $file (@documents) {
+    is_deeply [wrong_commands($text_of{$file})], [], "$file: commands";
+    is_deeply [wrong_files($text_of{$file})],    [], "$file: files";
+    is_deeply [wrong_results($text_of{$file})],  [], "$file: results of tests";
+    is_deeply [wrong_links($text_of{$file}, dirname($file))], [], "$file: links";
+}
+
+my @stages = stages();
+cmp_ok scalar @stages, '>', 10, 'kernel/stages.c has stages';
+is scalar @stages, () = read_file('kernel/stages.c') =~ /^    \{"/mg, 'and all of them are read';
+is_deeply rows_of(4, table('docs/architecture.md', 'The stages')), rows_of(4, @stages),
+    'docs/architecture.md: the table of stages';
+my @orders = orders();
+cmp_ok scalar @orders, '>', 10, 'kernel/orders.c has orders';
+is scalar @orders, () = read_file('kernel/orders.c') =~ /^    \{"/mg, 'and all of them are read';
+is_deeply rows_of(3, table('docs/architecture.md', 'The shell and orders')), rows_of(3, @orders),
+    'docs/architecture.md: the table of orders';
+is_deeply [sort map { $_->[0] } table('docs/architecture.md', 'The command line')], [sort keys %argument],
+    'docs/architecture.md: the arguments of the kernel';
+my @notes = read_file('elfnotes.S') =~ /^note XEN_ELFNOTE_(\w+),/mg;
+is_deeply [sort map { $_->[0] } table('docs/abi.md', 'ELF notes')], [sort @notes], 'docs/abi.md: the ELF notes';
+
+# What runs them
+
+my (undef, $matrix) = run('scripts/matrix', '--list');
+my %is_row = map { $_ => 1 } $matrix =~ /^(\S+) /mg;
+for my $feature (sort keys %evidence) {
+    my $how = $evidence{$feature};
+    is is_missing($feature), '', "data/docs-commands: $feature";
+    if ($how =~ /^row (\S+)$/) {
+        ok $is_row{$1}, "... runs as a row of tests/matrix: $1";
+    } elsif ($how =~ /^(\S+): (.+)$/) {
+        my ($file, $words) = ($1, $2);
+        ok -e $file && index(read_file($file), $words) >= 0, "... runs in $file: $words";
+    } else {
+        is $how, 'here', "... runs in this test";
+    }
+}
+
+# Rows that the documents ask for, but for placeholders
+for my $command (map { commands($_) } values %text_of) {
+    my ($script, @words) = shellwords($command);
+    next if $script ne 'scripts/matrix' || grep { /^[A-Z]+$/ || $_ eq './xen' } @words;
+    my ($code, undef, $err) = run($script, '--list', @words);
+    is $code, 0, "$command, with --list" or diag $err;
+}
+
+# What make would do, itself: a make that it calls would go on to whatever is not built
+sub dry_run {
+    my ($code, $out) = run('make', '-n', 'MAKE=echo', '--no-print-directory', @_);
+    is $code, 0, "make -n @_";
+    return $out;
+}
+like dry_run('run', 'BOOT=--mem 64M', 'ARGS=test=p2m'),
+    qr{^scripts/boot --mem 64M build/xenolith -- test=p2m$}m, 'boots';
+like dry_run('picture', 'BOOT=--mem 64M'),
+    qr{^scripts/boot .*--log (\S+) --mem 64M .*\nscripts/memory-map -o \S+ \1\n}m, 'boots and draws';
+like dry_run('shell', 'SHELL_ARGS=--plain'), qr{^scripts/shell --plain$}m, 'asks for the shell';
+like dry_run('check'), qr{^--no-print-directory unit lint scripts-check scenarios$}m, 'is all of these';
+like dry_run('fuzz', 'FUZZ=e820', 'FUZZ_JOBS=2', 'FUZZ_RUNS=7', 'FUZZ_SECONDS=5'),
+    qr{run\.sh -j '2' -s '5' -n '7' \S+ e820$}m, 'says how long';
+like dry_run('fuzz-corpus', 'FUZZ='), qr{run\.sh --merge }, 'merges';
+like dry_run('check-full'), qr{scripts/matrix .*--tag full\nscripts/matrix --tag heavy\n}, 'is more';
+
+# The shell, with a stand-in for QEMU
+my $dir = tempdir;
+write_file("$dir/kernel", 'kernel');
+write_file("$dir/xen", "\x7fELF" . "\0" x 60 . "\x02\xb0\xad\x1b" . "\0" x 16);
+write_file("$dir/bin/qemu-system-x86_64", qq{#!/bin/sh\nprintf '%s\\n' "\$@" >"$dir/args"\n});
+chmod 0755, "$dir/bin/qemu-system-x86_64";
+mkdir "$dir/tmp";
+my (undef, undef, $err) = run({env => {PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp"}},
+    script('shell'), '--plain', '--xen', "$dir/xen", '--mem', '64M', "$dir/kernel", '--', 'loglevel=debug');
+my $args = -e "$dir/args" ? read_file("$dir/args") : '';
+like $args, qr{^\S+/kernel shell loglevel=debug$}m, 'scripts/shell asks the kernel for its shell' or diag $err;
+like $args, qr{dom0_mem=64M},                       'in a dom0 of that size';
+
+my ($code, $version) = run('scripts/version');
+like "$code $version", qr/^0 \d+\.\d+\.\d+\S*\n\z/, 'scripts/version says one';
+
+# This test can fail
+
+my @samples = (
+    [\&wrong_commands, "    make nonsense\n",              qr/no target nonsense/],
+    [\&wrong_commands, "    make docs\n",                  qr/no target docs/],
+    [\&wrong_commands, "    make run BOOT='--mem\n",       qr/quotes do not match/],
+    [\&wrong_commands, "```sh\nmake run WHAT=1\n```\n",    qr/nothing reads WHAT=/],
+    [\&wrong_commands, "as by `make run BOOT='--moon 1'`", qr/boot does not know --moon/],
+    [\&wrong_commands, "    make run ARGS='colour=red'\n", qr/no argument colour=red/],
+    [\&wrong_commands, "    make run ARGS='done=never'\n", qr/no argument done=never/],
+    [\&wrong_commands, "    make run ARGS=test=p2m,x\n",   qr/no test x/],
+    [\&wrong_commands, "    scripts/no-such x\n",          qr/there is no scripts\/no-such/],
+    [\&wrong_commands, "    X=1 scripts/boot \\\n  --a\n", qr/boot does not know --a/],
+    [\&wrong_commands, "    cd x && scripts/matrix --fast", qr/matrix does not know --fast/],
+    [\&wrong_commands, "    scripts/boot --qemu-args x\n", qr/no test is named for "scripts\/boot --qemu-args"/],
+    [\&wrong_files,    "in `mm/none.c`, Xen `mm/x.c`",     qr/^there is no mm\/none.c$/],
+    [\&wrong_files,    "| Xen `xen/x.c`; `y.c` | `z.c` |", qr/^there is no file called z.c$/],
+    [\&wrong_files,    "all of `mm/n*.c`",                 qr/no mm\/n\*\.c/],
+    [\&wrong_results,  "    ok 1 - p2m: something else\n", qr/^no test p2m says "something else"$/],
+    [\&wrong_links,    "[x](../none.md) [y](README.md)",   qr/^\.\.\/none.md leads nowhere$/],
+);
+for my $sample (@samples) {
+    my ($check, $text, $complaint) = @$sample;
+    my @wrong = $check->($text, '.');
+    is scalar @wrong, 1, 'one thing is wrong with ' . ($text =~ s/\n/ /gr) or diag "@wrong";
+    like $wrong[0] // '', $complaint, 'and it is said';
+}
+
+done_testing;
