@@ -7,6 +7,8 @@
 #include "lib/printk.h"
 #include "lib/string.h"
 
+#include "arch/x86/probe.h"
+
 #include "xen/clock.h"
 #include "xen/grant_map.h"
 #include "xen/watchdog.h"
@@ -61,10 +63,13 @@ static int unmap_all(struct borrowing *b)
 static int unmap_for_suspend(struct foreign_range *range, void *context)
 {
     struct borrowing *b = context;
-    int rc = grant_unmap(range, 0, range->nr);
+    int rc = b->has_pfns ? safe_give(&b->d->safe, b->pfn) : 0;
 
-    if (!rc && b->has_pfns)
-        rc = safe_give(&b->d->safe, b->pfn);
+    if (rc)
+        return rc; /* and nothing has changed */
+    rc = grant_unmap(range, 0, range->nr);
+    if (rc) /* the mappings that are left do without */
+        b->has_pfns = false;
     return rc;
 }
 
@@ -147,7 +152,7 @@ static int read_refs(struct borrowing *b)
     }
     for (uint64_t i = 0; !rc && i < nr_dirs; i++)
         rc = read_page(d, b->from, top->refs[i], b->refs + i * PEERS_REFS);
-    heap_free(&d->heap, top, sizeof(*top));
+    peers_free(d, top, sizeof(*top));
     return rc;
 }
 
@@ -159,8 +164,8 @@ static void forget(struct borrowing *b)
         print("borrow: PFNs from 0x%lx on cannot be given back\n", b->pfn);
     if (b->range && foreign_release(&d->foreign, b->range))
         print("borrow: %lu pages stay mapped\n", b->range->nr_mapped);
-    heap_free(&d->heap, b->refs, DIV_ROUND_UP(b->nr, PEERS_REFS) * PAGE_SIZE);
-    heap_free(&d->heap, b->status, b->nr * sizeof(int16_t));
+    peers_free(d, b->refs, DIV_ROUND_UP(b->nr, PEERS_REFS) * PAGE_SIZE);
+    peers_free(d, b->status, b->nr * sizeof(int16_t));
     *b = (struct borrowing){0};
 }
 
@@ -274,14 +279,45 @@ static void go_round(struct borrowing *b)
     print("}\n");
 }
 
+/* What is left of the mappings, after the lender has ended its grants, or itself. */
+static void look(struct borrowing *b)
+{
+    print("{\"report\":\"borrowed\",\"pages\":%lu,\"mapped\":%lu,\"intact\":%lu}\n", b->nr,
+          b->range ? b->range->nr_mapped : 0, count_intact(b));
+}
+
+/* Writes to each page a word that it holds already; at those that are read-only, it traps. */
+static void poke(struct borrowing *b)
+{
+    uint64_t nr_poked = 0, nr_traps = 0;
+
+    for (uint64_t i = 0; i < b->nr; i++) {
+        uint64_t *word = (uint64_t *)(uintptr_t)foreign_va(b->range, i);
+
+        if (!foreign_is_mapped(b->range, i))
+            continue;
+        nr_poked++;
+        nr_traps += probe_write(word, *word) != 0;
+    }
+    print("{\"report\":\"poke\",\"pages\":%lu,\"traps\":%lu}\n", nr_poked, nr_traps);
+}
+
 void borrow(struct domain *d, const char *arguments)
 {
     struct borrowing *b = &borrowing;
     uint64_t from, batch = FOREIGN_BATCH, rounds = 1;
     int rc;
 
+    if (!strcmp(arguments, "look")) {
+        look(b);
+        return;
+    }
+    if (!strcmp(arguments, "poke")) {
+        poke(b);
+        return;
+    }
     if (!number_next(&arguments, &from) || from >= DOMID_FIRST_RESERVED) {
-        print("borrow: expected DOMAIN [BATCH [ROUNDS]] [ro]\n");
+        print("borrow: expected DOMAIN [BATCH [ROUNDS]] [ro], look, or poke\n");
         return;
     }
     if (b->range) {

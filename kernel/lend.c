@@ -19,6 +19,7 @@ static struct lending {
     domid_t to;
     bool readonly;
     uint64_t nr, nr_dirs;
+    uint64_t heap;         /* where it ended before */
     uint64_t *pages;       /* nr of them */
     uint32_t *refs;        /* nr, in nr_dirs pages, which are lent as well */
     uint32_t *dir_refs;    /* nr_dirs */
@@ -72,17 +73,21 @@ static void end_page(struct domain *d, void *page, uint32_t ref)
         rc = grant_end_page(&d->grants, ref);
     else if (frames_give(&d->frames, mfn))
         print("lend: frame 0x%lx cannot be given back\n", mfn.v);
+    watchdog_kick();
 }
 
 static void end_all(struct domain *d, struct lending *l)
 {
-    for (uint64_t i = 0; l->pages && l->refs && i < l->nr; i++)
-        end_page(d, page_at(l, i), l->refs[i]);
-    for (uint64_t i = 0; l->refs && l->dir_refs && i < l->nr_dirs; i++)
-        end_page(d, l->refs + i * PEERS_REFS, l->dir_refs[i]);
+    for (uint64_t i = 0; l->pages && i < l->nr; i++)
+        end_page(d, page_at(l, i), l->refs ? l->refs[i] : 0);
+    for (uint64_t i = 0; l->refs && i < l->nr_dirs; i++)
+        end_page(d, l->refs + i * PEERS_REFS, l->dir_refs ? l->dir_refs[i] : 0);
     if (l->top)
         end_page(d, l->top, l->top_ref);
     heap_free(&d->heap, l->dir_refs, l->nr_dirs * sizeof(uint32_t));
+    /* all of it lies here, or would, had there been frames enough; and no address is used again */
+    if (l->heap)
+        pt_drop_tables(&d->pt, l->heap, d->heap.next + l->nr * PAGE_SIZE);
     *l = (struct lending){0};
 }
 
@@ -107,6 +112,7 @@ static int start(struct domain *d, struct lending *l)
 {
     int rc = -ENOMEM;
 
+    l->heap = d->heap.next;
     l->nr_dirs = DIV_ROUND_UP(l->nr, PEERS_REFS);
     l->pages = heap_alloc(&d->heap, l->nr * PAGE_SIZE);
     l->refs = heap_alloc(&d->heap, l->nr_dirs * PAGE_SIZE);
@@ -171,11 +177,14 @@ void lend_look(struct domain *d, const char *arguments)
 void lend_end(struct domain *d, const char *arguments)
 {
     uint64_t nr = lending.nr;
+    uint32_t deferred;
 
     (void)arguments;
     end_all(d, &lending);
     if (nr)
         store_say(NODE, "");
-    print("{\"report\":\"lend_end\",\"pages\":%lu,\"grants\":%u,\"deferred\":%u}\n", nr,
-          d->grants.nr_used, grants_poll(&d->grants));
+    deferred = grants_poll(&d->grants);
+    print("{\"report\":\"lend_end\",\"pages\":%lu,\"grants\":%u,\"deferred\":%u,\"free\":%lu,"
+          "\"tables\":%lu}\n",
+          nr, d->grants.nr_used, deferred, d->frames.nr_free, d->pt.nr_tables);
 }

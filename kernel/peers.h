@@ -32,6 +32,14 @@ struct peers_top {
     uint32_t refs[PEERS_MAX_DIRS];
 };
 
+/* Heap addresses are not used again, so their tables go with the pages: this is done many times. */
+static inline void peers_free(struct domain *d, void *page, uint64_t len_bytes)
+{
+    heap_free(&d->heap, page, len_bytes);
+    if (page)
+        pt_drop_tables(&d->pt, (uintptr_t)page, (uintptr_t)page + len_bytes);
+}
+
 /* "DOMAIN PAGES [ro]": makes so many pages, and lends them, read-only if said so. */
 void lend(struct domain *d, const char *arguments);
 /* How many of them are untouched, how many are as the borrower writes them. */
@@ -40,8 +48,10 @@ void lend_look(struct domain *d, const char *arguments);
 void lend_end(struct domain *d, const char *arguments);
 
 /*
- * "DOMAIN [BATCH [ROUNDS]]": maps all that DOMAIN lends, so many pages at a time, so many times
- * round; by safe PFNs, if there are any. Reads all, writes all, leaves them mapped.
+ * "DOMAIN [BATCH [ROUNDS]] [ro]": maps all that DOMAIN lends, so many pages at a time, so many
+ * times round; by safe PFNs, if there are any. Reads all, writes all if it may, leaves them mapped.
+ * "look": how many of them are mapped, and hold what they should. "poke": on how many of them a
+ * write traps.
  */
 void borrow(struct domain *d, const char *arguments);
 /* Unmaps them. */

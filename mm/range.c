@@ -111,7 +111,7 @@ void ranges_trim(struct ranges *t, uint64_t end)
         return;
     if (last->start < end)
         last->end = end;
-    else if (last->start == end)
+    else
         t->nr--;
 }
 

@@ -49,7 +49,7 @@ int ranges_append(struct ranges *t, uint64_t start, uint64_t end,
  */
 int ranges_set(struct ranges *t, uint64_t start, uint64_t end, enum range_kind kind) __must_check;
 
-/* Shortens the table to end at @end, if all that lies past there is of the kind @t->beyond. */
+/* Drops what the table ends with and @t->beyond says as well, but nothing below @end. */
 void ranges_trim(struct ranges *t, uint64_t end);
 
 /* Where the table ends. */
