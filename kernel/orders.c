@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/orders.h"
 
-#include "lib/errno.h"
-#include "lib/format.h"
 #include "lib/number.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 
 #include "arch/x86/cpu.h"
 
-#include "xen/xenstore.h"
-
 #include "kernel/balloon.h"
 #include "kernel/marks.h"
+#include "kernel/order_store.h"
 #include "kernel/peers.h"
 #include "kernel/report.h"
 #include "kernel/show.h"
@@ -33,43 +30,6 @@ static void run_tests(struct domain *d, const char *arguments)
         marks_report(d);
     }
     print("Test result: %s\n", test_result_name(result));
-}
-
-/* How many PFNs from @start on have frames that are @step apart, or, if that is 0, have none. */
-static uint64_t run_length(const struct p2m *p2m, uint64_t start, uint64_t step)
-{
-    uint64_t mfn = p2m_get_ram(p2m, to_pfn(start)).v, nr = 1;
-
-    while (start + nr < p2m->nr && p2m_get_ram(p2m, to_pfn(start + nr)).v == mfn + nr * step)
-        nr++;
-    return nr;
-}
-
-/*
- * The list as runs of PFNs whose frames follow each other, upward or, as builders like it,
- * downward, to be held against what a tool reads.
- */
-static void print_list(struct domain *d, const char *arguments)
-{
-    (void)arguments;
-    const struct p2m *p2m = &d->p2m;
-    uint64_t start = 0, nr;
-
-    for (; start < p2m->nr; start += nr) {
-        mfn_t mfn = p2m_get_ram(p2m, to_pfn(start));
-        uint64_t up, down;
-
-        if (mfn_eq(mfn, INVALID_MFN)) {
-            nr = run_length(p2m, start, 0);
-            continue;
-        }
-        up = run_length(p2m, start, 1);
-        down = run_length(p2m, start, UINT64_MAX); /* a step of -1 */
-        nr = max_u64(up, down);
-        print("list: PFN 0x%lx MFN 0x%lx pages %lu%s\n", start, mfn.v, nr,
-              down > up ? " downward" : "");
-    }
-    print("list: end 0x%lx\n", p2m->nr);
 }
 
 /*
@@ -118,34 +78,44 @@ static void clear_obstacle(struct domain *d, const char *arguments)
     (void)arguments;
     mfn_t mfn;
 
-    if (d->obstacle && pt_unmap(&d->pt, (uintptr_t)d->obstacle, &mfn))
-        return;
-    d->obstacle = NULL;
-    print("obstruct: off\n");
+    int rc = d->obstacle ? pt_unmap(&d->pt, (uintptr_t)d->obstacle, &mfn) : 0;
+
+    if (!rc)
+        d->obstacle = NULL;
+    print("obstruct: %s\n", rc ? "the frame cannot be unmapped" : "off");
 }
 
 static void list_marks(struct domain *d, const char *arguments)
 {
     (void)arguments;
+    if (!d->marks.nr)
+        print("mark: none: the argument mark=N makes some\n");
     marks_list(d);
+}
+
+/* Says so, for whoever waits at the other end (scripts/shell). */
+static void wish(struct domain *d, enum done done, const char *name)
+{
+    print("%s: the domain ends here\n", name);
+    d->options.done = done;
 }
 
 static void wish_poweroff(struct domain *d, const char *arguments)
 {
     (void)arguments;
-    d->options.done = DONE_POWEROFF;
+    wish(d, DONE_POWEROFF, "poweroff");
 }
 
 static void wish_reboot(struct domain *d, const char *arguments)
 {
     (void)arguments;
-    d->options.done = DONE_REBOOT;
+    wish(d, DONE_REBOOT, "reboot");
 }
 
 static void wish_crash(struct domain *d, const char *arguments)
 {
     (void)arguments;
-    d->options.done = DONE_CRASH;
+    wish(d, DONE_CRASH, "crash");
 }
 
 /* By ourselves: a tool that has not asked for it will say so, and may resume us. */
@@ -168,59 +138,7 @@ static void move_balloon(struct domain *d, const char *arguments)
         return;
     }
     balloon_go(d, target);
-    print("balloon: %lu pages\n", d->balloon.nr_pages);
-}
-
-/* The path's end, and what follows it, in @text, which is changed. */
-static char *cut_word(char *text)
-{
-    char *end = strchr(text, ' ');
-
-    if (!end)
-        return text + strlen(text);
-    *end++ = '\0';
-    while (*end == ' ')
-        end++;
-    return end;
-}
-
-static void list_names(const struct xs_reply *names)
-{
-    for (size_t i = 0; i < names->len_bytes; i += strlen(names->data + i) + 1)
-        print("%s\n", names->data + i);
-}
-
-static void ask_store(struct domain *d, const char *arguments)
-{
-    char text[128], *verb = text, *path;
-    struct xs_reply reply;
-    const char *value;
-    int rc;
-
-    (void)d;
-    format(text, sizeof(text), "%s", arguments);
-    path = cut_word(verb);
-    value = cut_word(path);
-    if (!*path) {
-        order_usage("xs");
-        return;
-    }
-    if (!strcmp(verb, "ls") && !*value) {
-        rc = xs_list(0, path, &reply);
-        if (!rc)
-            list_names(&reply);
-    } else if (!strcmp(verb, "read") && !*value) {
-        rc = xs_read(0, path, &reply);
-        if (!rc)
-            print("%s\n", reply.data);
-    } else if (!strcmp(verb, "write")) {
-        rc = xs_write(0, path, value);
-    } else {
-        order_usage("xs");
-        return;
-    }
-    if (rc)
-        print("xs: %s: %d (%s)\n", path, rc, errno_name(rc));
+    print("balloon: %lu of %lu pages\n", d->balloon.nr_pages, target);
 }
 
 static void print_help(struct domain *d, const char *arguments);
@@ -238,7 +156,7 @@ static const struct order {
     {"m2p", "MFN", "the PFN of a frame, as Xen has it", show_m2p},
     {"walk", "ADDRESS", "the page tables on the way to an address", show_walk},
     {"published", "", "the P2M as Xen's tools see it", show_published},
-    {"list", "", "the P2M list, as runs", print_list},
+    {"list", "[PFN]", "the P2M list as runs, from a PFN on", show_list},
     {"frames", "", "memory that nobody uses", show_frames},
     {"stats", "", "counts of everything", show_stats},
     {"grants", "", "what others may map", show_grants},
@@ -246,36 +164,39 @@ static const struct order {
     {"evtchn", "", "event channels", show_evtchn},
 
     {"balloon", "PAGES", "give pages back to Xen, or ask for more", move_balloon},
-    {"xs", "ls|read|write PATH [VALUE]", "xenstore", ask_store},
+    {"xs", "ls|read|write PATH [VALUE]", "xenstore: names, a value, or a new one", order_store},
     {"test", "[NAME,...]", "the self-tests; all of them, and the reports", run_tests},
 
     {"marks", "", "where the marked pages are", list_marks},
     {"churn", "", "write the marks, and move the balloon, again and again", start_churn},
-    {"rest", "", "no more of that", end_churn},
+    {"rest", "", "end churn", end_churn},
     {"generation", "", "say to the tools that the list has changed", bump_generation},
     {"obstruct", "", "map a frame that is not ours: no suspend can be done", obstruct},
-    {"clear", "", "and no longer", clear_obstacle},
+    {"clear", "", "end obstruct: unmap it", clear_obstacle},
     {"lend", "DOMAIN PAGES [ro]", "grant pages to another domain of this kernel", lend},
     {"look", "", "at what is lent: untouched, written, in use", lend_look},
     {"lend_end", "", "take back what is lent", lend_end},
-    {"borrow", "DOMAIN [BATCH [ROUNDS]] [ro]", "map what a domain lends", borrow},
+    {"borrow", "DOMAIN [BATCH [ROUNDS]] [ro]", "map what a domain lends (or: look, poke)", borrow},
     {"borrow_end", "", "unmap what is borrowed", borrow_end},
 
     {"suspend", "", "stop, until a tool resumes us", suspend_here},
-    {"poweroff", "", "the end", wish_poweroff},
-    {"reboot", "", "and a new beginning", wish_reboot},
-    {"crash", "", "and no good one", wish_crash},
+    {"poweroff", "", "end the domain", wish_poweroff},
+    {"reboot", "", "end it, to be built again", wish_reboot},
+    {"crash", "", "end it as one that has crashed", wish_crash},
 };
 /* clang-format on */
+
+/* Where the third column of help begins: the longest row fits before it. */
+#define COLUMN 38
 
 static void print_row(const struct order *o)
 {
     size_t len = strlen(o->name) + 1 + strlen(o->arguments);
 
     print("  %s %s", o->name, o->arguments);
-    for (; len < 40; len++)
+    for (; len < COLUMN; len++)
         print(" ");
-    print(" %s\n", o->what);
+    print("%s\n", o->what);
 }
 
 static void print_help(struct domain *d, const char *arguments)
@@ -290,7 +211,8 @@ void order_usage(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(orders); i++)
         if (!strcmp(name, orders[i].name))
-            print("usage: %s %s: %s\n", name, orders[i].arguments, orders[i].what);
+            print("usage: %s%s%s: %s\n", name, *orders[i].arguments ? " " : "", orders[i].arguments,
+                  orders[i].what);
 }
 
 /* Does @order begin with the word @name? Then what follows it is in *@arguments. */

@@ -10,14 +10,18 @@
 #define PROMPT    "xenolith> "
 
 #define CTRL(key) ((key) - '@')
+#define BELL      CTRL('G')
 #define ESCAPE    0x1b
 #define DELETE    0x7f
 
-/* What is being typed. */
+#define MAX_LEN   127
+
+/* What is being typed. A cursor key is ESC, '[', and a letter, with digits between them or not. */
 static struct {
-    char text[128];
+    char text[MAX_LEN + 1];
     size_t len;
-    enum { PLAIN, ESCAPED, SEQUENCE } state; /* a cursor key is ESC, '[', and a letter */
+    bool overflowed; /* more was typed than there is room for */
+    enum { PLAIN, ESCAPED, SEQUENCE } state;
 } line;
 
 static bool shows(const struct domain *d)
@@ -25,26 +29,40 @@ static bool shows(const struct domain *d)
     return d->options.shell == SHELL_EDIT;
 }
 
+/* Not when the domain is about to end. */
 static void prompt(const struct domain *d)
 {
-    if (d->options.shell != SHELL_NONE)
+    if (d->options.shell != SHELL_NONE && d->options.done == DONE_WAIT)
         print(PROMPT);
 }
 
+static void empty(void)
+{
+    line.len = 0;
+    line.overflowed = false;
+}
+
+/* Half an order is another order: it is not obeyed. */
 static void end_line(struct domain *d)
 {
+    while (line.len && line.text[line.len - 1] == ' ')
+        line.len--;
     line.text[line.len] = '\0';
     if (shows(d))
         print("\n");
-    if (line.len)
+    if (line.overflowed)
+        print("expected a line of up to %u characters: this one is longer, and not obeyed\n",
+              MAX_LEN);
+    else if (line.len)
         order_obey(d, line.text);
-    line.len = 0;
+    empty();
     prompt(d);
 }
 
-/* Takes back @n characters, on the screen too. */
+/* Takes back @n characters, on the screen too, where what did not fit was never seen. */
 static void erase(const struct domain *d, size_t n)
 {
+    line.overflowed = false;
     for (; n; n--, line.len--)
         if (shows(d))
             print("\b \b");
@@ -52,11 +70,13 @@ static void erase(const struct domain *d, size_t n)
 
 static void add(const struct domain *d, char c)
 {
-    if (c < ' ' || c >= DELETE || line.len == sizeof(line.text) - 1)
+    if (c < ' ' || c >= DELETE) /* a control character; a byte past ASCII is below zero */
         return;
-    line.text[line.len++] = c;
+    line.overflowed = line.len == MAX_LEN;
+    if (!line.overflowed)
+        line.text[line.len++] = c;
     if (shows(d))
-        print("%c", c);
+        print("%c", line.overflowed ? BELL : c);
 }
 
 static void take_plain(struct domain *d, char c)
@@ -74,7 +94,7 @@ static void take_plain(struct domain *d, char c)
         erase(d, line.len);
         break;
     case CTRL('C'):
-        line.len = 0;
+        empty();
         if (shows(d))
             print("^C\n" PROMPT);
         break;
@@ -86,19 +106,21 @@ static void take_plain(struct domain *d, char c)
     }
 }
 
+static bool is_control(char c)
+{
+    return (c >= 0 && c < ' ') || c == DELETE;
+}
+
+/* A control character ends what is no sequence after all, and is what it always is. */
 static void take(struct domain *d, char c)
 {
-    switch (line.state) {
-    case PLAIN:
+    if (line.state == PLAIN || is_control(c)) {
+        line.state = PLAIN;
         take_plain(d, c);
-        break;
-    case ESCAPED:
+    } else if (line.state == ESCAPED) {
         line.state = c == '[' || c == 'O' ? SEQUENCE : PLAIN;
-        break;
-    case SEQUENCE:
-        if (c >= '@' && c <= '~')
-            line.state = PLAIN;
-        break;
+    } else if (c >= '@' && c <= '~') {
+        line.state = PLAIN;
     }
 }
 

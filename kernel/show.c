@@ -11,14 +11,12 @@
 #include "mm/readback.h"
 
 #include "xen/evtchn.h"
+#include "xen/watchdog.h"
 #include "xen/xenstore.h"
 
 #include "kernel/orders.h"
 
 #include <xen/event_channel.h>
-
-/* Nobody reads more lines than this. */
-#define MAX_LINES 256
 
 void show_e820(struct domain *d, const char *arguments)
 {
@@ -28,7 +26,7 @@ void show_e820(struct domain *d, const char *arguments)
     for (size_t i = 0; i < d->map.nr; i++) {
         const struct e820_entry *e = &d->map.entries[i];
 
-        print("[0x%010lx, 0x%010lx) type %u %s\n", e->addr, e->addr + e->len_bytes, e->type,
+        print("[0x%011lx, 0x%011lx) type %u %s\n", e->addr, e->addr + e->len_bytes, e->type,
               types[e->type < ARRAY_SIZE(types) ? e->type : 0]);
     }
     print("%s map, %lu entries\n", d->map_source == MAP_MACHINE ? "the machine's" : "our own",
@@ -65,7 +63,7 @@ void show_p2m(struct domain *d, const char *arguments)
     uint64_t pfn, count = 1;
 
     if (!number_next(&arguments, &pfn) || (*arguments && !number_next(&arguments, &count)) ||
-        *arguments || count == 0 || count > MAX_LINES || pfn >> MFN_BITS) {
+        *arguments || count == 0 || count > SHOW_MAX_LINES || pfn >> MFN_BITS) {
         order_usage("p2m");
         return;
     }
@@ -88,20 +86,25 @@ void show_m2p(struct domain *d, const char *arguments)
     else if (mfn_eq(p2m_get_ram(&d->p2m, pfn), to_mfn(mfn)))
         print("frame 0x%lx: PFN 0x%lx of ours\n", mfn, pfn.v);
     else
-        print("frame 0x%lx: PFN 0x%lx of another domain\n", mfn, pfn.v);
+        print("frame 0x%lx: PFN 0x%lx, says the M2P; it is not ours\n", mfn, pfn.v);
 }
 
 void show_walk(struct domain *d, const char *arguments)
 {
     uint64_t va;
 
-    if (!number_next(&arguments, &va) || *arguments || !va_canonical(va))
+    if (!number_next(&arguments, &va) || *arguments)
         order_usage("walk");
+    else if (!va_canonical(va))
+        print("0x%lx: no address: bits 47 to 63 of one are all the same\n", va);
     else if (va >= HYPERVISOR_VIRT_START && va < HYPERVISOR_VIRT_END)
         print("0x%lx: Xen's, whose tables are not ours to read\n", va);
     else
         pt_print_walk(&d->pt, va);
 }
+
+/* A GiB of memory has 512. */
+#define LEAVES_PER_KICK 4096
 
 static void count_leaf(void *context, uint64_t leaf, mfn_t mfn)
 {
@@ -109,7 +112,8 @@ static void count_leaf(void *context, uint64_t leaf, mfn_t mfn)
 
     (void)leaf;
     (void)mfn;
-    ++*nr;
+    if (++*nr % LEAVES_PER_KICK == 0)
+        watchdog_kick();
 }
 
 void show_published(struct domain *d, const char *arguments)
@@ -156,9 +160,11 @@ void show_frames(struct domain *d, const char *arguments)
     const struct frames *f = &d->frames;
 
     (void)arguments;
-    for (size_t i = 0; i < min_u64(f->nr_runs, MAX_LINES); i++)
+    for (size_t i = 0; i < min_u64(f->nr_runs, SHOW_MAX_LINES); i++)
         print("PFNs [0x%lx, 0x%lx) free, %lu pages\n", f->runs[i].start, f->runs[i].end,
               f->runs[i].end - f->runs[i].start);
+    if (f->nr_runs > SHOW_MAX_LINES)
+        print("and %lu more runs\n", f->nr_runs - SHOW_MAX_LINES);
     print("%lu pages free in %lu runs\n", f->nr_free, f->nr_runs);
 }
 
@@ -176,11 +182,21 @@ void show_window(struct domain *d, const char *arguments)
     static const char *const kinds[] = {
         [FOREIGN_GRANT] = "grants", [FOREIGN_FRAME] = "frames", [FOREIGN_MACHINE] = "device"};
 
+    uint64_t nr = 0;
+
     (void)arguments;
-    for (const struct foreign_range *r = d->foreign.first; r; r = r->next)
-        print("[0x%lx, 0x%lx) %s of domain %u, %lu of %lu pages mapped%s%s\n", r->pages,
-              r->pages + r->nr * PAGE_SIZE, kinds[r->kind], r->domain, r->nr_mapped, r->nr,
-              r->owner ? ", " : "", r->owner ? r->owner->name : "");
+    for (const struct foreign_range *r = d->foreign.first; r && nr < SHOW_MAX_LINES;
+         r = r->next, nr++) {
+        print("[0x%lx, 0x%lx) %s of ", r->pages, r->pages + r->nr * PAGE_SIZE, kinds[r->kind]);
+        if (r->domain == DOMID_SELF)
+            print("our own");
+        else
+            print("domain %u", r->domain);
+        print(", %lu of %lu pages mapped%s%s\n", r->nr_mapped, r->nr, r->owner ? ", " : "",
+              r->owner ? r->owner->name : "");
+    }
+    if (d->foreign.nr_ranges > nr)
+        print("and %lu more\n", d->foreign.nr_ranges - nr);
     print("%lu ranges, %lu frames for what is known of them\n", d->foreign.nr_ranges,
           d->foreign.nr_frames);
 }

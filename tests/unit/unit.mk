@@ -15,7 +15,7 @@ UNIT_TESTS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_SRCS  := $(filter-out lib/string.c $(UNIT_TESTS),$(sort $(wildcard lib/*.c mm/*.c \
           tests/unit/*.c))) $(addprefix xen/,balloon.c clock.c console.c evtchn.c grant_map.c \
           grants.c host.c start_info.c watchdog.c xenstore.c) $(addprefix kernel/,balloon.c \
-          cmdline.c memory.c progress.c services.c setup.c sharing.c stages.c suspend.c sweep.c \
+          cmdline.c memory.c progress.c services.c setup.c sharing.c shell.c stages.c suspend.c sweep.c \
           walk.c)
 UNIT_BINS  := $(UNIT_TESTS:tests/unit/%.c=$(B)/unit/%)
 UNIT_OBJS  := $(addprefix $(B)/unit/,$(UNIT_SRCS:.c=.o))

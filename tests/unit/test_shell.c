@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without this a key that is no letter could end up in an order, half a line could be obeyed as
+ * another order, and bytes from a broken terminal could write past the end of the line. What is
+ * obeyed, and where bytes come from, is this file's own.
+ */
+#include "kernel/shell.h"
+
+#include "xen/console.h"
+
+#include "kernel/orders.h"
+
+#include "tests/unit/harness.h"
+
+#include <string.h>
+
+#define PROMPT "xenolith> "
+
+static struct domain d;
+
+static const char *typed;
+static size_t nr_typed;
+static size_t appetite; /* bytes that come at a time */
+
+size_t console_read(char *text, size_t size_bytes)
+{
+    size_t n = min_u64(min_u64(nr_typed, size_bytes), appetite);
+
+    memcpy(text, typed, n);
+    typed += n;
+    nr_typed -= n;
+    return n;
+}
+
+static char obeyed[1 << 12]; /* the orders, each in brackets */
+
+void order_obey(struct domain *domain, const char *order)
+{
+    check_true("the domain", domain == &d);
+    check_true("not nothing", *order);
+    check_true("not past the end", strlen(order) < 128);
+    for (const char *c = order; *c; c++)
+        check_true("a character that can be seen", *c >= ' ' && *c < 0x7f);
+    strncat(obeyed, "[", sizeof(obeyed) - strlen(obeyed) - 1);
+    strncat(obeyed, order, sizeof(obeyed) - strlen(obeyed) - 1);
+    strncat(obeyed, "]", sizeof(obeyed) - strlen(obeyed) - 1);
+    if (!strcmp(order, "end"))
+        domain->options.done = DONE_REBOOT;
+}
+
+static void type_bytes(const char *bytes, size_t len_bytes)
+{
+    typed = bytes;
+    nr_typed = len_bytes;
+    obeyed[0] = '\0';
+    output_clear();
+    while (shell_listen(&d))
+        continue;
+    check_equal("all is read", nr_typed, 0);
+}
+
+static void type(const char *bytes)
+{
+    type_bytes(bytes, strlen(bytes));
+}
+
+/* The line is empty, and no key half typed, as at the start. */
+static void start(enum shell_wish shell)
+{
+    d = (struct domain){
+        .options = {.shell = shell, .done = DONE_WAIT}
+    };
+    appetite = SIZE_MAX;
+    type("\r");
+}
+
+static void test_keys(void **state)
+{
+    static const struct {
+        const char *bytes, *obeyed;
+    } rows[] = {
+        {"help\r",                      "[help]"    },
+        {"help\n",                      "[help]"    },
+        {"help\r\n",                    "[help]"    },
+        {"\r\n\r\r",                    ""          },
+        {"   \r",                       ""          },
+        {"  xs  a   \r",                "[  xs  a]" },
+        {"one\rtwo\r",                  "[one][two]"},
+        {"helq\bp\r",                   "[help]"    },
+        {"helq\x7fp\r",                 "[help]"    },
+        {"\b\b\x7fhelp\r",              "[help]"    },
+        {"crash\x15help\r",             "[help]"    },
+        {"crash\x03help\r",             "[help]"    },
+        {"\x15\x03help\r",              "[help]"    },
+        {"h\x1b[Ae\x1b[1;5Cl\x1bOBp\r", "[help]"    },
+        {"h\x1b[3~elp\x1b[200~\r",      "[help]"    },
+        {"\x1bxhelp\r",                 "[help]"    },
+        {"help\x1b\r",                  "[help]"    },
+        {"help\x1b[\r",                 "[help]"    },
+        {"help\x1b[1;\r",               "[help]"    },
+        {"crash\x1b[\x03help\r",        "[help]"    },
+        {"\x1b\x1b[Ahelp\r",            "[help]"    },
+        {"\x1b[\x1b[Ahelp\r",           "[help]"    },
+        {"h\x01\x02\t\x0b\x0c\x1f\x7f"
+         "help\r",             "[help]"    },
+        {"\xffh\x80\x81\xc3\xa4\xfe"
+         "elp\r",              "[help]"    },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        for (unsigned int shell = SHELL_NONE; shell <= SHELL_LINE; shell++) {
+            start((enum shell_wish)shell);
+            type(rows[i].bytes);
+            assert_string_equal(obeyed, rows[i].obeyed);
+            start((enum shell_wish)shell);
+            appetite = 1;
+            type(rows[i].bytes);
+            assert_string_equal(obeyed, rows[i].obeyed);
+        }
+    }
+    start(SHELL_EDIT);
+    type_bytes("he\0lp\r", 6);
+    assert_string_equal(obeyed, "[help]");
+}
+
+static void test_screen(void **state)
+{
+    (void)state;
+    start(SHELL_EDIT);
+    assert_string_equal(output(), "\n" PROMPT);
+    type("ab\x7f");
+    assert_string_equal(output(), "ab\b \b");
+    type("\x15\b");
+    assert_string_equal(output(), "\b \b");
+    type("ab\x03");
+    assert_string_equal(output(), "ab^C\n" PROMPT);
+    type("\x1b[A\xff\x01");
+    assert_string_equal(output(), "");
+    type("%s%n\r");
+    assert_string_equal(output(), "%s%n\n" PROMPT);
+    start(SHELL_LINE);
+    type("ab\x7f\x15x\x03\r");
+    assert_string_equal(output(), PROMPT);
+    start(SHELL_NONE);
+    type("ab\x7f\x15x\x03help\r");
+    assert_string_equal(output(), "");
+    start(SHELL_EDIT);
+    type("end\r");
+    assert_string_equal(output(), "end\n");
+}
+
+/* A line of @len characters, @more bytes, and its end. */
+static void type_long(size_t len, const char *more)
+{
+    char bytes[600];
+
+    memset(bytes, 'x', len);
+    strcpy(bytes + len, more);
+    strcat(bytes, "\r");
+    type(bytes);
+}
+
+static void test_long_lines(void **state)
+{
+    static const size_t lens[] = {128, 129, 300, 500};
+
+    (void)state;
+    for (unsigned int shell = SHELL_NONE; shell <= SHELL_LINE; shell++) {
+        start((enum shell_wish)shell);
+        type_long(127, "");
+        check_equal("as long as it may be", strlen(obeyed), 127 + 2);
+        for (size_t i = 0; i < ARRAY_SIZE(lens); i++) {
+            type_long(lens[i], "");
+            assert_string_equal(obeyed, "");
+            check_says("said", output(), "expected a line of up to 127 characters: this one is lo");
+            type_long(lens[i], "\x03"
+                               "a");
+            assert_string_equal(obeyed, "[a]");
+            type_long(lens[i], "\x15"
+                               "a");
+            assert_string_equal(obeyed, "[a]");
+            type_long(lens[i], "\b");
+            check_equal("what was seen is mended", strlen(obeyed), 126 + 2);
+        }
+    }
+    start(SHELL_EDIT);
+    type_long(128, "");
+    check_says("the bell", output(), "xx\a\n");
+}
+
+/* Keys in any order: what is obeyed is checked where it is. */
+static void test_any_bytes(void **state)
+{
+    static const char keys[] = "abc \r\b\x7f\x15\x03\x1b[O~1;\xff\x80\n\t";
+    struct rng rng = {.state = 20261122};
+    char bytes[256];
+
+    (void)state;
+    for (unsigned int i = 0; i < 20000; i++) {
+        size_t n = rng_below(&rng, sizeof(bytes));
+
+        if (i % 200 == 0)
+            start((enum shell_wish)rng_below(&rng, SHELL_LINE + 1));
+        for (size_t k = 0; k < n; k++)
+            bytes[k] = i % 2 ? (char)rng_next(&rng) : keys[rng_below(&rng, sizeof(keys))];
+        appetite = 1 + rng_below(&rng, 40);
+        type_bytes(bytes, n);
+        type("\x03"
+             "help\r");
+        assert_string_equal(obeyed, "[help]");
+    }
+}
+
+static void test_greeting(void **state)
+{
+    (void)state;
+    start(SHELL_NONE);
+    output_clear();
+    shell_start(&d);
+    assert_string_equal(output(), "");
+    start(SHELL_EDIT);
+    d.balloon.nr_pages = 25600;
+    d.host.major = 4;
+    d.host.minor = 17;
+    strcpy(d.host.extra, ".7");
+    output_clear();
+    shell_start(&d);
+    assert_string_equal(
+        output(), "A domU of 100 MiB on Xen 4.17.7. \"help\" lists what can be asked.\n" PROMPT);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_keys),       cmocka_unit_test(test_screen),
+        cmocka_unit_test(test_long_lines), cmocka_unit_test(test_any_bytes),
+        cmocka_unit_test(test_greeting),
+    };
+
+    return cmocka_run_group_tests_name("shell", tests, NULL, NULL);
+}
