@@ -14,7 +14,8 @@ endif
 STRIP   := $(CROSS_COMPILE)strip
 # asked once, and only by a target that compiles; VERSION=... says it for a tree without git
 VERSION  = $(eval VERSION := $(shell scripts/version))$(VERSION)
-XEN_HEADERS = $(eval XEN_HEADERS := $(shell scripts/xen headers))$(XEN_HEADERS)
+XEN_HEADERS = $(eval XEN_HEADERS := $(or $(shell scripts/xen headers),$(error no headers of Xen, as \
+          said above)))$(XEN_HEADERS)
 
 LAYERS := lib arch/x86 mm xen kernel tests/guest
 SRCS   := $(sort $(wildcard $(addsuffix /*.c,$(LAYERS)) $(addsuffix /*.S,$(LAYERS))))
@@ -112,15 +113,18 @@ $(filter-out %/bench_grant.c.o,$(filter $(B)/tests/guest/%,$(OBJS))): CFLAGS_KER
 -include $(OBJS:.o=.d) $(B)/elfnotes.S.d $(B)/elfnotes-legacy.S.d
 
 ## lint             format, shellcheck, cppcheck, layers, a build by clang, the same bytes twice
-lint: all
+lint: deps-check
+	@$(MAKE) --no-print-directory all
 	scripts/lint
 
 ## scripts-check    tests of the scripts, with no Xen
-scripts-check: all
+scripts-check: deps-check
+	@$(MAKE) --no-print-directory all
 	$(PROVE) -j2 tests/scripts
 
 ## scenarios        the kernel under real Xen: the rows of tests/matrix that make check runs
-scenarios: all
+scenarios: deps-check
+	@$(MAKE) --no-print-directory all
 	scripts/matrix -j2 --tag check
 
 ## unit             unit tests of lib and mm on this machine, on a fake Xen (cmocka, ASan, UBSan)
@@ -134,6 +138,10 @@ include tests/fuzz/fuzz.mk
 ## mutants          small mistakes in mm/, tests/mutants, each of which a test must notice
 mutants: deps-check
 	scripts/mutants -j2
+
+## check-commits    build each commit that origin/main has not, and run its unit tests (RANGE=main~3..)
+check-commits: deps-check
+	scripts/check-commits $(RANGE)
 
 ## bench            what boot costs on hosts of 2 to 700 GiB, in instructions, against its bounds
 ## bench-lookup     what a P2M lookup costs on this machine, against a bare array and a tree
@@ -166,6 +174,6 @@ clean:
 deps-%:
 	@scripts/deps $*
 
-.PHONY: all run shell picture check check-full unit unit-build coverage fuzz fuzz-build fuzz-corpus mutants \
+.PHONY: all run shell picture check check-full unit unit-build coverage fuzz fuzz-build fuzz-corpus mutants check-commits \
         lint scripts-check scenarios dist xtf help clean always
 .DELETE_ON_ERROR:

@@ -15,6 +15,12 @@ bad() {
     exit 2
 }
 
+# What a machine lacks, and no option of ours can mend
+no_host() {
+    echo "$me: $*" >&2
+    exit 4
+}
+
 # Options
 
 size='[1-9][0-9]*[KMGT]'
@@ -61,7 +67,17 @@ check_xen_is() {
 }
 
 check_tool() {
-    command -v "$1" >/dev/null || bad "$1 is not on the PATH; scripts/deps run installs it"
+    command -v "$1" >/dev/null || no_host "$1 is not on the PATH; scripts/deps run installs it"
+}
+
+# QEMU 6.1 was the first whose memory can be touched later than promised (reserve=off).
+check_qemu() {
+    local said
+    check_tool qemu-system-x86_64
+    said=$(qemu-system-x86_64 --version 2>/dev/null </dev/null | head -n 1) || true
+    [[ $said =~ ' version '([0-9]+)[.]([0-9]+) ]] || return 0
+    ((BASH_REMATCH[1] * 100 + BASH_REMATCH[2] >= 601)) ||
+        no_host "QEMU ${BASH_REMATCH[1]}.${BASH_REMATCH[2]} is too old: expected 6.1 or newer; Debian 12 has 7.2"
 }
 
 # fetch PART VERSION: print a path of scripts/xen's cache.
@@ -86,12 +102,36 @@ end_child() {
     child=
 }
 cleanup() {
+    local status=$?
+    trap '' INT TERM HUP PIPE # a second one would end this in its middle
     end_child
+    case $status in
+    1 | 3 | 5 | 6 | 124) say_if_full || status=4 ;;
+    esac
     [ -z "$tmp" ] || rm -rf "$tmp"
+    exit $status
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 trap 'exit 141' PIPE
+
+make_tmp() {
+    tmp=$(mktemp -d 2>/dev/null) ||
+        no_host "expected a directory to write to in TMPDIR, found ${TMPDIR:-/tmp}; is there space left?"
+}
+
+# A console that could not be kept proves nothing, whatever its verdict.
+say_if_full() {
+    local place free
+    for place in "$tmp" "${log:-}" "${json:-}" "${out:-}"; do
+        [ -f "$place" ] || [ -d "$place" ] || continue
+        free=$(df --output=avail -k "$place" 2>/dev/null | tail -n 1) || continue
+        [ "$free" -ge 64 ] || {
+            echo "$me: no space is left in ${place%/tmp.*}; make room, or set TMPDIR to a directory elsewhere" >&2
+            return 1
+        }
+    done
+}
 
 # The machine
 

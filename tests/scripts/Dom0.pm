@@ -22,6 +22,7 @@ write_file("$dir/cache/dom0-4.17/$_", $part{$_}) for keys %part;
 write_file("$dir/cache/dom0-4.17/SHA256SUMS", join '', map { sha256_hex($part{$_}) . "  ./$_\n" } keys %part);
 write_file("$dir/bin/qemu-system-x86_64", <<'END');
 #!/bin/bash
+[ "$1" != --version ] || { echo "QEMU emulator version ${FAKE_VERSION:-7.2.22 (Debian)}"; exit; }
 echo $$ >"$FAKE/pid"
 printf '%s\n' "$@" >"$FAKE/args"
 shared() { sed -n "s/^local,path=\(.*\),mount_tag=$1,.*/\1/p" "$FAKE/args"; }

@@ -18,6 +18,7 @@ write_file("$dir/xen", "\x7fELF" . "\0" x 60 . "\x02\xb0\xad\x1b" . "\0" x 16);
 write_file("$dir/xen.efi", 'MZ' . "\0" x 58 . "\x40\0\0\0" . "PE\0\0\x64\x86");
 write_file("$dir/bin/qemu-system-x86_64", <<'END');
 #!/bin/bash
+[ "$1" != --version ] || { echo "QEMU emulator version ${FAKE_VERSION:-7.2.22 (Debian)}"; exit; }
 echo $$ >"$FAKE/pid"
 printf '%s\n' "$@" >"$FAKE/args"
 cat "$FAKE/console"

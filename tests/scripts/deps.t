@@ -65,7 +65,7 @@ unlike $err, qr/qemu/, 'what only run needs is not asked of build';
 machine();
 fake($_, '') for qw(gcc ld make dpkg prove qemu-system-x86_64 cpio xz);
 is_deeply [deps({}, 'run')], [0, '', ''], 'tools on the PATH, without apt';
-fake($_, '') for qw(clang clang-format cppcheck shellcheck dpkg-source flex bison python3 ssh perl);
+fake($_, '') for qw(clang clang-format clang-tidy cppcheck shellcheck dpkg-source flex bison python3 ssh expect rlwrap perl);
 is_deeply [deps({}, 'check')], [0, '', ''], 'tools, headers and modules, without apt';
 fake('perl', '[[ $* != *JUnit* ]]');
 ($exit, $err) = deps({}, 'check');
@@ -88,6 +88,14 @@ fake('uname', 'echo aarch64');
 ($exit, $err) = deps({}, 'build');
 like $err, qr/x86_64-linux-gnu-gcc/, 'a cross compiler on another architecture';
 unlike $err, qr/ gcc\b/, 'and it alone, to build';
+
+machine();
+fake('uname', 'echo aarch64');
+fake($_, '') for qw(x86_64-linux-gnu-gcc x86_64-linux-gnu-ld make dpkg prove);
+is_deeply [deps({MAKELEVEL => 1, CROSS_COMPILE => '', CC => ''}, 'build')],
+    [1, "deps: this machine is aarch64, and the kernel x86_64: say make CROSS_COMPILE=x86_64-linux-gnu-\n", ''],
+    'and make is told of it';
+is_deeply [deps({MAKELEVEL => 1, CROSS_COMPILE => 'x', CC => ''}, 'build')], [0, '', ''], 'which it was';
 
 # Installing
 machine();
@@ -125,6 +133,7 @@ like $err, qr/deps: apt-get could not install: make$/, 'install fails twice: sen
 unlink "$dir/bin/sudo";
 ($exit, $err) = deps({}, 'build');
 is $exit, 1, 'neither root nor sudo: exit code';
+is $err =~ tr/\n//, 1, 'neither root nor sudo: one line, and no promise';
 like $err, qr/not root and no sudo: have root run/, 'neither root nor sudo: sentence';
 
 is((deps({}, 'foo'))[0], 2, 'unknown goal');

@@ -112,6 +112,20 @@ like read_file("$dir/junit.xml"), qr/<testsuite [^>]*name="bad".*<failure/s, 'wh
 is $code, 0, '--help';
 like $out, qr/^usage: scripts\/matrix/, 'says how';
 
+# A run that is ended: nothing goes on, and nothing is left
+mkdir "$dir/tmp";
+write_file("$dir/long.t", <<"END");
+system 'sh', '-c', 'echo \$\$ >$dir/pid; mktemp >/dev/null; kill -\$SIGNAL \$MATRIX; exec sleep 60';
+END
+write_file("$dir/long", "long t - file - - - pass $up$dir/long.t\n");
+for my $case ([INT => 130], [TERM => 143], [HUP => 129]) {
+    my ($signal, $expected) = @$case;
+    ($code) = run({env => {SIGNAL => $signal, TMPDIR => "$dir/tmp"}},
+        'sh', '-c', 'MATRIX=$$ exec "$@"', 'sh', script('matrix'), '--table', "$dir/long");
+    is $code, $expected, "SIG$signal: exit code";
+    nothing_is_left($dir, "SIG$signal");
+}
+
 # The table of the project
 ($code, $out) = run(script('matrix'), '--list');
 is $code, 0, 'the table of the project can be read';

@@ -22,7 +22,8 @@ UNIT_OBJS  := $(addprefix $(B)/unit/,$(UNIT_SRCS:.c=.o))
 
 unit-build: $(UNIT_BINS)
 
-unit: $(UNIT_BINS)
+unit: deps-check
+	@$(MAKE) --no-print-directory unit-build
 	@CMOCKA_MESSAGE_OUTPUT=TAP UBSAN_OPTIONS=print_stacktrace=1 \
 	    $(PROVE) -j2 --exec '' $(UNIT_BINS)
 

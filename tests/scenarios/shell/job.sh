@@ -1,0 +1,44 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: MIT
+#
+# What is typed at two guests' shells through xl's console program, which takes input from what is
+# no terminal only when told so. /job/lines has a line each, with printf's escapes.
+# shellcheck source=scripts/dom0.d/lib/xenolith.sh
+. /lib/xenolith.sh
+
+console=$(echo /usr/lib/xen-*/bin/xenconsole)
+
+# begin NAME: with its console in /out/NAME.con, and /tmp/NAME.in to type at
+begin() {
+    printf '%s\n' 'on_poweroff="preserve"' 'on_crash="preserve"' 'memory=64' 'extra="shell"' \
+        'kernel="/job/kernel"' >"/tmp/$1.cfg"
+    domu_start "$1" create "/tmp/$1.cfg"
+    domu_says "$1" '"help" lists what can be asked' || return
+    mkfifo "/tmp/$1.in"
+    sleep 1000 >"/tmp/$1.in" & # keeps it open
+    "$console" --interactive "$(xl domid "$1")" <"/tmp/$1.in" >"/out/$1.con" 2>&1 &
+    domu_until 10 prompts_are "$1" 1
+}
+
+prompts_are() {
+    [ "$(grep -ao 'xenolith> ' "/out/$1.con" | wc -l)" -ge "$2" ]
+}
+
+asked=1
+ask() {
+    asked=$((asked + 1))
+    printf '%b\r' "$2" >"/tmp/$1.in"
+    domu_until 30 prompts_are "$1" "$asked"
+}
+
+begin talker || exit
+while read -r line; do
+    ask talker "$line" || exit
+done </job/lines
+printf 'poweroff\r' >/tmp/talker.in
+domu_end talker 10
+
+begin sleeper || exit
+printf 'suspend\r' >/tmp/sleeper.in
+domu_end sleeper 10
+xl list -v sleeper >/out/list

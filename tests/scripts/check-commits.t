@@ -1,0 +1,97 @@
+#!/usr/bin/env perl
+# SPDX-License-Identifier: MIT
+#
+# scripts/check-commits says which commit of a branch does not build. Without this, it could try the
+# working tree in place of the commit, or leave a worktree behind that git then refuses to forget.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Run;
+use Test::More;
+
+plan skip_all => 'no git here' if system('git --version >/dev/null 2>&1') != 0;
+
+my $dir  = tempdir();
+my $repo = "$dir/repo";
+my %env  = (PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp", GIT_CONFIG_GLOBAL => '/dev/null',
+    map { ("GIT_${_}_NAME" => 'x', "GIT_${_}_EMAIL" => 'x') } qw(AUTHOR COMMITTER));
+mkdir "$dir/$_" for qw(bin tmp repo);
+
+sub git {
+    my ($exit, $out, $err) = run({env => \%env, dir => $repo}, 'git', @_);
+    is $exit, 0, "git $_[0]" or diag $err;
+    return $out;
+}
+
+sub commit {
+    my ($subject, %files) = @_;
+    write_file("$repo/$_", $files{$_}) for keys %files;
+    git('add', '.');
+    git('commit', '-q', '-m', $subject);
+    return;
+}
+
+sub check_commits {
+    my ($exit, $out, $err) = run({env => \%env, dir => $repo}, script('check-commits'), @_);
+    is_deeply [glob "$dir/tmp/*"], [], "@_: nothing is left";
+    is git('worktree', 'list', '--porcelain') =~ s/^(?!worktree).*\n//gmr, "worktree $repo\n", 'nor known to git';
+    return ($exit, $out =~ s/\b[0-9a-f]{7,}\b/HASH/gr, $err);
+}
+
+# make -C DIR GOAL, and fails where DIR/fails names GOAL
+sub fake_make {
+    my ($body) = @_;
+    write_file("$dir/bin/make", "#!/bin/bash\n$body\n");
+    chmod 0755, "$dir/bin/make";
+    return;
+}
+fake_make('echo "$4 says no"; ! grep -qx "$4" "$3/fails"');
+
+git('init', '-q');
+commit('first: a good one', 'fails' => '');
+commit('second: broken',    'fails' => "unit\n");
+commit('third: worse',      'fails' => "all\nunit\n");
+write_file("$repo/fails", 'of the working tree');
+
+my ($exit, $out, $err) = check_commits('HEAD~1');
+is_deeply [$exit, $out, $err], [1, <<'END', ''], 'the second is broken';
+HASH first: a good one: ok
+HASH second: broken: make unit failed
+    unit says no
+END
+is_deeply [check_commits('HEAD~2')], [0, "HASH first: a good one: ok\n", ''], 'a good one';
+is((check_commits())[1], <<'END', 'without a range: all, up to ten');
+HASH first: a good one: ok
+HASH second: broken: make unit failed
+    unit says no
+HASH third: worse: make all failed
+    all says no
+END
+git('update-ref', 'refs/remotes/origin/main', 'HEAD~1');
+is((check_commits())[1], "HASH third: worse: make all failed\n    all says no\n", 'or what origin/main does not have');
+is_deeply [check_commits('HEAD..HEAD')], [0, '', "check-commits: no commit is in HEAD..HEAD\n"], 'none';
+is read_file("$repo/fails"), 'of the working tree', 'which is as it was';
+
+for my $signal (qw(INT TERM HUP)) {
+    fake_make("echo \$\$ >$dir/pid; kill -$signal \$PPID; sleep 60");
+    is((check_commits('HEAD~2'))[0], 130, "SIG$signal: exit code");
+    nothing_is_left($dir, "SIG$signal");
+}
+
+for my $case (
+    [['nothing'], qr/^check-commits: nothing: expected a range of commits, as in main~3\.\.$/],
+    [['a', 'b'],  qr/^check-commits: expected one RANGE, found 2 arguments$/],
+    [['--all'],   qr/^check-commits: unknown option --all/],
+) {
+    my ($args, $sentence) = @$case;
+    ($exit, $out, $err) = check_commits(@$args);
+    is $exit, 2, "@$args: exit code";
+    like $err, $sentence, "@$args: sentence";
+}
+($exit, undef, $err) = run({env => {%env, GIT_CEILING_DIRECTORIES => "$dir"}, dir => "$dir/tmp"}, script('check-commits'));
+is_deeply [$exit, $err], [2, "check-commits: $dir/tmp: expected a git repository\n"], 'no repository';
+like((run(script('check-commits'), '--help'))[1], qr/^usage: /, '--help');
+
+done_testing;

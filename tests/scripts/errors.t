@@ -1,0 +1,162 @@
+#!/usr/bin/env perl
+# SPDX-License-Identifier: MIT
+#
+# What a newcomer's machine may lack: each is one sentence that says what to do, an exit code of the
+# documented ones, and nothing half done. Without this, a full disk would be told as bad usage, and
+# an old QEMU as a property that is not found. The machine's part is played by scripts.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Run;
+use Test::More;
+
+my $dir = tempdir();
+write_file("$dir/kernel", 'kernel');
+write_file("$dir/xen", "\x7fELF" . "\0" x 60 . "\x02\xb0\xad\x1b" . "\0" x 16);
+
+sub fake {
+    my ($name, $body) = @_;
+    write_file("$dir/bin/$name", "#!/bin/bash\n$body\n");
+    chmod 0755, "$dir/bin/$name";
+    return;
+}
+
+my $qemu = "echo \$\$ >$dir/pid; echo 'Test result: SUCCESS'";
+
+# A machine with all that is needed.
+sub machine {
+    system('rm', '-rf', map { "$dir/$_" } qw(bin tmp cache pid asked));
+    mkdir "$dir/$_" for qw(bin tmp);
+    fake('qemu-system-x86_64', "[ \$1 != --version ] || { echo 'QEMU emulator version 7.2.22'; exit; }; $qemu");
+    fake('apt-cache', '');
+    fake('apt-get',   "echo \"\$*\" >>$dir/asked; touch x.deb");
+    fake('dpkg',      'mkdir -p "$3/boot" && echo xen | gzip >"$3/boot/xen-4.17-amd64.gz"');
+    return;
+}
+
+# fails(NAME, CODE, SENTENCE, {ENVIRONMENT}, COMMAND...): of what it says, lines of progress do not count.
+sub fails {
+    my ($name, $code, $sentence, $env, $script, @args) = @_;
+    my %env = (PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp", XENOLITH_CACHE => "$dir/cache",
+        DEPS => 'no', %$env);
+    my ($exit, undef, $err) = run({env => \%env}, script($script), @args);
+    my @said = grep { !/^\w+: (?:fetching|waiting|building)/ } split /\n/, $err;
+    is $exit, $code, "$name: exit code";
+    is scalar @said, 1, "$name: one sentence" or diag $err;
+    like $said[0] // '', $sentence, "$name: which says what to do";
+    is_deeply [glob "$dir/cache/.new.* $dir/cache/xen*"], [], "$name: nothing is half done";
+    nothing_is_left($dir, $name);
+    return;
+}
+
+my @boot = ('boot', '--quiet', '--xen', "$dir/xen", "$dir/kernel");
+
+# QEMU
+for my $old ('4.2.1 (Debian 1:4.2-3)', '5.2.0', '6.0.1') {
+    machine();
+    fake('qemu-system-x86_64', "echo 'QEMU emulator version $old'; $qemu");
+    my ($short) = $old =~ /^(\d+\.\d+)/;
+    fails("QEMU $old", 4, qr/^boot: QEMU \Q$short\E is too old: expected 6\.1 or newer/, {}, @boot);
+}
+fails('the same for a shell', 4, qr/^shell: QEMU 6\.0 is too old/, {}, 'shell', '--xen', "$dir/xen", "$dir/kernel");
+fails('and for a Linux dom0', 4, qr/^dom0: QEMU 6\.0 is too old/,  {}, 'dom0',  '--xen', "$dir/xen", "$dir/kernel");
+for my $new ('6.1.0', '10.0.2', 'of mine') {
+    machine();
+    fake('qemu-system-x86_64', "[ \$1 != --version ] || { echo 'QEMU emulator version $new'; exit; }; $qemu");
+    my ($exit, undef, $err) = run({env => {PATH => "$dir/bin:$ENV{PATH}"}}, script($boot[0]), @boot[1 .. $#boot]);
+    unlike $err, qr/too old/, "QEMU $new is new enough";
+}
+machine();
+unlink "$dir/bin/qemu-system-x86_64";
+symlink $_, "$dir/bin/" . s{.*/}{}r for map { my $name = $_; grep { -x } map { "$_/$name" } split /:/, $ENV{PATH} }
+    qw(bash env dirname realpath head od tr grep rm);
+fails('no QEMU', 4, qr/^boot: qemu-system-x86_64 is not on the PATH; scripts\/deps run installs it$/,
+    {PATH => "$dir/bin"}, @boot);
+
+# A shell whose input has an end has one, too
+machine();
+fake('qemu-system-x86_64', "[ \$1 != --version ] || exit 0; for a; do [[ \$a != stdio,*logfile=* ]] || log=\${a##*logfile=}; done\n"
+        . "echo \$\$ >$dir/pid; sleep 0.3; echo -n 'x> ' | tee -a \$log\n"
+        . "while [ -z \"\$order\" ] && read -r order; do :; done; echo \"\$order: the domain ends here\" | tee -a \$log");
+my ($code, $out) = run({env => {PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp"}},
+    'timeout', 20, script('shell'), '--xen', "$dir/xen", "$dir/kernel");
+is_deeply [$code, $out], [0, "x> reboot: the domain ends here\n"], 'a shell with no input ends at its prompt';
+nothing_is_left($dir, 'a shell with no input');
+
+# Two signals, as a closed terminal and who started us may send them
+machine();
+fake('qemu-system-x86_64', "[ \$1 != --version ] || exit 0; trap 'kill -TERM \$PPID; sleep 0.2; exit' TERM\n"
+        . "echo \$\$ >$dir/pid; kill -HUP \$PPID; while :; do sleep 0.1; done");
+is((run({env => {PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp"}}, script($boot[0]), @boot[1 .. $#boot]))[0],
+    130, 'a second signal while the first is seen to: exit code');
+nothing_is_left($dir, 'a second signal');
+
+# Room for what is temporary
+machine();
+fails('no TMPDIR', 4, qr/^boot: expected a directory to write to in TMPDIR, found $dir\/none/,
+    {TMPDIR => "$dir/none"}, @boot);
+machine();
+fake('df',     'echo Avail; echo 0');
+fake('mkfifo', 'exit 1');
+fails('TMPDIR is full', 4, qr/^boot: no space is left in $dir\/tmp; make room, or set TMPDIR/, {}, @boot);
+
+# The cache
+machine();
+write_file("$dir/file", '');
+for my $cache ("$dir/file", "$dir/file/cache") {
+    fails("a cache at $cache", 1, qr/^xen: cannot write to the cache, $cache: expected a directory of yours/,
+        {XENOLITH_CACHE => $cache}, 'xen', 'hypervisor');
+}
+fails('no HOME', 1, qr/^xen: no place for the cache: neither XENOLITH_CACHE nor HOME is set$/,
+    {XENOLITH_CACHE => '', XDG_CACHE_HOME => '', HOME => ''}, 'xen', 'hypervisor');
+is((run({env => {PATH => "$dir/bin:$ENV{PATH}", XENOLITH_CACHE => "$dir/cache"}}, script('xen'), 'hypervisor'))[0],
+    0, 'on a machine that lacks nothing it is filled');
+
+my $full = qr/no space is left in $dir\/cache; make room, or set XENOLITH_CACHE/;
+for my $case (
+    ['apt-get', "echo \$* >>$dir/asked; echo E: Error writing to file; exit 100",     qr/^xen: could not download xen-hypervisor\S+: $full/],
+    ['dpkg',    'echo tar: no; echo dpkg-deb: tar; exit 2',    qr/^xen: could not unpack x\.deb: $full/],
+    ['dpkg',    'mkdir -p "$3/boot"; touch "$3/boot/xen-4.17-amd64.gz"', qr/^xen: could not make xen-4\.17: $full/],
+) {
+    my ($tool, $body, $sentence) = @$case;
+    machine();
+    fake($tool, $body);
+    fake('gunzip', 'exit 2');
+    fake('df',     'echo Avail; echo 12');
+    fails("the disk is full for $tool", 1, $sentence, {DEPS => 'yes'}, 'xen', 'hypervisor');
+    is read_file("$dir/asked") =~ tr/\n//, 1, 'and no lists are fetched for that' if -e "$dir/asked";
+}
+machine();
+fake('df', 'echo Avail; echo " 20"');
+fails('too little room for what takes much', 1, qr/^xen: xen-4\.20 takes 100 MiB .*, and 20 MiB are left in $dir\/cache;/,
+    {}, 'xen', 'hypervisor', '4.20');
+machine();
+fake('dpkg', 'echo "dpkg-deb: error: x.deb is not a Debian archive"; exit 2');
+fails('a package that is torn', 1, qr/^xen: could not unpack x\.deb: dpkg-deb: error: x\.deb is not/, {}, 'xen', 'hypervisor');
+
+# No network
+machine();
+fake('apt-get', "echo 'E: Failed to fetch URL  Temporary failure resolving'; exit 100");
+fake('id', 'echo 0');
+for my $deps (qw(yes no)) {
+    fails("no network, DEPS=$deps", 1,
+        qr/^xen: could not download xen-hypervisor-4\.17-amd64: Failed to fetch URL .*: is there a network\?$/,
+        {DEPS => $deps}, 'xen', 'hypervisor');
+    fails("no network for a boot, DEPS=$deps", 4, qr/^xen: could not download .*: is there a network\?$/,
+        {DEPS => $deps}, 'boot', '--quiet', "$dir/kernel");
+}
+fails('no lists', 1, qr/^deps: apt's package lists cannot be fetched: Failed to fetch URL/, {DEPS => 'yes'}, 'deps', 'update');
+fake('apt-cache', 'exit 100');
+fails('no lists for Xen', 1, qr/^deps: apt's package lists cannot be fetched: Failed/, {DEPS => 'yes'}, 'xen', 'hypervisor');
+fake('apt-get', 'echo "Hit:1 main"; echo "W: Failed to fetch more"');
+is((run({env => {PATH => "$dir/bin:$ENV{PATH}", DEPS => 'yes'}}, script('deps'), 'update'))[0], 0,
+    'one bad mirror of two does not matter');
+fake('sleep', ":>$dir/slept");
+fake('apt-get', "[ -e $dir/slept ] || { echo E: Could not get lock; exit 100; }");
+is((run({env => {PATH => "$dir/bin:$ENV{PATH}", DEPS => 'yes'}}, script('deps'), 'update'))[0], 0,
+    'lists that another run fetches are waited for');
+ok -e "$dir/slept", 'with a pause';
+
+done_testing;
