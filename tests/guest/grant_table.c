@@ -13,7 +13,10 @@
 
 #include "tests/guest/share_room.h"
 
-#define IN_USE (GTF_reading | GTF_writing) /* Xen's marks, which come and go */
+/* Growing once is enough: Xen does not take back what it gave, and this may run many times. */
+#define GROWN_FRAMES 2
+
+#define IN_USE       (GTF_reading | GTF_writing) /* Xen's marks, which come and go */
 
 /* The reserved entries, without what their peers' use changes. */
 struct reserved {
@@ -127,7 +130,7 @@ TEST(grant_table, "more grants than a frame has let the table grow, and its rese
     page = room_alloc(&s.room, 1);
     page[0] = 0x67726f77;
 
-    if (frames < g->max_frames) {
+    if (frames < min_u64(g->max_frames, GROWN_FRAMES)) {
         rc = grant_up_to(&s, share_pfn(&s, page), frames + 1, given, nr_bits, &nr);
         CHECK(!rc, "the table cannot grow past %u grants: %d (%s)", nr, rc, errno_name(rc));
         CHECK(rc || g->nr_frames == frames + 1, "it has %u frames, and had %u", g->nr_frames,
