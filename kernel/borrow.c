@@ -16,6 +16,9 @@
 
 #include "kernel/sharing.h"
 
+/* The lender says how many pages there are; the watchdog is told on the way. */
+#define KICK_PAGES 4096
+
 /* What is borrowed now. */
 static struct borrowing {
     struct domain *d;
@@ -36,6 +39,8 @@ static uint64_t map_all(struct borrowing *b)
 
     for (uint64_t i = 0, n; i < b->nr; i += n) {
         n = min_u64(b->batch, b->nr - i);
+        if (i % KICK_PAGES < n)
+            watchdog_kick();
         if (!grant_map(b->range, i, b->refs + i, b->status + i, n, b->readonly))
             continue;
         for (uint64_t k = 0; k < n; k++)
@@ -53,6 +58,8 @@ static int unmap_all(struct borrowing *b)
         int now;
 
         n = min_u64(b->batch, b->nr - i);
+        if (i % KICK_PAGES < n)
+            watchdog_kick();
         now = grant_unmap(b->range, i, n);
         rc = rc ? rc : now;
     }
@@ -162,8 +169,11 @@ static void forget(struct borrowing *b)
 
     if (b->has_pfns && safe_give(&d->safe, b->pfn))
         print("borrow: PFNs from 0x%lx on cannot be given back\n", b->pfn);
-    if (b->range && foreign_release(&d->foreign, b->range))
+    if (b->range && foreign_release(&d->foreign, b->range)) {
         print("borrow: %lu pages stay mapped\n", b->range->nr_mapped);
+        b->has_pfns = false;
+        return; /* and all that is known of them stays */
+    }
     peers_free(d, b->refs, DIV_ROUND_UP(b->nr, PEERS_REFS) * PAGE_SIZE);
     peers_free(d, b->status, b->nr * sizeof(int16_t));
     *b = (struct borrowing){0};
@@ -178,8 +188,11 @@ static struct ours ours_now(struct domain *d)
 {
     struct ours o = {.free = d->frames.nr_free, .reservation = host_current_pages()};
 
-    for (uint64_t pfn = 0; pfn < d->p2m.nr; pfn++)
+    for (uint64_t pfn = 0; pfn < d->p2m.nr; pfn++) {
+        if (pfn % (KICK_PAGES * P2M_PER_PAGE) == 0)
+            watchdog_kick();
         o.list_sum += (pfn + 1) * p2m_get_ram(&d->p2m, to_pfn(pfn)).v;
+    }
     return o;
 }
 
@@ -206,6 +219,8 @@ static uint64_t count_intact(struct borrowing *b)
         const uint64_t *words = show(b, i);
         bool lent = words != NULL, written = words != NULL;
 
+        if (i % KICK_PAGES == 0)
+            watchdog_kick();
         for (uint64_t w = 0; words && w < PEERS_WORDS; w++) {
             uint64_t word = words[w];
 
@@ -223,6 +238,8 @@ static void write_all(struct borrowing *b)
     for (uint64_t i = 0; i < b->nr && !b->readonly; i++) {
         uint64_t *words = (uint64_t *)(uintptr_t)foreign_va(b->range, i);
 
+        if (i % KICK_PAGES == 0)
+            watchdog_kick();
         for (uint64_t w = 0; foreign_is_mapped(b->range, i) && w < PEERS_WORDS; w++)
             words[w] = peers_word(i, 1, w);
     }
@@ -326,6 +343,10 @@ void borrow(struct domain *d, const char *arguments)
     }
     if (number_next(&arguments, &batch))
         (void)!number_next(&arguments, &rounds);
+    if (*arguments && strcmp(arguments, "ro") != 0) {
+        print("borrow: \"%.20s\" is no number and not \"ro\"\n", arguments);
+        return;
+    }
     *b = (struct borrowing){
         .d = d,
         .from = (domid_t)from,

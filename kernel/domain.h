@@ -10,7 +10,6 @@
 #include "mm/publish.h"
 #include "mm/renumber.h"
 #include "mm/revector.h"
-
 #include "mm/safe.h"
 
 #include "xen/balloon.h"

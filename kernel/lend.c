@@ -67,12 +67,17 @@ static void end_page(struct domain *d, void *page, uint32_t ref)
     mfn_t mfn;
     int rc = ref ? grant_end(&d->grants, ref) : 0;
 
-    if (pt_unmap(&d->pt, (uintptr_t)page, &mfn))
-        print("lend: page %p is not mapped\n", page);
-    else if (rc == -EBUSY)
-        rc = grant_end_page(&d->grants, ref);
-    else if (frames_give(&d->frames, mfn))
-        print("lend: frame 0x%lx cannot be given back\n", mfn.v);
+    if (!rc || rc == -EBUSY) {
+        int unmapped = pt_unmap(&d->pt, (uintptr_t)page, &mfn);
+
+        if (!unmapped)
+            rc = rc ? grant_end_page(&d->grants, ref) : frames_give(&d->frames, mfn);
+        else
+            rc = unmapped;
+    }
+    if (rc)
+        print("lend: page %p, reference %u, cannot be had back: %d (%s)\n", page, ref, rc,
+              errno_name(rc));
     watchdog_kick();
 }
 
@@ -130,7 +135,8 @@ void lend(struct domain *d, const char *arguments)
     int rc;
 
     if (!number_next(&arguments, &to) || !number_next(&arguments, &nr) || !nr ||
-        nr > PEERS_MAX_PAGES || to >= DOMID_FIRST_RESERVED) {
+        nr > PEERS_MAX_PAGES || to >= DOMID_FIRST_RESERVED ||
+        (*arguments && strcmp(arguments, "ro") != 0)) {
         print("lend: expected DOMAIN PAGES [ro], up to %lu pages\n", (uint64_t)PEERS_MAX_PAGES);
         return;
     }

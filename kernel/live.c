@@ -21,7 +21,7 @@
 
 static void listen_to_orders(struct domain *d)
 {
-    char order[64];
+    char order[128];
 
     if (!store_take_order(order, sizeof(order)))
         return;

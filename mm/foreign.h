@@ -130,8 +130,8 @@ int foreign_unmap(struct foreign_window *w, struct foreign_range *r, uint64_t fi
 
 /*
  * Before a suspend: has every range unmapped by its owner. If one has none, or cannot, all are
- * mapped again as they were, *@who is what stands in the way, and an errno is returned: -EBUSY for
- * no owner.
+ * mapped again, as far as their owners can, *@who is what stands in the way, and an errno is
+ * returned: -EBUSY for no owner.
  */
 int foreign_suspend(struct foreign_window *w, const struct foreign_range **who) __must_check;
 

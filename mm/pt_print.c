@@ -3,6 +3,8 @@
 
 #include "lib/printk.h"
 
+#include <xen/xen.h>
+
 /* Intel SDM 4.5; bits 9 to 11 are software's, and Xen marks a granted page by the highest. */
 static const char *const flag_names[] = {"P", "W", "U", "PWT", "PCD", "A", "D", "PSE", "G"};
 
@@ -19,6 +21,10 @@ void pt_print_walk(struct pagetable *pt, uint64_t va)
 {
     mfn_t table = pt->root;
 
+    if (va >= HYPERVISOR_VIRT_START && va < HYPERVISOR_VIRT_END) {
+        print("0x%lx: Xen's, whose tables are not ours to read\n", va);
+        return;
+    }
     for (unsigned int level = PT_LEVELS; level; level--) {
         uint64_t pte = pt_read(pt, table, level, pte_index(va, level));
 

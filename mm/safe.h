@@ -6,9 +6,11 @@
  *                       [ SAFE ]                            [ SAFE ]
  *                       taken first: the balloon is told    then: below the CPU's width
  *
- * They come from what is missing, never from what has a frame. In the list a safe PFN is ~0, for
- * the tools know nothing of it; p2m_get has no frame for it, since what is behind it can be mapped
- * by its owner's reference only. What is behind it is a range of the foreign window, page by page:
+ * They come from what is missing, never from what has a frame. (Beyond a dom0's map a PFN stands
+ * for the machine's frame of that number; a device that no map names may be there. Whoever wants
+ * that maps it by machine address, foreign.h, not by PFN.) In the list a safe PFN is ~0, for the
+ * tools know nothing of it; p2m_get has no frame for it, since what is behind it can be mapped by
+ * its owner's reference only. What is behind it is a range of the foreign window, page by page:
  * safe_page gives the address, and with it a safe PFN can be read and written like RAM.
  *
  * Safe PFNs are taken in whole leaves of the list, so that none of those is half RAM, half not.

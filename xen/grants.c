@@ -223,7 +223,11 @@ static int unmap_for_suspend(struct foreign_range *r, void *context)
     return foreign_unmap(g->window, r, 0, r->nr);
 }
 
-/* In a new domain nothing of the old table is left, and nobody has mapped anything. */
+/*
+ * In a new domain nothing is left in the table. But the old one may have been resumed as if it were
+ * new (xg_resume.c, fast=0): then the entries are there still, perhaps with Xen's marks of a use
+ * that began meanwhile, and must not be written.
+ */
 static int enter_anew(struct grants *g)
 {
     int rc = 0;
@@ -231,10 +235,14 @@ static int enter_anew(struct grants *g)
     for (uint32_t ref = 0; ref < g->nr_frames * per_frame(g); ref++) {
         const struct grant_note *note = note_of(g, ref);
 
-        mfn_t mfn = p2m_get_ram(g->p2m, to_pfn(note->pfn));
-        int bad = note->state == NOTE_USED ? check_mfn(g, mfn) : 0;
+        mfn_t mfn;
+        int bad;
 
-        if (note->state == NOTE_USED && !bad)
+        if (note->state != NOTE_USED || *flags_of(g, ref) != 0)
+            continue;
+        mfn = p2m_get_ram(g->p2m, to_pfn(note->pfn));
+        bad = check_mfn(g, mfn);
+        if (!bad)
             write_entry(g, ref, note, mfn);
         rc = rc ? rc : bad;
     }

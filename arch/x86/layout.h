@@ -18,6 +18,9 @@
 #define FOREIGN_BASE 0xffffd00000000000
 #define VIRT_BASE    0xffffffff80000000
 
+/* How much of the foreign window may be used: one slot. */
+#define FOREIGN_BYTES 0x8000000000
+
 /*
  * The image starts 1 MiB up, where every machine has RAM: below lie the BIOS's holes, and from
  * 8 MiB on, on some UEFI machines, ACPI NVS.

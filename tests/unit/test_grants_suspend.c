@@ -308,6 +308,33 @@ static void test_stage(void **state)
     check_equal("by Xen's word", live.grants.version, 1);
 }
 
+/* The old domain goes on, told that it is a new one (xg_resume.c, fast=0). */
+static long resumed_as_new(uint64_t start_info)
+{
+    struct start_info *si = (struct start_info *)fake_ram(start_info);
+
+    fake_tools_save(start_info);
+    check_equal("a peer maps", fake_peer_map(FAKE_PEER, lent[4].ref, false), 0);
+    si->store_mfn = p2m_get_ram(&live.p2m, to_pfn(si->store_mfn)).v;
+    si->console.domU.mfn = p2m_get_ram(&live.p2m, to_pfn(si->console.domU.mfn)).v;
+    return 0;
+}
+
+/* What Xen has marked while we slept is not wiped: the page is not ours alone. */
+static void test_used_in_what_is_no_new_domain(void **state)
+{
+    (void)state;
+    for (unsigned int version = 1; version <= 2; version++) {
+        start(version, resumed_as_new, false);
+        check_equal("suspend", suspend(&live), 0);
+        check_true("in use", grant_in_use(&live.grants, lent[4].ref));
+        check_equal("cannot be ended", grant_end(&live.grants, lent[4].ref), -EBUSY);
+        fake_peer_unmap_all();
+        check_equal("now it can", grant_end(&live.grants, lent[4].ref), 0);
+        live_stop();
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -318,6 +345,7 @@ int main(void)
         cmocka_unit_test_teardown(test_no_version_2_there, stop),
         cmocka_unit_test(test_no_table_there),
         cmocka_unit_test_teardown(test_wide_there, stop),
+        cmocka_unit_test(test_used_in_what_is_no_new_domain),
         cmocka_unit_test_teardown(test_stage, stop),
     };
 
