@@ -3,8 +3,6 @@
 
 #include "lib/errno.h"
 
-#include "arch/x86/probe.h"
-
 mfn_t p2m_get_absent(const struct p2m *p2m, pfn_t pfn)
 {
     if (ranges_find(&p2m->ranges, pfn.v).kind == RANGE_IDENTITY && mfn_valid(to_mfn(pfn.v)))
@@ -22,13 +20,4 @@ int p2m_set(struct p2m *p2m, pfn_t pfn, mfn_t mfn)
         return -EINVAL;
     *(volatile uint64_t *)&p2m->list[pfn.v] = mfn.v;
     return 0;
-}
-
-pfn_t m2p_get(const struct m2p *m2p, mfn_t mfn)
-{
-    uint64_t pfn;
-
-    if (mfn.v >= m2p->nr || probe_read(&m2p->table[mfn.v], &pfn))
-        return to_pfn(INVALID_ENTRY);
-    return to_pfn(pfn);
 }
