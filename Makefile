@@ -117,10 +117,14 @@ lint: deps-check
 	@$(MAKE) --no-print-directory all
 	scripts/lint
 
+# The longest first; most of the time they wait.
+LONG_TESTS   := $(addprefix tests/scripts/,ssh.t domus.t boot.t xen.t dom0.t)
+SCRIPT_TESTS := $(LONG_TESTS) $(filter-out $(LONG_TESTS),$(sort $(wildcard tests/scripts/*.t)))
+
 ## scripts-check    tests of the scripts, with no Xen
 scripts-check: deps-check
 	@$(MAKE) --no-print-directory all
-	$(PROVE) -j2 tests/scripts
+	$(PROVE) -j4 $(SCRIPT_TESTS)
 
 ## scenarios        the kernel under real Xen: the rows of tests/matrix that make check runs
 scenarios: deps-check
