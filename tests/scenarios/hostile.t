@@ -79,7 +79,7 @@ boots 'a boot that counts its requests for memory', ['--mem', '64M'], sub {
 };
 
 # Each of them on the debug Xen, which is asked rarely; unit tests do it each time.
-my $step = xen =~ /debug/ ? 1 : 6;
+my $step = xen =~ /debug/ ? 1 : 12;
 subtest "memory that runs out at the N-th request, for each N that is a multiple of $step" => sub {
     for my $n (grep { $_ % $step == 0 } 1 .. $requests) {
         my ($code, $log, $err) = boot_code(['--mem', '64M', '--', "inject=alloc:$n"]);
