@@ -17,7 +17,7 @@ VERSION  = $(eval VERSION := $(shell scripts/version))$(VERSION)
 XEN_HEADERS = $(eval XEN_HEADERS := $(or $(shell scripts/xen headers),$(error no headers of Xen, as \
           said above)))$(XEN_HEADERS)
 
-LAYERS := lib arch/x86 mm xen kernel tests/guest
+LAYERS := lib arch/x86 mm xen kernel kernel/boot kernel/shell kernel/selftest tests/guest
 SRCS   := $(sort $(wildcard $(addsuffix /*.c,$(LAYERS)) $(addsuffix /*.S,$(LAYERS))))
 OBJS   := $(addprefix $(B)/,$(addsuffix .o,$(SRCS)))
 

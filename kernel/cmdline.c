@@ -32,16 +32,16 @@ static const struct argument {
     enum { CHOICE, TEXT, NUMBER } kind;
     size_t field;
 } arguments[] = {
-    {"test",     "all|none|NAME,...[,full]",   TEXT,   offsetof(struct options, tests)   },
-    {"done",     "reboot|poweroff|crash|wait", CHOICE, offsetof(struct options, done)    },
-    {"loglevel", "error|warn|info|debug",      CHOICE, offsetof(struct options, loglevel)},
-    {"p2m",      "both|list|tree",             CHOICE, offsetof(struct options, form)    },
-    {"balloon",  "none|max",                   CHOICE, offsetof(struct options, balloon) },
-    {"grants",   "default|1|2",                CHOICE, offsetof(struct options, grants)  },
-    {"mark",     "a number of pages",          NUMBER, offsetof(struct options, marks)   },
-    {"seed",     "up to nine digits",          NUMBER, offsetof(struct options, seed)    },
-    {"shell",    "none|edit|line",             CHOICE, offsetof(struct options, shell)   },
-    {"inject",   "a fault (kernel/inject.h)",  TEXT,   offsetof(struct options, inject)  },
+    {"test",          "all|none|NAME,...[,full]",           TEXT,   offsetof(struct options, tests)        },
+    {"done",          "reboot|poweroff|crash|wait",         CHOICE, offsetof(struct options, done)         },
+    {"loglevel",      "error|warn|info|debug",              CHOICE, offsetof(struct options, loglevel)     },
+    {"p2m",           "both|list|tree",                     CHOICE, offsetof(struct options, form)         },
+    {"balloon",       "none|max",                           CHOICE, offsetof(struct options, balloon)      },
+    {"grants",        "default|1|2",                        CHOICE, offsetof(struct options, grants)       },
+    {"pattern_pages", "a number of pages",                  NUMBER, offsetof(struct options, pattern_pages)},
+    {"seed",          "up to nine digits",                  NUMBER, offsetof(struct options, seed)         },
+    {"shell",         "none|edit|line",                     CHOICE, offsetof(struct options, shell)        },
+    {"inject",        "a fault (kernel/selftest/inject.h)", TEXT,   offsetof(struct options, inject)       },
 };
 
 static bool set_text(struct text *field, struct text value)

@@ -8,9 +8,9 @@
  *   p2m=both|list|tree                which forms of the P2M to publish
  *   balloon=none|max                  grow to the domain's limit before the tests
  *   grants=1|2                        the grant table's version; else as Xen's MFNs need it
- *   mark=N                            pages whose contents are looked after: marks.h
- *   seed=N                            what tests draw their random cases from; else the clock's
- *   shell, shell=line                 no tests; a shell on the console, as shell.h says
+ *   pattern_pages=N                            pages whose contents are looked after:
+ * pattern_pages.h seed=N                            what tests draw their random cases from; else
+ * the clock's shell, shell=line                 no tests; a shell on the console, as shell.h says
  *   inject=...                        faults on purpose: inject.h
  */
 #ifndef KERNEL_CMDLINE_H
@@ -22,10 +22,10 @@
 
 /* In the order of the words above. */
 enum done { DONE_REBOOT, DONE_POWEROFF, DONE_CRASH, DONE_WAIT, DONE_DEFAULT };
-enum balloon_wish { BALLOON_NONE, BALLOON_MAX };
-enum shell_wish { SHELL_NONE, SHELL_EDIT, SHELL_LINE };
+enum balloon_option { BALLOON_NONE, BALLOON_MAX };
+enum shell_option { SHELL_NONE, SHELL_EDIT, SHELL_LINE };
 /* A number, but not any. */
-enum grants_wish { GRANTS_DEFAULT, GRANTS_V1, GRANTS_V2 };
+enum grants_option { GRANTS_DEFAULT, GRANTS_V1, GRANTS_V2 };
 
 /* A piece of the line, not terminated. */
 struct text {
@@ -39,12 +39,12 @@ struct options {
     enum done done;
     enum loglevel loglevel;
     enum publish_form form;
-    enum balloon_wish balloon;
-    enum grants_wish grants;
-    enum shell_wish shell;
-    uint64_t marks;      /* pages */
-    uint64_t seed;       /* 0: none was given */
-    unsigned int nr_bad; /* words that were reported */
+    enum balloon_option balloon;
+    enum grants_option grants;
+    enum shell_option shell;
+    uint64_t pattern_pages; /* pages */
+    uint64_t seed;          /* 0: none was given */
+    unsigned int nr_bad;    /* words that were reported */
 };
 
 /*

@@ -8,25 +8,25 @@
 #include "xen/watchdog.h"
 #include "xen/xenstore.h"
 
-#include "kernel/balloon.h"
-#include "kernel/marks.h"
-#include "kernel/orders.h"
-#include "kernel/services.h"
-#include "kernel/shell.h"
+#include "kernel/boot/balloon.h"
+#include "kernel/boot/store.h"
+#include "kernel/selftest/pattern_pages.h"
+#include "kernel/shell/commands.h"
+#include "kernel/shell/shell.h"
 #include "kernel/suspend.h"
 
 #define CHURN_NS    (20 * NS_PER_MS)
 #define CHURN_PAGES 512
 #define GRANTS_NS   NS_PER_S
 
-static void listen_to_orders(struct domain *d)
+static void run_store_command(struct domain *d)
 {
     char order[128];
 
-    if (!store_take_order(order, sizeof(order)))
+    if (!store_take_command(order, sizeof(order)))
         return;
-    order_obey(d, order);
-    store_end_order();
+    command_run(d, order);
+    store_end_command();
 }
 
 /* Tests again what a suspend may have broken. */
@@ -35,7 +35,7 @@ static void suspend_and_look(struct domain *d)
     int rc = suspend(d);
 
     if (rc >= 0)
-        order_obey(d, "test");
+        command_run(d, "test");
 }
 
 static void obey_toolstack(struct domain *d)
@@ -44,15 +44,15 @@ static void obey_toolstack(struct domain *d)
 
     if (target)
         balloon_follow(d, target);
-    switch (store_take_wish()) {
-    case WISH_POWEROFF:
-    case WISH_HALT:
+    switch (store_take_shutdown_request()) {
+    case REQUEST_POWEROFF:
+    case REQUEST_HALT:
         d->options.done = DONE_POWEROFF;
         break;
-    case WISH_REBOOT:
+    case REQUEST_REBOOT:
         d->options.done = DONE_REBOOT;
         break;
-    case WISH_SUSPEND:
+    case REQUEST_SUSPEND:
         suspend_and_look(d);
         break;
     default:
@@ -63,9 +63,9 @@ static void obey_toolstack(struct domain *d)
 /* Dirties memory, and breathes: for whoever migrates us meanwhile. */
 static void churn(struct domain *d)
 {
-    uint64_t full = d->churn_pages;
+    uint64_t full = d->selftest.churn_pages;
 
-    marks_renew(d);
+    pattern_pages_renew(d);
     balloon_go(d, d->balloon.nr_pages < full ? full : full - min_u64(full, CHURN_PAGES));
 }
 
@@ -86,7 +86,7 @@ static void sleep(uint64_t until_ns)
  */
 static uint64_t wake_at(struct domain *d)
 {
-    if (d->churn_pages)
+    if (d->selftest.churn_pages)
         return clock_ns() + CHURN_NS;
     return grants_poll(&d->grants) ? clock_ns() + GRANTS_NS : UINT64_MAX;
 }
@@ -102,9 +102,9 @@ enum done live(struct domain *d)
         xenstore_poll();
         busy = store_has_news();
         busy = shell_listen(d) || busy;
-        listen_to_orders(d);
+        run_store_command(d);
         obey_toolstack(d);
-        if (d->churn_pages)
+        if (d->selftest.churn_pages)
             churn(d);
         /*
          * Only after a round in which nothing was done: whatever came during one in which something

@@ -5,12 +5,12 @@
 
 #include "xen/shutdown.h"
 
-#include "kernel/inject.h"
+#include "kernel/boot/stages.h"
 #include "kernel/live.h"
-#include "kernel/marks.h"
 #include "kernel/report.h"
-#include "kernel/stages.h"
-#include "kernel/test.h"
+#include "kernel/selftest/inject.h"
+#include "kernel/selftest/pattern_pages.h"
+#include "kernel/selftest/test.h"
 
 #include <xen/sched.h>
 
@@ -45,7 +45,7 @@ static void run_tests(struct domain *d)
     enum test_result result = tests_run(d);
 
     report_boot(d);
-    marks_report(d);
+    pattern_pages_report(d);
     print("Test result: %s\n", test_result_name(result));
 }
 

@@ -15,7 +15,7 @@ struct progress {
     uint64_t started_ns, line_ns, alive_ns; /* when; when next at the earliest */
 };
 
-/* Begins with nothing done of @total. The texts are only borrowed. */
+/* Begins with nothing done of @total. The texts are only mapped. */
 void progress_start(struct progress *p, const char *what, const char *unit, uint64_t total);
 
 /* @done of the total is done. Reads the clock: to be called every few milliseconds. */

@@ -3,7 +3,7 @@
 
 #include "lib/printk.h"
 
-#include "kernel/stages.h"
+#include "kernel/boot/stages.h"
 
 static void report_ranges(const struct ranges *t)
 {
@@ -55,9 +55,10 @@ static void report_list(const struct domain *d)
           "\"tables\":%lu,"
           "\"new_pages\":%lu,\"shared_pages\":%lu,\"old_tables\":%lu,\"old_2m\":%lu,"
           "\"old_1g\":%lu}",
-          (uintptr_t)d->p2m.list, d->list.origin == LIST_IN_SLOT ? "slot" : "kernel mapping",
-          d->boot.list_va, d->p2m.nr, d->list.nr_tables, d->list.nr_new_leaves, d->list.nr_none,
-          d->list.nr_old_tables, d->list.nr_old_2m, d->list.nr_old_1g);
+          (uintptr_t)d->p2m.list, d->revectored.origin == LIST_IN_SLOT ? "slot" : "kernel mapping",
+          d->boot.list_va, d->p2m.nr, d->revectored.nr_tables, d->revectored.nr_new_leaves,
+          d->revectored.nr_none, d->revectored.nr_old_tables, d->revectored.nr_old_2m,
+          d->revectored.nr_old_1g);
     print(",\"tree_pages\":%lu", d->publication.top ? d->publication.nr_mids + 1 : 0);
     print(",\"renumbered\":%lu,\"m2p_updates\":%lu,\"m2p_hypercalls\":%lu", d->plan.nr_moved,
           d->batch.nr_updates, d->batch.nr_hypercalls);
@@ -83,8 +84,9 @@ void report_boot(const struct domain *d)
           d->max_pages, d->shared->arch.max_pfn, d->host.max_mfn);
     print(",\"frame_requests\":%lu,\"free_pages\":%lu,\"ballooned\":%ld,\"teardown_pages\":%lu,"
           "\"ramdisk_bytes\":%lu",
-          d->frames.nr_requests, d->frames.nr_free, (long)(d->balloon.nr_pages - d->boot.nr_pages),
-          d->kmap.nr_freed, d->boot.ramdisk_bytes);
+          d->frame_pool.nr_requests, d->frame_pool.nr_free,
+          (long)(d->balloon.nr_pages - d->boot.nr_pages), d->kernel_mapping.nr_freed,
+          d->boot.ramdisk_bytes);
     report_list(d);
     report_ranges(&d->p2m.ranges);
     report_moves(&d->plan);

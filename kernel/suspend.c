@@ -7,8 +7,8 @@
 
 #include "xen/watchdog.h"
 
-#include "kernel/services.h"
-#include "kernel/stages.h"
+#include "kernel/boot/stages.h"
+#include "kernel/boot/store.h"
 
 #include <xen/sched.h>
 
@@ -100,7 +100,7 @@ int suspend(struct domain *d)
                obstacle.mfn.v);
         return refuse(-EBUSY, why);
     }
-    windows_clear_all(&d->windows);
+    fixmap_unmap_all(&d->fixmap);
     watchdog_stop();
     result = stop(d);
     stages_resume(d, result == 0);

@@ -3,32 +3,25 @@
 
 #include "lib/types.h"
 
+#define NAME(e) \
+    {           \
+        e, #e   \
+    }
+
 const char *errno_name(int rc)
 {
     static const struct {
         int number;
         const char *name;
     } names[] = {
-        {EPERM,      "EPERM, Xen refused"               },
-        {ENOENT,     "ENOENT, not there"                },
-        {EIO,        "EIO, the other end is broken"     },
-        {E2BIG,      "E2BIG, too much for the other end"},
-        {EAGAIN,     "EAGAIN, somebody was faster"      },
-        {EACCES,     "EACCES, not ours"                 },
-        {ENODEV,     "ENODEV, nobody is there"          },
-        {ENOMEM,     "ENOMEM, out of frames or of room" },
-        {EFAULT,     "EFAULT, no such address"          },
-        {EBUSY,      "EBUSY, in another use"            },
-        {EEXIST,     "EEXIST, there already"            },
-        {EINVAL,     "EINVAL, not what it must be"      },
-        {ENOSPC,     "ENOSPC, no more of them"          },
-        {ERANGE,     "ERANGE, out of range"             },
-        {ENOSYS,     "ENOSYS, not to be had here"       },
-        {EOPNOTSUPP, "EOPNOTSUPP, not to be had here"   },
+        {0, "success"},
+        NAME(EPERM),  NAME(ENOENT), NAME(EIO),    NAME(E2BIG),      NAME(EAGAIN),
+        NAME(ENOMEM),   NAME(EACCES), NAME(EFAULT), NAME(EBUSY),  NAME(EEXIST),     NAME(ENODEV),
+        NAME(EINVAL),   NAME(ENOSPC), NAME(ERANGE), NAME(ENOSYS), NAME(EOPNOTSUPP),
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (rc == -names[i].number)
             return names[i].name;
-    return "no error of ours";
+    return "unknown errno";
 }

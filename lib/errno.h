@@ -1,31 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Failures are negative values of these, everywhere. The numbers are those of Xen's public
- * errno.h, so that what a hypercall returns can be passed on unchanged.
+ * Every function that can fail returns 0 or a negative value of these. The numbers are those of
+ * Xen's public errno.h (<xen/errno.h>), so that the result of a hypercall can be passed on
+ * unchanged.
  */
 #ifndef LIB_ERRNO_H
 #define LIB_ERRNO_H
 
 enum {
-    EPERM = 1,       /* Xen refused: not this domain's right        */
-    ENOENT = 2,      /* what was asked for is not there             */
-    EIO = 5,         /* the other end broke the protocol, or is mute */
-    E2BIG = 7,       /* more than the other end takes               */
-    EAGAIN = 11,     /* somebody else was faster: try again         */
-    ENOMEM = 12,     /* no frame, or no room in a table             */
-    EACCES = 13,     /* not this domain's to read or write          */
-    EFAULT = 14,     /* the address cannot be read, written, run    */
-    EBUSY = 16,      /* Xen: the frame has another use              */
-    EEXIST = 17,     /* something else is mapped there              */
-    ENODEV = 19,     /* nobody is at the other end                  */
-    EINVAL = 22,     /* an argument, or something handed in, is bad */
-    ENOSPC = 28,     /* no address space, PFN or grant left         */
-    ERANGE = 34,     /* outside the list, or outside the range      */
-    ENOSYS = 38,     /* this Xen, or this kind of domain, has none  */
-    EOPNOTSUPP = 95, /* nor can it be had here: the PV shim         */
+    EPERM = 1,       /* Xen refused: this domain lacks the right          */
+    ENOENT = 2,      /* the object that was named does not exist           */
+    EIO = 5,         /* the peer broke the protocol, or does not answer    */
+    E2BIG = 7,       /* the request is larger than the peer accepts        */
+    EAGAIN = 11,     /* another domain changed the object: try again       */
+    ENOMEM = 12,     /* no free frame, or no free slot in a table          */
+    EACCES = 13,     /* this domain may not read or write the xenstore node */
+    EFAULT = 14,     /* the address cannot be read, written or executed    */
+    EBUSY = 16,      /* the frame has another use                          */
+    EEXIST = 17,     /* something else is mapped at the address            */
+    ENODEV = 19,     /* no peer is connected                               */
+    EINVAL = 22,     /* an argument, or a field that was handed in, is bad */
+    ENOSPC = 28,     /* no virtual address, PFN or grant entry is left     */
+    ERANGE = 34,     /* outside the P2M list, or outside the range         */
+    ENOSYS = 38,     /* this Xen, or this kind of domain, lacks the call   */
+    EOPNOTSUPP = 95, /* likewise: the PV shim's answer                     */
 };
 
-/* "ENOMEM, out of frames or of room" for -ENOMEM, and so on. */
+/* "ENOMEM" for -ENOMEM, "success" for 0, "unknown errno" for a number that is not above. */
 const char *errno_name(int rc);
 
 #endif

@@ -72,7 +72,7 @@ static void unmake(struct foreign_window *w, uint64_t start, uint64_t len_bytes,
     for (uint64_t va = start; va < start + len_bytes; va += PAGE_SIZE) {
         mfn_t mfn;
 
-        if (pt_unmap(w->pt, va, &mfn) || frames_give(w->pt->frames, mfn))
+        if (pt_unmap(w->pt, va, &mfn) || frame_pool_free(w->pt->frame_pool, mfn))
             panic("page 0x%lx of a range's head cannot be given back", va);
         w->nr_frames--;
     }
@@ -88,11 +88,11 @@ static int make(struct foreign_window *w, uint64_t start, uint64_t len_bytes, ui
     for (; !rc && done < len_bytes; done += rc ? 0 : PAGE_SIZE) {
         mfn_t mfn;
 
-        rc = frames_take(w->pt->frames, &mfn);
+        rc = frame_pool_alloc(w->pt->frame_pool, &mfn);
         if (rc)
             break;
         rc = pt_map(w->pt, start + done, mfn, PTE_RW);
-        if (rc && frames_give(w->pt->frames, mfn))
+        if (rc && frame_pool_free(w->pt->frame_pool, mfn))
             panic("frame 0x%lx can neither be mapped nor be given back", mfn.v);
         w->nr_frames += rc == 0;
     }

@@ -12,12 +12,12 @@ void heap_init(struct heap *h, struct pagetable *pt, uint64_t base)
 static int map_page(struct heap *h, uint64_t va)
 {
     mfn_t mfn;
-    int rc = frames_take(h->pt->frames, &mfn);
+    int rc = frame_pool_alloc(h->pt->frame_pool, &mfn);
 
     if (rc)
         return rc;
     rc = pt_map(h->pt, va, mfn, PTE_RW);
-    if (rc && frames_give(h->pt->frames, mfn))
+    if (rc && frame_pool_free(h->pt->frame_pool, mfn))
         panic("frame 0x%lx can neither be mapped nor be given back", mfn.v);
     return rc;
 }
@@ -52,7 +52,7 @@ void heap_free(struct heap *h, void *page, uint64_t len_bytes)
         uint64_t va = (uintptr_t)page + done;
         mfn_t mfn;
 
-        if (pt_unmap(h->pt, va, &mfn) || frames_give(h->pt->frames, mfn))
+        if (pt_unmap(h->pt, va, &mfn) || frame_pool_free(h->pt->frame_pool, mfn))
             panic("heap page 0x%lx cannot be given back: not mapped, or free already", va);
     }
 }

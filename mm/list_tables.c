@@ -33,14 +33,14 @@ static mfn_t take(struct builder *b)
 {
     mfn_t mfn;
 
-    if (frames_next(&b->reserve, &mfn))
+    if (frame_pool_next(&b->reserve, &mfn))
         panic("the list needs more frames than were counted: bug in list_tables_count");
     return mfn;
 }
 
 static uint64_t *open_table(struct builder *b, unsigned int level, mfn_t mfn)
 {
-    uint64_t *table = window_show(b->r->pt->windows, WINDOW_BUILD + level - 1, mfn, PTE_RW);
+    uint64_t *table = fixmap_map(b->r->pt->fixmap, FIXMAP_BUILD + level - 1, mfn, PTE_RW);
 
     if (table)
         memset(table, 0, PAGE_SIZE);
@@ -50,7 +50,7 @@ static uint64_t *open_table(struct builder *b, unsigned int level, mfn_t mfn)
 
 static void close_table(struct builder *b, unsigned int level)
 {
-    window_clear(b->r->pt->windows, WINDOW_BUILD + level - 1);
+    fixmap_unmap(b->r->pt->fixmap, FIXMAP_BUILD + level - 1);
 }
 
 /* A table of @level in which each entry is @pte. */
@@ -75,11 +75,11 @@ static int none_leaf(struct builder *b)
     if (!mfn_eq(b->out->none_leaf, INVALID_MFN))
         return 0;
     b->out->none_leaf = take(b);
-    page = window_show(b->r->pt->windows, WINDOW_SCRATCH, b->out->none_leaf, PTE_RW);
+    page = fixmap_map(b->r->pt->fixmap, FIXMAP_SCRATCH, b->out->none_leaf, PTE_RW);
     if (!page)
         return -EPERM;
     memset(page, 0xff, PAGE_SIZE);
-    window_clear(b->r->pt->windows, WINDOW_SCRATCH);
+    fixmap_unmap(b->r->pt->fixmap, FIXMAP_SCRATCH);
     return 0;
 }
 
@@ -171,10 +171,10 @@ static int build_l2(struct builder *b, uint64_t start, mfn_t *mfn)
     return 0;
 }
 
-int list_tables_build(struct revector *r, const struct frames *reserve, struct revectored *out,
+int list_tables_build(struct revector *r, const struct frame_pool *reserve, struct revectored *out,
                       mfn_t *l3)
 {
-    struct builder b = {.r = r, .reserve = {.frames = reserve}, .out = out};
+    struct builder b = {.r = r, .reserve = {.frame_pool = reserve}, .out = out};
     uint64_t *table;
 
     out->none_leaf = b.none_l1 = b.none_l2 = INVALID_MFN;

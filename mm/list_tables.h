@@ -19,7 +19,7 @@ uint64_t list_tables_count(const struct plan *plan);
  * The tables are mapped nowhere afterwards, and so are the new leaves, which hold garbage.
  * Returns 0, or -EPERM if Xen refuses to show a frame.
  */
-int list_tables_build(struct revector *r, const struct frames *reserve, struct revectored *out,
+int list_tables_build(struct revector *r, const struct frame_pool *reserve, struct revectored *out,
                       mfn_t *l3) __must_check;
 
 #endif

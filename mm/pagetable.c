@@ -9,7 +9,7 @@
 
 const volatile uint64_t *pt_show(struct pagetable *pt, mfn_t table, unsigned int level)
 {
-    const volatile uint64_t *t = window_show(pt->windows, WINDOW_LEVEL + level - 1, table, PTE_RO);
+    const volatile uint64_t *t = fixmap_map(pt->fixmap, FIXMAP_LEVEL + level - 1, table, PTE_RO);
 
     if (!t)
         panic("level %u table 0x%lx cannot be read: Xen refused to map it", level, table.v);
@@ -64,17 +64,17 @@ static int add_table(struct pagetable *pt, const struct pt_entry *parent)
 {
     mfn_t table;
     void *page;
-    int rc = frames_take(pt->frames, &table);
+    int rc = frame_pool_alloc(pt->frame_pool, &table);
 
     if (rc)
         return rc;
-    page = window_show(pt->windows, WINDOW_SCRATCH, table, PTE_RW);
+    page = fixmap_map(pt->fixmap, FIXMAP_SCRATCH, table, PTE_RW);
     if (page) {
         memset(page, 0, PAGE_SIZE);
-        window_clear(pt->windows, WINDOW_SCRATCH);
+        fixmap_unmap(pt->fixmap, FIXMAP_SCRATCH);
     }
     rc = page ? pt_write(parent->table, parent->index, pte_make(table, PTE_TABLE)) : -EPERM;
-    if (rc && frames_give(pt->frames, table))
+    if (rc && frame_pool_free(pt->frame_pool, table))
         panic("frame 0x%lx can neither become a table nor be given back", table.v);
     pt->nr_tables += rc == 0;
     return rc;
@@ -128,8 +128,8 @@ static void drop_table(struct pagetable *pt, uint64_t va, unsigned int level)
 
     if (e.level != level + 1 || !pte_present(e.pte) || !is_empty(pt, table, level))
         return;
-    window_forget(pt->windows, table);
-    if (pt_write(e.table, e.index, 0) || frames_give(pt->frames, table))
+    fixmap_unmap_mfn(pt->fixmap, table);
+    if (pt_write(e.table, e.index, 0) || frame_pool_free(pt->frame_pool, table))
         panic("the empty table 0x%lx at level %u can be neither unhooked nor freed", table.v,
               level);
     pt->nr_tables--;

@@ -10,14 +10,14 @@
 #ifndef MM_PAGETABLE_H
 #define MM_PAGETABLE_H
 
-#include "mm/frames.h"
-#include "mm/window.h"
+#include "mm/fixmap.h"
+#include "mm/frame_pool.h"
 
 struct pagetable {
     mfn_t root; /* the level 4 table in CR3 */
-    struct windows *windows;
-    struct frames *frames; /* where new tables come from and old ones go */
-    uint64_t nr_tables;    /* that were made, and are not given back */
+    struct fixmap *fixmap;
+    struct frame_pool *frame_pool; /* where new tables come from and old ones go */
+    uint64_t nr_tables;            /* that were made, and are not given back */
 };
 
 /* Where a walk ended: at the entry that maps the address, or the one that says that none does. */

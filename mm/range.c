@@ -10,7 +10,7 @@ const char *range_kind_name(enum range_kind kind)
         [RANGE_RAM] = "ram",
         [RANGE_IDENTITY] = "identity",
         [RANGE_MISSING] = "missing",
-        [RANGE_SAFE] = "safe",
+        [RANGE_UNPOPULATED] = "unpopulated",
     };
 
     return names[kind];

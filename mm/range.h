@@ -15,10 +15,10 @@
 #include "lib/types.h"
 
 enum range_kind {
-    RANGE_RAM,      /* may hold a frame; ~0 means that it holds none now       */
-    RANGE_IDENTITY, /* no memory of ours: the machine's frame of the same number */
-    RANGE_MISSING,  /* nothing, ever: neither a frame nor the machine's          */
-    RANGE_SAFE,     /* a name for what is not ours and not the machine's: safe.h */
+    RANGE_RAM,         /* may hold a frame; ~0 means that it holds none now       */
+    RANGE_IDENTITY,    /* no memory of ours: the machine's frame of the same number */
+    RANGE_MISSING,     /* nothing, ever: neither a frame nor the machine's          */
+    RANGE_UNPOPULATED, /* a name for what is not ours and not the machine's: unpopulated.h */
     NR_RANGE_KINDS,
 };
 

@@ -18,7 +18,7 @@ static int renumber_some(uint64_t start, uint64_t end, const struct p2m *p2m,
     return 0;
 }
 
-int renumber(const struct plan *plan, const struct p2m *p2m, struct frames *pool,
+int renumber(const struct plan *plan, const struct p2m *p2m, struct frame_pool *pool,
              struct mmu_batch *batch, renumber_tick_t tick, void *context)
 {
     uint64_t nr_done = 0;
@@ -35,5 +35,5 @@ int renumber(const struct plan *plan, const struct p2m *p2m, struct frames *pool
     }
     if (!rc)
         rc = mmu_batch_flush(batch);
-    return rc ? rc : frames_renumber(pool, plan);
+    return rc ? rc : frame_pool_renumber(pool, plan);
 }

@@ -8,7 +8,7 @@
 #ifndef MM_RENUMBER_H
 #define MM_RENUMBER_H
 
-#include "mm/frames.h"
+#include "mm/frame_pool.h"
 #include "mm/mmu_batch.h"
 
 /* Called now and then, with how many frames are done: a firmware can ask for 100s of millions. */
@@ -19,7 +19,7 @@ typedef void (*renumber_tick_t)(void *context, uint64_t nr_done);
  * renumbers the free frames of @pool. Returns 0 or a negative errno, and then the P2M and the M2P
  * disagree, which nothing can mend.
  */
-int renumber(const struct plan *plan, const struct p2m *p2m, struct frames *pool,
+int renumber(const struct plan *plan, const struct p2m *p2m, struct frame_pool *pool,
              struct mmu_batch *batch, renumber_tick_t tick, void *context) __must_check;
 
 #endif

@@ -10,15 +10,15 @@
 
 /* All that revectoring may run out of, taken before anything is changed. */
 struct supplies {
-    struct frames frames; /* for tables, new leaves and the shared leaf */
+    struct frame_pool frame_pool; /* for tables, new leaves and the shared leaf */
     uint64_t runs_bytes, old_tables_bytes, cap_old_tables;
 };
 
 static void return_supplies(struct revector *r, struct supplies *s, struct revectored *out)
 {
-    if (frames_release(r->pt->frames, &s->frames))
+    if (frame_pool_release(r->pt->frame_pool, &s->frame_pool))
         panic("frames reserved for the list cannot be given back");
-    heap_free(r->heap, s->frames.runs, s->runs_bytes);
+    heap_free(r->heap, s->frame_pool.runs, s->runs_bytes);
     heap_free(r->heap, out->old_tables, s->old_tables_bytes);
     out->old_tables = NULL;
 }
@@ -27,7 +27,7 @@ static int get_supplies(struct revector *r, struct supplies *s, struct revectore
 {
     uint64_t old_leaves = DIV_ROUND_UP(r->plan->nr_pages, P2M_PER_PAGE);
     uint64_t tables = list_tables_count(r->plan);
-    size_t cap = r->pt->frames->cap_runs;
+    size_t cap = r->pt->frame_pool->cap_runs;
 
     out->nr_new_leaves = leaves_count(r->plan, LEAF_NEW);
     out->nr_none = leaves_count(r->plan, LEAF_NONE);
@@ -37,15 +37,15 @@ static int get_supplies(struct revector *r, struct supplies *s, struct revectore
     s->old_tables_bytes = s->cap_old_tables * sizeof(pfn_t);
     out->old_tables = heap_alloc(r->heap, s->old_tables_bytes);
     s->runs_bytes = cap * sizeof(struct pfn_run);
-    frames_init(&s->frames, heap_alloc(r->heap, s->runs_bytes), cap, r->p2m, r->m2p);
+    frame_pool_init(&s->frame_pool, heap_alloc(r->heap, s->runs_bytes), cap, r->p2m, r->m2p);
 
-    if (!out->old_tables || !s->frames.runs)
+    if (!out->old_tables || !s->frame_pool.runs)
         printk(LOG_ERROR, "revector: no memory to note down what is done\n");
-    else if (!frames_reserve(r->pt->frames, tables + out->nr_new_leaves, &s->frames))
+    else if (!frame_pool_reserve(r->pt->frame_pool, tables + out->nr_new_leaves, &s->frame_pool))
         return 0;
     else
         printk(LOG_ERROR, "revector: %lu tables and %lu leaves are refused; %lu frames are free\n",
-               tables, out->nr_new_leaves, r->pt->frames->nr_free);
+               tables, out->nr_new_leaves, r->pt->frame_pool->nr_free);
     return_supplies(r, s, out);
     return -ENOMEM;
 }
@@ -90,11 +90,11 @@ static void free_old_tables(struct revector *r, mfn_t table, unsigned int level,
         else if (pte_present(pte))
             *(level == 2 ? &out->nr_old_2m : &out->nr_old_1g) += 1;
     }
-    window_forget(r->pt->windows, table);
+    fixmap_unmap_mfn(r->pt->fixmap, table);
     /* a list longer than nr_pages, as vNUMA's, has more: they are freed, and not noted down */
     if (out->nr_old_tables < s->cap_old_tables)
         out->old_tables[out->nr_old_tables++] = plan_renumbered(r->plan, m2p_get(r->m2p, table));
-    if (frames_give(r->pt->frames, table))
+    if (frame_pool_free(r->pt->frame_pool, table))
         panic("the old list's table 0x%lx cannot be given back: free already?", table.v);
 }
 
@@ -123,11 +123,11 @@ int revector(struct revector *r, struct revectored *out)
     if (rc)
         return rc;
 
-    rc = list_tables_build(r, &s.frames, out, &l3);
+    rc = list_tables_build(r, &s.frame_pool, out, &l3);
     if (!rc)
         rc = pt_hook(r->pt, r->list_base, l3);
-    for (unsigned int slot = WINDOW_BUILD; slot < NR_WINDOWS; slot++)
-        window_clear(r->pt->windows, slot);
+    for (unsigned int slot = FIXMAP_BUILD; slot < NR_FIXMAP_SLOTS; slot++)
+        fixmap_unmap(r->pt->fixmap, slot);
     if (rc) {
         return_supplies(r, &s, out);
         return rc;
@@ -138,8 +138,8 @@ int revector(struct revector *r, struct revectored *out)
     fill_rest(r->plan, r->p2m->list);
     move_entries(r->plan, r->p2m->list);
 
-    frames_spend(&s.frames);
-    heap_free(r->heap, s.frames.runs, s.runs_bytes);
+    frame_pool_spend(&s.frame_pool);
+    heap_free(r->heap, s.frame_pool.runs, s.runs_bytes);
     if (pte_present(old_l4e))
         free_old_tables(r, pte_mfn(old_l4e), 3, &s, out);
     return 0;

@@ -15,14 +15,15 @@ int balloon_start(struct balloon *b, const struct plan *plan, struct pfn_run *ru
     const struct ranges *map = &b->p2m->ranges;
     int rc = 0;
 
-    frames_init(&b->empty, runs, cap_runs, b->p2m, NULL);
+    frame_pool_init(&b->empty, runs, cap_runs, b->p2m, NULL);
     for (size_t i = 0; !rc && i < map->nr; i++)
         if (map->r[i].kind == RANGE_RAM)
-            rc = frames_add(&b->empty, map->r[i].start, min_u64(map->r[i].end, b->p2m->nr));
+            rc = frame_pool_add(&b->empty, map->r[i].start, min_u64(map->r[i].end, b->p2m->nr));
     if (!rc)
-        rc = frames_exclude(&b->empty, 0, plan->nr_pages);
+        rc = frame_pool_exclude(&b->empty, 0, plan->nr_pages);
     for (size_t i = 0; !rc && i < plan->nr_moves; i++)
-        rc = frames_exclude(&b->empty, plan->moves[i].to, plan->moves[i].to + plan->moves[i].nr);
+        rc =
+            frame_pool_exclude(&b->empty, plan->moves[i].to, plan->moves[i].to + plan->moves[i].nr);
     b->nr_pages = plan->nr_pages;
     return rc;
 }
@@ -40,7 +41,7 @@ static int give_back(struct balloon *b, struct pfn_run run, uint64_t *nr_gone)
     for (uint64_t i = 0; i < nr; i++) {
         mfn_t mfn = p2m_get_ram(b->p2m, to_pfn(run.start + i));
 
-        window_forget(b->windows, mfn);
+        fixmap_unmap_mfn(b->fixmap, mfn);
         extents[i] = mfn.v;
     }
     for (uint64_t i = 0; !rc && i < nr; i++)
@@ -73,18 +74,18 @@ static int move_out(struct balloon *b, uint64_t max, uint64_t *nr_moved)
     *nr_moved = 0;
     if (!have_room(b))
         return -ENOMEM;
-    run = frames_cut(b->pool, min_u64(min_u64(max, BATCH), spare));
+    run = frame_pool_alloc_run(b->pool, min_u64(min_u64(max, BATCH), spare));
     if (run.start == run.end)
         return 0;
-    rc = frames_add(&b->empty, run.start, run.end);
+    rc = frame_pool_add(&b->empty, run.start, run.end);
     if (!rc)
         rc = give_back(b, run, nr_moved);
     b->nr_pages -= *nr_moved;
     if (run.start + *nr_moved < run.end) { /* what Xen did not take is ours still */
-        int kept = frames_exclude(&b->empty, run.start + *nr_moved, run.end);
+        int kept = frame_pool_exclude(&b->empty, run.start + *nr_moved, run.end);
 
         if (!kept)
-            kept = frames_add(b->pool, run.start + *nr_moved, run.end);
+            kept = frame_pool_add(b->pool, run.start + *nr_moved, run.end);
         rc = rc ? rc : kept;
     }
     return rc;
@@ -100,7 +101,7 @@ static int move_in(struct balloon *b, uint64_t max, uint64_t *nr_moved)
     *nr_moved = 0;
     if (!have_room(b))
         return -ENOMEM;
-    run = frames_cut(&b->empty, min_u64(max, BATCH));
+    run = frame_pool_alloc_run(&b->empty, min_u64(max, BATCH));
     nr = run.end - run.start;
     for (uint64_t i = 0; i < nr; i++)
         extents[i] = run.start + i;
@@ -108,9 +109,9 @@ static int move_in(struct balloon *b, uint64_t max, uint64_t *nr_moved)
     for (uint64_t i = 0; !rc && i < got; i++)
         rc = p2m_set(b->p2m, to_pfn(run.start + i), to_mfn(extents[i]));
     if (!rc)
-        rc = frames_add(b->pool, run.start, run.start + got);
+        rc = frame_pool_add(b->pool, run.start, run.start + got);
     b->nr_pages += got;
-    return rc ? rc : frames_add(&b->empty, run.start + got, run.end);
+    return rc ? rc : frame_pool_add(&b->empty, run.start + got, run.end);
 }
 
 int balloon_move(struct balloon *b, uint64_t target, balloon_tick_t tick, void *context)
@@ -144,9 +145,9 @@ static int reconcile_pfn(struct balloon *b, uint64_t pfn)
         return rc;
     if (!have_room(b))
         return -ENOMEM;
-    rc = frames_exclude(&b->empty, pfn, pfn + 1);
+    rc = frame_pool_exclude(&b->empty, pfn, pfn + 1);
     b->nr_pages += rc == 0;
-    return rc ? rc : frames_add(b->pool, pfn, pfn + 1);
+    return rc ? rc : frame_pool_add(b->pool, pfn, pfn + 1);
 }
 
 int balloon_reconcile(struct balloon *b, uint64_t *nr_found)

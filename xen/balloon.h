@@ -11,17 +11,17 @@
 #ifndef XEN_BALLOON_H
 #define XEN_BALLOON_H
 
-#include "mm/frames.h"
-#include "mm/window.h"
+#include "mm/fixmap.h"
+#include "mm/frame_pool.h"
 
 /* Free frames that stay in the pool, for tables and for whoever asks next. */
 #define BALLOON_RESERVE 128
 
 struct balloon {
     struct p2m *p2m;
-    struct frames *pool;
-    struct windows *windows; /* which may show a free frame still */
-    struct frames empty;     /* as a set of PFNs: RAM without a frame */
+    struct frame_pool *pool;
+    struct fixmap *fixmap;   /* which may show a free frame still */
+    struct frame_pool empty; /* as a set of PFNs: RAM without a frame */
     uint64_t nr_pages;       /* that the domain has */
 };
 

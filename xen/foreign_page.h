@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Virtual pages of the image behind which, for good, is a frame that others see as well: a ring, or
- * Xen's own page. The frame that the image had there is free memory (kernel/memory.c).
+ * Xen's own page. The frame that the image had there is free memory (kernel/boot/memory.c).
  */
 #ifndef XEN_FOREIGN_PAGE_H
 #define XEN_FOREIGN_PAGE_H

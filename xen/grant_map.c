@@ -120,7 +120,14 @@ int grant_unmap(struct foreign_range *r, uint64_t first, uint64_t nr)
 
 const char *grant_status_name(int16_t status)
 {
-    static const char *const names[] = GNTTABOP_error_msgs;
+    static const char *const names[] = {
+        "GNTST_okay",         "GNTST_general_error",   "GNTST_bad_domain",
+        "GNTST_bad_gntref",   "GNTST_bad_handle",      "GNTST_bad_virt_addr",
+        "GNTST_bad_dev_addr", "GNTST_no_device_space", "GNTST_permission_denied",
+        "GNTST_bad_page",     "GNTST_bad_copy_arg",    "GNTST_address_too_big",
+        "GNTST_eagain",       "GNTST_no_space",
+    };
 
-    return status <= 0 && (size_t)-status < ARRAY_SIZE(names) ? names[-status] : "no such status";
+    return status <= 0 && (size_t)-status < ARRAY_SIZE(names) ? names[-status]
+                                                              : "unknown grant status";
 }

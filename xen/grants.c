@@ -189,7 +189,7 @@ static int grow(struct grants *g)
         g->book[frame] = heap_alloc(g->heap, len_bytes);
         if (!g->book[frame])
             return -ENOMEM;
-        g->nr_book_frames += DIV_ROUND_UP(len_bytes, PAGE_SIZE);
+        g->nr_record_frames += DIV_ROUND_UP(len_bytes, PAGE_SIZE);
     }
     rc = map_table(g, frame + 1);
     if (rc)
@@ -340,7 +340,7 @@ static bool end_deferred(struct grants *g, uint32_t ref)
 {
     uint64_t pfn = note_of(g, ref)->pfn;
 
-    if (!revoke(g, ref) || frames_add(g->pool, pfn, pfn + 1))
+    if (!revoke(g, ref) || frame_pool_add(g->pool, pfn, pfn + 1))
         return false;
     free_note(g, ref);
     g->nr_deferred--;

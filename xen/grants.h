@@ -31,13 +31,13 @@ struct grants {
     struct foreign_window *window;
     struct heap *heap;
     const struct p2m *p2m;
-    struct frames *pool;  /* where a page goes whose grant has ended late */
-    unsigned int version; /* 1 or 2 */
+    struct frame_pool *pool; /* where a page goes whose grant has ended late */
+    unsigned int version;    /* 1 or 2 */
     uint32_t nr_frames, max_frames;
     struct foreign_range *table, *status;
     struct foreign_owner owner;
     struct grant_note *book[GRANT_MAX_FRAMES]; /* one array for each of the table's frames */
-    uint64_t nr_book_frames;                   /* frames of the heap that these take */
+    uint64_t nr_record_frames;                 /* frames of the heap that these take */
     uint32_t free, deferred;                   /* heads of lists */
     uint32_t nr_used, nr_deferred;
 };

@@ -4,7 +4,7 @@
  *
  * Each returns what Xen returned: a count or 0, or a negative errno of <xen/errno.h>, of which
  * lib/errno.h is a part. Structures are described, and their ownership stated, in the headers
- * named; all are only borrowed for the call. Pointers are virtual addresses of this guest.
+ * named; all are only mapped for the call. Pointers are virtual addresses of this guest.
  */
 #ifndef ARCH_X86_HYPERCALL_H
 #define ARCH_X86_HYPERCALL_H

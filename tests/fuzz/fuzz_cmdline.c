@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(o.done <= DONE_DEFAULT && o.loglevel <= LOG_DEBUG && o.form <= PUBLISH_TREE &&
               o.balloon <= BALLOON_MAX,
           "choices that there are");
-    CHECK(o.marks <= 999999999 && o.seed <= 999999999, "numbers of nine digits");
+    CHECK(o.pattern_pages <= 999999999 && o.seed <= 999999999, "numbers of nine digits");
     CHECK(o.nr_bad <= count_words(line), "no more bad words than words");
     check_text(o.tests, "all", line, len);
     check_text(o.inject, NULL, line, len);
@@ -87,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_last(line, "loglevel=debug", o.loglevel == LOG_DEBUG);
     check_last(line, "p2m=tree", o.form == PUBLISH_TREE);
     check_last(line, "balloon=max", o.balloon == BALLOON_MAX);
-    check_last(line, "mark=123456789", o.marks == 123456789);
+    check_last(line, "pattern_pages=123456789", o.pattern_pages == 123456789);
     check_last(line, "test=none", text_is(o.tests, "none") && !cmdline_wants_test(&o, "p2m"));
     (void)cmdline_wants_test(&o, "p2m");
     (void)cmdline_wants_full(&o);

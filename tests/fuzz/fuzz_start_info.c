@@ -30,9 +30,9 @@
 enum table { ROOT, LIST_L3, LIST_L2, LIST_L1, IMAGE_L3, IMAGE_L2, HUGE_L3, NR_TABLES };
 
 static uint64_t tables[NR_TABLES][PTES_PER_TABLE]; /* the MFN is the index */
-static uint8_t window_pages[NR_WINDOWS * PAGE_SIZE] __attribute__((aligned(4096)));
-static struct windows windows;
-static struct pagetable pt = {.windows = &windows};
+static uint8_t fixmap_pages[NR_FIXMAP_SLOTS * PAGE_SIZE] __attribute__((aligned(4096)));
+static struct fixmap fixmap;
+static struct pagetable pt = {.fixmap = &fixmap};
 static uint64_t list[NR_PAGES], m2p_table[NR_MFNS];
 static struct start_info si;
 static struct boot_info info;
@@ -65,13 +65,13 @@ long HYPERVISOR_mmuext_op(const struct mmuext_op *op, unsigned int nr, unsigned 
     finding(__FILE__, __LINE__, "no change of the page tables");
 }
 
-int frames_take(struct frames *f, mfn_t *mfn)
+int frame_pool_alloc(struct frame_pool *f, mfn_t *mfn)
 {
     (void)f, (void)mfn;
     finding(__FILE__, __LINE__, "no new table");
 }
 
-int frames_give(struct frames *f, mfn_t mfn)
+int frame_pool_free(struct frame_pool *f, mfn_t mfn)
 {
     (void)f, (void)mfn;
     finding(__FILE__, __LINE__, "no new table");
@@ -93,7 +93,7 @@ static void start_once(void)
 {
     if (windows.pages)
         return;
-    windows_init(&windows, window_pages);
+    fixmap_init(&fixmap, fixmap_pages);
     hook(ROOT, LIST_BASE, 4, LIST_L3, PTE_TABLE);
     hook(LIST_L3, LIST_BASE, 3, LIST_L2, PTE_TABLE);
     hook(LIST_L2, LIST_BASE, 2, LIST_L1, PTE_TABLE);

@@ -194,7 +194,7 @@ static void try_multicalls(struct test *t, struct mmu_update *req, uint64_t nr,
 
 TEST(abi_preemption, "a batch of 100,000 updates, or a multicall, that Xen interrupts is complete")
 {
-    uint64_t nr = min_u64(LARGE_BATCH, t->d->frames.nr_free / 2 * REQ_PER_PAGE);
+    uint64_t nr = min_u64(LARGE_BATCH, t->d->frame_pool.nr_free / 2 * REQ_PER_PAGE);
     uint64_t nr_pages = DIV_ROUND_UP(nr, REQ_PER_PAGE);
     struct spot spots[NR_FRAMES];
     struct mmu_update *req;

@@ -116,7 +116,7 @@ TEST(abi_superpage, "no entry can be made a superpage, not even one that is ther
     CHECK(pt_read(&r.pt, l2.mfn, 2, 0) == entry, "the entry is %016lx, expected %016lx",
           pt_read(&r.pt, l2.mfn, 2, 0), entry);
     CHECK_RC(pt_write(l2.mfn, 0, 0), 0, "clearing it");
-    window_forget(&t->d->windows, l2.mfn);
+    fixmap_unmap_mfn(&t->d->fixmap, l2.mfn);
     CHECK_RC(pt_unpin(l2.mfn), 0, "unpinning");
     room_drop(&r, l2);
     room_drop(&r, l1);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/guest/abi_room.h"
 
-#include "lib/format.h"
 #include "lib/panic.h"
 #include "lib/string.h"
 
@@ -20,12 +19,12 @@ bool room_open(struct room *r, struct test *t, uint64_t nr_pages)
     struct domain *d = t->d;
 
     r->t = t;
-    frames_init(&r->pool, runs, MAX_RUNS, &d->p2m, &d->host.m2p);
+    frame_pool_init(&r->pool, runs, MAX_RUNS, &d->p2m, &d->host.m2p);
     r->pt = d->pt;
-    r->pt.frames = &r->pool;
+    r->pt.frame_pool = &r->pool;
     r->pt.nr_tables = 0;
     heap_init(&r->heap, &r->pt, d->heap.next);
-    if (!frames_reserve(&d->frames, nr_pages, &r->pool))
+    if (!frame_pool_reserve(&d->frame_pool, nr_pages, &r->pool))
         return true;
     room_close(r);
     test_error(t, "no memory for %lu pages to work on", nr_pages);
@@ -37,7 +36,7 @@ void room_close(struct room *r)
     struct domain *d = r->t->d;
 
     d->pt.nr_tables += r->pt.nr_tables; /* for whoever uses these addresses next */
-    if (frames_release(&d->frames, &r->pool))
+    if (frame_pool_release(&d->frame_pool, &r->pool))
         panic("%lu frames of a test cannot be given back", r->pool.nr_free);
 }
 
@@ -67,7 +66,7 @@ struct spot room_spot(struct room *r)
 
 void room_drop(struct room *r, struct spot s)
 {
-    if (spot_show(s, INVALID_MFN, 0) || frames_give(&r->pool, s.mfn))
+    if (spot_show(s, INVALID_MFN, 0) || frame_pool_free(&r->pool, s.mfn))
         panic("frame 0x%lx of a test cannot be given back", s.mfn.v);
 }
 
@@ -114,17 +113,4 @@ mfn_t xen_frame(struct domain *d)
     uint64_t pte = pt_read(&d->pt, d->pt.root, PT_LEVELS, pte_index(HYPERVISOR_VIRT_START, 4));
 
     return pte_present(pte) ? pte_mfn(pte) : INVALID_MFN;
-}
-
-void check_rc(struct test *t, long rc, long expected, const char *fmt, ...)
-{
-    char what[120];
-    va_list args;
-
-    if (rc == expected)
-        return;
-    va_start(args, fmt);
-    format_v(what, sizeof(what), fmt, args);
-    va_end(args);
-    test_fail(t, "%s: Xen says %ld, expected %ld", what, rc, expected);
 }

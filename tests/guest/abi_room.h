@@ -9,13 +9,13 @@
 #ifndef TESTS_GUEST_ABI_ROOM_H
 #define TESTS_GUEST_ABI_ROOM_H
 
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 struct room {
     struct test *t;
-    struct frames pool;  /* frames that nobody uses         */
-    struct pagetable pt; /* as the domain's, fed by the pool */
-    struct heap heap;    /* likewise                        */
+    struct frame_pool pool; /* frames that nobody uses         */
+    struct pagetable pt;    /* as the domain's, fed by the pool */
+    struct heap heap;       /* likewise                        */
 };
 
 /* A frame of the room, and a page of address space behind which it can be shown. */
@@ -52,10 +52,6 @@ mfn_t foreign_frame(const struct domain *d, mfn_t from);
 
 /* A frame of Xen's own: the level 3 table of its part of our address space. */
 mfn_t xen_frame(struct domain *d);
-
-/* Fails the test if @rc, Xen's answer to what the rest says, is not the one that was expected. */
-#define CHECK_RC(...) check_rc(t, __VA_ARGS__)
-void check_rc(struct test *t, long rc, long expected, const char *fmt, ...) __printf(4, 5);
 
 /*
  * The PV shim stands between such a test and the Xen that it is about: it keeps a table of ports

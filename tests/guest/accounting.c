@@ -6,7 +6,7 @@
  * bitmap by PFN. Then the free frames must be just those that are not marked. It runs last, so
  * that it sees what the other tests left behind.
  */
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 #include <xen/xen.h>
 
@@ -43,7 +43,7 @@ static bool is_view(const struct domain *d, uint64_t va)
 {
     uint64_t i;
 
-    return va - (uintptr_t)d->windows.pages < NR_WINDOWS * PAGE_SIZE ||
+    return va - (uintptr_t)d->fixmap.pages < NR_FIXMAP_SLOTS * PAGE_SIZE ||
            va == (uintptr_t)d->shared || foreign_find(&d->foreign, va, &i);
 }
 
@@ -58,7 +58,7 @@ static void check_page(struct ledger *l, uint64_t va, uint64_t pte)
     if (is_view(t->d, va))
         return;
     /* the page that all holes share is the only one that is mapped more than once */
-    CHECK(mark(l, mfn) || mfn_eq(mfn, t->d->list.none_leaf),
+    CHECK(mark(l, mfn) || mfn_eq(mfn, t->d->revectored.none_leaf),
           "0x%lx maps frame 0x%lx, which is mapped elsewhere, or is a table", va, mfn.v);
 }
 
@@ -107,7 +107,7 @@ static void mark_rings(struct ledger *l)
 /* Marks the free frames, 64 at a time; none of them may be marked before. */
 static void mark_free(struct ledger *l)
 {
-    const struct frames *f = &l->t->d->frames;
+    const struct frame_pool *f = &l->t->d->frame_pool;
 
     for (size_t i = 0; i < f->nr_runs; i++)
         for (uint64_t pfn = f->runs[i].start, nr; pfn < f->runs[i].end; pfn += nr) {

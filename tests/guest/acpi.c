@@ -6,7 +6,7 @@
  */
 #include "lib/string.h"
 
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 #define BIOS_START    0xe0000
 #define BIOS_END      0x100000
@@ -20,14 +20,14 @@ static bool read_physical(struct domain *d, uint64_t addr, void *to, size_t len)
     for (uint8_t *out = to; len;) {
         mfn_t mfn = p2m_get(&d->p2m, to_pfn(addr / PAGE_SIZE));
         size_t part = min_u64(len, PAGE_SIZE - addr % PAGE_SIZE);
-        const uint8_t *page = window_show(&d->windows, WINDOW_SCRATCH, mfn, PTE_RO);
+        const uint8_t *page = fixmap_map(&d->fixmap, FIXMAP_SCRATCH, mfn, PTE_RO);
 
         if (!page)
             break;
         memcpy(out, page + addr % PAGE_SIZE, part);
         out += part, addr += part, len -= part;
     }
-    window_clear(&d->windows, WINDOW_SCRATCH);
+    fixmap_unmap(&d->fixmap, FIXMAP_SCRATCH);
     return len == 0;
 }
 

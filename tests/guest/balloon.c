@@ -5,7 +5,7 @@
  * the right kind. The growing itself is a stage of boot (balloon=max), so that every other test
  * sees its result.
  */
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 TEST(balloon, "balloon=max: the domain has grown to its limit, or to the list's stated room")
 {

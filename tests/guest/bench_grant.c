@@ -21,14 +21,14 @@
 
 #include "xen/watchdog.h"
 
-#include "tests/guest/share_room.h"
+#include "tests/guest/foreign_room.h"
 
 #define NR_PAGES   512 /* granted, mapped and unmapped in each round */
 #define NR_ROUNDS  4
 #define ROOM_PAGES (NR_PAGES + NR_PAGES + 128)
 
 struct bench {
-    struct share_room s;
+    struct foreign_room s;
     struct foreign_range *r;
     uint32_t refs[NR_PAGES];
     int16_t status[NR_PAGES];
@@ -126,9 +126,9 @@ static bool cut_frames(struct bench *b)
 {
     uint64_t nr = 0;
 
-    windows_clear_all(&b->s.room.t->d->windows);
+    fixmap_unmap_all(&b->s.room.t->d->fixmap);
     while (nr < NR_PAGES) {
-        struct pfn_run run = frames_cut(&b->s.room.pool, NR_PAGES - nr);
+        struct pfn_run run = frame_pool_alloc_run(&b->s.room.pool, NR_PAGES - nr);
 
         if (run.start == run.end)
             return false;
@@ -160,7 +160,7 @@ TEST(bench_grant, "what it costs to map a grant and unmap it, here and by way of
         test_error(t, "no %d frames for the old way", NR_PAGES);
     for (uint64_t i = 0; i < NR_PAGES; i++) {
         share_end(&b->s, b->refs[i]);
-        if (b->pfns[i] && frames_add(&b->s.room.pool, b->pfns[i], b->pfns[i] + 1))
+        if (b->pfns[i] && frame_pool_add(&b->s.room.pool, b->pfns[i], b->pfns[i] + 1))
             test_fail(t, "PFN 0x%lx cannot be given back", b->pfns[i]);
     }
     share_drop(&b->s, b->r);

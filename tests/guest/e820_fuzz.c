@@ -177,7 +177,7 @@ static void check_ranges(struct fuzz *f, const struct memory_map *map)
 }
 
 /* The entries in another order make the same ranges. */
-static void check_order(struct fuzz *f, struct memory_map *map, int rc)
+static void check_command(struct fuzz *f, struct memory_map *map, int rc)
 {
     struct test *t = f->t;
     const struct ranges *a = &f->ranges, *b = &f->again;
@@ -214,7 +214,7 @@ static void check_map(struct fuzz *f, struct memory_map *back)
     CHECK((rc == 0) == (ranges_count(&f->ranges, RANGE_RAM, UINT64_MAX) > 0),
           "a map of %lu entries: %d, and there is%s RAM", back->nr, rc, rc ? "" : " no");
     check_ranges(f, back);
-    check_order(f, back, rc);
+    check_command(f, back, rc);
     f->nr_entries += back->nr;
     f->nr_ranges += f->ranges.nr;
 }

@@ -6,7 +6,7 @@
 #include "xen/clock.h"
 #include "xen/evtchn.h"
 
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 /* What the handler is to do, and what it has seen. */
 struct bell {

@@ -10,7 +10,7 @@
 
 #include "arch/x86/probe.h"
 
-#include "tests/guest/share_room.h"
+#include "tests/guest/foreign_room.h"
 
 #include <xen/memory.h>
 
@@ -33,7 +33,7 @@ static unsigned int ask_for_extents(struct test *t, uint64_t extents[MAX_EXTENTS
 }
 
 /* The first, the middle and the last page of the extent number @n, which begins at frame @base. */
-static void compare(struct share_room *s, struct foreign_range *r, unsigned int n, uint64_t base)
+static void compare(struct foreign_room *s, struct foreign_range *r, unsigned int n, uint64_t base)
 {
     static const uint64_t at[NR_TRIED] = {0, EXTENT_PAGES / 2, EXTENT_PAGES - 1};
     struct test *t = s->room.t;
@@ -67,7 +67,7 @@ static void compare(struct share_room *s, struct foreign_range *r, unsigned int 
 }
 
 /* One of three is refused: then none is mapped. */
-static void check_all_or_none(struct share_room *s, struct foreign_range *r, uint64_t base)
+static void check_all_or_none(struct foreign_room *s, struct foreign_range *r, uint64_t base)
 {
     mfn_t mfns[NR_TRIED] = {to_mfn(base), INVALID_MFN, to_mfn(base + 1)};
     struct test *t = s->room.t;
@@ -84,7 +84,7 @@ TEST(foreign_frames, "Xen's own M2P frames can be mapped by a dom0, to be read o
 {
     uint64_t extents[MAX_EXTENTS];
     struct foreign_range *r;
-    struct share_room s;
+    struct foreign_room s;
     unsigned int nr, nr_compared = 0;
 
     if (!share_open(&s, t, 24))

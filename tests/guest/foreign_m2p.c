@@ -13,7 +13,7 @@
 #include "arch/x86/hypercall.h"
 #include "arch/x86/probe.h"
 
-#include "tests/guest/share_room.h"
+#include "tests/guest/foreign_room.h"
 
 #define LAPIC       0xfee00
 #define MFNS_PER_2M (level_bytes(2) / sizeof(uint64_t))
@@ -30,7 +30,7 @@ static int set_m2p(mfn_t mfn, pfn_t pfn)
 
 TEST(foreign_m2p, "the window asks no M2P: what it shows is right where the M2P is wrong")
 {
-    struct share_room s;
+    struct foreign_room s;
     struct foreign_range *r;
     uint64_t *page, *other, start = 0;
     int16_t status;
@@ -50,19 +50,21 @@ TEST(foreign_m2p, "the window asks no M2P: what it shows is right where the M2P 
 
     /* as if its owner were somebody else, who has this PFN for it */
     CHECK(!set_m2p(mfn, share_pfn(&s, other)), "the M2P cannot be changed");
-    rc = safe_take(&t->d->safe, r, &start);
-    CHECK(!rc || rc == -ENOSPC, "no safe PFN: %d (%s)", rc, errno_name(rc));
+    rc = unpopulated_alloc(&t->d->unpopulated, r, &start);
+    CHECK(!rc || rc == -ENOSPC, "no unpopulated PFN: %d (%s)", rc, errno_name(rc));
     CHECK(!grant_map(r, 0, &ref, &status, 1, false), "it cannot be mapped: %s",
           grant_status_name(status));
     if (foreign_is_mapped(r, 0)) {
         CHECK(mfn_eq(pte_mfn(share_pte(&s, r, 0)), mfn) && share_page(r, 0)[0] == LENT,
               "another page is mapped");
-        CHECK(rc || (const uint64_t *)safe_page(&t->d->safe, to_pfn(start)) == share_page(r, 0),
+        CHECK(rc || (const uint64_t *)unpopulated_page(&t->d->unpopulated, to_pfn(start)) ==
+                        share_page(r, 0),
               "its PFN leads elsewhere");
         CHECK(!grant_unmap(r, 0, 1), "it cannot be unmapped");
     }
     share_check_empty(&s, r, 0);
-    CHECK(rc || !safe_give(&t->d->safe, start), "the safe PFN cannot be given back");
+    CHECK(rc || !unpopulated_free(&t->d->unpopulated, start),
+          "the unpopulated PFN cannot be given back");
     CHECK(!set_m2p(mfn, pfn), "the M2P cannot be changed back");
 
     share_end(&s, ref);

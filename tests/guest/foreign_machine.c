@@ -9,12 +9,12 @@
 
 #include "arch/x86/probe.h"
 
-#include "tests/guest/share_room.h"
+#include "tests/guest/foreign_room.h"
 
 #define VGA_TEXT 0xb8 /* frames of every PC: the screen ...         */
 #define BIOS_ROM 0xf0 /* ... and the firmware, which stays the same */
 
-static void check_uncached(struct share_room *s, const struct foreign_range *r, uint64_t i,
+static void check_uncached(struct foreign_room *s, const struct foreign_range *r, uint64_t i,
                            mfn_t mfn)
 {
     struct test *t = s->room.t;
@@ -26,20 +26,20 @@ static void check_uncached(struct share_room *s, const struct foreign_range *r, 
 }
 
 /* The firmware, read as a device's memory, and as what its identity PFN names. */
-static void compare(struct share_room *s, const struct foreign_range *r)
+static void compare(struct foreign_room *s, const struct foreign_range *r)
 {
     struct test *t = s->room.t;
     mfn_t mfn = p2m_get(&t->d->p2m, to_pfn(BIOS_ROM));
-    const uint64_t *shown = window_show(&t->d->windows, WINDOW_SCRATCH, mfn, PTE_RO);
+    const uint64_t *shown = fixmap_map(&t->d->fixmap, FIXMAP_SCRATCH, mfn, PTE_RO);
 
     CHECK(shown, "frame 0x%lx cannot be shown by its identity", mfn.v);
     for (unsigned int w = 0; shown && w < PAGE_SIZE / sizeof(*shown); w++)
         CHECK(share_page(r, 1)[w] == shown[w], "word %u is 0x%lx in the window, and 0x%lx outside",
               w, share_page(r, 1)[w], shown[w]);
-    window_clear(&t->d->windows, WINDOW_SCRATCH);
+    fixmap_unmap(&t->d->fixmap, FIXMAP_SCRATCH);
 }
 
-static void check_dom0(struct share_room *s, struct foreign_range *r, const mfn_t mfns[2])
+static void check_dom0(struct foreign_room *s, struct foreign_range *r, const mfn_t mfns[2])
 {
     struct test *t = s->room.t;
     int rc = foreign_map(&s->window, r, 0, mfns, 2, PTE_RO);
@@ -66,7 +66,7 @@ static void check_dom0(struct share_room *s, struct foreign_range *r, const mfn_
  * l1_disallow_mask()), hence -EINVAL; asked for as if it were RAM, a frame is not its own: -EPERM.
  * The PV shim gives its guest I/O ports, and so that right.
  */
-static void check_domu(struct share_room *s, struct foreign_range *r, const mfn_t mfns[2])
+static void check_domu(struct foreign_room *s, struct foreign_range *r, const mfn_t mfns[2])
 {
     struct test *t = s->room.t;
     struct spot spot = room_spot(&s->room);
@@ -84,7 +84,7 @@ TEST(foreign_machine, "a device's page is mapped uncached in a dom0, and in a do
 {
     const mfn_t mfns[2] = {to_mfn(VGA_TEXT), to_mfn(BIOS_ROM)};
     struct foreign_range *r;
-    struct share_room s;
+    struct foreign_room s;
     mfn_t own;
 
     if (!share_open(&s, t, 24))

@@ -6,10 +6,10 @@
  * (Xen's arch/x86/pv/grant_table.c, grant_to_pte_flags(), which sets NX), and not ours. An entry
  * that is not present must be 0: with an address in it, it is what XSA-273 (L1TF) is about.
  */
-#include "tests/guest/share_room.h"
+#include "tests/guest/foreign_room.h"
 
 /* Looks at all that the table @table maps, from @va on; how many pages there are. */
-static uint64_t walk(struct share_room *s, mfn_t table, unsigned int level, uint64_t va)
+static uint64_t walk(struct foreign_room *s, mfn_t table, unsigned int level, uint64_t va)
 {
     struct test *t = s->room.t;
     uint64_t nr = 0;
@@ -32,7 +32,7 @@ static uint64_t walk(struct share_room *s, mfn_t table, unsigned int level, uint
 
 TEST(foreign_rights, "no page of the foreign window can be run, and what is not there is 0")
 {
-    struct share_room s;
+    struct foreign_room s;
     struct foreign_range *r;
     uint64_t *page, root, nr, expected;
     int16_t status[2];

@@ -9,7 +9,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#include "tests/guest/share_room.h"
+#include "tests/guest/foreign_room.h"
 
 #define FROM_OFFSET 4000
 #define TO_OFFSET   8
@@ -43,7 +43,7 @@ static void check_refused(struct test *t, struct gnttab_copy op, int16_t expecte
 
 TEST(grant_copy, "Xen copies between granted pages just what it is told to, or nothing")
 {
-    struct share_room s;
+    struct foreign_room s;
     struct gnttab_copy op, bad;
     uint32_t from_ref, to_ref, ro_ref;
     uint8_t *from, *to;

@@ -10,13 +10,13 @@
  */
 #include "lib/errno.h"
 
-#include "tests/guest/share_room.h"
+#include "tests/guest/foreign_room.h"
 
 #define LENT 0x6c656e74
 
 TEST(grant_end, "a grant that is mapped cannot be ended, and holds until it can")
 {
-    struct share_room s;
+    struct foreign_room s;
     struct foreign_range *r;
     int16_t status;
     uint64_t *page;
@@ -49,13 +49,13 @@ TEST(grant_end, "a grant that is mapped cannot be ended, and holds until it can"
  * While it waits: the page is the peer's still, nobody's who asks for memory, and no more a grant.
  * Whoever maps it may map it once more, for Xen looks at the entry for the first mapping only.
  */
-static void check_deferred(struct share_room *s, struct foreign_range *r, uint32_t ref, pfn_t pfn)
+static void check_deferred(struct foreign_room *s, struct foreign_range *r, uint32_t ref, pfn_t pfn)
 {
     struct test *t = s->room.t;
     int16_t status;
 
     CHECK(t->d->grants.nr_deferred == 1, "%u grants are deferred", t->d->grants.nr_deferred);
-    CHECK(!frames_has(&t->d->frames, pfn), "the page is free while it is mapped elsewhere");
+    CHECK(!frame_pool_has(&t->d->frame_pool, pfn), "the page is free while it is mapped elsewhere");
     CHECK(grants_poll(&t->d->grants) == 1, "the grant has ended while it is mapped");
     share_page(r, 0)[0] = LENT;
     CHECK(share_page(r, 0)[0] == LENT, "the mapping is gone");
@@ -70,7 +70,7 @@ static void check_deferred(struct share_room *s, struct foreign_range *r, uint32
 TEST(grant_deferred,
      "a page whose grant is ended while mapped is free when it is unmapped, not before")
 {
-    struct share_room s;
+    struct foreign_room s;
     struct foreign_range *r;
     int16_t status;
     struct spot spot;
@@ -94,7 +94,8 @@ TEST(grant_deferred,
         test_fail(t, "it cannot be mapped: %s", grant_status_name(status));
         CHECK(!grant_end_page(&t->d->grants, ref), "it cannot be ended");
     }
-    CHECK(frames_has(&t->d->frames, pfn), "PFN 0x%lx is not free after its grant's end", pfn.v);
+    CHECK(frame_pool_has(&t->d->frame_pool, pfn), "PFN 0x%lx is not free after its grant's end",
+          pfn.v);
     share_drop(&s, r);
     share_close(&s);
 }

@@ -11,7 +11,7 @@
 
 #include "arch/x86/probe.h"
 
-#include "tests/guest/share_room.h"
+#include "tests/guest/foreign_room.h"
 
 #include <xen/errno.h>
 
@@ -21,7 +21,7 @@
 /* The PV shim gives its guest a table to grant from, and no way to map: an error, and no page. */
 TEST(grant_shim, "in the PV shim mapping a grant is an error that leaves nothing behind")
 {
-    struct share_room s;
+    struct foreign_room s;
     struct foreign_range *r;
     int16_t status;
     uint64_t *page;
@@ -49,7 +49,7 @@ TEST(grant_shim, "in the PV shim mapping a grant is an error that leaves nothing
 TEST(grant_self, "a page granted to ourselves is one page at two addresses, until it is unmapped")
 {
     struct grant_map_counts before = grant_map_counts;
-    struct share_room s;
+    struct foreign_room s;
     struct foreign_range *r;
     uint64_t *page, pte, value;
     int16_t status;
@@ -95,7 +95,7 @@ TEST(grant_self, "a page granted to ourselves is one page at two addresses, unti
 
 TEST(grant_readonly, "a page that is mapped for reading cannot be written there")
 {
-    struct share_room s;
+    struct foreign_room s;
     struct foreign_range *r;
     uint64_t *page, pte;
     int16_t status[2];
@@ -139,7 +139,7 @@ static const struct {
     [GOOD_TOO] = {"a page behind all those",       GNTST_okay         },
 };
 
-static void check_batch(struct share_room *s, struct foreign_range *r, const int16_t *status,
+static void check_batch(struct foreign_room *s, struct foreign_range *r, const int16_t *status,
                         const uint64_t *page)
 {
     struct test *t = s->room.t;
@@ -162,7 +162,7 @@ TEST(grant_batch, "in a batch each grant has its result, and what failed leaves 
     uint32_t refs[NR_BATCH], other;
     int16_t status[NR_BATCH];
     struct foreign_range *r, *nobodys;
-    struct share_room s;
+    struct foreign_room s;
     uint64_t *page;
 
     if (!share_open_maps(&s, t, 24))

@@ -11,7 +11,7 @@
 
 #include "xen/watchdog.h"
 
-#include "tests/guest/share_room.h"
+#include "tests/guest/foreign_room.h"
 
 /* Growing once is enough: Xen does not take back what it gave, and this may run many times. */
 #define GROWN_FRAMES 2
@@ -50,7 +50,7 @@ static void check_reserved(struct test *t, const struct reserved *before)
  * Grants @pfn until the table has @nr_frames, or up to @max grants. The references are a list, by
  * bits, at @given. Returns why it stopped: 0 if it was the number of frames.
  */
-static int grant_up_to(struct share_room *s, pfn_t pfn, uint32_t nr_frames, uint64_t *given,
+static int grant_up_to(struct foreign_room *s, pfn_t pfn, uint32_t nr_frames, uint64_t *given,
                        uint32_t nr_bits, uint32_t *nr)
 {
     struct test *t = s->room.t;
@@ -74,7 +74,7 @@ static int grant_up_to(struct share_room *s, pfn_t pfn, uint32_t nr_frames, uint
     return 0;
 }
 
-static void end_all(struct share_room *s, const uint64_t *given, uint32_t nr_bits)
+static void end_all(struct foreign_room *s, const uint64_t *given, uint32_t nr_bits)
 {
     for (uint32_t ref = 0; ref < nr_bits; ref++)
         if (given[ref / 64] >> ref % 64 & 1)
@@ -89,7 +89,7 @@ static uint32_t entries_of(const struct grants *g, uint32_t nr_frames)
 }
 
 /* Is the entry that was given last in the newest frame? It is mapped, so that Xen's eye sees it. */
-static void check_newest(struct share_room *s, const uint64_t *page)
+static void check_newest(struct foreign_room *s, const uint64_t *page)
 {
     struct test *t = s->room.t;
     struct foreign_range *r;
@@ -118,7 +118,7 @@ TEST(grant_table, "more grants than a frame has let the table grow, and its rese
     bool full = cmdline_wants_full(&d->options);
     uint64_t *given, *page, nr_pages;
     struct reserved before;
-    struct share_room s;
+    struct foreign_room s;
     int rc;
 
     nr_bits = entries_of(g, g->table ? g->max_frames : 1);

@@ -11,7 +11,7 @@
 
 #include "mm/leaves.h"
 
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 /* A domU's first MiB is RAM, though its map may not say so. */
 #define LOW_MIB_PFNS 0x100

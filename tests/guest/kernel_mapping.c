@@ -6,15 +6,15 @@
 #include "arch/x86/layout.h"
 #include "arch/x86/probe.h"
 
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 /* Where Linux, on which this case was found in 2012, has its modules. */
 #define MODULE_AREA 0xffffffffa0000000
 
 TEST(kernel_mapping, "nothing but the image is mapped in the kernel's 512 GiB slot")
 {
-    uint64_t below = kmap_first_mapped(&t->d->pt, ROUND_DOWN(VIRT_BASE, level_bytes(4)));
-    uint64_t above = kmap_first_mapped(&t->d->pt, (uintptr_t)image_end);
+    uint64_t below = kernel_mapping_first_mapped(&t->d->pt, ROUND_DOWN(VIRT_BASE, level_bytes(4)));
+    uint64_t above = kernel_mapping_first_mapped(&t->d->pt, (uintptr_t)image_end);
 
     CHECK(below == (uintptr_t)image_start, "the first address mapped is 0x%lx, expected 0x%lx",
           below, (uintptr_t)image_start);
@@ -30,7 +30,7 @@ TEST(module_area, "a page mapped at 0xffffffffa0000000 can be written, then run 
     uint64_t *page = (uint64_t *)MODULE_AREA, result = 0;
     mfn_t mfn;
 
-    if (frames_take(&t->d->frames, &mfn)) {
+    if (frame_pool_alloc(&t->d->frame_pool, &mfn)) {
         test_error(t, "no frame is free");
         return;
     }
@@ -46,6 +46,6 @@ TEST(module_area, "a page mapped at 0xffffffffa0000000 can be written, then run 
     CHECK(rc || probe_write(page, 0), "an executable page can be written");
     CHECK(rc || !pt_unmap(&t->d->pt, MODULE_AREA, &mfn), "it cannot be unmapped");
     CHECK(probe_read(page, &result), "unmapped, it can still be read");
-    if (frames_give(&t->d->frames, mfn))
+    if (frame_pool_free(&t->d->frame_pool, mfn))
         test_error(t, "the frame cannot be given back");
 }

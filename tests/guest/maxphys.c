@@ -4,7 +4,7 @@
  * mask on the way into a page-table entry and back. Machine addresses far above any RAM are mapped
  * (not touched: nothing may be there), and the entry is read back. Xen may add cache bits.
  */
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 static void check_width(struct test *t, unsigned int bit)
 {

@@ -6,24 +6,24 @@
  */
 #include "lib/string.h"
 
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 static void check_free(struct test *t, mfn_t mfn)
 {
-    void *page = window_show(&t->d->windows, WINDOW_SCRATCH, mfn, PTE_RW);
+    void *page = fixmap_map(&t->d->fixmap, FIXMAP_SCRATCH, mfn, PTE_RW);
 
     CHECK(page, "old table 0x%lx cannot be mapped writable: it is still a table", mfn.v);
     if (!page)
         return;
     memset(page, 0, PAGE_SIZE);
-    window_clear(&t->d->windows, WINDOW_SCRATCH);
+    fixmap_unmap(&t->d->fixmap, FIXMAP_SCRATCH);
     CHECK(!pt_pin(mfn, 1), "old table 0x%lx cannot be pinned: it is in use", mfn.v);
     CHECK(!pt_unpin(mfn), "old table 0x%lx cannot be unpinned", mfn.v);
 }
 
 TEST(old_tables, "the tables that mapped the builder's list are free: each can be pinned anew")
 {
-    const struct revectored *list = &t->d->list;
+    const struct revectored *list = &t->d->revectored;
 
     if (list->origin != LIST_IN_SLOT) {
         test_skip(t,
@@ -37,7 +37,7 @@ TEST(old_tables, "the tables that mapped the builder's list are free: each can b
           "start_info.nr_p2m_frames is 0x%lx, expected 0x%lx leaves and %lu tables",
           t->d->boot.nr_list_pfns, DIV_ROUND_UP(t->d->boot.nr_pages, P2M_PER_PAGE),
           list->nr_old_tables);
-    CHECK(frames_has(&t->d->frames, to_pfn(t->d->frames.runs[0].start)),
+    CHECK(frame_pool_has(&t->d->frame_pool, to_pfn(t->d->frame_pool.runs[0].start)),
           "the pool forgets its frames");
     for (uint64_t i = 0; i < list->nr_old_tables; i++) {
         pfn_t pfn = list->old_tables[i];
@@ -46,7 +46,7 @@ TEST(old_tables, "the tables that mapped the builder's list are free: each can b
          * One that is in use again was free before, and accounting.c sees to it that it is in use;
          * one that the balloon has given back is Xen's.
          */
-        if (frames_has(&t->d->frames, pfn))
+        if (frame_pool_has(&t->d->frame_pool, pfn))
             check_free(t, p2m_get_ram(&t->d->p2m, pfn));
     }
 }

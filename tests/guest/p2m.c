@@ -7,7 +7,7 @@
  */
 #include "arch/x86/probe.h"
 
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 static void check_entry(struct test *t, uint64_t pfn, mfn_t mfn)
 {

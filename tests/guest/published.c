@@ -8,7 +8,7 @@
 
 #include "mm/readback.h"
 
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 struct comparison {
     struct test *t;
@@ -27,7 +27,7 @@ static void compare_leaf(void *context, uint64_t leaf, mfn_t mfn)
     if (leaf < c->next)
         return;
     c->next = sweep_next(&c->sweep, leaf + 1);
-    page = window_show(&d->windows, WINDOW_SCRATCH, mfn, PTE_RO);
+    page = fixmap_map(&d->fixmap, FIXMAP_SCRATCH, mfn, PTE_RO);
     if (!page) {
         test_fail(c->t, "leaf %lu is frame 0x%lx, which cannot be mapped", leaf, mfn.v);
         return;
@@ -63,7 +63,7 @@ static uint64_t frames_end(const struct p2m *p2m)
 
 static void check_complete(struct test *t, const struct comparison *c, int rc)
 {
-    window_clear(&t->d->windows, WINDOW_SCRATCH);
+    fixmap_unmap(&t->d->fixmap, FIXMAP_SCRATCH);
     CHECK(rc == 0, "a tool would give up: %d", rc);
     CHECK(c->nr_leaves == t->d->p2m.nr / P2M_PER_PAGE, "a tool sees %lu pages of the list of %lu",
           c->nr_leaves, t->d->p2m.nr / P2M_PER_PAGE);

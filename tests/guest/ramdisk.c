@@ -6,7 +6,7 @@
  */
 #include "lib/printk.h"
 
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 /* Sum of the 64-bit words of the first @len_bytes; what lies past them counts as 0. */
 static uint64_t sum_page(const uint8_t *page, uint64_t len_bytes)
@@ -33,7 +33,7 @@ TEST(ramdisk, "every page of the ramdisk can be read at its PFN")
     for (uint64_t i = 0; left; i++) {
         pfn_t pfn = plan_renumbered(&d->plan, to_pfn(d->boot.ramdisk_pfn + i));
         mfn_t mfn = p2m_get_ram(&d->p2m, pfn);
-        const uint8_t *page = window_show(&d->windows, WINDOW_SCRATCH, mfn, PTE_RO);
+        const uint8_t *page = fixmap_map(&d->fixmap, FIXMAP_SCRATCH, mfn, PTE_RO);
         uint64_t len = min_u64(left, PAGE_SIZE);
 
         if (!page) {
@@ -43,7 +43,7 @@ TEST(ramdisk, "every page of the ramdisk can be read at its PFN")
         sum += (i + 1) * sum_page(page, len);
         left -= len;
     }
-    window_clear(&d->windows, WINDOW_SCRATCH);
+    fixmap_unmap(&d->fixmap, FIXMAP_SCRATCH);
     print("{\"report\":\"ramdisk\",\"bytes\":%lu,\"sum\":\"0x%016lx\"}\n", d->boot.ramdisk_bytes,
           sum);
 }

@@ -5,7 +5,7 @@
  * PFN and at the neighbours of both; a hole's PFNs must hold nothing in the list itself, since
  * the tools would take an entry there for memory.
  */
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 static void check_pfn(struct test *t, uint64_t pfn)
 {

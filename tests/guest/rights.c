@@ -7,7 +7,7 @@
 
 #include "arch/x86/probe.h"
 
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 extern uintptr_t __stack_chk_guard;
 

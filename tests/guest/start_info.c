@@ -6,7 +6,7 @@
  */
 #include "lib/string.h"
 
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 /* Asked again, Xen says the same; and it is not nothing. */
 static void check_map(struct test *t)

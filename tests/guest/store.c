@@ -10,7 +10,7 @@
 #include "xen/evtchn.h"
 #include "xen/xenstore.h"
 
-#include "kernel/test.h"
+#include "kernel/selftest/test.h"
 
 /* A node that the toolstack lets us write below. */
 #define OURS "data/test"

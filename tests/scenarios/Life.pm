@@ -58,7 +58,7 @@ my %kinds     = (
     # libxl allows a MiB more (LIBXL_MAXMEM_CONSTANT)
     mem_max => {check => sub { $_[1]{max} = Host::pages(($_[0]{words}[1] + 1) . 'M') }},
     counts  => {check => \&check_counts},
-    order   => {check => \&check_order},
+    guest_command => {check => \&check_command},
     dump    => {check => \&check_dump},
     mfndump => {check => \&check_mfndump},
     idle    => {check => \&check_idle},
@@ -66,8 +66,8 @@ my %kinds     = (
 
 # Lines that a guest says outside of its tests. What is not here is a warning, or worse.
 my $usual = qr/^(?:Xenolith\ |start_info:\ domU|builder:\ |host:\ (?:Xen|machine)|frames:\ |map:\ |plan:\ |
-    revector:\ |teardown:\ |live:\ waiting|list:\ |mark:\ PFN|churn:\ |generation:\ |
-    suspend:\ (?:cancelled|back\ in\ a\ new\ domain|refused:\ 0x)|obstruct:\ o|\{"report":|
+    revector:\ |teardown:\ |live:\ waiting|p2m_list:\ |mark:\ PFN|churn:\ |generation:\ |
+    suspend:\ (?:cancelled|back\ in\ a\ new\ domain|refused:\ 0x)|block_suspend:\ o|\{"report":|
     balloon:\ (?:(\d+)\ of\ \g{-1}\ pages|\d+\ PFNs\ that\ were\ empty\ came))/x;
 
 # While the toolstack has the pages mapped that it sends, what the guest gives back of them is not
@@ -226,7 +226,7 @@ sub check_stream {
         for qw(p2m accounting marks), "published_$form";
 
     my $reports = Host::reports($stream);
-    my ($boot, $marks) = @$reports{qw(boot marks)};
+    my ($boot, $marks) = @$reports{qw(boot pattern_pages)};
     ok $boot && $marks, 'there are both reports' or return;
     my $pages = $boot->{nr_pages} + $boot->{ballooned};
     if ($life->{churning}) { # which takes 512 pages out and in
@@ -237,12 +237,12 @@ sub check_stream {
     }
     my $first = $life->{first} //= {boot => $boot, marks => $marks};
     is_deeply memory_map($boot), memory_map($first->{boot}), 'its memory map is what it was';
-    delete $first->{marks} if $life->{churning};
-    is_deeply $marks, $first->{marks} //= $marks, 'so are its marks';
+    delete $first->{pattern_pages} if $life->{churning};
+    is_deeply $marks, $first->{pattern_pages} //= $marks, 'so are its marks';
     return;
 }
 
-# But for names of what is borrowed just now.
+# But for names of what is mapped just now.
 sub memory_map {
     my ($boot) = @_;
     return [@$boot{qw(beyond max_pfn)}, grep { $_->[2] ne 'safe' } @{$boot->{ranges}}];
@@ -270,23 +270,23 @@ sub check_counts {
     return;
 }
 
-sub check_order {
+sub check_command {
     my ($step, $life) = @_;
     my $word = $step->{words}[1];
     if ($word eq 'churn') { $life->{churning} = 1 }
-    if ($word eq 'rest') {
+    if ($word eq 'churn_end') {
         $life->{churning} = 0;
-        delete $life->{first}{marks};
+        delete $life->{first}{pattern_pages};
         cmp_ok +($step->{console} =~ /^churn: off, generation (\d+)/m)[0] // -1, '>', 5,
             'it was not idle meanwhile';
     }
-    if ($word eq 'list') {
+    if ($word eq 'p2m_list') {
         $life->{list} = listed($step->{console});
         is scalar(keys %{$life->{list}}), $life->{pages}, 'it lists all its pages';
     }
-    if ($word eq 'marks') {
-        $life->{marks} = {$step->{console} =~ /^mark: PFN (0x\w+) sum (0x\w+)$/mg};
-        is scalar(keys %{$life->{marks}}), $life->{first}{marks}{pages}, 'it lists all its marks';
+    if ($word eq 'pattern_pages') {
+        $life->{pattern_pages} = {$step->{console} =~ /^mark: PFN (0x\w+) sum (0x\w+)$/mg};
+        is scalar(keys %{$life->{pattern_pages}}), $life->{first}{pattern_pages}{pages}, 'it lists all its marks';
     }
     return;
 }
@@ -297,8 +297,8 @@ sub check_dump {
     ok !$dump->{error}, 'the dump can be read' or return diag $dump->{error};
     same_frames($dump->{frames}, $life->{list}, "the dump's .xen_p2m");
     is $dump->{twice}, 0, 'no PFN is there twice';
-    my %found = map { $_ => page_sum($dump, hex) } keys %{$life->{marks}};
-    is_deeply \%found, $life->{marks}, 'marked pages are in it with what they hold';
+    my %found = map { $_ => page_sum($dump, hex) } keys %{$life->{pattern_pages}};
+    is_deeply \%found, $life->{pattern_pages}, 'marked pages are in it with what they hold';
     return;
 }
 
@@ -328,7 +328,7 @@ sub same_frames {
 sub listed {
     my ($console) = @_;
     my %list;
-    while ($console =~ /^list: PFN 0x(\w+) MFN 0x(\w+) pages (\d+)( downward)?$/mg) {
+    while ($console =~ /^p2m_list: PFN 0x(\w+) MFN 0x(\w+) pages (\d+)( downward)?$/mg) {
         my ($pfn, $mfn, $nr, $step) = (hex $1, hex $2, $3, $4 ? -1 : 1);
         $list{$pfn + $_} = $mfn + $step * $_ for 0 .. $nr - 1;
     }

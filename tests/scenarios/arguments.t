@@ -45,7 +45,7 @@ boots 'an unknown argument is reported', ['--mem', '64M', '--', 'colour=red'], s
 boot_fails 'test=none is a skip', 3, ['--mem', '64M', '--', 'test=none'],
     qr/^1\.\.0 # SKIP no test asked for$/m, qr/skip/;
 boot_fails 'a test that does not exist is an error', 4,
-    ['--mem', '64M', '--', 'test=p2m,nonsense'], qr/^argument test=: "nonsense" is no test$/m,
+    ['--mem', '64M', '--', 'test=p2m,nonsense'], qr/^error: argument test=: "nonsense" is not the name of a self-test$/m,
     qr/error/;
 boot_fails 'done=crash is a crash', 6, ['--mem', '64M', '--', 'done=crash'],
     qr/^Test result: SUCCESS$/m, qr/crash/;
@@ -55,7 +55,7 @@ boots 'done=wait leaves the domain there; the runner ends it',
     };
 
 boot_fails 'test=none,p2m names no test called none', 4, ['--mem', '64M', '--', 'test=none,p2m'],
-    qr/^argument test=: "none" is no test$/m, qr/error/;
+    qr/^error: argument test=: "none" is not the name of a self-test$/m, qr/error/;
 
 boots 'an argument of 600 characters is cut, and the next line is whole',
     ['--mem', '64M', '--', 'loglevel=' . 'A' x 600], sub {

@@ -14,29 +14,29 @@ use FindBin;
 use lib $FindBin::Bin, "$FindBin::Bin/grants", "$FindBin::Bin/../scripts";
 use Host;
 use Scenes;
-use Sharing;
+use GrantPair;
 
 my $tests = 'test=p2m,accounting,marks,published_list';
 
-sharing ['--xen', xen, '--xen-args', 'gnttab_max_frames=257'],
+grant_pair_scenes ['--xen', xen, '--xen-args', 'gnttab_max_frames=257'],
     {
     large    => guest(300, "grants=1 $tests", 129),
     small    => guest(16,  "grants=2 $tests", 2),
-    borrower => guest(32,  "grants=2 $tests", 1),
+    grantee => guest(32,  "grants=2 $tests", 1),
     third    => guest(8,   "grants=1 $tests", 1),
     },
-    'they begin'                => [map { put($_ => 'begin') } qw(borrower third small large)],
+    'they begin'                => [map { put($_ => 'begin') } qw(grantee third small large)],
     '256 MiB'                   => [large('large', 1, 512)],
     'access ends while mapped'  => [late('large', 64)],
-    'the lender is destroyed'   => [lender_gone('large')],
+    'the granter is destroyed'   => [granter_gone('large')],
     'references that are none'  => [wrong('small')],
     'too much'                  => [too_much()],
     'read-only'                 => [readonly('small')],
     '200 rounds'                => [rounds('small', 200)],
-    'the borrower is suspended' => [carried('small')],
+    'the grantee is suspended' => [carried('small')],
     'both are restored'         => [restored('small', 64)],
     'version 2: access ends'    => [late('small', 64)],
-    'the borrower is destroyed' => [borrower_gone('small')],
-    'the end'                   => [put(borrower => 'gone'), put(small => 'gone')];
+    'the grantee is destroyed' => [grantee_gone('small')],
+    'the end'                   => [put(grantee => 'gone'), put(small => 'gone')];
 
 done_testing;

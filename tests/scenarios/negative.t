@@ -17,7 +17,7 @@ boot_fails 'two entries of the P2M change places: a self-test fails', 5,
     ['--mem', '64M', '--', 'inject=entry'], qr/^not ok \d+ - p2m: /m, qr/failure: .*p2m/;
 
 boot_fails 'the list of tests is cut short, and claims success', 5,
-    ['--mem', '64M', '--', 'inject=plan'], qr/^Test result: SUCCESS$/m, qr/failure: .*[Pp]lan/;
+    ['--mem', '64M', '--', 'inject=tap-plan'], qr/^Test result: SUCCESS$/m, qr/failure: .*[Pp]lan/;
 
 boot_fails 'a panic', 6, ['--mem', '64M', '--', 'inject=nr_pages'], qr/^Bail out! /m, qr/crash/;
 

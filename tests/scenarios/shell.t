@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # The shell on the console, as somebody uses it: through a pipe, on a terminal, by rlwrap, and in a
-# domU by xl console. Without this an order could print what is not so, be obeyed though it makes no
+# domU by xl console. Without this a command could print what is not so, be obeyed though it makes no
 # sense, or have no test at all; and scripts/shell could leave a QEMU behind, or never end.
 
 use strict;
@@ -25,24 +25,24 @@ my $PROMPT = Console::PROMPT;
 
 my @typed = (
     ['help'                      => qr/^  xs /m],
-    ['xs ls data'                => qr/^order$/m],
-    ['xs ls /local'              => qr/^xs: \/local: -13 \(EACCES/],
+    ['xs ls data'                => qr/^command$/m],
+    ['xs ls /local'              => qr/^error: xs ls \/local: -13 \(EACCES/],
     ['xs read domid'             => qr/\A[1-9]\d*\n\z/],
-    ['xs read none'              => qr/^xs: none: -2 \(ENOENT/],
+    ['xs read none'              => qr/^error: xs read none: -2 \(ENOENT/],
     ['xs write data/shell a  b'  => qr/\A\z/],
     ['xs read data/shell'        => qr/\Aa  b\n\z/],
     ['xs write data/shell'       => qr/\A\z/],
     ['xs read data/shell'        => qr/\A\n\z/],
     ['xs'                        => qr/^usage: xs /],
     ['xs write'                  => qr/^usage: xs /],
-    ['lend'                      => qr/expected DOMAIN|^usage: lend/],
-    ['borrow x'                  => qr/expected DOMAIN|^usage: borrow/],
-    ['borrow 99'                 => qr/^borrow: nothing can be had of domain 99/],
+    ['granter'                      => qr/^usage: granter/],
+    ['grantee x'                  => qr/^usage: grantee/],
+    ['grantee 99'                 => qr/^error: grantee: the grants of domain 99 could not be mapped/],
     ['gr\\0303\\0244an\\0377ts'    => qr/^version /, 'high bytes are dropped'],
     ['balloon 1\\0003grants'      => qr/^version /m, 'Ctrl-C'],
     ['grants\\n'                  => qr/^version /, 'two ends of a line'],
     ['test p2m'                  => qr/^1\.\.1\nok 1 - p2m: .*\nTest result: SUCCESS$/m],
-    ['balloon 99999999'          => qr/^balloon: \d+ of 99999999 pages$/m],
+    ['balloon 99999999'          => qr/^balloon: this domain has \d+ pages, the target is 99999999$/m],
     ['walk 0xffffc90000000000'   => qr/level 1 .*: frame /],
 );
 my $dir = tempdir;
@@ -53,7 +53,7 @@ my $domu = Console->new(script('dom0'), '--xen', xen, '--quiet', '--out', "$dir/
 
 # All at once, since each waits for its Xen; the first has marked pages.
 my @shell = (script('shell'), '--xen', xen);
-my $main  = Console->new(@shell, '--mem', '512M', kernel, '--', 'mark=4');
+my $main  = Console->new(@shell, '--mem', '512M', kernel, '--', 'pattern_pages=4');
 my $tty   = Console->new($PTY, @shell, '--plain', '--mem', '64M', kernel);
 my $rlwrap = Console->new($PTY, @shell, '--mem', '64M', kernel);
 
@@ -68,7 +68,7 @@ my $tty_waits = time;
 
 # What each order says, if it is used well, and lines that get its usage
 
-my %used; # the orders
+my %used; # the commands
 
 sub ask {
     my ($line) = @_;
@@ -84,17 +84,17 @@ sub says {
 }
 
 sub usage {
-    my ($order, @lines) = @_;
+    my ($command, @lines) = @_;
     for my $line (@lines) {
         my $said = ask($line);
-        like $said, qr/^usage: \Q$order\E(?: [^:]+)?: .+\n\z/, "$line: gets the usage";
+        like $said, qr/^usage: \Q$command\E(?: [^:]+)?: .+\n\z/, "$line: gets the usage";
     }
     return;
 }
 
 sub subtest_of {
-    my ($order, $check) = @_;
-    return subtest $order => $check;
+    my ($command, $check) = @_;
+    return subtest $command => $check;
 }
 
 subtest_of e820 => sub {
@@ -188,20 +188,20 @@ sub listed {
     return ($nr, \%at);
 }
 
-subtest_of list => sub {
-    my ($nr, $at) = listed(ask('list'));
+subtest_of p2m_list => sub {
+    my ($nr, $at) = listed(ask('p2m_list'));
     is $nr, $PAGES, 'all pages are in it';
     is $at->{'0x100'}, $frame, 'and p2m says the same';
-    my ($rest, $from) = listed(says('list 0x100', qr/^list: end 0x40000$/m));
+    my ($rest, $from) = listed(says('p2m_list 0x100', qr/^p2m_list: the P2M list ends at PFN 0x40000$/m));
     is $rest, $PAGES - 0x9f, 'from the first hole on';
     ok $from->{'0x100'} && !$from->{'0x0'}, 'and nothing before';
-    is ask('list 0x40000'), "list: end 0x40000\n", 'from its end on';
-    usage 'list', 'list x', 'list 1 2';
+    is ask('p2m_list 0x40000'), "p2m_list: the P2M list ends at PFN 0x40000\n", 'from its end on';
+    usage 'p2m_list', 'p2m_list x', 'p2m_list 1 2';
 };
 
 my $free;
-subtest_of 'frames, stats' => sub {
-    my $said = ask('frames');
+subtest_of 'frame_pool, stats' => sub {
+    my $said = ask('frame_pool');
     my $sum  = sum0 $said =~ /^PFNs \[0x\w+, 0x\w+\) free, (\d+) pages$/mg;
     ($free) = $said =~ /^(\d+) pages free in \d+ runs$/m;
     is $sum, $free, 'the runs are what is free';
@@ -209,35 +209,35 @@ subtest_of 'frames, stats' => sub {
     like $stats, qr/^pages: $PAGES, of up to \d+; the list has room for PFNs below 0x40000$/m, 'pages';
     like $stats, qr/^frames: $free free in \d+ runs; asked for [1-9]\d* times$/m, 'frames';
     like $stats, qr/^$_: /m, $_ for qw(tables list events grants);
-    usage $_, "$_ 1" for qw(frames stats);
+    usage $_, "$_ 1" for qw(frame_pool stats);
 };
 
-subtest_of 'grants, window, evtchn' => sub {
+subtest_of 'grants, foreign, evtchn' => sub {
     says 'grants', qr/^version [12], [1-9]\d* of \d+ frames: 0 grants given, 0 to be ended\n\z/;
-    my $window = ask('window');
+    my $window = ask('foreign');
     my @ranges = $window =~ /^\[0x\w+, 0x\w+\) \w+ of (?:our own|domain \d+), \d+ of \d+ pages mapped/mg;
-    is $window =~ /^(\d+) ranges, /m ? $1 : -1, scalar(@ranges), 'window: a line for each range';
+    is $window =~ /^(\d+) ranges, /m ? $1 : -1, scalar(@ranges), 'foreign: a line for each range';
     my $ports = ask('evtchn');
     my @lines = $ports =~ /^port \d+: (.+)$/mg;
     is $ports =~ /^(\d+) ports; we listen to \d+$/m ? $1 : -1, scalar(@lines), 'evtchn: and for each port';
     is_deeply [grep { $_ eq 'VIRQ 0' || $_ eq 'VIRQ 2' } sort @lines], ['VIRQ 0', 'VIRQ 2'],
         'the timer and the console';
-    usage $_, "$_ 1" for qw(grants window evtchn);
+    usage $_, "$_ 1" for qw(grants foreign evtchn);
 };
 
 subtest_of balloon => sub {
-    says 'balloon 100000', qr/^balloon: 100000 of 100000 pages\n\z/;
+    says 'balloon 100000', qr/^balloon: this domain has 100000 pages, the target is 100000\n\z/;
     says 'stats', qr/^pages: 100000, /;
-    is((listed(ask('list')))[0], 100000, 'the list has as many');
-    says 'balloon 1', qr/^balloon: \d+ of 1 pages$/m, 'what is in use stays';
+    is((listed(ask('p2m_list')))[0], 100000, 'the list has as many');
+    says 'balloon 1', qr/^balloon: this domain has \d+ pages, the target is 1$/m, 'what is in use stays';
     says 'stats', qr/^pages: (?!1,)\d{1,4}, /;
-    says 'balloon 0x20000', qr/^balloon: $PAGES of $PAGES pages$/m, 'and all of it back';
+    says 'balloon 0x20000', qr/^balloon: this domain has $PAGES pages, the target is $PAGES$/m, 'and all of it back';
     says 'stats', qr/^pages: $PAGES, /;
     usage 'balloon', 'balloon', 'balloon 0', 'balloon -1', 'balloon all', 'balloon 5 5', 'balloon 0x';
 };
 
 subtest_of xs => sub {
-    says "xs $_", qr/^xs: this domain has no xenstore\n\z/ for 'ls /', 'read domid', 'write a b c', 'write a';
+    says "xs $_", qr/^error: xs: this domain has no xenstore\n\z/ for 'ls /', 'read domid', 'write a b c', 'write a';
     usage 'xs', 'xs', 'xs ls', 'xs ls / /', 'xs read', 'xs read a b', 'xs write', 'xs rm /', 'xs x';
 };
 
@@ -246,51 +246,51 @@ subtest_of test => sub {
     like $said, qr/\ATAP version 14\n1\.\.1\nok 1 - p2m: .*\nTest result: SUCCESS\n\z/, 'just that';
     like ask('test p2m,ranges '), qr/^1\.\.2\nok 1.*\nok 2.*\nTest result: SUCCESS$/m, 'two, and a blank';
     my $wrong = ask('test nosuch');
-    like $wrong, qr/"nosuch" is no test$/m, 'an unknown one is named';
+    like $wrong, qr/"nosuch" is not the name of a self-test$/m, 'an unknown one is named';
     like $wrong, qr/^Test result: ERROR$/m, 'and is no success';
-    like ask('test p2m ranges'), qr/"p2m ranges" is no test/, 'with a blank between them they are one';
+    like ask('test p2m ranges'), qr/"p2m ranges" is not the name of a self-test/, 'with a blank between them they are one';
 };
 
-subtest_of 'marks, churn, rest' => sub {
-    my %at   = reverse ask('marks') =~ /^mark: PFN (0x\w+) sum 0x(\w{16})$/mg;
+subtest_of 'pattern_pages, churn, churn_end' => sub {
+    my %at   = reverse ask('pattern_pages') =~ /^mark: PFN (0x\w+) sum 0x(\w{16})$/mg;
     my @pfns = values %at;
     is scalar(@pfns), 4, 'four marks';
     says "p2m $pfns[0]", qr/: frame 0x\w+\n\z/, 'which are in use';
     says 'churn', qr/^churn: on\n\z/;
     sleep 1;
-    my ($generation) = says('rest', qr/^churn: off, generation \d+\n\z/) =~ /generation (\d+)/;
+    my ($generation) = says('churn_end', qr/^churn: off, generation of the pattern pages \d+\n\z/) =~ /pages (\d+)/;
     cmp_ok $generation, '>', 0, 'they were written';
     says 'stats', qr/^pages: $PAGES, /, 'and the balloon is where it was';
-    unlike ask('marks'), qr/$_/, 'with something else' for keys %at;
-    usage $_, "$_ 1" for qw(marks churn rest);
+    unlike ask('pattern_pages'), qr/$_/, 'with something else' for keys %at;
+    usage $_, "$_ 1" for qw(pattern_pages churn churn_end);
 };
 
-subtest_of 'generation, obstruct, clear' => sub {
-    says 'generation', qr/^generation: 2\n\z/;
-    says 'generation', qr/^generation: 4\n\z/;
+subtest_of 'generation, block_suspend, unblock_suspend' => sub {
+    says 'generation', qr/^generation: shared_info.p2m_generation is 2\n\z/;
+    says 'generation', qr/^generation: shared_info.p2m_generation is 4\n\z/;
     says 'published',  qr/p2m_generation 4, /;
     my ($before) = ask('stats') =~ /heap up to (0x\w+)/;
-    says 'obstruct', qr/^obstruct: on\n\z/;
+    says 'block_suspend', qr/^block_suspend: on\n\z/;
     says "walk $before", qr/level 1 .*: frame 0x\w+ P/, 'it is mapped';
-    says 'clear', qr/^obstruct: off\n\z/;
+    says 'unblock_suspend', qr/^block_suspend: off\n\z/;
     says "walk $before", qr/: nothing is mapped$/, 'and not any more';
-    usage $_, "$_ 1" for qw(generation obstruct clear);
+    usage $_, "$_ 1" for qw(generation block_suspend unblock_suspend);
 };
 
-subtest_of 'lend, borrow' => sub {
-    says 'lend 0 1',   qr/^lend: .* cannot be lent/;
-    says 'borrow 0',   qr/^borrow: nothing can be had of domain 0/;
-    says 'look',       qr/^\{"report":"lent","pages":0,/;
-    says 'lend_end',   qr/^\{"report":"lend_end","pages":0,/;
-    says 'borrow_end', qr/^\{"report":"borrow_end","pages":0,/;
-    like ask($_), qr/expected DOMAIN|^usage: /, "$_: what was expected"
-        for 'lend', 'lend x', 'lend 1', 'lend 1 0', 'lend 65535 1', 'borrow', 'borrow x', 'borrow 32752';
+subtest_of 'granter, grantee' => sub {
+    says 'granter 0 1',   qr/^error: granter: 1 pages could not be granted to domain 0: /;
+    says 'grantee 0',   qr/^error: grantee: the grants of domain 0 could not be mapped: /;
+    says 'granter_look', qr/^\{"report":"granter_look","pages":0,/;
+    says 'granter_end',   qr/^\{"report":"granter_end","pages":0,/;
+    says 'grantee_end', qr/^\{"report":"grantee_end","pages":0,/;
+    like ask($_), qr/^usage: /, "$_: what was expected"
+        for 'granter', 'granter x', 'granter 1', 'granter 1 0', 'granter 65535 1', 'grantee', 'grantee x', 'grantee 32752';
     says 'stats', qr/^frames: $free free /m, 'nothing was lost';
-    usage $_, "$_ 1" for qw(look lend_end borrow_end);
+    usage $_, "$_ 1" for qw(granter_look granter_end grantee_end);
 };
 
 subtest_of suspend => sub {
-    says 'suspend', qr/^suspend: a dom0 has nobody who would wake it\n\z/;
+    says 'suspend', qr/^error: suspend: no tool could resume a dom0\n\z/;
     usage 'suspend', 'suspend now';
 };
 
@@ -299,12 +299,12 @@ subtest_of 'the ends' => sub {
 };
 
 subtest 'what is no order' => sub {
-    like $main->ask($_), qr/^order "\Q$_\E" is not known: help lists those that are\n\z/, $_
+    like $main->ask($_), qr/^error: unknown command "\Q$_\E": "help" prints the commands\n\z/, $_
         for 'foo', 'HELP', 'helpme', 'hel', '%s%n', 'p2m,1', '"', 'a' x 40;
-    like $main->ask('b' x 60), qr/^order "b{40}" is not known/, 'a long one is cut';
+    like $main->ask('b' x 60), qr/^error: unknown command "b{40}":/, 'a long one is cut';
     is $main->ask(''), '', 'an empty line';
     is $main->ask('    '), '', 'blanks';
-    like $main->ask('   grants   '), qr/^version /, 'blanks around an order';
+    like $main->ask('   grants   '), qr/^version /, 'blanks around a command';
     usage 'help', 'help me';
 };
 
@@ -335,7 +335,7 @@ subtest 'what is typed can be mended' => sub {
 
 subtest 'a line too long' => sub {
     my $long = 'test ' . 'x' x 122; # 127
-    like $main->ask($long), qr/"x{122}" is no test/, 'as long as it may be';
+    like $main->ask($long), qr/"x{122}" is not the name of a self-test/, 'as long as it may be';
     like $main->ask("${long}y"),
         qr/\Aexpected a line of up to 127 characters: this one is longer, and not obeyed\n\z/,
         'one more: not obeyed';
@@ -348,7 +348,7 @@ subtest 'a line too long' => sub {
 # Every order of help is among those above
 
 my %help = ask('help') =~ /^  (\w+) (?: *|.*? {2,})(\S.*)$/mg;
-cmp_ok scalar(keys %help), '>', 25, 'help lists the orders';
+cmp_ok scalar(keys %help), '>', 25, 'help lists the commands';
 is_deeply [sort keys %used], [sort keys %help], 'each of them was used';
 like $main->ask('help'), qr/^  .{36}  ?\S/m, 'in columns';
 
@@ -372,7 +372,7 @@ subtest 'on a terminal' => sub {
 subtest 'by rlwrap' => sub {
     $rlwrap->until_prompt if !$rlwrap->has_prompt;
     $rlwrap->type("grantz\x7fs\r");
-    ok $rlwrap->waits_for(qr/version \d, .*grants given/), 'an order, mended';
+    ok $rlwrap->waits_for(qr/version \d, .*grants given/), 'a command, mended';
     $rlwrap->type("\e[A\r"); # history
     ok $rlwrap->waits_for(qr/version \d, .*grants given/), 'and again, by the cursor key';
     $rlwrap->type("reboot\r");
@@ -382,9 +382,9 @@ subtest 'by rlwrap' => sub {
 $_->until_prompt for $off, $crash;
 
 subtest 'a list of more runs than somebody reads' => sub {
-    my ($said, $sum, $parts) = ($off->ask('list'), 0, 1);
+    my ($said, $sum, $parts) = ($off->ask('p2m_list'), 0, 1);
     is $said =~ tr/\n//, 257, '256 of them, and where it goes on';
-    while ($said =~ /^list: goes on: (list 0x\w+)$/m && $parts < 10) {
+    while ($said =~ /^p2m_list: more runs follow: (p2m_list 0x\w+)$/m && $parts < 10) {
         my $next = $1;
         $sum += (listed($said))[0];
         $said = $off->ask($next);

@@ -246,13 +246,13 @@ sub rows_of { # the first so many cells of each
 
 sub stages {
     my $rows = qr/^    \{"(\w+)", "([^"]+)",\s+\w+, (\w+), (\w+)\},/m;
-    my ($text, @found) = read_file('kernel/stages.c');
+    my ($text, @found) = read_file('kernel/boot/stages.c');
     push @found, [$1, $2, map { $_ eq 'NULL' ? '' : 'yes' } $3, $4] while $text =~ /$rows/g;
     return @found;
 }
 
-sub orders {
-    my ($text, @found) = read_file('kernel/orders.c');
+sub shell_commands {
+    my ($text, @found) = read_file('kernel/shell/commands.c');
     push @found, [$1, $2, $3] while $text =~ /^    \{"(\w+)", "([^"]*)", "([^"]+)", \w+\},/mg;
     return @found;
 }
@@ -267,15 +267,15 @@ for my $file (@documents) {
 }
 
 my @stages = stages();
-cmp_ok scalar @stages, '>', 10, 'kernel/stages.c has stages';
-is scalar @stages, () = read_file('kernel/stages.c') =~ /^    \{"/mg, 'and all of them are read';
+cmp_ok scalar @stages, '>', 10, 'kernel/boot/stages.c has stages';
+is scalar @stages, () = read_file('kernel/boot/stages.c') =~ /^    \{"/mg, 'and all of them are read';
 is_deeply rows_of(4, table('docs/architecture.md', 'The stages')), rows_of(4, @stages),
     'docs/architecture.md: the table of stages';
-my @orders = orders();
-cmp_ok scalar @orders, '>', 10, 'kernel/orders.c has orders';
-is scalar @orders, () = read_file('kernel/orders.c') =~ /^    \{"/mg, 'and all of them are read';
-is_deeply rows_of(3, table('docs/architecture.md', 'The shell and orders')), rows_of(3, @orders),
-    'docs/architecture.md: the table of orders';
+my @shell_commands = shell_commands();
+cmp_ok scalar @shell_commands, '>', 10, 'kernel/shell/commands.c has commands';
+is scalar @shell_commands, () = read_file('kernel/shell/commands.c') =~ /^    \{"/mg, 'and all of them are read';
+is_deeply rows_of(3, table('docs/architecture.md', 'The shell and its commands')), rows_of(3, @shell_commands),
+    'docs/architecture.md: the table of commands';
 is_deeply [sort map { $_->[0] } table('docs/architecture.md', 'The command line')], [sort keys %argument],
     'docs/architecture.md: the arguments of the kernel';
 my @notes = read_file('elfnotes.S') =~ /^note XEN_ELFNOTE_(\w+),/mg;

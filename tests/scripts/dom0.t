@@ -152,10 +152,10 @@ is $exit, 0, 'a guest that has tested itself';
 is $exit, 1, 'a guest that has not, and is gone';
 like $out, qr/^g has not tested itself after: domu_start g create/m, 'is said to be so';
 
-($exit) = job('domu_order g test');
+($exit) = job('domu_command g test');
 is $exit, 0, 'an order that is obeyed';
 is read_file("$dir/fake/written"), "test\n", 'is written to the store';
-($exit, $out) = job('domu_until() { return 1; }; domu_order g test', OBEYS => '');
+($exit, $out) = job('domu_until() { return 1; }; domu_command g test', OBEYS => '');
 is_deeply [$exit, $out], [1, "g does not obey: test\n"], 'one that is not';
 
 ($exit) = job('domu_mem g 16', BALLOON => '4096 of 4096 pages');

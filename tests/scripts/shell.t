@@ -104,11 +104,11 @@ for my $case (@bad) {
 # What QEMU and Xen are given
 
 my ($exit, $out, $err) = shell($reboot, '--xen', $xen, '--host-mem', '3G', '--mem', '1G,max:2G', '--smp', 2,
-    '--machine', 'max-ram-below-4g=1G', '--xen-args', 'noreboot', $kernel, '--', 'mark=4', 'test=p2m,ranges');
+    '--machine', 'max-ram-below-4g=1G', '--xen-args', 'noreboot', $kernel, '--', 'pattern_pages=4', 'test=p2m,ranges');
 is "$exit:$err", '0:', 'it ends well';
 like $out, qr/^xenolith> reboot: /, 'the console is shown';
 like qemu_arg('-append'), qr/ loglvl=error .* dom0_mem=1G,max:2G noreboot$/, "Xen's line";
-like qemu_arg('-initrd'), qr/tmp,, too\/\S+\/kernel shell mark=4 test=p2m,,ranges$/, "the kernel's";
+like qemu_arg('-initrd'), qr/tmp,, too\/\S+\/kernel shell pattern_pages=4 test=p2m,,ranges$/, "the kernel's";
 is qemu_arg('-machine'), 'pc,max-ram-below-4g=1G,memory-backend=m0', 'machine';
 like qemu_arg('-object'), qr/size=3G,reserve=off$/, 'memory that is taken only as it is touched';
 is qemu_arg('-smp'), 2, 'smp';

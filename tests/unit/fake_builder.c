@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/fake_builder.h"
 
-#include "mm/window.h"
+#include "mm/fixmap.h"
 
 #include "tests/unit/harness.h"
 
@@ -137,7 +137,7 @@ static void build_kernel(struct fake_domain *d)
     d->kernel_pfns = l1s * PTES_PER_TABLE;
     d->image_start = FAKE_VIRT_BASE + LOW_PAGES * PAGE_SIZE;
     d->image_end = d->image_start + image * PAGE_SIZE;
-    d->windows = (void *)(d->image_end - (NR_WINDOWS + 3) * PAGE_SIZE);
+    d->fixmap = (void *)(d->image_end - (NR_FIXMAP_SLOTS + 3) * PAGE_SIZE);
     d->ramdisk_va = d->shape.ramdisk_pages ? FAKE_VIRT_BASE + ramdisk * PAGE_SIZE : 0;
     d->list = (uint64_t *)(FAKE_VIRT_BASE + list * PAGE_SIZE);
     d->start_info = (struct start_info *)(FAKE_VIRT_BASE + info * PAGE_SIZE);

@@ -42,7 +42,7 @@ struct fake_shape {
 struct fake_domain {
     struct fake_shape shape;
     uint64_t image_start, image_end; /* addresses; the windows are in it */
-    void *windows;                   /* NR_WINDOWS pages of the image */
+    void *fixmap;                    /* NR_FIXMAP_SLOTS pages of the image */
     uint64_t ramdisk_va;             /* 0: none */
     uint64_t kernel_pfns;            /* PFNs [0, this) are mapped at FAKE_VIRT_BASE */
     uint64_t list_pfn, nr_list_pfns; /* the list and its tables; none of their own if in kernel */

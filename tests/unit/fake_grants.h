@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grant tables of the fake Xen, and another domain that uses them: it lends us pages, and maps
- * those that we lend. As hard to us as Xen is, and a debug Xen where that is harder.
+ * Grant tables of the fake Xen, and another domain that uses them: it grants us pages, and maps
+ * those that we granter. As hard to us as Xen is, and a debug Xen where that is harder.
  *
  *   ours    frames of Xen's: [ 0 console | 1 xenstore | 2..7 | 8 | 9 | ... ]  status frames (v2)
  *             read in machine memory whenever the peer maps; marked there, as Xen marks it

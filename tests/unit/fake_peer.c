@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The other domain: what it lends, what it maps, and Xen's books of both. */
+/* The other domain: what it grants, what it maps, and Xen's books of both. */
 #include "tests/unit/fake_peer.h"
 
 #include "tests/unit/harness.h"

@@ -12,7 +12,7 @@ void gg_start(enum fake_mfns mfns)
     wg_start_on(mfns, 16 << 20);
     fake_grants.privileged = false;
     grants = (struct grants){
-        .window = &wg.window, .heap = &wg.g.heap, .p2m = &wg.g.p2m, .pool = &wg.g.frames};
+        .window = &wg.window, .heap = &wg.g.heap, .p2m = &wg.g.p2m, .pool = &wg.g.frame_pool};
 }
 
 void gg_start_version(unsigned int version)
@@ -25,7 +25,7 @@ void gg_start_version(unsigned int version)
 
 pfn_t gg_page(void)
 {
-    struct pfn_run run = frames_cut(&wg.g.frames, 1);
+    struct pfn_run run = frame_pool_alloc_run(&wg.g.frame_pool, 1);
 
     check_equal("a page", run.end - run.start, 1);
     return to_pfn(run.start);
@@ -33,7 +33,7 @@ pfn_t gg_page(void)
 
 void gg_free_page(pfn_t pfn)
 {
-    check_equal("give", frames_add(&wg.g.frames, pfn.v, pfn.v + 1), 0);
+    check_equal("give", frame_pool_add(&wg.g.frame_pool, pfn.v, pfn.v + 1), 0);
 }
 
 uint64_t gg_mfn(pfn_t pfn)
@@ -69,7 +69,7 @@ void gg_check_all_free(const char *what)
 
     check_equal(what, grants.nr_used, 0);
     check_equal(what, grants.nr_deferred, 0);
-    check_equal(what, grants.nr_book_frames, nr / per * DIV_ROUND_UP(per * 16, PAGE_SIZE));
+    check_equal(what, grants.nr_record_frames, nr / per * DIV_ROUND_UP(per * 16, PAGE_SIZE));
     for (uint32_t ref = GNTTAB_NR_RESERVED_ENTRIES; ref < nr; ref++)
         check_equal(what, fake_grants_entry(ref).flags, 0);
     for (uint32_t i = GNTTAB_NR_RESERVED_ENTRIES; i < nr; i++) {

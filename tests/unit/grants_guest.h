@@ -5,7 +5,7 @@
 
 #include "xen/grants.h"
 
-#include "tests/unit/window_guest.h"
+#include "tests/unit/foreign_guest.h"
 
 extern struct grants grants;
 

@@ -25,14 +25,14 @@ static void add_free_frames(struct guest *g)
     int rc;
 
     if (d->nr_list_pfns)
-        rc = frames_add(&g->frames, d->kernel_pfns, d->list_pfn) ||
-             frames_add(&g->frames, list_end, d->shape.nr_pages);
+        rc = frame_pool_add(&g->frame_pool, d->kernel_pfns, d->list_pfn) ||
+             frame_pool_add(&g->frame_pool, list_end, d->shape.nr_pages);
     else
-        rc = frames_add(&g->frames, d->kernel_pfns, d->shape.nr_pages);
+        rc = frame_pool_add(&g->frame_pool, d->kernel_pfns, d->shape.nr_pages);
     /* behind the windows are other frames than their own from now on */
-    uint64_t window_pfn = ((uintptr_t)d->windows - FAKE_VIRT_BASE) / PAGE_SIZE;
+    uint64_t fixmap_pfn = ((uintptr_t)d->fixmap - FAKE_VIRT_BASE) / PAGE_SIZE;
 
-    rc = rc || frames_add(&g->frames, window_pfn, window_pfn + NR_WINDOWS);
+    rc = rc || frame_pool_add(&g->frame_pool, fixmap_pfn, fixmap_pfn + NR_FIXMAP_SLOTS);
     check_equal("the pool at start", rc, 0);
 }
 
@@ -42,11 +42,11 @@ static void build(struct guest *g, const struct fake_shape *shape)
     memset(g, 0, sizeof(*g));
     fake_build(&g->domain, shape);
     g->m2p = fake.m2p;
-    g->pt =
-        (struct pagetable){.root = to_mfn(fake.root), .windows = &g->windows, .frames = &g->frames};
-    windows_init(&g->windows, g->domain.windows);
+    g->pt = (struct pagetable){
+        .root = to_mfn(fake.root), .fixmap = &g->fixmap, .frame_pool = &g->frame_pool};
+    fixmap_init(&g->fixmap, g->domain.fixmap);
     g->p2m = (struct p2m){.list = g->domain.list, .nr = shape->nr_pages};
-    frames_init(&g->frames, g->runs, ARRAY_SIZE(g->runs), &g->p2m, &g->m2p);
+    frame_pool_init(&g->frame_pool, g->runs, ARRAY_SIZE(g->runs), &g->p2m, &g->m2p);
     heap_init(&g->heap, &g->pt, FAKE_HEAP_BASE);
     add_free_frames(g);
 }
@@ -82,7 +82,7 @@ void guest_start_map(struct guest *g, const struct fake_shape *shape, const stru
 {
     build(g, shape);
     g->p2m.ranges = *map;
-    frames_set_array(&g->frames, arrays->runs, arrays->nr_runs);
+    frame_pool_set_array(&g->frame_pool, arrays->runs, arrays->nr_runs);
     make_plan(g, arrays->moves, arrays->nr_moves, nr_max);
 }
 
@@ -93,17 +93,17 @@ static void count_renumbered(void *guest, uint64_t nr_done)
 
 int guest_renumber(struct guest *g)
 {
-    return renumber(&g->plan, &g->p2m, &g->frames, &g->batch, count_renumbered, g);
+    return renumber(&g->plan, &g->p2m, &g->frame_pool, &g->batch, count_renumbered, g);
 }
 
 int guest_revector(struct guest *g)
 {
-    int rc = revector(&g->revector, &g->list);
+    int rc = revector(&g->revector, &g->revectored);
 
     return rc ? rc : guest_renumber(g);
 }
 
-static bool in_pool(const struct frames *f, uint64_t pfn)
+static bool in_pool(const struct frame_pool *f, uint64_t pfn)
 {
     for (size_t i = 0; i < f->nr_runs; i++)
         if (pfn - f->runs[i].start < f->runs[i].end - f->runs[i].start)
@@ -121,16 +121,16 @@ void guest_check_frames(const char *what, struct guest *g, uint64_t from, uint64
     for (uint64_t pfn = 0; pfn < g->domain.shape.nr_pages; pfn++) {
         uint64_t mfn = fake_builder_mfn(pfn);
 
-        if (is_used(mfn) && in_pool(&g->frames, fake.m2p.table[mfn]))
+        if (is_used(mfn) && in_pool(&g->frame_pool, fake.m2p.table[mfn]))
             fail_msg("%s: builder's PFN %#lx is in the pool and in use", what, pfn);
     }
     /* to be seen through a window is no use that would keep a frame from being lost */
-    for (unsigned int slot = 0; slot < NR_WINDOWS; slot++)
-        window_clear(&g->windows, slot);
+    for (unsigned int slot = 0; slot < NR_FIXMAP_SLOTS; slot++)
+        fixmap_unmap(&g->fixmap, slot);
     for (uint64_t pfn = 0; pfn < g->domain.shape.nr_pages; pfn++) {
         uint64_t mfn = fake_builder_mfn(pfn);
 
-        if (!is_used(mfn) && !in_pool(&g->frames, fake.m2p.table[mfn]) &&
+        if (!is_used(mfn) && !in_pool(&g->frame_pool, fake.m2p.table[mfn]) &&
             !(pfn >= from && pfn < to))
             fail_msg("%s: builder's PFN %#lx is neither in use nor in the pool", what, pfn);
     }
@@ -150,11 +150,12 @@ const char *guest_fail_nth(unsigned int n, long rc, void (*call)(void *arg), voi
 
 struct guest_state guest_state(struct guest *g)
 {
-    struct guest_state s = {.list = g->p2m.list, .nr = g->p2m.nr, .nr_free = g->frames.nr_free};
+    struct guest_state s = {.list = g->p2m.list, .nr = g->p2m.nr, .nr_free = g->frame_pool.nr_free};
 
-    for (size_t i = 0; i < g->frames.nr_runs; i++)
-        s.pool_hash = s.pool_hash * 31 + g->frames.runs[i].start * 7 + g->frames.runs[i].end;
-    s.mappings_hash = fake_mappings_hash((uintptr_t)g->windows.pages, NR_WINDOWS * PAGE_SIZE);
+    for (size_t i = 0; i < g->frame_pool.nr_runs; i++)
+        s.pool_hash =
+            s.pool_hash * 31 + g->frame_pool.runs[i].start * 7 + g->frame_pool.runs[i].end;
+    s.mappings_hash = fake_mappings_hash((uintptr_t)g->fixmap.pages, NR_FIXMAP_SLOTS * PAGE_SIZE);
     return s;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The kernel's way up to its own list, in miniature: on a fake domain, all of mm/ set up as
- * kernel/setup.c and kernel/memory.c do it, and questions that a test may ask afterwards.
+ * kernel/boot/setup.c and kernel/boot/memory.c do it, and questions that a test may ask afterwards.
  */
 #ifndef TESTS_UNIT_GUEST_H
 #define TESTS_UNIT_GUEST_H
 
-#include "mm/kmap.h"
+#include "mm/kernel_mapping.h"
 #include "mm/publish.h"
 #include "mm/renumber.h"
 #include "mm/revector.h"
@@ -18,16 +18,16 @@ void ranges_by_size(struct ranges *map, const uint64_t *sizes);
 
 struct guest {
     struct fake_domain domain;
-    struct windows windows;
+    struct fixmap fixmap;
     struct pagetable pt;
-    struct frames frames;
+    struct frame_pool frame_pool;
     struct heap heap;
     struct m2p m2p;
     struct p2m p2m;
     struct plan plan;
     struct mmu_batch batch;
     struct revector revector;
-    struct revectored list;
+    struct revectored revectored;
     uint64_t nr_renumbered; /* as renumber() last said */
 
     struct range ranges[64];
@@ -42,7 +42,7 @@ struct guest {
 void guest_start(struct guest *g, const struct fake_shape *shape, const uint64_t *sizes,
                  uint64_t nr_max);
 
-/* What a map of many ranges takes, as kernel/memory.c allots it. */
+/* What a map of many ranges takes, as kernel/boot/memory.c allots it. */
 struct guest_arrays {
     struct move *moves;
     struct pfn_run *runs;

@@ -9,14 +9,15 @@
 #include "xen/watchdog.h"
 #include "xen/xenstore.h"
 
-#include "kernel/balloon.h"
-#include "kernel/inject.h"
-#include "kernel/marks.h"
-#include "kernel/memory.h"
-#include "kernel/protect.h"
-#include "kernel/services.h"
-#include "kernel/setup.h"
-#include "kernel/sharing.h"
+#include "kernel/boot/balloon.h"
+#include "kernel/boot/foreign.h"
+#include "kernel/boot/memory.h"
+#include "kernel/boot/protect.h"
+#include "kernel/boot/setup.h"
+#include "kernel/boot/events.h"
+#include "kernel/boot/store.h"
+#include "kernel/selftest/inject.h"
+#include "kernel/selftest/pattern_pages.h"
 
 #include "tests/unit/fake_events.h"
 #include "tests/unit/fake_store.h"
@@ -30,7 +31,7 @@
 #define NR_MAX   3400
 
 struct domain live;
-enum grants_wish live_grants;
+enum grants_option live_grants;
 
 static struct guest g;
 static uint64_t nr_in_use; /* frames, once it is up */
@@ -51,7 +52,7 @@ void console_write(const char *text, size_t len_bytes);
 
 /* Rows of the table that are done at boot and never again, and symbols of the linker's: no test
  * gets there. */
-char image_start[1], rodata_start[1], data_start[1], stack_guard[1], window_start[1], window_end[1],
+char image_start[1], rodata_start[1], data_start[1], stack_guard[1], fixmap_start[1], fixmap_end[1],
     image_end[1];
 
 int inject_stage(struct domain *d)
@@ -72,7 +73,7 @@ int protect_stage(struct domain *d)
     return 0;
 }
 
-int marks_stage(struct domain *d)
+int pattern_pages_stage(struct domain *d)
 {
     (void)d;
     return 0;
@@ -87,7 +88,7 @@ static mfn_t take_frame(void)
 {
     mfn_t mfn;
 
-    check_equal("a free frame", frames_take(&live.frames, &mfn), 0);
+    check_equal("a free frame", frame_pool_alloc(&live.frame_pool, &mfn), 0);
     return mfn;
 }
 
@@ -102,7 +103,7 @@ static void adopt(uint64_t va)
     mfn = take_frame();
     check_equal("tables for the image", pt_map(&live.pt, va, mfn, PTE_RW), 0);
     check_equal("and no page yet", pt_unmap(&live.pt, va, &mfn), 0);
-    check_equal("the frame", frames_give(&live.frames, mfn), 0);
+    check_equal("the frame", frame_pool_free(&live.frame_pool, mfn), 0);
     fake.adopt = adopt;
 }
 
@@ -128,17 +129,17 @@ static void start_memory(void)
     check_equal("revector", guest_revector(&g), 0);
     memset(&live, 0, sizeof(live));
     live.options.grants = live_grants;
-    live.windows = g.windows;
-    live.frames = g.frames;
+    live.fixmap = g.fixmap;
+    live.frame_pool = g.frame_pool;
     live.p2m = g.p2m;
     live.plan = g.plan;
-    live.list = g.list;
+    live.revectored = g.revectored;
     live.heap = g.heap;
     live.pt = g.pt;
-    live.frames.p2m = &live.p2m;
-    live.frames.m2p = &live.host.m2p;
-    live.pt.windows = &live.windows;
-    live.pt.frames = &live.frames;
+    live.frame_pool.p2m = &live.p2m;
+    live.frame_pool.m2p = &live.host.m2p;
+    live.pt.fixmap = &live.fixmap;
+    live.pt.frame_pool = &live.frame_pool;
     live.heap.pt = &live.pt;
     live.host.m2p = g.m2p;
     live.max_pages = fake.max_pages = NR_MAX;
@@ -165,11 +166,11 @@ static void start_start_info(void)
 
 static void count_in_use(void)
 {
-    windows_clear_all(&live.windows);
+    fixmap_unmap_all(&live.fixmap);
     nr_in_use = 0;
     for (uint64_t pfn = 0; pfn < live.p2m.nr; pfn++)
         nr_in_use += !mfn_eq(p2m_get_ram(&live.p2m, to_pfn(pfn)), INVALID_MFN) &&
-                     !frames_has(&live.frames, to_pfn(pfn));
+                     !frame_pool_has(&live.frame_pool, to_pfn(pfn));
 }
 
 /* Each watch fires once for nothing. */
@@ -179,9 +180,9 @@ static void hear_first_events(void)
 
     while (fake_store_turn())
         xenstore_poll();
-    check_equal("no wish", store_take_wish(), WISH_NONE);
+    check_equal("no wish", store_take_shutdown_request(), REQUEST_NONE);
     check_equal("no target", store_take_target(), 0);
-    check_true("no order", !store_take_order(order, sizeof(order)));
+    check_true("no order", !store_take_command(order, sizeof(order)));
 }
 
 void live_start(void)
@@ -198,14 +199,14 @@ void live_start(void)
     check_equal("events", events_stage(&live), 0);
     check_equal("balloon", balloon_stage(&live), 0);
     check_equal("no growth unasked", live.balloon.nr_pages, NR_PAGES);
-    check_equal("rings", rings_stage(&live), 0);
-    check_equal("sharing", sharing_stage(&live), 0);
+    check_equal("store_ring", store_ring_stage(&live), 0);
+    check_equal("foreign", foreign_stage(&live), 0);
     check_equal("store", store_stage(&live), 0);
     balloon_follow(&live, NR_PAGES - 400);
     check_equal("ballooned out", live.balloon.nr_pages, NR_PAGES - 400);
     hear_first_events();
     count_in_use();
-    check_true("a page of holes", !mfn_eq(live.list.none_leaf, INVALID_MFN));
+    check_true("a page of holes", !mfn_eq(live.revectored.none_leaf, INVALID_MFN));
     fake.nr_hypercalls = 0;
     fake_store.nr_requests = 0;
     output_clear();
@@ -221,12 +222,12 @@ static void check_numbers(const char *what)
 {
     uint64_t nr_filled = 0, nr_used = 0;
 
-    windows_clear_all(&live.windows);
+    fixmap_unmap_all(&live.fixmap);
     check_equal(what, live.pt.root.v, fake.root);
     for (uint64_t pfn = 0; pfn < live.p2m.nr; pfn++) {
         bool is_ram = ranges_find(&live.p2m.ranges, pfn).kind == RANGE_RAM;
-        bool is_free = frames_has(&live.frames, to_pfn(pfn));
-        bool is_empty = frames_has(&live.balloon.empty, to_pfn(pfn));
+        bool is_free = frame_pool_has(&live.frame_pool, to_pfn(pfn));
+        bool is_empty = frame_pool_has(&live.balloon.empty, to_pfn(pfn));
         uint64_t mfn = p2m_get_ram(&live.p2m, to_pfn(pfn)).v;
         const struct fake_frame *f = mfn == INVALID_ENTRY ? NULL : fake_frame(mfn);
 
@@ -282,8 +283,8 @@ static void check_remembered(const char *what)
     check_equal(what, b->shared_info, fake.shared * PAGE_SIZE);
     check_equal(what, fake_walk((uintptr_t)live.shared).mfn, fake.shared);
     check_true(what, fake_ram(b->store.v) == (uint64_t *)fake_store.ring);
-    check_true(what, !mfn_eq(live.list.none_leaf, INVALID_MFN));
-    check_equal(what, fake_ram(live.list.none_leaf.v)[511], INVALID_ENTRY);
+    check_true(what, !mfn_eq(live.revectored.none_leaf, INVALID_MFN));
+    check_equal(what, fake_ram(live.revectored.none_leaf.v)[511], INVALID_ENTRY);
 }
 
 static void check_alive(const char *what)

@@ -18,7 +18,7 @@
 extern struct domain live;
 
 /* The version of its grant table that is asked for; GRANTS_DEFAULT: none. */
-extern enum grants_wish live_grants;
+extern enum grants_option live_grants;
 
 /* Builds it and boots it; its list has some 1000 empty PFNs and a hole, and some are ballooned out.
  */

@@ -59,11 +59,11 @@ static void check_books(const char *what)
 {
     uint64_t nr_filled = 0, nr_used = 0, nr_free = 0, nr_empty = 0, owned = 0;
 
-    windows_clear_all(&g.windows); /* being shown is no use */
+    fixmap_unmap_all(&g.fixmap); /* being shown is no use */
     for (uint64_t pfn = 0; pfn < g.p2m.nr; pfn++) {
         bool is_ram = ranges_find(&g.p2m.ranges, pfn).kind == RANGE_RAM;
-        bool is_free = frames_has(&g.frames, to_pfn(pfn)),
-             is_empty = frames_has(&b.empty, to_pfn(pfn));
+        bool is_free = frame_pool_has(&g.frame_pool, to_pfn(pfn)),
+             is_empty = frame_pool_has(&b.empty, to_pfn(pfn));
         uint64_t mfn = g.p2m.list[pfn];
         struct fake_frame *f = mfn == INVALID_ENTRY ? NULL : fake_frame(mfn);
 
@@ -90,7 +90,7 @@ static void check_books(const char *what)
         owned += !fake_frame(fake.first_mfn + i)->foreign;
     check_equal(what, b.nr_pages, nr_filled);
     check_equal(what, owned, nr_filled);
-    check_equal(what, nr_free, g.frames.nr_free);
+    check_equal(what, nr_free, g.frame_pool.nr_free);
     check_equal(what, nr_empty, b.empty.nr_free);
     check_equal(what, nr_used, nr_in_use);
 }
@@ -103,12 +103,12 @@ static void start(void)
 
     guest_start(&g, &shape, sizes, NR_MAX);
     check_equal("revector", guest_revector(&g), 0);
-    b = (struct balloon){.p2m = &g.p2m, .pool = &g.frames, .windows = &g.windows};
+    b = (struct balloon){.p2m = &g.p2m, .pool = &g.frame_pool, .fixmap = &g.fixmap};
     check_equal("start", balloon_start(&b, &g.plan, empty_runs, NR_RUNS), 0);
     fake.on_release = check_not_in_list;
     fake.nr_hypercalls = 0;
     nr_ticks = 0;
-    nr_in_use = NR_PAGES - g.frames.nr_free;
+    nr_in_use = NR_PAGES - g.frame_pool.nr_free;
 }
 
 static void test_start(void **state)
@@ -154,7 +154,7 @@ static void test_to_the_ends(void **state)
     start();
     full = b.nr_pages + b.empty.nr_free;
     check_equal("as small as can be", move(0), 0);
-    check_equal("the reserve is there", g.frames.nr_free, BALLOON_RESERVE);
+    check_equal("the reserve is there", g.frame_pool.nr_free, BALLOON_RESERVE);
     check_equal("and what is in use", b.nr_pages, nr_in_use + BALLOON_RESERVE);
     check_books("small");
     check_equal("smaller", move(1), 0);
@@ -170,16 +170,16 @@ static void test_to_the_ends(void **state)
 /* A window still shows a free frame, as one does that was a page table's: it goes all the same. */
 static void test_a_frame_that_is_shown(void **state)
 {
-    struct frame_cursor c = {.frames = &g.frames};
+    struct frame_cursor c = {.frame_pool = &g.frame_pool};
     mfn_t mfn;
 
     (void)state;
     start();
-    while (frames_next(&c, &mfn) == 0)
-        check_true("shown", window_show(&g.windows, (unsigned int)(c.nr_done % NR_WINDOWS), mfn,
-                                        PTE_RO) != NULL);
+    while (frame_pool_next(&c, &mfn) == 0)
+        check_true("shown", fixmap_map(&g.fixmap, (unsigned int)(c.nr_done % NR_FIXMAP_SLOTS), mfn,
+                                       PTE_RO) != NULL);
     check_equal("out", move(0), 0);
-    check_books("windows");
+    check_books("fixmap");
 }
 
 /* No room to note down another empty run: nothing moves. */
@@ -191,9 +191,9 @@ static void test_book_is_full(void **state)
     start();
     check_equal("PFNs among empty ones", move(NR_PAGES + 50), 0);
     b.empty.cap_runs = b.empty.nr_runs;
-    run = g.frames.runs[g.frames.nr_runs - 1];
-    check_equal("now they touch none", frames_exclude(&g.frames, run.end - 1, run.end), 0);
-    check_equal("on either side", frames_exclude(&g.frames, run.start, run.start + 1), 0);
+    run = g.frame_pool.runs[g.frame_pool.nr_runs - 1];
+    check_equal("now they touch none", frame_pool_exclude(&g.frame_pool, run.end - 1, run.end), 0);
+    check_equal("on either side", frame_pool_exclude(&g.frame_pool, run.start, run.start + 1), 0);
     nr_in_use += 2;
     check_equal("out", move(NR_PAGES - 100), -ENOMEM);
     check_equal("pages", b.nr_pages, NR_PAGES + 50);
@@ -232,15 +232,15 @@ static void test_random_moves(void **state)
     fake.limited = true;
     for (unsigned int i = 0; i < 150; i++) {
         uint64_t target = NR_PAGES - 1800 + rng_below(&r, 2600), before = b.nr_pages, want;
-        uint64_t smallest = nr_in_use + min_u64(g.frames.nr_free, BALLOON_RESERVE);
+        uint64_t smallest = nr_in_use + min_u64(g.frame_pool.nr_free, BALLOON_RESERVE);
         uint64_t largest = min_u64(b.nr_pages + b.empty.nr_free, fake.nr_mfns - 1);
         uint64_t step = rng_below(&r, 4) ? UINT64_MAX : rng_below(&r, 700);
         mfn_t taken;
 
-        if (rng_below(&r, 3) == 0 && frames_take(&g.frames, &taken) == 0) {
+        if (rng_below(&r, 3) == 0 && frame_pool_alloc(&g.frame_pool, &taken) == 0) {
             check_equal("in use", fake_get_type(taken.v, FAKE_WRITABLE), 0);
             nr_in_use++;
-            smallest = nr_in_use + min_u64(g.frames.nr_free, BALLOON_RESERVE);
+            smallest = nr_in_use + min_u64(g.frame_pool.nr_free, BALLOON_RESERVE);
         }
         fake.nr_extents_left = step;
         check_equal("move", move(target), 0);
@@ -252,7 +252,7 @@ static void test_random_moves(void **state)
         check_equal("where the model is", b.nr_pages, want);
         check_books("a random move");
     }
-    check_true("in pieces", b.empty.nr_runs > 1 || g.frames.nr_runs > 1);
+    check_true("in pieces", b.empty.nr_runs > 1 || g.frame_pool.nr_runs > 1);
 }
 
 static void out_and_in(void *rc)
@@ -274,11 +274,11 @@ static void test_every_hypercall_failing(void **state)
         int rc = 0;
 
         start();
-        top = &g.frames.runs[g.frames.nr_runs - 1]; /* what goes first */
-        for (unsigned int slot = 0; slot < NR_WINDOWS; slot += 3) {
+        top = &g.frame_pool.runs[g.frame_pool.nr_runs - 1]; /* what goes first */
+        for (unsigned int slot = 0; slot < NR_FIXMAP_SLOTS; slot += 3) {
             mfn_t mfn = p2m_get_ram(&g.p2m, to_pfn(top->end - 1 - slot * 20));
 
-            check_true("is shown", window_show(&g.windows, slot, mfn, PTE_RO) != NULL);
+            check_true("is shown", fixmap_map(&g.fixmap, slot, mfn, PTE_RO) != NULL);
         }
         panic = guest_fail_nth(n, -XEN_ENOMEM, out_and_in, &rc);
         if (panic) {
@@ -295,7 +295,7 @@ static void test_every_hypercall_failing(void **state)
         fake_machine_stop();
     }
     check_true("some", n > 6);
-    check_true("windows", nr_panics > 0);
+    check_true("fixmap", nr_panics > 0);
 }
 
 /* A PFN that is empty gets a frame, as from a live migration. */
@@ -303,7 +303,7 @@ static void fill(uint64_t pfn)
 {
     uint64_t at = pfn;
 
-    check_true("was empty", frames_has(&b.empty, to_pfn(pfn)));
+    check_true("was empty", frame_pool_has(&b.empty, to_pfn(pfn)));
     for (uint64_t i = 0; i < fake.nr_mfns - 1; i++) {
         struct fake_frame *f = fake_frame(fake.first_mfn + (i * 31 + at) % (fake.nr_mfns - 1));
 
@@ -382,13 +382,13 @@ static void test_reconcile_every_run(void **state)
 
     (void)state;
     start();
-    check_equal("no others", frames_exclude(&b.empty, 0, UINT64_MAX), 0);
-    p = g.frames.runs[g.frames.nr_runs - 1].end - 1;
+    check_equal("no others", frame_pool_exclude(&b.empty, 0, UINT64_MAX), 0);
+    p = g.frame_pool.runs[g.frame_pool.nr_runs - 1].end - 1;
     q = p - 2;
-    check_equal("p", frames_exclude(&g.frames, p, p + 1), 0);
-    check_equal("q", frames_exclude(&g.frames, q, q + 1), 0);
-    check_equal("p", frames_add(&b.empty, p, p + 1), 0);
-    check_equal("q", frames_add(&b.empty, q, q + 1), 0);
+    check_equal("p", frame_pool_exclude(&g.frame_pool, p, p + 1), 0);
+    check_equal("q", frame_pool_exclude(&g.frame_pool, q, q + 1), 0);
+    check_equal("p", frame_pool_add(&b.empty, p, p + 1), 0);
+    check_equal("q", frame_pool_add(&b.empty, q, q + 1), 0);
     b.nr_pages -= 2; /* the list still has their frames, as after a live migration */
     fake.limited = true;
     fake.nr_extents_left = 0;
@@ -404,10 +404,10 @@ static void test_pool_is_full(void **state)
     (void)state;
     start();
     check_equal("out", move(NR_PAGES - 10), 0);
-    check_equal("so that none touches", frames_take(&g.frames, &taken), 0);
+    check_equal("so that none touches", frame_pool_alloc(&g.frame_pool, &taken), 0);
     check_equal("in use", fake_get_type(taken.v, FAKE_WRITABLE), 0);
     nr_in_use++;
-    g.frames.cap_runs = g.frames.nr_runs;
+    g.frame_pool.cap_runs = g.frame_pool.nr_runs;
     check_equal("in", move(NR_PAGES), -ENOMEM);
     check_books("pool full");
 }

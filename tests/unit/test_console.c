@@ -84,7 +84,7 @@ static int start(bool dom0, uint32_t index)
     guest_start(&g, &shape, sizes, 0);
     fake_events_start(&shared);
     port = fake_events_port();
-    page = g.windows.pages;
+    page = g.fixmap.pages;
     si.console.domU.mfn = fake_builder_mfn(2900);
     si.console.domU.evtchn = port;
     ring = (struct xencons_interface *)fake_ram(fake_builder_mfn(2900));
@@ -121,7 +121,7 @@ static void test_dom0(void **state)
 
     (void)state;
     check_equal("start", start(true, 0), 0);
-    check_true("nothing is mapped", !fake_walk((uintptr_t)g.windows.pages).present);
+    check_true("nothing is mapped", !fake_walk((uintptr_t)g.fixmap.pages).present);
     say("all at once\n");
     fake_events.console_takes = 3;
     say("in pieces\n");
@@ -166,15 +166,15 @@ static void test_refused(void **state)
     (void)state;
     check_equal("start", start(false, 0), 0);
     fake.nr_hypercalls = 0;
-    check_equal("no MFN", console_start(&si, g.windows.pages), -EINVAL);
+    check_equal("no MFN", console_start(&si, g.fixmap.pages), -EINVAL);
     check_equal("nobody was asked", fake.nr_hypercalls, 0);
     si.console.domU.mfn = 5;
-    check_equal("no frame of the machine", console_start(&si, g.windows.pages), -XEN_EINVAL);
+    check_equal("no frame of the machine", console_start(&si, g.fixmap.pages), -XEN_EINVAL);
     si.flags = SIF_INITDOMAIN;
     fake.nr_hypercalls = 0;
     fake.fail_at = 1;
     fake.fail_with = -XEN_ENOMEM;
-    check_equal("dom0", console_start(&si, g.windows.pages), -XEN_ENOMEM);
+    check_equal("dom0", console_start(&si, g.fixmap.pages), -XEN_ENOMEM);
     fake.fail_at = 0;
 }
 

@@ -4,7 +4,7 @@
  * device's page, or a range could lose the tables under it when its neighbour goes: what is mapped
  * next would be written into a table of another level. Reservations are held against a bitmap.
  */
-#include "tests/unit/window_guest.h"
+#include "tests/unit/foreign_guest.h"
 
 #include "lib/errno.h"
 
@@ -158,9 +158,9 @@ static void test_no_frames(void **state)
     do {
         struct guest_state before = guest_state(&wg.g), now;
 
-        wg.g.frames.fail_at = wg.g.frames.nr_requests + ++n;
+        wg.g.frame_pool.fail_at = wg.g.frame_pool.nr_requests + ++n;
         rc = foreign_reserve(&wg.window, FOREIGN_MACHINE, DOMID_IO, 2100, NULL, &r);
-        if (wg.g.frames.nr_requests < wg.g.frames.fail_at)
+        if (wg.g.frame_pool.nr_requests < wg.g.frame_pool.fail_at)
             break;
         check_equal("without a frame", rc, -ENOMEM);
         now = guest_state(&wg.g);

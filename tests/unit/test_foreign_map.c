@@ -4,7 +4,7 @@
  * a device's page could be cached, or a suspend could begin while frames of others are mapped, or
  * be refused and leave a hole where they were.
  */
-#include "tests/unit/window_guest.h"
+#include "tests/unit/foreign_guest.h"
 
 #include "lib/errno.h"
 
@@ -104,7 +104,7 @@ static void test_whose_frames(void **state)
     start(1);
     frames[0] = mfns[0];
     frames[1] = to_mfn(fake_peer_mfn(fake_peer_grant(FAKE_DOMID, false)));
-    check_equal("a frame of ours", frames_take(&wg.g.frames, &frames[2]), 0);
+    check_equal("a frame of ours", frame_pool_alloc(&wg.g.frame_pool, &frames[2]), 0);
     frames[3] = to_mfn(fake.first_mfn + fake.nr_mfns + 5);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct foreign_range *r = wg_reserve(FOREIGN_FRAME, rows[i].domain, 3);

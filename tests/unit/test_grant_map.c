@@ -6,7 +6,7 @@
  */
 #include "xen/grant_map.h"
 
-#include "tests/unit/window_guest.h"
+#include "tests/unit/foreign_guest.h"
 
 #include "lib/errno.h"
 
@@ -335,12 +335,12 @@ static void test_sparse(void **state)
 static void test_names(void **state)
 {
     (void)state;
-    assert_string_equal(grant_status_name(GNTST_okay), "okay");
-    assert_string_equal(grant_status_name(GNTST_permission_denied), "permission denied");
-    check_says("the last", grant_status_name(GNTST_no_space), "out of space");
-    assert_string_equal(grant_status_name(GNTST_no_space - 1), "no such status");
-    assert_string_equal(grant_status_name(1), "no such status");
-    assert_string_equal(grant_status_name(INT16_MIN), "no such status");
+    assert_string_equal(grant_status_name(GNTST_okay), "GNTST_okay");
+    assert_string_equal(grant_status_name(GNTST_permission_denied), "GNTST_permission_denied");
+    assert_string_equal(grant_status_name(GNTST_no_space), "GNTST_no_space");
+    assert_string_equal(grant_status_name(GNTST_no_space - 1), "unknown grant status");
+    assert_string_equal(grant_status_name(1), "unknown grant status");
+    assert_string_equal(grant_status_name(INT16_MIN), "unknown grant status");
 }
 
 int main(void)

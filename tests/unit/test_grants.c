@@ -120,7 +120,7 @@ static void test_deferred(void **state)
         }
         for (int i = 0; i < 4; i++)
             check_equal("end", grant_end_page(&grants, refs[i]), 0);
-        check_true("nobody was there", frames_has(&wg.g.frames, pages[0]));
+        check_true("nobody was there", frame_pool_has(&wg.g.frame_pool, pages[0]));
         check_equal("deferred", grants.nr_deferred, 3);
         check_equal("used", grants.nr_used, 0);
         check_equal("none of them is a grant", grant_end(&grants, refs[1]), -EINVAL);
@@ -130,18 +130,18 @@ static void test_deferred(void **state)
         check_equal("again", fake_peer_map(FAKE_PEER, refs[2], false), 0);
         fake_peer_unmap(refs[2]);
         check_equal("poll", grants_poll(&grants), 3);
-        check_true("not free", !frames_has(&wg.g.frames, pages[2]));
+        check_true("not free", !frame_pool_has(&wg.g.frame_pool, pages[2]));
         fake_peer_unmap(refs[2]);
         check_equal("the one in the middle", grants_poll(&grants), 2);
-        check_true("free", frames_has(&wg.g.frames, pages[2]));
+        check_true("free", frame_pool_has(&wg.g.frame_pool, pages[2]));
         check_equal("not by this one", fake_peer_map(FAKE_PEER, refs[2], false),
                     GNTST_general_error);
         fake_peer_unmap(refs[3]);
         check_equal("the first", grants_poll(&grants), 1);
-        check_true("free", frames_has(&wg.g.frames, pages[3]));
+        check_true("free", frame_pool_has(&wg.g.frame_pool, pages[3]));
         fake_peer_unmap(refs[1]);
         check_equal("the last", grants_poll(&grants), 0);
-        check_true("free", frames_has(&wg.g.frames, pages[1]));
+        check_true("free", frame_pool_has(&wg.g.frame_pool, pages[1]));
         gg_check_all_free("at the end");
     }
 }
@@ -158,14 +158,14 @@ static void test_deferred_pool_full(void **state)
     pfn = gg_page();
     (void)gg_page();
     ref = gg_access(pfn, false);
-    wg.g.frames.cap_runs = wg.g.frames.nr_runs;
+    wg.g.frame_pool.cap_runs = wg.g.frame_pool.nr_runs;
     check_equal("end", grant_end_page(&grants, ref), 0);
     check_equal("it waits", grants_poll(&grants), 1);
-    check_true("not free", !frames_has(&wg.g.frames, pfn));
+    check_true("not free", !frame_pool_has(&wg.g.frame_pool, pfn));
     check_equal("nobody can map it", fake_peer_map(FAKE_PEER, ref, true), GNTST_general_error);
-    wg.g.frames.cap_runs = ARRAY_SIZE(wg.g.runs);
+    wg.g.frame_pool.cap_runs = ARRAY_SIZE(wg.g.runs);
     check_equal("there is room", grants_poll(&grants), 0);
-    check_true("free", frames_has(&wg.g.frames, pfn));
+    check_true("free", frame_pool_has(&wg.g.frame_pool, pfn));
 }
 
 /* Sequences against a model: what is granted, what is waiting, which pages are whose. */
@@ -216,7 +216,7 @@ static void step(struct rng *rng)
     }
     if (l->ref && l->deferred && !l->nr_mapped) {
         check_true("the count", grants_poll(&grants) < MAX_LIVE);
-        check_true("given to the pool", frames_has(&wg.g.frames, l->pfn));
+        check_true("given to the pool", frame_pool_has(&wg.g.frame_pool, l->pfn));
         l->ref = 0;
     }
 }
@@ -231,7 +231,7 @@ static void check_live(void)
         nr_used += !l->deferred;
         nr_deferred += l->deferred;
         check_equal("in use", grant_in_use(&grants, l->ref), l->nr_mapped > 0);
-        check_true("not free", !frames_has(&wg.g.frames, l->pfn));
+        check_true("not free", !frame_pool_has(&wg.g.frame_pool, l->pfn));
         if (!l->deferred)
             gg_check_entry("a grant", l->ref, l->pfn, l->readonly);
     }
@@ -250,7 +250,7 @@ static void test_random_sequences(void **state)
         uint64_t nr_free;
 
         gg_start_version(version);
-        nr_free = wg.g.frames.nr_free;
+        nr_free = wg.g.frame_pool.nr_free;
         memset(live_grants, 0, sizeof(live_grants));
         for (int i = 0; i < 6000; i++) {
             step(&rng);
@@ -261,7 +261,7 @@ static void test_random_sequences(void **state)
             if (l->ref && !l->deferred)
                 check_equal("end", grant_end_page(&grants, l->ref), 0);
         check_equal("all have ended", grants_poll(&grants), 0);
-        check_equal("no frame is lost", wg.g.frames.nr_free, nr_free);
+        check_equal("no frame is lost", wg.g.frame_pool.nr_free, nr_free);
         gg_check_all_free("at the end");
     }
 }

@@ -10,7 +10,7 @@
 
 #include "xen/grant_map.h"
 
-#include "kernel/sharing.h"
+#include "kernel/boot/foreign.h"
 #include "kernel/suspend.h"
 
 #include "tests/unit/fake_events.h"
@@ -58,18 +58,18 @@ static long restored_to_version_1(uint64_t start_info)
 
 static pfn_t take_page(void)
 {
-    struct pfn_run run = frames_cut(&live.frames, 1);
+    struct pfn_run run = frame_pool_alloc_run(&live.frame_pool, 1);
 
     check_equal("a page", run.end - run.start, 1);
     return to_pfn(run.start);
 }
 
-/* A guest that lends pages, by a table of version @version, of more than one frame if @many. */
+/* A guest that grants pages, by a table of version @version, of more than one frame if @many. */
 static void start(unsigned int version, long (*what_happens)(uint64_t), bool many)
 {
     uint32_t other;
 
-    live_grants = (enum grants_wish)version;
+    live_grants = (enum grants_option)version;
     live_start();
     live_grants = GRANTS_DEFAULT;
     memset(&fake_tools, 0, sizeof(fake_tools));
@@ -81,8 +81,8 @@ static void start(unsigned int version, long (*what_happens)(uint64_t), bool man
                     0);
     for (int i = 0; i < NR_GRANTS; i++) {
         lent[i].pfn = i ? take_page() : lent[i].pfn;
-        check_equal("lend", grant_access(&live.grants, FAKE_PEER, lent[i].pfn, i % 2, &lent[i].ref),
-                    0);
+        check_equal("granter",
+                    grant_access(&live.grants, FAKE_PEER, lent[i].pfn, i % 2, &lent[i].ref), 0);
     }
 }
 
@@ -173,11 +173,11 @@ static void test_deferred(void **state)
     check_says("said", output(), "are in use: grants");
     check_equal("it waits", grants_poll(&live.grants), 1);
     fake_peer_unmap(lent[5].ref); /* and nobody polls */
-    nr_free = live.frames.nr_free;
+    nr_free = live.frame_pool.nr_free;
     check_equal("suspend", suspend(&live), 0);
     check_equal("nothing waits", live.grants.nr_deferred, 0);
-    check_true("free", frames_has(&live.frames, lent[5].pfn));
-    check_equal("one more", live.frames.nr_free, nr_free + 1);
+    check_true("free", frame_pool_has(&live.frame_pool, lent[5].pfn));
+    check_equal("one more", live.frame_pool.nr_free, nr_free + 1);
     check_equal("no entry", fake_grants_entry(lent[5].ref).flags, 0);
 }
 
@@ -204,7 +204,7 @@ static void check_down(void)
 {
     uint32_t ref;
 
-    check_says("said", output(), "sharing: ");
+    check_says("said", output(), "foreign: ");
     check_says("said", output(), " ranges could not be mapped again");
     check_equal("no grant", grant_access(&live.grants, FAKE_PEER, lent[0].pfn, false, &ref),
                 -ENOSYS);
@@ -212,7 +212,7 @@ static void check_down(void)
     check_equal("no end", grant_end(&live.grants, lent[0].ref), -EBUSY);
     check_equal("later", grant_end_page(&live.grants, lent[1].ref), 0);
     check_equal("it waits", grants_poll(&live.grants), 1);
-    check_true("not free", !frames_has(&live.frames, lent[1].pfn));
+    check_true("not free", !frame_pool_has(&live.frame_pool, lent[1].pfn));
 }
 
 static void test_no_version_2_there(void **state)
@@ -259,7 +259,7 @@ static void test_wide_there(void **state)
     (void)state;
     start(1, restored_wide, false);
     check_equal("suspend", suspend(&live), 0);
-    check_says("said", output(), "sharing: 1 ranges could not be mapped again");
+    check_says("said", output(), "foreign: 1 ranges could not be mapped again");
     check_equal("no entry", fake_grants_entry(lent[2].ref).flags, 0);
     check_equal("the others", fake_grants_entry(lent[3].ref).flags,
                 GTF_permit_access | GTF_readonly);
@@ -277,7 +277,7 @@ static void start_again(unsigned int bits)
         check_equal("release", foreign_release(&live.foreign, ranges[i]), 0);
     }
     live.host.xen_bits = bits;
-    check_equal("sharing", sharing_stage(&live), 0);
+    check_equal("foreign", foreign_stage(&live), 0);
 }
 
 /* What the stage makes of options, and of a Xen that has no such thing. */
@@ -292,7 +292,7 @@ static void test_stage(void **state)
                 -ENOSYS);
     fake_events.suspend = restored;
     check_equal("suspend", suspend(&live), 0);
-    check_true("nothing to say", !strstr(output(), "sharing"));
+    check_true("nothing to say", !strstr(output(), "foreign"));
     live_stop();
     live_start();
     check_equal("46 bits of address", live.grants.version, 2);

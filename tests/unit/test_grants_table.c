@@ -77,7 +77,7 @@ static void test_growth(void **state)
         }
         check_equal("Xen's frames", fake_grants_frames(), 11);
         check_equal("no more", grant_access(&grants, FAKE_PEER, pfn, false, &ref), -ENOSPC);
-        check_equal("of each frame of the book", grants.nr_book_frames,
+        check_equal("of each frame of the book", grants.nr_record_frames,
                     11 * DIV_ROUND_UP(per * 16, PAGE_SIZE));
         for (uint32_t i = 8; i < 11 * per; i += 200) {
             check_equal("map", fake_peer_map(FAKE_PEER, i, true), 0);
@@ -159,7 +159,7 @@ static void test_growth_without_frames(void **state)
             page = gg_page();
             made = 0;
             before = guest_state(&wg.g);
-            wg.g.frames.fail_at = wg.g.frames.nr_requests + n;
+            wg.g.frame_pool.fail_at = wg.g.frame_pool.nr_requests + n;
             grant_some(&rc);
             if (!rc) {
                 check_true("frames were needed", n > version);

@@ -34,7 +34,7 @@ static mfn_t take(void)
 {
     mfn_t mfn;
 
-    check_equal("frames_take", frames_take(&g.frames, &mfn), 0);
+    check_equal("frame_pool_alloc", frame_pool_alloc(&g.frame_pool, &mfn), 0);
     return mfn;
 }
 
@@ -47,7 +47,7 @@ static void test_walk(void **state)
     for (uint64_t pfn = 0; pfn < g.domain.kernel_pfns; pfn++) {
         uint64_t va = FAKE_VIRT_BASE + pfn * PAGE_SIZE;
 
-        if (va - (uintptr_t)g.domain.windows >= NR_WINDOWS * PAGE_SIZE)
+        if (va - (uintptr_t)g.domain.fixmap >= NR_FIXMAP_SLOTS * PAGE_SIZE)
             check_equal("a page of the kernel", pt_mfn(&g.pt, va + 8).v, fake_builder_mfn(pfn));
     }
     e = pt_walk(&g.pt, g.domain.image_start);
@@ -92,7 +92,7 @@ static void test_map_use_unmap(void **state)
         check_equal("unmap", pt_unmap(&g.pt, addresses[i], &back), 0);
         check_equal("unmap twice", pt_unmap(&g.pt, addresses[i], &back), -ENOENT);
         check_equal("protect nothing", pt_protect(&g.pt, addresses[i], PTE_RO), -ENOENT);
-        check_equal("give", frames_give(&g.frames, mfn), 0);
+        check_equal("give", frame_pool_free(&g.frame_pool, mfn), 0);
     }
     guest_check_frames("after", &g, 0, 0);
 }
@@ -130,7 +130,7 @@ static void test_without_frames(void **state)
     (void)state;
     start();
     kept = take();
-    while (!frames_take(&g.frames, &mfn))
+    while (!frame_pool_alloc(&g.frame_pool, &mfn))
         ;
     check_equal("no table to be had", pt_map(&g.pt, va, kept, PTE_RW), -ENOMEM);
     check_true("nothing mapped", !fake_walk(va).present);
@@ -171,7 +171,7 @@ static void test_refused(void **state)
             break;
         nr_refused++;
         check_equal("errno", a.rc, -EPERM);
-        check_equal("give", frames_give(&g.frames, a.mfn), 0);
+        check_equal("give", frame_pool_free(&g.frame_pool, a.mfn), 0);
         guest_check_frames("refused", &g, 0, 0);
     } while (true);
     check_equal("in the end", a.rc, 0);
@@ -188,20 +188,20 @@ static void test_what_xen_refuses(void **state)
     start();
     table = take();
     page = take();
-    p = window_show(&g.windows, WINDOW_SCRATCH, table, PTE_RW);
+    p = fixmap_map(&g.fixmap, FIXMAP_SCRATCH, table, PTE_RW);
     for (unsigned int i = 0; i < PTES_PER_TABLE; i++)
         p[i] = 0;
     p[7] = pte_make(table, PTE_RW);
     check_equal("a table that is mapped writable", pt_pin(table, 1), -XEN_EINVAL);
-    window_clear(&g.windows, WINDOW_SCRATCH);
+    fixmap_unmap(&g.fixmap, FIXMAP_SCRATCH);
     check_equal("one that maps itself writable", pt_pin(table, 1), -XEN_EBUSY);
 
-    p = window_show(&g.windows, WINDOW_SCRATCH, table, PTE_RW);
+    p = fixmap_map(&g.fixmap, FIXMAP_SCRATCH, table, PTE_RW);
     p[7] = pte_make(page, PTE_RW);
-    window_clear(&g.windows, WINDOW_SCRATCH);
+    fixmap_unmap(&g.fixmap, FIXMAP_SCRATCH);
     check_equal("a good one", pt_pin(table, 1), 0);
-    check_true("not to be written", !window_show(&g.windows, WINDOW_SCRATCH, table, PTE_RW));
-    check_true("but read", window_show(&g.windows, WINDOW_SCRATCH, table, PTE_RO));
+    check_true("not to be written", !fixmap_map(&g.fixmap, FIXMAP_SCRATCH, table, PTE_RW));
+    check_true("but read", fixmap_map(&g.fixmap, FIXMAP_SCRATCH, table, PTE_RO));
     check_equal("as a table of another level", pt_write(g.pt.root, 5, pte_make(table, PTE_TABLE)),
                 -XEN_EINVAL);
     check_equal("unpin", pt_unpin(table), 0);
@@ -209,7 +209,7 @@ static void test_what_xen_refuses(void **state)
     check_equal("nothing is left of it", fake_frame(page.v)->refs, 0);
 }
 
-static void test_windows(void **state)
+static void test_fixmap(void **state)
 {
     unsigned int before;
     uint64_t *p;
@@ -219,30 +219,30 @@ static void test_windows(void **state)
     start();
     a = take();
     b = take();
-    p = window_show(&g.windows, WINDOW_SCRATCH, a, PTE_RW);
+    p = fixmap_map(&g.fixmap, FIXMAP_SCRATCH, a, PTE_RW);
     *p = 1;
-    p = window_show(&g.windows, WINDOW_SCRATCH, b, PTE_RW);
+    p = fixmap_map(&g.fixmap, FIXMAP_SCRATCH, b, PTE_RW);
     *p = 2;
     check_equal("a", *fake_ram(a.v), 1);
     check_equal("b", *fake_ram(b.v), 2);
 
     before = fake.nr_hypercalls;
-    p = window_show(&g.windows, WINDOW_SCRATCH, b, PTE_RW);
+    p = fixmap_map(&g.fixmap, FIXMAP_SCRATCH, b, PTE_RW);
     check_equal("shown already", fake.nr_hypercalls, before);
-    p = window_show(&g.windows, WINDOW_SCRATCH, b, PTE_RO);
+    p = fixmap_map(&g.fixmap, FIXMAP_SCRATCH, b, PTE_RO);
     check_equal("other rights", fake.nr_hypercalls, before + 1);
     check_equal("other rights", fake_walk((uintptr_t)p).writable, false);
 
-    p = window_show(&g.windows, WINDOW_BUILD, b, PTE_RO);
+    p = fixmap_map(&g.fixmap, FIXMAP_BUILD, b, PTE_RO);
     check_equal("two windows", fake_frame(b.v)->refs, 2);
-    window_forget(&g.windows, b);
+    fixmap_unmap_mfn(&g.fixmap, b);
     check_equal("forgotten", fake_frame(b.v)->refs, 0);
     check_true("empty", !fake_walk((uintptr_t)p).present);
 
-    p = window_show(&g.windows, WINDOW_SCRATCH, a, PTE_RW);
+    p = fixmap_map(&g.fixmap, FIXMAP_SCRATCH, a, PTE_RW);
     *p = 3;
     check_true("cached", fake_tlb_writable((uintptr_t)p));
-    window_clear(&g.windows, WINDOW_SCRATCH);
+    fixmap_unmap(&g.fixmap, FIXMAP_SCRATCH);
     check_true("flushed", !fake_tlb_writable((uintptr_t)p));
 }
 
@@ -253,7 +253,7 @@ static void test_heap(void **state)
 
     (void)state;
     start();
-    nr_free = g.frames.nr_free;
+    nr_free = g.frame_pool.nr_free;
     a = heap_alloc(&g.heap, 3 * PAGE_SIZE - 5);
     b = heap_alloc(&g.heap, 1);
     for (uint64_t i = 0; i < 3 * PAGE_SIZE; i++)
@@ -261,7 +261,7 @@ static void test_heap(void **state)
     a[3 * PAGE_SIZE - 1] = 1;
     check_true("a guard between", b >= a + 4 * PAGE_SIZE);
     check_true("a guard between", !fake_walk((uintptr_t)a + 3 * PAGE_SIZE).present);
-    check_equal("pages", g.frames.nr_free, nr_free - 4);
+    check_equal("pages", g.frame_pool.nr_free, nr_free - 4);
 
     shared = heap_map(&g.heap, maddr_to_mfn(g.domain.shared_info), PTE_RW);
     shared[0] = 7;
@@ -274,7 +274,7 @@ static void test_heap(void **state)
     heap_free(&g.heap, a, 3 * PAGE_SIZE - 5);
     heap_free(&g.heap, b, 1);
     heap_free(&g.heap, NULL, 5);
-    check_equal("given back", g.frames.nr_free, nr_free);
+    check_equal("given back", g.frame_pool.nr_free, nr_free);
     check_equal("more than there is", (uintptr_t)heap_alloc(&g.heap, (nr_free + 1) * PAGE_SIZE), 0);
     guest_check_frames("after", &g, 0, 0);
 }
@@ -294,7 +294,7 @@ static void test_tables(void **state)
                 0);
     pt_drop_tables(&g.pt, FAKE_LIST_BASE + ((uint64_t)400 << 30),
                    FAKE_LIST_BASE + ((uint64_t)400 << 30) + PAGE_SIZE);
-    nr_free = g.frames.nr_free;
+    nr_free = g.frame_pool.nr_free;
     for (size_t a = 0; a < ARRAY_SIZE(edges); a++)
         for (size_t b = a; b < ARRAY_SIZE(edges); b++) {
             uint64_t base = FAKE_LIST_BASE + ((uint64_t)300 << 30), tables = g.pt.nr_tables;
@@ -308,7 +308,7 @@ static void test_tables(void **state)
             if (from < to)
                 check_equal("level", fake_walk(to - PAGE_SIZE).level, 1);
             check_equal("no more than that", g.pt.nr_tables - tables, l1s + l2s);
-            check_equal("frames", nr_free - g.frames.nr_free, l1s + l2s);
+            check_equal("frames", nr_free - g.frame_pool.nr_free, l1s + l2s);
             check_equal("again", pt_make_tables(&g.pt, from, to), 0);
             check_equal("nothing to do", g.pt.nr_tables - tables, l1s + l2s);
             if (from < to) { /* what is in use stays */
@@ -318,11 +318,11 @@ static void test_tables(void **state)
                 check_equal("its own tables", g.pt.nr_tables - tables, 2);
                 check_equal("it is there", fake_walk(to - PAGE_SIZE).mfn, mfn.v);
                 check_equal("unmap", pt_unmap(&g.pt, to - PAGE_SIZE, &mfn), 0);
-                check_equal("give", frames_give(&g.frames, mfn), 0);
+                check_equal("give", frame_pool_free(&g.frame_pool, mfn), 0);
             }
             pt_drop_tables(&g.pt, from, to);
             check_equal("none is left", g.pt.nr_tables, tables);
-            check_equal("no frame is lost", g.frames.nr_free, nr_free);
+            check_equal("no frame is lost", g.frame_pool.nr_free, nr_free);
         }
     guest_check_frames("after", &g, 0, 0);
 }
@@ -341,15 +341,15 @@ static void test_tables_refused(void **state)
     (void)state;
     for (uint64_t request = 1; request <= 4; request++) {
         start();
-        nr_free = g.frames.nr_free;
-        g.frames.fail_at = g.frames.nr_requests + request;
+        nr_free = g.frame_pool.nr_free;
+        g.frame_pool.fail_at = g.frame_pool.nr_requests + request;
         check_equal("make", pt_make_tables(&g.pt, va, va + 3 * PAGE_SIZE),
                     request > 3 ? 0 : -ENOMEM);
-        check_equal("what was made stays", nr_free - g.frames.nr_free, request - 1);
-        g.frames.fail_at = 0;
+        check_equal("what was made stays", nr_free - g.frame_pool.nr_free, request - 1);
+        g.frame_pool.fail_at = 0;
         check_equal("the rest", pt_make_tables(&g.pt, va, va + 3 * PAGE_SIZE), 0);
         pt_drop_tables(&g.pt, va, va + 3 * PAGE_SIZE);
-        check_equal("all but level 3", nr_free - g.frames.nr_free, 1);
+        check_equal("all but level 3", nr_free - g.frame_pool.nr_free, 1);
     }
     do {
         const char *panic;
@@ -371,7 +371,7 @@ int main(void)
         cmocka_unit_test_teardown(test_without_frames, stop),
         cmocka_unit_test_teardown(test_refused, stop),
         cmocka_unit_test_teardown(test_what_xen_refuses, stop),
-        cmocka_unit_test_teardown(test_windows, stop),
+        cmocka_unit_test_teardown(test_fixmap, stop),
         cmocka_unit_test_teardown(test_heap, stop),
         cmocka_unit_test_teardown(test_tables, stop),
         cmocka_unit_test_teardown(test_tables_refused, stop),

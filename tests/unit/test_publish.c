@@ -161,7 +161,7 @@ static void test_more_than_512_gib(void **state)
     (void)state;
     guest_start(&g, &shape, sizes, 0);
     check_equal("revector", guest_revector(&g), 0);
-    check_equal("L3; two L2, one shared; three L1, one shared", g.list.nr_tables, 1 + 3 + 3);
+    check_equal("L3; two L2, one shared; three L1, one shared", g.revectored.nr_tables, 1 + 3 + 3);
     shared = heap_map(&g.heap, maddr_to_mfn(g.domain.shared_info), PTE_RW);
     check_equal("no tree", publish_build_tree(&pub, &g.pt, &g.heap, &g.p2m), -ERANGE);
     check_equal("publish", publish(&shared->arch, &pub, &g.pt, &g.p2m, PUBLISH_BOTH), 0);
@@ -183,17 +183,17 @@ static void test_more_than_512_gib(void **state)
 static void test_no_frames_for_the_tree(void **state)
 {
     static struct pfn_run runs[512];
-    struct frames drained;
+    struct frame_pool drained;
     uint64_t nr_free;
 
     (void)state;
     prepare(&rows[3]);
-    frames_init(&drained, runs, ARRAY_SIZE(runs), &g.p2m, &g.m2p);
-    check_equal("drain", frames_reserve(&g.frames, g.frames.nr_free - 2, &drained), 0);
-    nr_free = g.frames.nr_free;
+    frame_pool_init(&drained, runs, ARRAY_SIZE(runs), &g.p2m, &g.m2p);
+    check_equal("drain", frame_pool_reserve(&g.frame_pool, g.frame_pool.nr_free - 2, &drained), 0);
+    nr_free = g.frame_pool.nr_free;
     check_equal("build", publish_build_tree(&pub, &g.pt, &g.heap, &g.p2m), -ENOMEM);
     check_true("no tree", !pub.top && !pub.mids);
-    check_equal("frames", g.frames.nr_free, nr_free);
+    check_equal("frames", g.frame_pool.nr_free, nr_free);
 }
 
 #define AT(field) offsetof(struct shared_info, arch.field)

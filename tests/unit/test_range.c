@@ -190,21 +190,21 @@ static void test_set_without_room(void **state)
 
     (void)state;
     check_equal("end of nothing", ranges_end(&(struct ranges){.r = r}), 0);
-    check_equal("room for one", ranges_set(&t, 3, 5, RANGE_SAFE), -ENOMEM);
+    check_equal("room for one", ranges_set(&t, 3, 5, RANGE_UNPOPULATED), -ENOMEM);
     check_equal("as before", t.nr, 1);
     check_equal("as before", r[0].end, 10);
-    check_equal("nothing to do", ranges_set(&t, 5, 5, RANGE_SAFE), 0);
+    check_equal("nothing to do", ranges_set(&t, 5, 5, RANGE_UNPOPULATED), 0);
     t.cap = 3;
-    check_equal("room for two", ranges_set(&t, 3, 5, RANGE_SAFE), 0);
+    check_equal("room for two", ranges_set(&t, 3, 5, RANGE_UNPOPULATED), 0);
     check_equal("three", t.nr, 3);
     check_equal("full", ranges_set(&t, 3, 5, RANGE_RAM), -ENOMEM);
     t = (struct ranges){calloc(3, sizeof(r[0])), 1, 3, RANGE_MISSING};
     t.r[0] = (struct range){0, 10, RANGE_RAM};
-    check_equal("behind a gap", ranges_set(&t, 20, 30, RANGE_SAFE), 0);
+    check_equal("behind a gap", ranges_set(&t, 20, 30, RANGE_UNPOPULATED), 0);
     check_equal("no more than two", t.nr, 3);
     free(t.r);
     ranges_trim(&(struct ranges){.r = r}, 0);
-    assert_string_equal(range_kind_name(RANGE_SAFE), "safe");
+    assert_string_equal(range_kind_name(RANGE_UNPOPULATED), "unpopulated");
 }
 
 int main(void)

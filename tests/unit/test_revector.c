@@ -112,12 +112,12 @@ static void check_mapping(const char *what)
 
         check_true(what, m.present && m.level == 1);
         check_equal(what, m.writable, kind != LEAF_NONE);
-        check_equal(what, m.mfn == g.list.none_leaf.v, kind == LEAF_NONE);
+        check_equal(what, m.mfn == g.revectored.none_leaf.v, kind == LEAF_NONE);
         nr_none += kind == LEAF_NONE;
         nr_new += kind == LEAF_NEW;
     }
-    check_equal(what, g.list.nr_none, nr_none);
-    check_equal(what, g.list.nr_new_leaves, nr_new);
+    check_equal(what, g.revectored.nr_none, nr_none);
+    check_equal(what, g.revectored.nr_new_leaves, nr_new);
 }
 
 /* The builder's tables are nobody's: each can become an empty table of another level. */
@@ -127,22 +127,22 @@ static void check_old_tables(const char *what)
     uint64_t leaves = DIV_ROUND_UP(g.plan.nr_pages, P2M_PER_PAGE);
     uint64_t list_pages = in_slot ? leaves : 0;
 
-    check_equal(what, g.list.origin, in_slot ? LIST_IN_SLOT : LIST_ELSEWHERE);
-    check_equal(what, g.list.nr_old_tables, g.domain.nr_list_pfns - list_pages);
-    for (uint64_t i = 0; i < g.list.nr_old_tables; i++) {
-        mfn_t mfn = p2m_get_ram(&g.p2m, g.list.old_tables[i]);
-        uint64_t *page = window_show(&g.windows, WINDOW_SCRATCH, mfn, PTE_RW);
+    check_equal(what, g.revectored.origin, in_slot ? LIST_IN_SLOT : LIST_ELSEWHERE);
+    check_equal(what, g.revectored.nr_old_tables, g.domain.nr_list_pfns - list_pages);
+    for (uint64_t i = 0; i < g.revectored.nr_old_tables; i++) {
+        mfn_t mfn = p2m_get_ram(&g.p2m, g.revectored.old_tables[i]);
+        uint64_t *page = fixmap_map(&g.fixmap, FIXMAP_SCRATCH, mfn, PTE_RW);
 
         check_true(what, page);
         for (unsigned int k = 0; k < PTES_PER_TABLE; k++)
             page[k] = 0;
-        window_clear(&g.windows, WINDOW_SCRATCH);
+        fixmap_unmap(&g.fixmap, FIXMAP_SCRATCH);
         check_equal(what, pt_pin(mfn, 1), 0);
         check_equal(what, pt_unpin(mfn), 0);
     }
-    check_equal(what, g.list.nr_old_2m,
+    check_equal(what, g.revectored.nr_old_2m,
                 g.domain.shape.list == FAKE_LIST_SUPERPAGES ? leaves / 512 : 0);
-    check_equal(what, g.list.nr_old_1g, 0);
+    check_equal(what, g.revectored.nr_old_1g, 0);
 }
 
 static void test_shapes(void **state)
@@ -182,7 +182,7 @@ static void test_pool_is_renumbered(void **state)
     (void)state;
     guest_start(&g, &shape, sizes, 0);
     check_equal("revector", guest_revector(&g), 0);
-    while (!frames_take(&g.frames, &mfn)) {
+    while (!frame_pool_alloc(&g.frame_pool, &mfn)) {
         pfn_t pfn = m2p_get(&g.m2p, mfn);
 
         check_equal("its PFN's frame", p2m_get_ram(&g.p2m, pfn).v, mfn.v);
@@ -208,8 +208,8 @@ static void test_a_1_gib_page(void **state)
         old[leaf] = fake_walk(FAKE_LIST_BASE + leaf * PAGE_SIZE).mfn;
     check_true("misaligned", m2p_get(&g.m2p, to_mfn(old[0])).v % P2M_PER_PAGE);
     check_equal("revector", guest_revector(&g), 0);
-    check_equal("1 GiB pages", g.list.nr_old_1g, 1);
-    check_equal("tables", g.list.nr_old_tables, g.domain.nr_list_pfns - leaves);
+    check_equal("1 GiB pages", g.revectored.nr_old_1g, 1);
+    check_equal("tables", g.revectored.nr_old_tables, g.domain.nr_list_pfns - leaves);
     for (uint64_t leaf = 0; leaf < g.p2m.nr / P2M_PER_PAGE; leaf++) {
         struct leaf_run run = leaves_at(&g.plan, leaf);
         struct fake_mapping m = fake_walk(FAKE_LIST_BASE + leaf * PAGE_SIZE);
@@ -218,7 +218,8 @@ static void test_a_1_gib_page(void **state)
         if (run.kind == LEAF_OLD)
             check_equal("the builder's page", m.mfn, old[run.from]);
         else
-            check_equal("the shared page", m.mfn == g.list.none_leaf.v, run.kind == LEAF_NONE);
+            check_equal("the shared page", m.mfn == g.revectored.none_leaf.v,
+                        run.kind == LEAF_NONE);
     }
     free(old);
 }
@@ -234,7 +235,7 @@ static void test_too_long(void **state)
     guest_start(&g, &shape, sizes, 0);
     before = guest_state(&g);
     g.plan.list_end = ((uint64_t)1 << 36) + P2M_PER_PAGE;
-    check_equal("revector", revector(&g.revector, &g.list), -EINVAL);
+    check_equal("revector", revector(&g.revector, &g.revectored), -EINVAL);
     after = guest_state(&g);
     guest_check_state("nothing done", &after, &before);
 }

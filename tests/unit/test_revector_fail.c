@@ -42,7 +42,7 @@ static int stop(void **state)
 
 static void call_revector(void *rc)
 {
-    *(int *)rc = revector(&g.revector, &g.list);
+    *(int *)rc = revector(&g.revector, &g.revectored);
 }
 
 /* The builder's list is in force; and a second try has all that it needs. */
@@ -89,7 +89,7 @@ static void test_each_hypercall_fails(void **state)
             }
         }
         /* three pages of heap, the shared leaf, the tables; then the pin and the hook */
-        check_equal(rows[i].what, nr_undone, 3 + 1 + g.list.nr_tables + 2);
+        check_equal(rows[i].what, nr_undone, 3 + 1 + g.revectored.nr_tables + 2);
     }
 }
 
@@ -103,16 +103,17 @@ static void test_each_frame_is_missing(void **state)
 
         for (uint64_t left = 0; rc; left++) {
             struct guest_state before;
-            struct frames drained;
+            struct frame_pool drained;
             char what[80];
 
             snprintf(what, sizeof(what), "%s, %lu frames left", rows[i].what, left);
             start(&rows[i]);
-            frames_init(&drained, drained_runs, ARRAY_SIZE(drained_runs), &g.p2m, &g.m2p);
-            check_equal(what, frames_reserve(&g.frames, g.frames.nr_free - left, &drained), 0);
+            frame_pool_init(&drained, drained_runs, ARRAY_SIZE(drained_runs), &g.p2m, &g.m2p);
+            check_equal(
+                what, frame_pool_reserve(&g.frame_pool, g.frame_pool.nr_free - left, &drained), 0);
             before = guest_state(&g);
             output_clear();
-            rc = revector(&g.revector, &g.list);
+            rc = revector(&g.revector, &g.revectored);
             if (!rc)
                 break;
             check_equal(what, rc, -ENOMEM);
@@ -120,7 +121,7 @@ static void test_each_frame_is_missing(void **state)
             struct guest_state after = guest_state(&g);
 
             guest_check_state(what, &after, &before);
-            check_equal(what, frames_release(&g.frames, &drained), 0);
+            check_equal(what, frame_pool_release(&g.frame_pool, &drained), 0);
             before = guest_state(&g);
             check_undone(what, &before);
         }

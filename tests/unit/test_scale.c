@@ -30,7 +30,7 @@
 #define FEW           64 /* calls that every size makes */
 
 static struct guest g;
-static struct kmap_result torn_down;
+static struct kernel_mapping_result torn_down;
 static struct shared_info *shared;
 
 /* The raw map, as Xen would hand it over: ascending here, so that it can be its own oracle. */
@@ -325,20 +325,21 @@ static uint64_t note_pages(uint64_t nr_pages)
 /* The frames that the new list has, and the builder's had not. */
 static uint64_t list_pages(void)
 {
-    return g.list.nr_tables + g.list.nr_new_leaves + !mfn_eq(g.list.none_leaf, INVALID_MFN);
+    return g.revectored.nr_tables + g.revectored.nr_new_leaves +
+           !mfn_eq(g.revectored.none_leaf, INVALID_MFN);
 }
 
 /* What may be in use when all is done, page by page; all else of the domain is free. */
 static void check_accounts(const char *what)
 {
     const struct fake_domain *d = &g.domain;
-    uint64_t image = (d->image_end - d->image_start) / PAGE_SIZE - NR_WINDOWS;
+    uint64_t image = (d->image_end - d->image_start) / PAGE_SIZE - NR_FIXMAP_SLOTS;
     uint64_t image_tables =
         2 + DIV_ROUND_UP(d->image_end, level_bytes(2)) - d->image_start / level_bytes(2);
     uint64_t nr_pages = d->shape.nr_pages, old_leaves = DIV_ROUND_UP(nr_pages, P2M_PER_PAGE);
     uint64_t heap = note_pages(nr_pages) + g.pt.nr_tables;
 
-    check_equal(what, g.frames.nr_free,
+    check_equal(what, g.frame_pool.nr_free,
                 nr_pages - 1 /* root */ - image - image_tables - old_leaves - list_pages() - heap);
 }
 
@@ -346,9 +347,9 @@ static void check_accounts(const char *what)
 static void check_costs(const struct row *row, uint64_t taken, uint64_t heap_tables)
 {
     uint64_t gib = DIV_ROUND_UP(g.p2m.nr, GIB), note = note_pages(g.plan.nr_pages);
-    uint64_t nr_tables = g.list.nr_tables;
+    uint64_t nr_tables = g.revectored.nr_tables;
     uint64_t nr_max = max_u64(row->nr_max, g.plan.nr_pages), growth = nr_max - g.plan.nr_pages;
-    uint64_t nr_calls = 2 * nr_tables + g.list.nr_old_tables + note + FEW;
+    uint64_t nr_calls = 2 * nr_tables + g.revectored.nr_old_tables + note + FEW;
     bool none_l1, none_l2;
     uint64_t l1 = pieces_with_ram(GIB, &none_l1);
     uint64_t l2 = pieces_with_ram(GIBS_PER_L2 * GIB, &none_l2);
@@ -356,8 +357,8 @@ static void check_costs(const struct row *row, uint64_t taken, uint64_t heap_tab
     check_true(row->what, ram_in_list() >= nr_max);
     check_equal(row->what, nr_tables, 1 + l2 + none_l2 + l1 + none_l1);
     check_true(row->what, nr_tables <= gib + DIV_ROUND_UP(gib, GIBS_PER_L2) + 3);
-    check_true(row->what,
-               g.list.nr_new_leaves <= g.plan.nr_moves + DIV_ROUND_UP(growth, P2M_PER_PAGE) + 1);
+    check_true(row->what, g.revectored.nr_new_leaves <=
+                              g.plan.nr_moves + DIV_ROUND_UP(growth, P2M_PER_PAGE) + 1);
     check_equal(row->what, taken, list_pages() + note + heap_tables);
 
     /* a moved frame costs its place in a batch, and nothing else is asked of Xen for its sake */
@@ -368,9 +369,9 @@ static void check_costs(const struct row *row, uint64_t taken, uint64_t heap_tab
     print_message("# %-11s %zu ranges, %lu GiB of list; %lu tables, %lu new and %lu shared leaves; "
                   "%lu pages taken; %lu frames renumbered by %lu of %u hypercalls; %u table "
                   "updates\n",
-                  row->what, map.nr, gib, nr_tables, g.list.nr_new_leaves, g.list.nr_none, taken,
-                  g.plan.nr_moved, g.batch.nr_hypercalls, fake.nr_hypercalls,
-                  fake.nr_table_updates);
+                  row->what, map.nr, gib, nr_tables, g.revectored.nr_new_leaves,
+                  g.revectored.nr_none, taken, g.plan.nr_moved, g.batch.nr_hypercalls,
+                  fake.nr_hypercalls, fake.nr_table_updates);
 }
 
 /* Where the first and the last leaf of each move by leaf are: frames that must only change places.
@@ -432,7 +433,7 @@ static void start(const struct row *row)
 
 static void run(const struct row *row)
 {
-    struct kmap kmap = {
+    struct kernel_mapping kernel_mapping = {
         .keep_mfns = {INVALID_MFN, INVALID_MFN, INVALID_MFN}
     };
     static uint64_t leaves[ARRAY_SIZE(moves)][2];
@@ -442,19 +443,19 @@ static void run(const struct row *row)
     for (size_t i = 0; i < g.plan.nr_moves; i++)
         for (unsigned int last = 0; last < 2; last++)
             leaves[i][last] = moved_leaf(i, last, false);
-    nr_free = g.frames.nr_free;
+    nr_free = g.frame_pool.nr_free;
     heap_tables = g.pt.nr_tables;
     check_equal(row->what, guest_revector(&g), 0);
-    check_costs(row, nr_free + g.list.nr_old_tables - g.frames.nr_free,
+    check_costs(row, nr_free + g.revectored.nr_old_tables - g.frame_pool.nr_free,
                 g.pt.nr_tables - heap_tables);
     for (size_t i = 0; i < g.plan.nr_moves; i++)
         for (unsigned int last = 0; last < 2; last++)
             check_equal(row->what, moved_leaf(i, last, true), leaves[i][last]);
     publish_it(row->what);
 
-    kmap.image = (struct va_range){g.domain.image_start, g.domain.image_end};
-    kmap.keep_mfns[0] = g.pt.root;
-    check_equal(row->what, kmap_reduce(&g.pt, &kmap, &torn_down), 0);
+    kernel_mapping.image = (struct va_range){g.domain.image_start, g.domain.image_end};
+    kernel_mapping.keep_mfns[0] = g.pt.root;
+    check_equal(row->what, kernel_mapping_reduce(&g.pt, &kernel_mapping, &torn_down), 0);
     check_accounts(row->what);
     check_edges(row->what);
     check_equal(row->what, check_renumbered(row->what), g.plan.nr_moved);
@@ -498,7 +499,7 @@ static void test_full_slot(void **state)
     start(&row);
     check_equal("the last entry", g.plan.list_end, LIST_MAX_ENTRIES);
     check_equal("revector", guest_revector(&g), 0);
-    check_equal("L3; 3 L2, 1 shared; 3 L1, 1 shared", g.list.nr_tables, 7);
+    check_equal("L3; 3 L2, 1 shared; 3 L1, 1 shared", g.revectored.nr_tables, 7);
     publish_it(row.what);
     check_edges(row.what);
     check_equal("renumbered", check_renumbered(row.what), 1500);
@@ -523,7 +524,7 @@ static void test_past_slot(void **state)
     guest_check_state("nothing was done", &after, &before);
 }
 
-/* Room to grow past the slot is a wish: less of it fits, as kernel/memory.c then asks for. */
+/* Room to grow past the slot is a wish: less of it fits, as kernel/boot/memory.c then asks for. */
 static void test_growth_past_slot(void **state)
 {
     static const struct row row = {"growth", {.nr_pages = 4500}, 9000, map_past_slot, 0, 0};

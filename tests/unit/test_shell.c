@@ -4,11 +4,11 @@
  * another order, and bytes from a broken terminal could write past the end of the line. What is
  * obeyed, and where bytes come from, is this file's own.
  */
-#include "kernel/shell.h"
+#include "kernel/shell/shell.h"
 
 #include "xen/console.h"
 
-#include "kernel/orders.h"
+#include "kernel/shell/commands.h"
 
 #include "tests/unit/harness.h"
 
@@ -34,7 +34,7 @@ size_t console_read(char *text, size_t size_bytes)
 
 static char obeyed[1 << 12]; /* the orders, each in brackets */
 
-void order_obey(struct domain *domain, const char *order)
+void command_run(struct domain *domain, const char *order)
 {
     check_true("the domain", domain == &d);
     check_true("not nothing", *order);
@@ -65,7 +65,7 @@ static void type(const char *bytes)
 }
 
 /* The line is empty, and no key half typed, as at the start. */
-static void start(enum shell_wish shell)
+static void start(enum shell_option shell)
 {
     d = (struct domain){
         .options = {.shell = shell, .done = DONE_WAIT}
@@ -110,10 +110,10 @@ static void test_keys(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         for (unsigned int shell = SHELL_NONE; shell <= SHELL_LINE; shell++) {
-            start((enum shell_wish)shell);
+            start((enum shell_option)shell);
             type(rows[i].bytes);
             assert_string_equal(obeyed, rows[i].obeyed);
-            start((enum shell_wish)shell);
+            start((enum shell_option)shell);
             appetite = 1;
             type(rows[i].bytes);
             assert_string_equal(obeyed, rows[i].obeyed);
@@ -167,7 +167,7 @@ static void test_long_lines(void **state)
 
     (void)state;
     for (unsigned int shell = SHELL_NONE; shell <= SHELL_LINE; shell++) {
-        start((enum shell_wish)shell);
+        start((enum shell_option)shell);
         type_long(127, "");
         check_equal("as long as it may be", strlen(obeyed), 127 + 2);
         for (size_t i = 0; i < ARRAY_SIZE(lens); i++) {
@@ -201,7 +201,7 @@ static void test_any_bytes(void **state)
         size_t n = rng_below(&rng, sizeof(bytes));
 
         if (i % 200 == 0)
-            start((enum shell_wish)rng_below(&rng, SHELL_LINE + 1));
+            start((enum shell_option)rng_below(&rng, SHELL_LINE + 1));
         for (size_t k = 0; k < n; k++)
             bytes[k] = i % 2 ? (char)rng_next(&rng) : keys[rng_below(&rng, sizeof(keys))];
         appetite = 1 + rng_below(&rng, 40);

@@ -12,8 +12,8 @@
 #include "xen/evtchn.h"
 #include "xen/xenstore.h"
 
-#include "kernel/services.h"
-#include "kernel/stages.h"
+#include "kernel/boot/stages.h"
+#include "kernel/boot/store.h"
 
 #include "tests/unit/fake_events.h"
 #include "tests/unit/fake_store.h"
@@ -37,8 +37,8 @@ static void check_quiet(void)
     check_equal("the clock stands still", clock_ns(), 0);
     if (!strstr(output(), "watchdog: Xen says")) /* when it was told to be quiet */
         check_equal("nobody barks", fake_events.watchdog_seconds, 0);
-    for (unsigned int slot = 0; slot < NR_WINDOWS; slot++)
-        check_true("windows are empty", mfn_eq(live.windows.shown[slot], INVALID_MFN));
+    for (unsigned int slot = 0; slot < NR_FIXMAP_SLOTS; slot++)
+        check_true("windows are empty", mfn_eq(live.fixmap.shown[slot], INVALID_MFN));
 }
 
 /* What the tools do when the guest has stopped. */
@@ -74,7 +74,7 @@ static void start(long (*what_happens)(uint64_t start_info))
 /* Some PFNs come with a frame that they did not have. */
 static long restored_live(uint64_t start_info)
 {
-    const struct frames *empty = &live.balloon.empty;
+    const struct frame_pool *empty = &live.balloon.empty;
     const struct pfn_run *run = &empty->runs[empty->nr_runs - 1];
 
     fake_tools.refilled[0] = empty->runs[0].start;
@@ -264,7 +264,7 @@ static void test_lies(void **state)
         start(restored_by_a_liar);
         check_says(
             "the end", panic_of(suspend_once, &rc),
-            "stage start_info (what the builder tells, copied and checked) cannot be resumed");
+            "stage start_info (copy and validate start_info) cannot be resumed");
         check_says("the reason", output(), lie->says);
         live_stop();
     }

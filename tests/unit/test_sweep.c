@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sweeps: complete where there is time, and samples by a rule that can be checked where not. */
-#include "kernel/sweep.h"
+#include "kernel/selftest/sweep.h"
 
 #include "lib/string.h"
 

@@ -5,7 +5,7 @@
  *
  * The table of this program has three rows that refuse when told to, and one with nothing to do.
  */
-#include "kernel/stages.h"
+#include "kernel/boot/stages.h"
 
 #include "lib/errno.h"
 

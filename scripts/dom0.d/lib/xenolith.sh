@@ -171,16 +171,16 @@ domu_node() {
     fi
 }
 
-# domu_order NAME WORD: gives an order (kernel/orders.c), and waits until it is done.
-domu_order() {
-    if ! domu_node "$1" data/order "$2" || ! domu_until 120 domu_has_no_order "$1"; then
+# domu_command NAME WORD: gives an order (kernel/shell/commands.c), and waits until it is done.
+domu_command() {
+    if ! domu_node "$1" data/command "$2" || ! domu_until 120 domu_has_no_command "$1"; then
         echo "$1 does not obey: $2"
         return 1
     fi
 }
 
-domu_has_no_order() {
-    [ -z "$(domu_node "$1" data/order)" ]
+domu_has_no_command() {
+    [ -z "$(domu_node "$1" data/command)" ]
 }
 
 # domu_mem NAME MIB: lets it shrink or grow, and waits until it says how far it came.

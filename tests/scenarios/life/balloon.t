@@ -20,14 +20,14 @@ life ['--xen', xen],
     idle => {
     title     => 'a guest that has nothing to do',
     memory    => 64,
-    args      => 'mark=1',
+    args      => 'pattern_pages=1',
     meanwhile => 1,
     steps     => [['create'], ['idle', 30], ['idle', 30], ['tests'], ['counts']],
     },
     balloon => {
     title  => 'up and down',
     memory => 64,
-    args   => 'mark=64',
+    args   => 'pattern_pages=64',
     config => ['maxmem=256'],
     steps  => [
         ['create'], ['counts'],
@@ -39,7 +39,7 @@ life ['--xen', xen],
     end => {
     title  => 'new beginnings, and the end in the middle of one',
     memory => 64,
-    args   => 'mark=1',
+    args   => 'pattern_pages=1',
     config => ['maxmem=128'],
     steps  => [
         ['create'], (['reboot_guest'], ['mem_set', 100], ['tests']) x 3, ['shutdown'], ['gone'],

@@ -12,14 +12,14 @@ shift
 exec "$@"
 END
 
-# The same, and when a megabyte has gone through, an order for the guest that is being sent.
+# The same, and when a megabyte has gone through, a command for the guest that is being sent.
 cat >/tmp/ordering_wrapper <<'END'
 #!/bin/sh
 shift
 {
     dd bs=64k count=16 iflag=fullblock 2>/dev/null
-    xenstore-write "$(cat /tmp/order_path)" generation
-    until [ -z "$(xenstore-read "$(cat /tmp/order_path)")" ]; do sleep 0.1; done
+    xenstore-write "$(cat /tmp/command_path)" generation
+    until [ -z "$(xenstore-read "$(cat /tmp/command_path)")" ]; do sleep 0.1; done
     cat
 } | "$@"
 END
@@ -86,7 +86,7 @@ results_are_past() {
 migrate_fails() {
     local id
     id=$(xl domid "$1") || return
-    echo "/local/domain/$id/data/order" >/tmp/order_path
+    echo "/local/domain/$id/data/command" >/tmp/command_path
     fails xl migrate -s /tmp/ordering_wrapper "$1" localhost && [ "$(xl domid "$1")" = "$id" ]
 }
 
@@ -102,8 +102,8 @@ mfndump() {
 }
 
 # What it says is on its console a little later.
-order() {
-    domu_order "$1" "$2" || return
+guest_command() {
+    domu_command "$1" "$2" || return
     [ "$2" = churn ] || domu_until 60 console_rests "$1"
 }
 
@@ -115,7 +115,7 @@ console_rests() {
 }
 
 tests() {
-    domu_tests "$1" domu_order "$1" test
+    domu_tests "$1" domu_command "$1" test
 }
 
 # The same order, typed on its console.

@@ -20,7 +20,7 @@ life ['--xen', xen, '--host-mem', '12G', '--dom0-mem', '5120M'],
     two => {
     title  => '2049 MiB',
     memory => 2049,
-    args   => 'mark=5000',
+    args   => 'pattern_pages=5000',
     steps  => [['create'], ['counts'], cycle($cycles, ['save_restore']), ['counts'], ['shutdown']],
     };
 
@@ -29,7 +29,7 @@ life ['--xen', xen, '--host-mem', '6G', '--dom0-mem', '1536M', '--machine', 'max
     holes => {
     title  => '400 MiB with e820_host=1, and holes inside',
     memory => 400,
-    args   => 'mark=5000',
+    args   => 'pattern_pages=5000',
     config => ['e820_host=1'],
     steps  => [['create'], ['counts'], cycle($cycles, ['save_restore']), ['counts'], ['shutdown']],
     check  => sub {

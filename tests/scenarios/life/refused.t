@@ -19,10 +19,10 @@ life ['--xen', xen],
     refused => {
     title  => 'refused, and then not',
     memory => 32,
-    args   => 'mark=64',
+    args   => 'pattern_pages=64',
     steps  => [
-        ['create'], ['order', 'obstruct'], ['save_refused'],
-        ['order', 'clear'], ['tests'], ['save_restore'], ['counts'], ['shutdown'],
+        ['create'], ['guest_command', 'block_suspend'], ['save_refused'],
+        ['guest_command', 'unblock_suspend'], ['tests'], ['save_restore'], ['counts'], ['shutdown'],
     ],
     };
 

@@ -16,13 +16,13 @@ use Life;
 my $cycles = $ENV{XENOLITH_CYCLES} // 20;
 
 # A dump and xen-mfndump, held against what the guest says of itself.
-my @looked_at = (['order', 'list'], ['order', 'marks'], ['dump'], ['mfndump']);
+my @looked_at = (['guest_command', 'p2m_list'], ['guest_command', 'pattern_pages'], ['dump'], ['mfndump']);
 
 life ['--xen', xen],
     whole => {
     title  => '64 MiB, most of it marked, up to its very last PFN',
     memory => 64,
-    args   => 'mark=15000',
+    args   => 'pattern_pages=15000',
     steps  => [
         ['create'], ['counts'],
         cycle($cycles, ['save_restore']), ['typed'], ['counts'],
@@ -34,14 +34,14 @@ life ['--xen', xen],
     roomy => {
     title  => '64 MiB with room for four times as much',
     memory => 64,
-    args   => 'mark=64',
+    args   => 'pattern_pages=64',
     config => ['maxmem=256'],
     steps  => [['create'], ['counts'], cycle($cycles, ['save_restore']), ['counts'], ['shutdown']],
     },
     out => {
     title  => '64 MiB, and a third of it given back',
     memory => 64,
-    args   => 'mark=64',
+    args   => 'pattern_pages=64',
     steps  => [
         ['create'], ['counts'], ['mem_set', 43],
         cycle($cycles, ['save_restore']), ['counts'],
@@ -52,14 +52,14 @@ life ['--xen', xen],
     title  => 'the legacy image, whose list was in the kernel mapping',
     kernel => kernel . '-legacy',
     memory => 64,
-    args   => 'mark=64',
+    args   => 'pattern_pages=64',
     steps  => [['create'], cycle(3, ['save_restore']), ['checkpoint'], @looked_at, ['shutdown']],
     },
     (map { (
         "p2m_$_" => {
         title  => "p2m=$_: saved, restored, dumped, and that again",
         memory => 16,
-        args   => "mark=64 p2m=$_",
+        args   => "pattern_pages=64 p2m=$_",
         steps  => [
             ['create'], ['save_restore'], @looked_at, ['save_restore'], ['save_restore'],
             ['mem_set', 10], @looked_at, ['checkpoint'], ['save_restore'], @looked_at, ['counts'],

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/boot/balloon.h"
+
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/printk.h"
+
+#include "kernel/boot/store.h"
+#include "kernel/progress.h"
+
+/* Runs of empty PFNs that come and go, beside those that the map and the plan make. */
+#define SPARE_RUNS 512
+
+static void say_pages(void *progress, uint64_t nr_pages)
+{
+    progress_at(progress, nr_pages);
+}
+
+/* Moves, with progress on a long way. */
+static int move_to(struct domain *d, uint64_t target)
+{
+    struct progress progress;
+
+    progress_start(&progress, "balloon", "pages", target);
+    return balloon_move(&d->balloon, target, say_pages, &progress);
+}
+
+int balloon_stage(struct domain *d)
+{
+    size_t nr_runs = d->p2m.ranges.nr + d->plan.nr_moves + SPARE_RUNS;
+    struct pfn_run *runs = heap_alloc(&d->heap, nr_runs * sizeof(*runs));
+    uint64_t room = ranges_count(&d->p2m.ranges, RANGE_RAM, d->p2m.nr);
+    uint64_t target = min_u64(d->max_pages, room), now;
+    int rc;
+
+    if (!runs)
+        return -ENOMEM;
+    d->balloon = (struct balloon){.p2m = &d->p2m, .pool = &d->frame_pool, .fixmap = &d->fixmap};
+    rc = balloon_start(&d->balloon, &d->plan, runs, nr_runs);
+    if (rc || d->options.balloon == BALLOON_NONE || target <= d->balloon.nr_pages)
+        return rc;
+    rc = move_to(d, target);
+    now = d->balloon.nr_pages;
+    printk(LOG_INFO, "balloon: grown by %lu pages to 0x%lx: %s\n", now - d->boot.nr_pages, now,
+           now < target         ? "Xen gives no more"
+           : now < d->max_pages ? "the list has no room for more"
+                                : "the domain's limit");
+    return rc;
+}
+
+int balloon_after_resume(struct domain *d, bool new_domain)
+{
+    uint64_t nr_found = 0, current;
+    int rc = new_domain ? balloon_reconcile(&d->balloon, &nr_found) : 0;
+
+    if (rc || !new_domain)
+        return rc;
+    if (nr_found)
+        printk(LOG_INFO, "balloon: %lu PFNs that were empty came with a frame\n", nr_found);
+    current = host_current_pages();
+    if (current != d->balloon.nr_pages)
+        printk(LOG_WARN, "balloon: Xen counts 0x%lx pages, we 0x%lx\n", current,
+               d->balloon.nr_pages);
+    return 0;
+}
+
+void balloon_go(struct domain *d, uint64_t target)
+{
+    int rc = move_to(d, target);
+
+    if (rc)
+        printk(LOG_WARN, "balloon: stopped at %lu pages: %d (%s)\n", d->balloon.nr_pages, rc,
+               errno_name(rc));
+}
+
+void balloon_follow(struct domain *d, uint64_t target)
+{
+    uint64_t before = d->balloon.nr_pages, now;
+    const char *why = "";
+    char text[120];
+    int rc;
+
+    /* What is asked for may be counted otherwise: under the PV shim it is the outer domain's. */
+    target = min_u64(target, host_maximum_pages());
+    rc = move_to(d, target);
+    now = d->balloon.nr_pages;
+    if (rc)
+        why = errno_name(rc);
+    else if (now > target)
+        why = "the rest is in use";
+    else if (now < target)
+        why = d->balloon.empty.nr_free ? "Xen gives no more" : "the list has no room for more";
+    format(text, sizeof(text), "%lu of %lu pages%s%s", now, target, *why ? ": " : "", why);
+    if (now != before || now != target)
+        printk(LOG_INFO, "balloon: %s\n", text);
+    store_say("data/balloon", text);
+}

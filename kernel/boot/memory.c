@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/boot/memory.h"
+
+#include "lib/errno.h"
+#include "lib/printk.h"
+
+#include "arch/x86/hypercall.h"
+#include "arch/x86/layout.h"
+
+#include "mm/unpopulated.h"
+
+#include "kernel/progress.h"
+#include "kernel/selftest/inject.h"
+
+/* Before the memory map is known, the free memory is a run or two. */
+#define EARLY_RUNS 16
+/* Runs that come and go with what is taken and given back, beside those that the map makes. */
+#define SPARE_RUNS 512
+
+/* The frames of image pages [start, end), which nobody sees any more: they are free. */
+static int add_hidden(struct domain *d, const char *start, const char *end)
+{
+    return frame_pool_add(&d->frame_pool, boot_pfn((uintptr_t)start), boot_pfn((uintptr_t)end));
+}
+
+int frame_pool_stage(struct domain *d)
+{
+    static struct pfn_run early[EARLY_RUNS];
+    const struct boot_info *b = &d->boot;
+    uint64_t mapped = boot_pfn(kernel_mapping_end(&d->pt, (uintptr_t)image_end));
+    int rc;
+
+    d->p2m = (struct p2m){.list = (uint64_t *)b->list_va, .nr = b->nr_pages};
+    frame_pool_init(&d->frame_pool, early, EARLY_RUNS, &d->p2m, &d->host.m2p);
+    d->frame_pool.fail_at = d->selftest.injected.alloc;
+    heap_init(&d->heap, &d->pt, HEAP_BASE);
+
+    /* all but what the builder mapped with the kernel, its list, and the ramdisk */
+    rc = frame_pool_add(&d->frame_pool, 0, b->nr_pages);
+    if (!rc)
+        rc = frame_pool_exclude(&d->frame_pool, 0, mapped);
+    if (!rc)
+        rc = frame_pool_exclude(&d->frame_pool, b->list_pfn, b->list_pfn + b->nr_list_pfns);
+    if (!rc)
+        rc = frame_pool_exclude(&d->frame_pool, b->ramdisk_pfn,
+                                b->ramdisk_pfn + boot_info_ramdisk_pages(b));
+    if (!rc)
+        rc = add_hidden(d, stack_guard, stack_guard + PAGE_SIZE);
+    if (!rc)
+        rc = add_hidden(d, fixmap_start, fixmap_end);
+    printk(LOG_INFO, "frames: %lu of %lu pages are in nobody's use\n", d->frame_pool.nr_free,
+           b->nr_pages);
+    return rc;
+}
+
+/* A few lines; the report has them all, and Xen's console drops what comes too fast for it. */
+#define MAX_PRINTED 32
+
+static void print_ranges(const struct ranges *t)
+{
+    size_t nr = min_u64(t->nr, MAX_PRINTED);
+
+    for (size_t i = 0; i < nr; i++)
+        printk(LOG_INFO, "map: PFNs [0x%lx, 0x%lx) %s\n", t->r[i].start, t->r[i].end,
+               range_kind_name(t->r[i].kind));
+    if (nr < t->nr)
+        printk(LOG_INFO, "map: and %lu ranges more\n", t->nr - nr);
+    printk(LOG_INFO, "map: beyond %s\n", range_kind_name(t->beyond));
+}
+
+int map_stage(struct domain *d)
+{
+    bool initdom = boot_info_is_initdomain(&d->boot);
+    uint64_t edges_bytes, nr_runs;
+    struct e820_edge *edges;
+    struct pfn_run *runs;
+    int rc;
+
+    d->map_source = initdom ? MAP_MACHINE : MAP_OWN;
+    rc = host_memory_map(&d->map, &d->heap, d->map_source, d->boot.nr_pages);
+    if (!rc && d->selftest.injected.map)
+        rc = inject_map(d);
+    if (rc)
+        return rc;
+    d->p2m.ranges.cap = E820_MAX_RANGES(d->map.nr) + UNPOPULATED_MAX_RANGES;
+    d->p2m.ranges.r = heap_alloc(&d->heap, d->p2m.ranges.cap * sizeof(struct range));
+    edges_bytes = E820_MAX_EDGES(d->map.nr) * sizeof(*edges);
+    edges = heap_alloc(&d->heap, edges_bytes);
+    if (!d->p2m.ranges.r || !edges)
+        return -ENOMEM;
+    rc = e820_sanitize(d->map.entries, d->map.nr, initdom, edges, &d->p2m.ranges);
+    heap_free(&d->heap, edges, edges_bytes);
+    if (rc) {
+        printk(LOG_ERROR, "map: %lu entries, and no RAM in them\n", d->map.nr);
+        return rc;
+    }
+    print_ranges(&d->p2m.ranges);
+
+    nr_runs = d->p2m.ranges.nr + SPARE_RUNS;
+    runs = heap_alloc(&d->heap, nr_runs * sizeof(*runs));
+    if (!runs)
+        return -ENOMEM;
+    frame_pool_set_array(&d->frame_pool, runs, nr_runs);
+    return 0;
+}
+
+/* Is the list that was planned worth its frames: at most a quarter of those that are free? */
+static bool plan_is_affordable(const struct domain *d)
+{
+    return d->plan.list_end <= LIST_MAX_ENTRIES &&
+           leaves_count(&d->plan, LEAF_NEW) <= d->frame_pool.nr_free / 4;
+}
+
+/*
+ * Plans with room for growth to @nr_max pages, or as much of it as is affordable: room to grow is
+ * a wish, and a map may promise RAM without end. Without any, the plan stands as it is.
+ */
+static int make_plan(struct domain *d, uint64_t nr_max)
+{
+    uint64_t nr_pages = d->boot.nr_pages, wish = nr_max;
+    int rc = plan_make(&d->plan, &d->p2m.ranges, nr_pages, nr_max);
+
+    while (!rc && nr_max > nr_pages && !plan_is_affordable(d)) {
+        nr_max = nr_pages + (nr_max - nr_pages) / 2;
+        rc = plan_make(&d->plan, &d->p2m.ranges, nr_pages, nr_max);
+    }
+    d->plan_max = max_u64(nr_max, nr_pages);
+    if (nr_max != wish)
+        printk(LOG_WARN, "plan: room for 0x%lx pages costs too much; there is some for 0x%lx\n",
+               wish, nr_max);
+    return rc;
+}
+
+int plan_stage(struct domain *d)
+{
+    /* a domU's map ends at its maxmem; a dom0's is the whole machine's */
+    uint64_t nr_max = boot_info_is_initdomain(&d->boot)
+                          ? plan_dom0_max(d->boot.nr_pages, d->max_pages)
+                          : ranges_count(&d->p2m.ranges, RANGE_RAM, UINT64_MAX);
+    int rc;
+
+    d->plan.cap_moves = PLAN_MAX_MOVES(d->p2m.ranges.nr);
+    d->plan.moves = heap_alloc(&d->heap, d->plan.cap_moves * sizeof(struct move));
+    if (!d->plan.moves)
+        return -ENOMEM;
+    rc = make_plan(d, nr_max);
+    if (rc) {
+        printk(LOG_ERROR, "plan: the domain has 0x%lx pages, the map has room for 0x%lx\n",
+               d->boot.nr_pages, ranges_count(&d->p2m.ranges, RANGE_RAM, UINT64_MAX));
+        return rc;
+    }
+    for (size_t i = 0; i < d->plan.nr_moves; i++)
+        printk(LOG_DEBUG, "plan: 0x%lx PFNs at 0x%lx become 0x%lx%s\n", d->plan.moves[i].nr,
+               d->plan.moves[i].from, d->plan.moves[i].to,
+               d->plan.moves[i].leaves ? ", by leaf" : "");
+    printk(LOG_INFO, "plan: %lu frames are renumbered; the list gets 0x%lx entries\n",
+           d->plan.nr_moved, d->plan.list_end);
+    return 0;
+}
+
+int revector_stage(struct domain *d)
+{
+    struct revector r = {
+        .pt = &d->pt,
+        .heap = &d->heap,
+        .p2m = &d->p2m,
+        .m2p = &d->host.m2p,
+        .plan = &d->plan,
+        .list_base = LIST_BASE,
+    };
+    int rc = revector(&r, &d->revectored);
+
+    if (rc) {
+        printk(LOG_ERROR, "revector: the builder's list at 0x%lx is still in force\n",
+               d->boot.list_va);
+        return rc;
+    }
+    printk(LOG_INFO,
+           "revector: list at 0x%lx: %lu tables, %lu new pages, %lu shared; %lu old tables\n",
+           (uintptr_t)d->p2m.list, d->revectored.nr_tables, d->revectored.nr_new_leaves,
+           d->revectored.nr_none, d->revectored.nr_old_tables);
+    return 0;
+}
+
+/* A frame that we remember by MFN is remembered by PFN while MFNs change under us. */
+int revector_before_suspend(struct domain *d)
+{
+    if (!mfn_eq(d->revectored.none_leaf, INVALID_MFN))
+        d->revectored.none_leaf = to_mfn(m2p_get(&d->host.m2p, d->revectored.none_leaf).v);
+    return 0;
+}
+
+int revector_after_resume(struct domain *d, bool new_domain)
+{
+    (void)new_domain;
+    if (!mfn_eq(d->revectored.none_leaf, INVALID_MFN))
+        d->revectored.none_leaf = p2m_get_ram(&d->p2m, to_pfn(d->revectored.none_leaf.v));
+    return 0;
+}
+
+static void say_renumbered(void *progress, uint64_t done)
+{
+    progress_at(progress, done);
+}
+
+int renumber_stage(struct domain *d)
+{
+    struct progress progress;
+
+    progress_start(&progress, "renumber", "frames", d->plan.nr_moved);
+    return renumber(&d->plan, &d->p2m, &d->frame_pool, &d->batch, say_renumbered, &progress);
+}
+
+int publish_stage(struct domain *d)
+{
+    int rc = d->options.form == PUBLISH_LIST
+                 ? 0
+                 : publish_build_tree(&d->publication, &d->pt, &d->heap, &d->p2m);
+    if (rc == -ERANGE)
+        printk(LOG_INFO, "publish: 0x%lx entries are too many for a tree\n", d->p2m.nr);
+    else if (rc)
+        return rc;
+    return publish(&d->shared->arch, &d->publication, &d->pt, &d->p2m, d->options.form);
+}
+
+int publish_after_resume(struct domain *d, bool new_domain)
+{
+    if (!new_domain)
+        return 0;
+    if (d->publication.top)
+        publish_fill_tree(&d->publication, &d->pt, &d->p2m);
+    return publish(&d->shared->arch, &d->publication, &d->pt, &d->p2m, d->options.form);
+}
+
+int teardown_stage(struct domain *d)
+{
+    uint64_t ramdisk_bytes = boot_info_ramdisk_pages(&d->boot) * PAGE_SIZE;
+    uint64_t list_bytes = ROUND_UP(d->boot.nr_pages * sizeof(uint64_t), PAGE_SIZE);
+    struct kernel_mapping k = {
+        .image = {(uintptr_t)image_start, (uintptr_t)image_end}
+    };
+    int rc;
+
+    k.keep_mfns[0] = d->pt.root;
+    k.keep_mfns[1] = d->boot.console;
+    k.keep_mfns[2] = d->boot.store;
+    if (d->boot.ramdisk_va)
+        k.keep[0] = (struct va_range){d->boot.ramdisk_va, d->boot.ramdisk_va + ramdisk_bytes};
+    if (d->revectored.origin == LIST_ELSEWHERE)
+        k.keep[1] = (struct va_range){d->boot.list_va, d->boot.list_va + list_bytes};
+    rc = kernel_mapping_reduce(&d->pt, &k, &d->kernel_mapping);
+    if (!rc)
+        printk(LOG_INFO, "teardown: %lu frames are free again\n", d->kernel_mapping.nr_freed);
+    return rc;
+}

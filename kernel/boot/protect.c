@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/boot/protect.h"
+
+#include "lib/errno.h"
+#include "lib/printk.h"
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/layout.h"
+
+#define CPUID_EXT_FEATURES 0x80000001
+#define CPUID_NX           (1u << 20)
+
+static int protect(struct domain *d, const char *start, const char *end, uint64_t flags)
+{
+    for (const char *p = start; p < end; p += PAGE_SIZE) {
+        int rc = pt_protect(&d->pt, (uintptr_t)p, flags);
+
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int unmap(struct domain *d, uint64_t va)
+{
+    mfn_t mfn;
+    int rc = pt_unmap(&d->pt, va, &mfn);
+
+    return rc == -ENOENT ? 0 : rc;
+}
+
+/*
+ * A NULL pointer must fault. GRUB leaves its relocator at address 0, and the tables that map it,
+ * which are among what teardown frees: while they are hooked in, they could be nothing else.
+ */
+static int drop_lowest_slot(struct domain *d)
+{
+    int rc = pt_write(d->pt.root, pte_index(0, 4), 0);
+
+    if (!rc)
+        pt_flush();
+    return rc;
+}
+
+int protect_stage(struct domain *d)
+{
+    int rc;
+
+    if (!(cpuid(CPUID_EXT_FEATURES).edx & CPUID_NX)) {
+        printk(LOG_ERROR, "protect: this CPU has no NX, expected one made since 2005\n");
+        return -ENOSYS;
+    }
+    rc = protect(d, image_start, rodata_start, PTE_RX);
+    if (!rc)
+        rc = protect(d, rodata_start, data_start, PTE_RO);
+    if (!rc)
+        rc = protect(d, data_start, stack_guard, PTE_RW);
+    if (!rc)
+        rc = unmap(d, (uintptr_t)stack_guard);
+    if (!rc)
+        rc = protect(d, stack_guard + PAGE_SIZE, fixmap_start, PTE_RW);
+    if (!rc)
+        rc = protect(d, fixmap_end, image_end, PTE_RW);
+    if (!rc)
+        rc = drop_lowest_slot(d);
+    return rc;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* How the table of stages is walked. */
+#include "lib/errno.h"
+#include "lib/panic.h"
+
+#include "arch/x86/cpu.h"
+
+#include "xen/watchdog.h"
+
+#include "kernel/boot/stages.h"
+
+uint64_t ticks_at_entry, ticks_after_stage[MAX_STAGES];
+
+void stages_start(struct domain *d)
+{
+    for (size_t i = 0; i < nr_stages; i++) {
+        int rc;
+
+        watchdog_kick();
+        rc = stages[i].start(d);
+
+        if (rc)
+            panic("stage %s (%s) failed: %d (%s)", stages[i].name, stages[i].what, rc,
+                  errno_name(rc));
+        ticks_after_stage[i] = tsc();
+    }
+}
+
+/* Resumes the stages from @first on. */
+static void resume_from(struct domain *d, size_t first, bool new_domain)
+{
+    for (size_t i = first; i < nr_stages; i++) {
+        int rc;
+
+        watchdog_kick();
+        rc = stages[i].after_resume ? stages[i].after_resume(d, new_domain) : 0;
+        if (rc)
+            panic("stage %s (%s) cannot be resumed: %d (%s)", stages[i].name, stages[i].what, rc,
+                  errno_name(rc));
+    }
+}
+
+int stages_suspend(struct domain *d, const char **who)
+{
+    for (size_t i = nr_stages; i-- > 0;) {
+        int rc = stages[i].before_suspend ? stages[i].before_suspend(d) : 0;
+
+        if (!rc)
+            continue;
+        *who = stages[i].name;
+        resume_from(d, i + 1, false);
+        return rc;
+    }
+    return 0;
+}
+
+void stages_resume(struct domain *d, bool new_domain)
+{
+    resume_from(d, 0, new_domain);
+}

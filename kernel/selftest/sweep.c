@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/selftest/sweep.h"
+
+#include "lib/printk.h"
+
+#include "xen/clock.h"
+
+/* PFNs between two looks at the clock: some milliseconds' worth. */
+#define STEP_PFNS ((uint64_t)1 << 19)
+/* As many samples likewise. */
+#define SAMPLES_STEP 1024
+
+void sweep_start(struct sweep *s, const struct ranges *map, uint64_t nr, unsigned int shift,
+                 const char *what, const char *unit)
+{
+    *s = (struct sweep){.map = map, .nr = nr, .shift = shift};
+    progress_start(&s->progress, what, unit, nr);
+}
+
+/* Half of the bits of a product, mixed: a number that looks random, and is @n's for ever. */
+static uint64_t scramble(uint64_t n)
+{
+    n = (n + 1) * 0x9e3779b97f4a7c15; /* 2^64 by the golden ratio */
+    return (n ^ n >> 32) * 0xd6e8feb86659fd93 >> 32;
+}
+
+static void lower(uint64_t *next, uint64_t at, uint64_t candidate)
+{
+    if (candidate >= at && candidate < *next)
+        *next = candidate;
+}
+
+/* The indices at both sides of PFN @edge. */
+static void lower_to_edge(const struct sweep *s, uint64_t *next, uint64_t at, uint64_t edge)
+{
+    if (edge)
+        lower(next, at, (edge - 1) >> s->shift);
+    lower(next, at, edge >> s->shift);
+}
+
+/* The sample of the part that @at lies in, or of the next one. */
+static uint64_t next_random(const struct sweep *s, uint64_t at)
+{
+    uint64_t len = DIV_ROUND_UP(s->nr, SWEEP_SAMPLES), part = at / len;
+    uint64_t sample = part * len + scramble(part) % len;
+
+    return sample >= at ? sample : (part + 1) * len + scramble(part + 1) % len;
+}
+
+static uint64_t next_sample(const struct sweep *s, uint64_t at)
+{
+    uint64_t next = min_u64(next_random(s, at), s->nr), pfn = at << s->shift;
+    struct range range = ranges_find(s->map, pfn);
+
+    lower_to_edge(s, &next, at, range.start);
+    lower_to_edge(s, &next, at, range.end);
+    lower_to_edge(s, &next, at, ROUND_DOWN(pfn, SWEEP_TABLE_PFNS));
+    lower_to_edge(s, &next, at, ROUND_DOWN(pfn, SWEEP_TABLE_PFNS) + SWEEP_TABLE_PFNS);
+    lower(&next, at, s->nr - 1);
+    return next;
+}
+
+/* By what is done, would all of it take longer than we have? */
+static bool is_too_slow(const struct sweep *s, uint64_t done)
+{
+    uint64_t took = clock_ns() - s->progress.started_ns;
+
+    return done &&
+           (unsigned __int128)took * s->nr > (unsigned __int128)done * SWEEP_MAX_SECONDS * NS_PER_S;
+}
+
+void sweep_sample(struct sweep *s, uint64_t at)
+{
+    s->sampled = true;
+    s->pause = 0;
+    print("%s: all %lu %s would take longer than %d s: samples from %lu on\n", s->progress.what,
+          s->nr, s->progress.unit, SWEEP_MAX_SECONDS, at);
+}
+
+uint64_t sweep_stop(struct sweep *s, uint64_t at)
+{
+    uint64_t step = max_u64(STEP_PFNS >> s->shift, 1);
+
+    if (at >= s->nr)
+        return s->nr;
+    if (s->nr_stops++ % (s->sampled ? SAMPLES_STEP : 1) == 0)
+        progress_at(&s->progress, at);
+    if (!s->full && !s->sampled && is_too_slow(s, at))
+        sweep_sample(s, at);
+    if (s->sampled)
+        return next_sample(s, at);
+    s->pause = min_u64(at + step, s->nr);
+    return at;
+}

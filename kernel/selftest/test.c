@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/selftest/test.h"
+
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+
+#include "xen/evtchn.h"
+#include "xen/grant_map.h"
+#include "xen/watchdog.h"
+#include "xen/xenstore.h"
+
+#define MAX_MESSAGES 8
+#define MAX_TEXT     240
+
+/* Collected by the linker, in order of name. */
+extern const struct guest_test *const guest_tests_start[], *const guest_tests_end[];
+
+const char *test_result_name(enum test_result result)
+{
+    static const char *const names[] = {
+        [TEST_SUCCESS] = "SUCCESS", [TEST_SKIP] = "SKIP",   [TEST_ERROR] = "ERROR",
+        [TEST_FAILURE] = "FAILURE", [TEST_CRASH] = "CRASH",
+    };
+
+    return names[result];
+}
+
+static void worsen(struct test *t, enum test_result result)
+{
+    if (result > t->result)
+        t->result = result;
+}
+
+static void print_not_ok(const struct test *t)
+{
+    print("not ok %u - %s: %s\n", t->number, t->test->name, t->test->what);
+}
+
+/* The first diagnostic of a test comes behind the line "not ok". */
+static void say(struct test *t, const char *text)
+{
+    if (!t->nr_messages++)
+        print_not_ok(t);
+    if (t->nr_messages <= MAX_MESSAGES)
+        print("# %s\n", text);
+}
+
+static void say_v(struct test *t, const char *fmt, va_list args) __printf(2, 0);
+
+static void say_v(struct test *t, const char *fmt, va_list args)
+{
+    char text[MAX_TEXT];
+
+    format_v(text, sizeof(text), fmt, args);
+    say(t, text);
+}
+
+void test_fail(struct test *t, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    say_v(t, fmt, args);
+    va_end(args);
+    worsen(t, TEST_FAILURE);
+}
+
+void test_error(struct test *t, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    say_v(t, fmt, args);
+    va_end(args);
+    worsen(t, TEST_ERROR);
+}
+
+/* "OBJECT is FOUND, expected EXPECTED" and the like: what the caller names comes first. */
+static void fail_with(struct test *t, const char *fmt, va_list args, const char *found)
+    __printf(2, 0);
+
+static void fail_with(struct test *t, const char *fmt, va_list args, const char *found)
+{
+    char text[MAX_TEXT];
+    size_t len = min_u64(format_v(text, sizeof(text), fmt, args), sizeof(text) - 1);
+
+    format(text + len, sizeof(text) - len, "%s", found);
+    say(t, text);
+    worsen(t, TEST_FAILURE);
+}
+
+void test_check_eq(struct test *t, uint64_t found, uint64_t expected, const char *fmt, ...)
+{
+    char text[80];
+    va_list args;
+
+    if (found == expected)
+        return;
+    format(text, sizeof(text), " is 0x%lx, expected 0x%lx", found, expected);
+    va_start(args, fmt);
+    fail_with(t, fmt, args, text);
+    va_end(args);
+}
+
+void test_check_rc(struct test *t, long rc, long expected, const char *fmt, ...)
+{
+    char text[80];
+    va_list args;
+
+    if (rc == expected)
+        return;
+    format(text, sizeof(text), ": result is %ld (%s), expected %ld (%s)", rc, errno_name((int)rc),
+           expected, errno_name((int)expected));
+    va_start(args, fmt);
+    fail_with(t, fmt, args, text);
+    va_end(args);
+}
+
+void test_check_gntst(struct test *t, int16_t status, int16_t expected, const char *fmt, ...)
+{
+    char text[100];
+    va_list args;
+
+    if (status == expected)
+        return;
+    format(text, sizeof(text), ": status is %d (%s), expected %d (%s)", status,
+           grant_status_name(status), expected, grant_status_name(expected));
+    va_start(args, fmt);
+    fail_with(t, fmt, args, text);
+    va_end(args);
+}
+
+void test_skip(struct test *t, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    format_v(t->reason, sizeof(t->reason), fmt, args);
+    va_end(args);
+    worsen(t, TEST_SKIP);
+}
+
+void test_sweep(const struct test *t, struct sweep *s, uint64_t nr, unsigned int shift,
+                const char *unit)
+{
+    sweep_start(s, &t->d->p2m.ranges, nr, shift, t->title, unit);
+    s->full = cmdline_wants_full(&t->d->options);
+    if (t->d->selftest.injected.sweep && !s->full)
+        sweep_sample(s, 0);
+}
+
+/*
+ * What a test must leave as it found it. Frames may have become page tables, or the grant table's
+ * book, which stay.
+ */
+struct holdings {
+    uint64_t frames;
+    unsigned int ports, watches, grants;
+    uint64_t ranges;
+};
+
+static struct holdings holdings_of(const struct domain *d)
+{
+    return (struct holdings){
+        .frames = d->frame_pool.nr_free + d->pt.nr_tables + d->grants.nr_record_frames,
+        .ports = evtchn_count(),
+        .watches = xs_count_watches(),
+        .grants = d->grants.nr_used + d->grants.nr_deferred,
+        .ranges = d->foreign.nr_ranges,
+    };
+}
+
+static void run(struct test *t)
+{
+    struct holdings before = holdings_of(t->d), after;
+
+    format(t->title, sizeof(t->title), "# %s", t->test->name);
+    watchdog_kick();
+    t->test->run(t);
+    after = holdings_of(t->d);
+    CHECK(after.frames == before.frames,
+          "after the test: free frames and page tables of this domain number %lu, expected %lu as "
+          "before the test",
+          after.frames, before.frames);
+    CHECK(after.ports == before.ports,
+          "after the test: %u event channel ports are open, expected %u as before the test",
+          after.ports, before.ports);
+    CHECK(after.watches == before.watches,
+          "after the test: %u xenstore watches are set, expected %u as before the test",
+          after.watches, before.watches);
+    CHECK(after.grants == before.grants,
+          "after the test: %u grants are in force or deferred, expected %u as before the test",
+          after.grants, before.grants);
+    CHECK(after.ranges == before.ranges,
+          "after the test: the foreign window has %lu ranges, expected %lu as before the test",
+          after.ranges, before.ranges);
+}
+
+static void print_result(const struct test *t)
+{
+    if (t->nr_messages > MAX_MESSAGES)
+        print("# %u more diagnostics of this test are not printed\n",
+              t->nr_messages - MAX_MESSAGES);
+    if (!t->nr_messages)
+        print("ok %u - %s: %s%s%s\n", t->number, t->test->name, t->test->what,
+              t->result == TEST_SKIP ? " # SKIP " : "", t->result == TEST_SKIP ? t->reason : "");
+}
+
+static bool is_test(struct text name)
+{
+    for (const struct guest_test *const *g = guest_tests_start; g < guest_tests_end; g++)
+        if (text_is(name, (*g)->name))
+            return true;
+    return false;
+}
+
+/* Reports a name that was asked for and is no test's: a list of tests must not shrink in silence.
+ */
+static enum test_result check_names(const struct options *o)
+{
+    struct text list = o->tests, name;
+    enum test_result result = TEST_SUCCESS;
+
+    if (text_is(list, "none"))
+        return TEST_SUCCESS;
+    while (cmdline_next(&list, &name)) {
+        if (is_test(name) || text_is(name, "all") || text_is(name, "full"))
+            continue;
+        print("error: argument test=: \"%.*s\" is not the name of a self-test\n", (int)name.len,
+              name.s);
+        result = TEST_ERROR;
+    }
+    return result;
+}
+
+enum test_result tests_run(struct domain *d)
+{
+    enum test_result worst = check_names(&d->options);
+    unsigned int planned = 0, number = 0, skipped = 0;
+
+    for (const struct guest_test *const *g = guest_tests_start; g < guest_tests_end; g++)
+        planned += cmdline_wants_test(&d->options, (*g)->name);
+    print("TAP version 14\n1..%u%s\n", planned, planned ? "" : " # SKIP no test asked for");
+    if (!planned && worst == TEST_SUCCESS)
+        return TEST_SKIP;
+
+    for (const struct guest_test *const *g = guest_tests_start; g < guest_tests_end; g++) {
+        struct test t = {.d = d, .test = *g};
+
+        if (!cmdline_wants_test(&d->options, (*g)->name))
+            continue;
+        if (d->selftest.injected.short_plan && number)
+            break;
+        t.number = ++number;
+        run(&t);
+        print_result(&t);
+        skipped += t.result == TEST_SKIP;
+        if (t.result > TEST_SKIP && t.result > worst)
+            worst = t.result;
+    }
+    return worst == TEST_SUCCESS && skipped == planned ? TEST_SKIP : worst;
+}

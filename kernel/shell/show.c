@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/shell/show.h"
+
+#include "lib/errno.h"
+#include "lib/number.h"
+#include "lib/printk.h"
+
+#include "arch/x86/hypercall.h"
+
+#include "mm/pt_print.h"
+#include "mm/readback.h"
+
+#include "xen/evtchn.h"
+#include "xen/watchdog.h"
+#include "xen/xenstore.h"
+
+#include <xen/event_channel.h>
+
+int show_e820(struct domain *d, const char *arguments)
+{
+    static const char *const types[] = {"?", "RAM", "reserved", "ACPI", "ACPI NVS", "unusable"};
+
+    (void)arguments;
+    for (size_t i = 0; i < d->map.nr; i++) {
+        const struct e820_entry *e = &d->map.entries[i];
+
+        print("[0x%011lx, 0x%011lx) type %u %s\n", e->addr, e->addr + e->len_bytes, e->type,
+              types[e->type < ARRAY_SIZE(types) ? e->type : 0]);
+    }
+    print("%s map, %lu entries\n", d->map_source == MAP_MACHINE ? "the machine's" : "our own",
+          d->map.nr);
+    return 0;
+}
+
+int show_ranges(struct domain *d, const char *arguments)
+{
+    const struct ranges *t = &d->p2m.ranges;
+
+    (void)arguments;
+    for (size_t i = 0; i < t->nr; i++)
+        print("PFNs [0x%lx, 0x%lx) %s, %lu pages\n", t->r[i].start, t->r[i].end,
+              range_kind_name(t->r[i].kind), t->r[i].end - t->r[i].start);
+    print("beyond: %s\n", range_kind_name(t->beyond));
+    return 0;
+}
+
+static void show_pfn(struct domain *d, pfn_t pfn)
+{
+    const char *kind = range_kind_name(ranges_find(&d->p2m.ranges, pfn.v).kind);
+    mfn_t own = p2m_get_ram(&d->p2m, pfn), mfn = p2m_get(&d->p2m, pfn);
+
+    if (!mfn_eq(own, INVALID_MFN))
+        print("PFN 0x%lx: frame 0x%lx%s\n", pfn.v, own.v,
+              frame_pool_has(&d->frame_pool, pfn) ? ", which is free" : "");
+    else if (!mfn_eq(mfn, INVALID_MFN))
+        print("PFN 0x%lx: %s: the machine's 0x%lx\n", pfn.v, kind, mfn.v);
+    else
+        print("PFN 0x%lx: %s, no frame\n", pfn.v, kind);
+}
+
+int show_p2m(struct domain *d, const char *arguments)
+{
+    uint64_t pfn, count = 1;
+
+    if (!number_next(&arguments, &pfn) || (*arguments && !number_next(&arguments, &count)) ||
+        *arguments || count == 0 || count > SHOW_MAX_LINES || pfn >> MFN_BITS) {
+        return -EINVAL;
+    }
+    for (uint64_t i = 0; i < count; i++)
+        show_pfn(d, to_pfn(pfn + i));
+    return 0;
+}
+
+int show_m2p(struct domain *d, const char *arguments)
+{
+    uint64_t mfn;
+    pfn_t pfn;
+
+    if (!number_next(&arguments, &mfn) || *arguments) {
+        return -EINVAL;
+    }
+    pfn = m2p_get(&d->host.m2p, to_mfn(mfn));
+    if (pfn.v == INVALID_ENTRY)
+        print("frame 0x%lx: the M2P has no PFN for it\n", mfn);
+    else if (mfn_eq(p2m_get_ram(&d->p2m, pfn), to_mfn(mfn)))
+        print("frame 0x%lx: PFN 0x%lx of ours\n", mfn, pfn.v);
+    else
+        print("frame 0x%lx: PFN 0x%lx, says the M2P; it is not ours\n", mfn, pfn.v);
+    return 0;
+}
+
+int show_walk(struct domain *d, const char *arguments)
+{
+    uint64_t va;
+
+    if (!number_next(&arguments, &va) || *arguments)
+        return -EINVAL;
+    if (!va_canonical(va))
+        print("0x%lx: no address: bits 47 to 63 of one are all the same\n", va);
+    else
+        pt_print_walk(&d->pt, va);
+    return 0;
+}
+
+/* A GiB of memory has 512. */
+#define LEAVES_PER_KICK 4096
+
+static void count_leaf(void *context, uint64_t leaf, mfn_t mfn)
+{
+    uint64_t *nr = context;
+
+    (void)leaf;
+    (void)mfn;
+    if (++*nr % LEAVES_PER_KICK == 0)
+        watchdog_kick();
+}
+
+int show_published(struct domain *d, const char *arguments)
+{
+    const struct arch_shared_info *a = &d->shared->arch;
+    const struct readback rb = {.pt = &d->pt, .p2m = &d->p2m, .m2p = &d->host.m2p, .shared = a};
+    uint64_t nr_leaves = 0, nr_pfns = 0;
+    int rc;
+
+    (void)arguments;
+    print("max_pfn 0x%lx, p2m_vaddr 0x%lx, p2m_cr3 0x%lx, p2m_generation %lu, tree 0x%lx\n",
+          a->max_pfn, a->p2m_vaddr, a->p2m_cr3, a->p2m_generation, a->pfn_to_mfn_frame_list_list);
+    rc = readback_list(&rb, count_leaf, &nr_leaves, &nr_pfns);
+    if (rc)
+        print("list: a tool gives up: %d (%s)\n", rc, errno_name(rc));
+    else
+        print("list: a tool finds %lu leaves, and believes in 0x%lx PFNs\n", nr_leaves, nr_pfns);
+    nr_leaves = 0;
+    rc = readback_tree(&rb, count_leaf, &nr_leaves);
+    if (rc)
+        print("tree: a tool gives up: %d (%s)\n", rc, errno_name(rc));
+    else
+        print("tree: a tool finds %lu leaves\n", nr_leaves);
+    return 0;
+}
+
+int show_stats(struct domain *d, const char *arguments)
+{
+    (void)arguments;
+    print("pages: %lu, of up to %lu; the list has room for PFNs below 0x%lx\n", d->balloon.nr_pages,
+          d->max_pages, d->p2m.nr);
+    print("frames: %lu free in %lu runs; asked for %lu times\n", d->frame_pool.nr_free,
+          d->frame_pool.nr_runs, d->frame_pool.nr_requests);
+    print("tables: %lu of ours beside the builder's, heap up to 0x%lx\n", d->pt.nr_tables,
+          d->heap.next);
+    print("list: %lu leaves new, %lu places share one; %lu frames renumbered\n",
+          d->revectored.nr_new_leaves, d->revectored.nr_none, d->plan.nr_moved);
+    print("events: %u ports; store: %u watches\n", evtchn_count(), xs_count_watches());
+    print("grants: %u given, %u to be ended; window: %lu ranges\n", d->grants.nr_used,
+          d->grants.nr_deferred, d->foreign.nr_ranges);
+    return 0;
+}
+
+int show_frame_pool(struct domain *d, const char *arguments)
+{
+    const struct frame_pool *f = &d->frame_pool;
+
+    (void)arguments;
+    for (size_t i = 0; i < min_u64(f->nr_runs, SHOW_MAX_LINES); i++)
+        print("PFNs [0x%lx, 0x%lx) free, %lu pages\n", f->runs[i].start, f->runs[i].end,
+              f->runs[i].end - f->runs[i].start);
+    if (f->nr_runs > SHOW_MAX_LINES)
+        print("and %lu more runs\n", f->nr_runs - SHOW_MAX_LINES);
+    print("%lu pages free in %lu runs\n", f->nr_free, f->nr_runs);
+    return 0;
+}
+
+int show_grants(struct domain *d, const char *arguments)
+{
+    const struct grants *g = &d->grants;
+
+    (void)arguments;
+    print("version %u, %u of %u frames: %u grants given, %u to be ended\n", g->version,
+          g->nr_frames, g->max_frames, g->nr_used, g->nr_deferred);
+    return 0;
+}
+
+int show_foreign(struct domain *d, const char *arguments)
+{
+    static const char *const kinds[] = {
+        [FOREIGN_GRANT] = "grants", [FOREIGN_FRAME] = "frames", [FOREIGN_MACHINE] = "device"};
+
+    uint64_t nr = 0;
+
+    (void)arguments;
+    for (const struct foreign_range *r = d->foreign.first; r && nr < SHOW_MAX_LINES;
+         r = r->next, nr++) {
+        print("[0x%lx, 0x%lx) %s of ", r->pages, r->pages + r->nr * PAGE_SIZE, kinds[r->kind]);
+        if (r->domain == DOMID_SELF)
+            print("our own");
+        else
+            print("domain %u", r->domain);
+        print(", %lu of %lu pages mapped%s%s\n", r->nr_mapped, r->nr, r->owner ? ", " : "",
+              r->owner ? r->owner->name : "");
+    }
+    if (d->foreign.nr_ranges > nr)
+        print("and %lu more\n", d->foreign.nr_ranges - nr);
+    print("%lu ranges, %lu frames for what is known of them\n", d->foreign.nr_ranges,
+          d->foreign.nr_frames);
+    return 0;
+}
+
+int show_evtchn(struct domain *d, const char *arguments)
+{
+    static const char *const states[] = {"closed", "unbound", "bound to domain",
+                                         "PIRQ",   "VIRQ",    "to ourselves"};
+    unsigned int nr = 0;
+
+    (void)d;
+    (void)arguments;
+    for (evtchn_port_t port = 1; port < EVTCHN_2L_NR_CHANNELS; port++) {
+        struct evtchn_status s = {.dom = DOMID_SELF, .port = port};
+
+        if (HYPERVISOR_event_channel_op(EVTCHNOP_status, &s) || s.status == EVTCHNSTAT_closed ||
+            s.status >= ARRAY_SIZE(states))
+            continue;
+        print("port %u: %s", port, states[s.status]);
+        if (s.status == EVTCHNSTAT_interdomain)
+            print(" %u, port %u", s.u.interdomain.dom, s.u.interdomain.port);
+        else if (s.status == EVTCHNSTAT_virq)
+            print(" %u", s.u.virq);
+        else if (s.status == EVTCHNSTAT_unbound)
+            print(", for domain %u", s.u.unbound.dom);
+        print("\n");
+        nr++;
+    }
+    print("%u ports; we listen to %u\n", nr, evtchn_count());
+    return 0;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/shell/xs.h"
+
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+
+#include "xen/xenstore.h"
+
+/* Ends the first word of @text there, and finds what follows it. */
+static char *cut_word(char *text)
+{
+    char *end = strchr(text, ' ');
+
+    if (!end)
+        return text + strlen(text);
+    *end++ = '\0';
+    while (*end == ' ')
+        end++;
+    return end;
+}
+
+static int list_names(const char *path)
+{
+    struct xs_reply names;
+    int rc = xs_list(0, path, &names);
+
+    for (size_t i = 0; !rc && i < names.len_bytes; i += strlen(names.data + i) + 1)
+        print("%s\n", names.data + i);
+    return rc;
+}
+
+static int print_value(const char *path)
+{
+    struct xs_reply reply;
+    int rc = xs_read(0, path, &reply);
+
+    if (!rc)
+        print("%s\n", reply.data);
+    return rc;
+}
+
+int xs_command(struct domain *d, const char *arguments)
+{
+    char text[128], *verb = text, *path, *value; /* as long as a line can be */
+    int rc;
+
+    (void)d;
+    format(text, sizeof(text), "%s", arguments);
+    path = cut_word(verb);
+    value = cut_word(path);
+    if (!strcmp(verb, "ls") && *path && !*value) {
+        rc = list_names(path);
+    } else if (!strcmp(verb, "read") && *path && !*value) {
+        rc = print_value(path);
+    } else if (!strcmp(verb, "write") && *path) {
+        rc = xs_write(0, path, value);
+    } else {
+        return -EINVAL;
+    }
+    if (rc == -ENODEV)
+        print("error: xs: this domain has no xenstore\n");
+    else if (rc)
+        print("error: xs %s %s: %d (%s)\n", verb, path, rc, errno_name(rc));
+    return 0;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is mapped of others when the domain is suspended: without this a mapping of another
+ * domain's page could be carried along, and on the other side be whoever's frame has that number;
+ * or a suspend that is refused could leave the guest without what it had.
+ */
+#include "kernel/boot/foreign.h"
+
+#include "lib/errno.h"
+
+#include "xen/grant_map.h"
+
+#include "kernel/suspend.h"
+
+#include "tests/unit/fake_events.h"
+#include "tests/unit/fake_grants.h"
+#include "tests/unit/fake_store.h"
+#include "tests/unit/fake_tools.h"
+#include "tests/unit/harness.h"
+#include "tests/unit/live_guest.h"
+
+#include <string.h>
+
+#define NR_PAGES 600
+
+static int stop(void **state)
+{
+    (void)state;
+    live_stop();
+    return 0;
+}
+
+static long restored(uint64_t start_info)
+{
+    fake_tools_save(start_info);
+    fake_tools_restore(start_info);
+    fake_store_reconnect(fake_tools.store_port);
+    return 0;
+}
+
+static long cancelled(uint64_t start_info)
+{
+    fake_tools_save(start_info);
+    return 1;
+}
+
+/* A range of the peer's pages, with PFNs. */
+static struct mapped {
+    struct foreign_range *range;
+    struct foreign_owner owner;
+    uint32_t refs[NR_PAGES];
+    int16_t status[NR_PAGES];
+    uint64_t pfn;
+    bool gives_pfns, is_new_domain;
+    int nr_unmaps, nr_remaps;
+} b;
+
+static int unmap_granted(struct foreign_range *range, void *context)
+{
+    check_true("its own", range == b.range && context == &b);
+    b.nr_unmaps++;
+    if (b.gives_pfns)
+        check_equal("PFNs", unpopulated_free(&live.unpopulated, b.pfn), 0);
+    return grant_unmap(range, 0, range->nr);
+}
+
+static int remap_granted(struct foreign_range *range, void *context, bool new_domain)
+{
+    check_true("its own", range == b.range && context == &b);
+    b.nr_remaps++;
+    b.is_new_domain = new_domain;
+    if (b.gives_pfns)
+        check_equal("PFNs", unpopulated_alloc(&live.unpopulated, range, &b.pfn), 0);
+    return grant_map(range, 0, b.refs, b.status, range->nr, false);
+}
+
+static void start(long (*what_happens)(uint64_t), bool with_owner)
+{
+    live_start();
+    memset(&fake_tools, 0, sizeof(fake_tools));
+    fake_events.suspend = what_happens;
+    memset(&b, 0, sizeof(b));
+    b.owner = (struct foreign_owner){"a test", unmap_granted, remap_granted, &b};
+    b.gives_pfns = true;
+    check_equal("reserve",
+                foreign_reserve(&live.foreign, FOREIGN_GRANT, FAKE_PEER, NR_PAGES,
+                                with_owner ? &b.owner : NULL, &b.range),
+                0);
+    for (unsigned int i = 0; i < NR_PAGES; i++) {
+        b.refs[i] = fake_peer_grant(FAKE_DOMID, false);
+        fake_ram(fake_peer_mfn(b.refs[i]))[3] = i * 3;
+    }
+    check_equal("map", grant_map(b.range, 0, b.refs, b.status, NR_PAGES, false), 0);
+    check_equal("PFNs", unpopulated_alloc(&live.unpopulated, b.range, &b.pfn), 0);
+}
+
+/* Each page, by its PFN and by its address. */
+static void check_mapped(const char *what)
+{
+    for (uint64_t i = 0; i < NR_PAGES; i++) {
+        const uint64_t *page = page_show(&live.fixmap, &live.unpopulated, to_pfn(b.pfn + i));
+
+        check_true(what, page == (const uint64_t *)foreign_va(b.range, i));
+        check_equal(what, page[3], i * 3);
+        check_equal(what, fake_walk((uintptr_t)page).mfn, fake_peer_mfn(b.refs[i]));
+    }
+    check_equal(what, fake_grants_handles(), NR_PAGES);
+    check_true(what, !page_show(&live.fixmap, &live.unpopulated, to_pfn(b.pfn + NR_PAGES)));
+}
+
+static void give_back(void)
+{
+    check_equal("unmap", grant_unmap(b.range, 0, NR_PAGES), 0);
+    check_equal("PFNs", unpopulated_free(&live.unpopulated, b.pfn), 0);
+    check_equal("release", foreign_release(&live.foreign, b.range), 0);
+    live_check("nothing is left of it");
+}
+
+static void test_page_show(void **state)
+{
+    uint64_t *page;
+
+    (void)state;
+    start(restored, true);
+    check_mapped("at first");
+    page = (uint64_t *)page_show(&live.fixmap, &live.unpopulated,
+                                 to_pfn(live.frame_pool.runs[0].start));
+    check_equal("RAM", fake_walk((uintptr_t)page).mfn,
+                p2m_get_ram(&live.p2m, to_pfn(live.frame_pool.runs[0].start)).v);
+    check_true("nothing", !page_show(&live.fixmap, &live.unpopulated,
+                                     to_pfn(live.balloon.empty.runs[0].start)));
+    check_true("far off", !page_show(&live.fixmap, &live.unpopulated, to_pfn(UINT64_MAX)));
+    give_back();
+}
+
+static void test_restore(void **state)
+{
+    (void)state;
+    start(restored, true);
+    check_equal("suspend", suspend(&live), 0);
+    check_true("all is said", !strstr(output(), "could not be mapped"));
+    check_equal("torn down", b.nr_unmaps, 1);
+    check_equal("made again", b.nr_remaps, 1);
+    check_true("it was told", b.is_new_domain);
+    check_mapped("in the new domain");
+    fake_events.suspend = cancelled;
+    check_equal("a checkpoint", suspend(&live), 1);
+    check_true("it was told", !b.is_new_domain);
+    check_mapped("after that");
+    give_back();
+}
+
+static void test_peer_is_gone(void **state)
+{
+    (void)state;
+    start(restored, true);
+    fake_peer_die();
+    b.gives_pfns = true;
+    check_mapped("its pages stay");
+    check_equal("suspend", suspend(&live), 0);
+    check_says("said", output(), "foreign: 1 ranges could not be mapped again");
+    check_equal("nothing there", b.range->nr_mapped, 0);
+    check_equal("status", b.status[NR_PAGES - 1], GNTST_bad_domain);
+    check_true("by its PFN neither", !page_show(&live.fixmap, &live.unpopulated, to_pfn(b.pfn)));
+    give_back();
+}
+
+static void test_without_owner(void **state)
+{
+    (void)state;
+    start(restored, false);
+    check_equal("suspend", suspend(&live), -EBUSY);
+    check_says("said", output(), "foreign: 600 pages at 0x2300");
+    check_says("said", output(), "are in use: nobody could map them again");
+    check_says("said", output(), "refused: foreign cannot be suspended: -16");
+    check_equal("Xen was not asked", fake_tools.nr_saved, 0);
+    check_mapped("as before");
+    give_back();
+    check_equal("then", suspend(&live), 0);
+}
+
+/* PFNs that the owner keeps: the balloon may find frames there after a migration. */
+static void test_unpopulated_kept(void **state)
+{
+    (void)state;
+    start(restored, true);
+    b.gives_pfns = false;
+    check_equal("suspend", suspend(&live), -EBUSY);
+    check_says("said", output(), "foreign: 1 runs of unpopulated PFNs are in use");
+    check_equal("Xen was not asked", fake_tools.nr_saved, 0);
+    check_equal("torn down", b.nr_unmaps, 1);
+    check_equal("and made again", b.nr_remaps, 1);
+    check_mapped("as before");
+    b.gives_pfns = true;
+    check_equal("then", suspend(&live), 0);
+    check_mapped("in a new domain");
+    give_back();
+}
+
+static unsigned int bad_op;
+
+static int16_t one_bad(unsigned int op)
+{
+    return op == bad_op ? GNTST_eagain : GNTST_okay;
+}
+
+/* One page that Xen will not unmap: no suspend, and the table of our own grants is back. */
+static void test_unmap_refused(void **state)
+{
+    uint64_t nr_mapped;
+
+    (void)state;
+    start(restored, true);
+    nr_mapped = live.grants.table->nr_mapped;
+    b.gives_pfns = false;
+    fake_grants.nr_ops = 0;
+    bad_op = 555;
+    fake_grants.verdict = one_bad;
+    check_equal("suspend", suspend(&live), -EIO);
+    fake_grants.verdict = NULL;
+    check_says("said", output(), "pages at 0x2300");
+    check_says("said", output(), "are in use: a test");
+    check_equal("Xen was not asked", fake_tools.nr_saved, 0);
+    check_equal("the one that is there", b.range->nr_mapped, 1);
+    check_equal("our table", live.grants.table->nr_mapped, nr_mapped);
+    check_equal("map the others",
+                grant_map(b.range, 0, b.refs, b.status, bad_op, false) |
+                    grant_map(b.range, bad_op + 1, b.refs + bad_op + 1, b.status,
+                              NR_PAGES - bad_op - 1, false),
+                0);
+    check_mapped("as before");
+    give_back();
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_page_show, stop),
+        cmocka_unit_test_teardown(test_restore, stop),
+        cmocka_unit_test_teardown(test_peer_is_gone, stop),
+        cmocka_unit_test_teardown(test_without_owner, stop),
+        cmocka_unit_test_teardown(test_unpopulated_kept, stop),
+        cmocka_unit_test_teardown(test_unmap_refused, stop),
+    };
+
+    return cmocka_run_group_tests_name("foreign", tests, NULL, NULL);
+}
