@@ -3,27 +3,16 @@
 
 #include "lib/errno.h"
 #include "lib/format.h"
-#include "lib/printk.h"
 #include "lib/string.h"
 
-#include "arch/x86/cpu.h"
-
 #include "xen/clock.h"
-#include "xen/evtchn.h"
-#include "xen/watchdog.h"
+#include "xen/xenstore_ring.h"
 
 #define MAX_WATCHES 16
 /* Messages that are taken in at one go. */
 #define MAX_POLLED 256
 
-/*
- * The page. What the other end may write is read once, into a variable; what is ours (req_prod,
- * rsp_cons) is kept here as well, for the page's copies may be changed under us.
- */
-static volatile struct xenstore_domain_interface *ring;
-static evtchn_port_t ring_port;
-static uint32_t req_prod, rsp_cons;
-static bool is_broken;
+static struct xenstore_ring ring;
 
 /* The message that is coming in. */
 static struct incoming {
@@ -36,79 +25,12 @@ static uint32_t last_id;
 
 static struct xs_watch *watches[MAX_WATCHES]; /* the index is the token */
 
-static void on_event(void *context)
-{
-    (void)context; /* it has woken us, and that is all it is for */
-}
-
-static int broken(const char *why)
-{
-    if (!is_broken)
-        printk(LOG_ERROR, "xenstore: %s; going on without it\n", why);
-    is_broken = true;
-    return -EIO;
-}
-
-/* Two unsigned indices into a ring: how far the first is ahead, or more than the ring has. */
-static uint32_t distance(uint32_t producer, uint32_t consumer)
-{
-    return producer - consumer;
-}
-
-/* Sends as much of @data as there is room for: how much that was, or -EIO. */
-static long send_some(const char *data, size_t len_bytes)
-{
-    uint32_t used = distance(req_prod, ring->req_cons), n;
-
-    if (used > XENSTORE_RING_SIZE)
-        return broken("xenstored has read more than was written");
-    n = (uint32_t)min_u64(XENSTORE_RING_SIZE - used, len_bytes);
-    for (uint32_t i = 0; i < n; i++)
-        ring->req[MASK_XENSTORE_IDX(req_prod + i)] = data[i];
-    store_barrier(); /* the bytes before the index that shows them */
-    ring->req_prod = req_prod += n;
-    if (n)
-        evtchn_notify(ring_port);
-    return n;
-}
-
-/* Receives up to @len_bytes: how much that was, or -EIO. */
-static long receive_some(char *data, size_t len_bytes)
-{
-    uint32_t there = distance(ring->rsp_prod, rsp_cons), n;
-
-    if (there > XENSTORE_RING_SIZE)
-        return broken("xenstored has written more than there is room for");
-    n = (uint32_t)min_u64(there, len_bytes);
-    barrier(); /* the index before the bytes that it shows */
-    for (uint32_t i = 0; i < n; i++)
-        data[i] = ring->rsp[MASK_XENSTORE_IDX(rsp_cons + i)];
-    store_barrier(); /* read, then given back */
-    ring->rsp_cons = rsp_cons += n;
-    if (n)
-        evtchn_notify(ring_port);
-    return n;
-}
-
-/* Waits for room or for data. -EIO if nothing has happened up to @until_ns. */
-static int wait_for_other(uint64_t until_ns)
-{
-    uint64_t now = clock_ns();
-
-    if (now >= until_ns)
-        return broken("xenstored does not answer");
-    watchdog_kick(); /* it is xenstored that is slow, not we */
-    evtchn_wait(min_u64(until_ns, now + WATCHDOG_SECONDS * NS_PER_S / 2));
-    return 0;
-}
-
 static uint64_t patience_ends(void)
 {
     return clock_ns() + XENSTORE_PATIENCE * NS_PER_S;
 }
 
-/* Where the next bytes of the message go, and how many of them its header or payload still lacks.
- */
+/* Where the next bytes of the message go; *@len_bytes: what its header or payload still lacks. */
 static char *missing_part(size_t *len_bytes)
 {
     if (in.got_bytes < sizeof(in.header)) {
@@ -132,12 +54,13 @@ static int receive_message(void)
             in.got_bytes = 0;
             return 1;
         }
-        n = receive_some(to, missing);
+        n = xenstore_ring_receive(&ring, to, missing);
         if (n <= 0)
             return (int)n;
         in.got_bytes += (size_t)n;
         if (in.got_bytes == sizeof(in.header) && in.header.len > XENSTORE_PAYLOAD_MAX)
-            return broken("xenstored sends a message longer than the protocol allows");
+            return xenstore_ring_break(&ring,
+                                       "xenstored sends a message longer than the protocol allows");
     }
 }
 
@@ -164,7 +87,7 @@ void xenstore_poll(void)
         if (in.header.type == XS_WATCH_EVENT)
             take_watch_event();
         else
-            broken("xenstored answers what was not asked");
+            xenstore_ring_break(&ring, "xenstored answers what was not asked");
     }
 }
 
@@ -177,12 +100,12 @@ static int send_all(const void *data, size_t len_bytes, uint64_t until_ns)
     const char *at = data;
 
     while (len_bytes) {
-        long n = send_some(at, len_bytes);
+        long n = xenstore_ring_send(&ring, at, len_bytes);
         int rc = n < 0 ? (int)n : 0;
 
         if (n == 0) {
             xenstore_poll();
-            rc = is_broken ? -EIO : wait_for_other(until_ns);
+            rc = ring.is_broken ? -EIO : xenstore_ring_wait(&ring, until_ns);
         }
         if (rc)
             return rc;
@@ -222,7 +145,7 @@ static int error_of(const char *name)
 static int take_watch_event_before(uint64_t until_ns)
 {
     take_watch_event();
-    return clock_ns() < until_ns ? 0 : broken("xenstored does not answer");
+    return clock_ns() < until_ns ? 0 : xenstore_ring_break(&ring, "xenstored does not answer");
 }
 
 /* Waits for the reply to request @id of @type; watch events are taken in on the way. */
@@ -232,15 +155,15 @@ static int await_reply(uint32_t type, uint32_t id, uint64_t until_ns)
         int rc = receive_message();
 
         if (rc == 0)
-            rc = wait_for_other(until_ns);
+            rc = xenstore_ring_wait(&ring, until_ns);
         else if (rc > 0 && in.header.type == XS_WATCH_EVENT)
             rc = take_watch_event_before(until_ns);
         else if (rc > 0 && in.header.req_id != id)
-            rc = broken("xenstored answers a request that was not made");
+            rc = xenstore_ring_break(&ring, "xenstored answers a request that was not made");
         else if (rc > 0 && in.header.type == XS_ERROR)
             return error_of(in.payload);
         else if (rc > 0 && in.header.type != type)
-            rc = broken("xenstored answers with another type than was asked");
+            rc = xenstore_ring_break(&ring, "xenstored answers with another type than was asked");
         else if (rc > 0)
             return 0;
         if (rc < 0)
@@ -269,9 +192,9 @@ static int ask(const struct request *r, struct xs_reply *reply)
     uint64_t until_ns = patience_ends();
     int rc;
 
-    if (!ring)
+    if (!ring.page)
         return -ENODEV;
-    if (is_broken)
+    if (ring.is_broken)
         return -EIO;
     if (first + second > XENSTORE_PAYLOAD_MAX)
         return -E2BIG;
@@ -326,7 +249,7 @@ int xs_begin(xs_tx_t *tx)
     for (const char *s = reply.data; *s >= '0' && *s <= '9' && id <= UINT32_MAX; s++)
         id = id * 10 + (uint64_t)(*s - '0');
     if (id == 0 || id > UINT32_MAX)
-        return broken("xenstored gives a transaction no number");
+        return xenstore_ring_break(&ring, "xenstored gives a transaction no number");
     *tx = (xs_tx_t)id;
     return 0;
 }
@@ -389,28 +312,23 @@ unsigned int xs_count_watches(void)
 
 bool xenstore_is_connected(void)
 {
-    return ring && !is_broken;
+    return xenstore_ring_is_usable(&ring);
 }
 
 int xenstore_start(void *page, evtchn_port_t port)
 {
-    int rc = evtchn_listen(port, on_event, NULL);
+    int rc = xenstore_ring_open(&ring, page, port);
 
     if (rc)
         return rc;
-    ring = page;
-    ring_port = port;
-    is_broken = false;
     in.got_bytes = 0;
-    req_prod = ring->req_prod;
-    rsp_cons = ring->rsp_cons;
     memset(watches, 0, sizeof(watches));
     return 0;
 }
 
 void xenstore_stop(void)
 {
-    ring = NULL;
+    xenstore_ring_close(&ring);
     memset(watches, 0, sizeof(watches));
 }
 
@@ -420,7 +338,7 @@ int xenstore_suspend(void)
 
     xenstore_poll();
     while (xenstore_is_connected() && in.got_bytes) {
-        int rc = wait_for_other(until_ns);
+        int rc = xenstore_ring_wait(&ring, until_ns);
 
         if (rc)
             return rc;

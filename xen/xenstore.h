@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client of xenstore, on the page that the toolstack has shared with xenstored
- * (<xen/io/xs_wire.h>; Xen's docs/misc/xenstore.txt has the protocol).
+ * A client of xenstore: requests, replies, watches and transactions. The messages are those of
+ * <xen/io/xs_wire.h>, and Xen's docs/misc/xenstore.txt describes the protocol. The bytes of the
+ * messages go through a ring (xen/xenstore_ring.h).
  *
- *      [ req: 1 KiB ring, to xenstored | rsp: 1 KiB ring, from it | four indices | ... ]
+ * There is one request at a time, and its caller waits for the reply. A reply may come in pieces.
+ * Watch events that come before the reply are kept. xenstored is a program of another domain: its
+ * lengths, indices and request ids are checked, and one that makes no sense breaks the connection.
+ * On a broken connection every request fails with -EIO at once, and the kernel goes on as a dom0
+ * that has no store.
  *
- * One request at a time, and its caller waits for the reply. Replies may come in pieces; watch
- * events that come between them are kept. xenstored is another domain's program: lengths, indices
- * and ids are checked, and one that makes no sense ends the connection. From then on every request
- * fails with -EIO at once, and the kernel goes on without a store, as a dom0 does that has none.
- *
- * Paths are relative to the domain's own (/local/domain/N) if they do not begin with a slash.
+ * Paths are relative to the domain's own (/local/domain/N) if they do not begin with a slash. Paths
+ * and values end with a 0 and stay the caller's; they are not needed after the call.
  */
 #ifndef XEN_XENSTORE_H
 #define XEN_XENSTORE_H
@@ -20,65 +21,80 @@
 #include <xen/event_channel.h>
 #include <xen/io/xs_wire.h>
 
-/* Seconds that a reply may take. Past that, nobody is there. */
+/* Seconds that a request and its reply may take together. After that the connection is broken. */
 #define XENSTORE_PATIENCE 20
 
-/* A transaction; 0: none, each request stands for itself. */
+/* The number of a transaction, from xs_begin; 0: none, the request stands for itself. */
 typedef uint32_t xs_tx_t;
 
-/* What a request brought: good until the next request; always terminated by a 0 of its own. */
+/*
+ * The payload of a reply. @data points into a buffer of xenstore.c and is good until the next
+ * request. A 0 follows its @len_bytes bytes, which may contain further zeros.
+ */
 struct xs_reply {
     const char *data;
     size_t len_bytes;
 };
 
-/* A change somewhere at or below @path. The caller's, for as long as it is watched. */
+/* A watch on @path and on all below it. The caller's; it must stay as long as it is watched. */
 struct xs_watch {
     const char *path;
-    bool fired; /* set when something there has changed, and once at the start */
+    bool fired; /* Set by xenstore.c at a change and once at the start; the caller clears it. */
 };
 
 /*
- * Connects to the ring in @page, with events on @port; evtchn_listen's errors. In a new domain,
- * after a suspend, again: nothing is left of the old connection, and watches must be set anew.
+ * Connects to the ring in @page, with events on @port. @page stays the caller's; it must be mapped
+ * until xenstore_stop. Nothing is left of an earlier connection: watches must be set anew, as after
+ * a suspend, in the new domain. An error of evtchn_listen (xen/evtchn.h) changes nothing.
  */
 int xenstore_start(void *page, evtchn_port_t port) __must_check;
 
-/* There is none, or none any more: every request fails with -ENODEV until the next start. */
+/* Ends the connection: every request fails with -ENODEV until the next start. */
 void xenstore_stop(void);
 
 /*
- * Before a suspend: waits for the end of a message that has come in part. -EIO if the rest does not
- * come. If the suspend is cancelled, everything goes on as it was, and nothing is to be called.
+ * Before a suspend: waits for the end of a message that has come in part, up to XENSTORE_PATIENCE
+ * seconds. -EIO if the rest does not come. Nothing is to be called if the suspend is cancelled: the
+ * connection goes on. Without a connection, 0.
  */
 int xenstore_suspend(void) __must_check;
 
-/* Is there one, and does it still make sense? */
+/* True between a start and a stop, as long as the connection is not broken. */
 bool xenstore_is_connected(void);
 
 /*
- * Each returns 0, -ENODEV if there is no store, -EIO if the connection has broken, or what
- * xenstored says: -ENOENT, -EACCES, -EAGAIN, -EINVAL, ... -E2BIG if the request is too long for
- * the protocol.
+ * Requests. Each returns 0, or
+ *      -ENODEV     there is no connection
+ *      -EIO        the connection is broken, perhaps by this request
+ *      -E2BIG      the strings are longer than XENSTORE_PAYLOAD_MAX bytes; nothing was sent
+ *      -ENOENT, -EACCES, -EAGAIN, ...  xenstored's answer; -EINVAL for a name that is not known
+ * @reply is written only if the return value is 0.
  */
 int xs_read(xs_tx_t tx, const char *path, struct xs_reply *reply) __must_check;
 int xs_write(xs_tx_t tx, const char *path, const char *value) __must_check;
-/* Names, each terminated, one behind the other. */
+/* The names of the nodes directly below @path, one behind the other, each with its 0. */
 int xs_list(xs_tx_t tx, const char *path, struct xs_reply *names) __must_check;
+/* Removes @path and all below it. */
 int xs_remove(xs_tx_t tx, const char *path) __must_check;
-/* Of a node of ours: @owner is "n5", domain 5's and nobody else's, or "r5", for all to read, ... */
+/*
+ * Sets the permissions of a node of this domain. @owner is one entry of XS_SET_PERMS: "n5" for
+ * domain 5 alone, "r5" for domain 5 as owner and all others as readers.
+ */
 int xs_set_perms(xs_tx_t tx, const char *path, const char *owner) __must_check;
 
-/* Begins a transaction, and ends it: -EAGAIN if it could not be carried out as one. */
+/* Begins a transaction. *@tx is written only if the return value is 0. */
 int xs_begin(xs_tx_t *tx) __must_check;
+/* Ends @tx. -EAGAIN if it conflicts with another one: nothing was done, and @tx is over. */
 int xs_end(xs_tx_t tx, bool commit) __must_check;
 
-/* Sets @w->fired whenever something changes there. Up to 16 watches. */
+/* Watches @w->path. -ENOMEM if 16 watches are set already. */
 int xs_watch(struct xs_watch *w) __must_check;
+/* Ends it. -ENOENT if @w is not set. @w is the caller's again, even if xenstored refuses. */
 int xs_unwatch(struct xs_watch *w) __must_check;
+/* The number of watches that are set. */
 unsigned int xs_count_watches(void);
 
-/* Takes in what has come without being asked for: watch events. Does not wait. */
+/* Takes in the watch events that have come, up to 256. Does not wait. */
 void xenstore_poll(void);
 
 #endif
