@@ -118,23 +118,6 @@ int evtchn_bind_ipi(evtchn_handler_t handler, void *context, evtchn_port_t *port
     return listen_to_new(rc, bind.port, handler, context, port);
 }
 
-int evtchn_alloc(domid_t remote, evtchn_handler_t handler, void *context, evtchn_port_t *port)
-{
-    struct evtchn_alloc_unbound alloc = {.dom = DOMID_SELF, .remote_dom = remote};
-    long rc = HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &alloc);
-
-    return listen_to_new(rc, alloc.port, handler, context, port);
-}
-
-int evtchn_bind(domid_t remote, evtchn_port_t remote_port, evtchn_handler_t handler, void *context,
-                evtchn_port_t *port)
-{
-    struct evtchn_bind_interdomain bind = {.remote_dom = remote, .remote_port = remote_port};
-    long rc = HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain, &bind);
-
-    return listen_to_new(rc, bind.local_port, handler, context, port);
-}
-
 void evtchn_close(evtchn_port_t port)
 {
     struct listener *l = find(port);

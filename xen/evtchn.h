@@ -42,17 +42,13 @@ void evtchn_resume(struct shared_info *shared);
 int evtchn_listen(evtchn_port_t port, evtchn_handler_t handler, void *context) __must_check;
 
 /*
- * Makes a port and listens to it: for a VIRQ of this vCPU, an event that this vCPU sends itself,
- * or whoever in domain @remote binds to it. Xen's errno, or as above; then there is no port.
+ * Makes a port and listens to it: for a VIRQ of this vCPU (VIRQ_* of <xen/xen.h>), or for events
+ * that this vCPU sends itself. *@port is the caller's, until evtchn_close. Xen's errno, or an error
+ * of evtchn_listen; then there is no port, and *@port is not written.
  */
 int evtchn_bind_virq(unsigned int virq, evtchn_handler_t handler, void *context,
                      evtchn_port_t *port) __must_check;
 int evtchn_bind_ipi(evtchn_handler_t handler, void *context, evtchn_port_t *port) __must_check;
-int evtchn_alloc(domid_t remote, evtchn_handler_t handler, void *context,
-                 evtchn_port_t *port) __must_check;
-/* And the other end of a port that @remote made for us. */
-int evtchn_bind(domid_t remote, evtchn_port_t remote_port, evtchn_handler_t handler, void *context,
-                evtchn_port_t *port) __must_check;
 
 /* No more events at @port, which is closed. */
 void evtchn_close(evtchn_port_t port);

@@ -48,11 +48,6 @@ static inline mfn_t pte_mfn(uint64_t pte)
     return maddr_to_mfn(pte & PTE_MFN_MASK);
 }
 
-static inline uint64_t pte_flags(uint64_t pte)
-{
-    return pte & ~PTE_MFN_MASK;
-}
-
 static inline bool pte_present(uint64_t pte)
 {
     return pte & PTE_P;

@@ -154,19 +154,11 @@ static long close_port(evtchn_port_t port)
 
 long HYPERVISOR_event_channel_op(unsigned int cmd, void *arg)
 {
-    struct evtchn_alloc_unbound *alloc = arg;
-    struct evtchn_bind_interdomain *bind = arg;
     struct evtchn_bind_ipi *ipi = arg;
 
     if (fake_fails())
         return fake.fail_with;
     switch (cmd) {
-    case EVTCHNOP_alloc_unbound:
-        return alloc->dom == DOMID_SELF ? new_port(FAKE_UNBOUND, &alloc->port) : -XEN_EPERM;
-    case EVTCHNOP_bind_interdomain:
-        if (!e->offered || bind->remote_port != e->offered)
-            return -XEN_EINVAL;
-        return new_port(FAKE_INTERDOMAIN, &bind->local_port);
     case EVTCHNOP_bind_virq:
         return bind_virq(arg);
     case EVTCHNOP_bind_ipi:

@@ -20,7 +20,7 @@
 
 #define FAKE_NR_PORTS 4096
 
-enum fake_port_kind { FAKE_FREE, FAKE_UNBOUND, FAKE_INTERDOMAIN, FAKE_VIRQ, FAKE_IPI };
+enum fake_port_kind { FAKE_FREE, FAKE_INTERDOMAIN, FAKE_VIRQ, FAKE_IPI };
 
 struct fake_port {
     enum fake_port_kind kind;
@@ -31,7 +31,6 @@ struct fake_port {
 struct fake_events {
     struct shared_info *shared; /* as Xen sees it */
     struct fake_port ports[FAKE_NR_PORTS];
-    evtchn_port_t offered; /* a port of another domain that may be bound to; 0: none */
 
     uint64_t now_ns, alarm_ns; /* alarm 0: none */
     unsigned int nr_sleeps;    /* that did not return at once */
