@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/fake_store_wire.h"
+
+#include "tests/unit/fake_events.h"
+#include "tests/unit/harness.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RING XENSTORE_RING_SIZE
+
+struct fake_store fake_store;
+
+static struct fake_store *const s = &fake_store;
+
+/* The request that is coming in, and what is still to go out. */
+static struct fake_request request;
+static size_t got;
+static uint32_t last_id;
+static bool kicked;
+static char out[1 << 16];
+static size_t out_len;
+
+void fake_store_queue(uint32_t type, uint32_t id, const void *payload, size_t len)
+{
+    struct xsd_sockmsg header = {.type = type, .req_id = id, .len = (uint32_t)len};
+
+    if (out_len + sizeof(header) + len > sizeof(out))
+        fail_msg("the guest takes no replies: %zu bytes are waiting", out_len);
+    memcpy(out + out_len, &header, sizeof(header));
+    memcpy(out + out_len + sizeof(header), payload, len);
+    out_len += sizeof(header) + len;
+}
+
+void fake_store_queue_event(const char *path, const char *token)
+{
+    char text[160];
+    int len = snprintf(text, sizeof(text), "%s%c%s", path, 0, token);
+
+    fake_store_queue(XS_WATCH_EVENT, 0, text, (size_t)len + 1);
+}
+
+static void queue_nonsense_event(void)
+{
+    static char longest[XENSTORE_PAYLOAD_MAX];
+
+    memset(longest, 'x', sizeof(longest));
+    switch (s->fault) {
+    case STORE_EVENT_EMPTY:
+        fake_store_queue(XS_WATCH_EVENT, 0, "", 0);
+        break;
+    case STORE_EVENT_NO_TOKEN:
+        fake_store_queue(XS_WATCH_EVENT, 0, "a/path", 7);
+        break;
+    case STORE_EVENT_NO_ZERO:
+        fake_store_queue(XS_WATCH_EVENT, 0, "a/path", 6);
+        break;
+    case STORE_EVENT_TOKEN_RANGE:
+        fake_store_queue_event("a/path", "16");
+        break;
+    case STORE_EVENT_TOKEN_HUGE:
+        fake_store_queue_event("a/path", "18446744073709551616");
+        break;
+    case STORE_EVENT_TOKEN_FREE:
+        fake_store_queue_event("a/path", "15");
+        break;
+    case STORE_EVENT_LONGEST:
+        fake_store_queue(XS_WATCH_EVENT, 0, longest, sizeof(longest));
+        break;
+    default:
+        break;
+    }
+}
+
+/* Spoils the reply that begins at @at of what goes out. */
+static void spoil(size_t at)
+{
+    static char longest[XENSTORE_PAYLOAD_MAX];
+    struct xsd_sockmsg *reply = (struct xsd_sockmsg *)(out + at);
+    uint32_t id = request.header.req_id, type = request.header.type;
+
+    memset(longest, 'x', sizeof(longest));
+    switch (s->fault) {
+    case STORE_TOO_LONG:
+        reply->len = XENSTORE_PAYLOAD_MAX + 1;
+        break;
+    case STORE_REQ_CONS_AHEAD:
+        s->ring->req_cons = s->ring->req_prod + 1;
+        break;
+    case STORE_RSP_PROD_FAR:
+        s->ring->rsp_prod = s->ring->rsp_cons + RING + 1;
+        s->is_silent = true;
+        break;
+    case STORE_RSP_PROD_BACK:
+        s->ring->rsp_prod = s->ring->rsp_cons - 1;
+        s->is_silent = true;
+        break;
+    case STORE_UNKNOWN_ID:
+        reply->req_id = id + 1;
+        break;
+    case STORE_UNKNOWN_TYPE:
+        reply->type = XS_TYPE_COUNT + 5;
+        break;
+    case STORE_SILENCE:
+        s->is_silent = true;
+        break;
+    case STORE_HALF_HEADER:
+        out_len = at + sizeof(*reply) / 2;
+        break;
+    case STORE_HALF_REPLY:
+        out_len = at + sizeof(*reply) + 1;
+        break;
+    case STORE_NO_TX:
+    case STORE_TX_ZERO:
+    case STORE_TX_HUGE:
+        out_len = at;
+        if (s->fault == STORE_NO_TX)
+            fake_store_queue(type, id, "word", 5);
+        else if (s->fault == STORE_TX_ZERO)
+            fake_store_queue(type, id, "0", 2);
+        else
+            fake_store_queue(type, id, "4294967296", 11);
+        break;
+    case STORE_NO_TERMINATOR:
+        out_len = at;
+        fake_store_queue(XS_ERROR, id, "ENOENT", 6);
+        break;
+    case STORE_LONGEST:
+        out_len = at;
+        fake_store_queue(type, id, longest, sizeof(longest));
+        break;
+    case STORE_UNKNOWN_ERROR:
+        out_len = at;
+        fake_store_queue(XS_ERROR, id, "EWHATEVER", 10);
+        break;
+    case STORE_EMPTY_ERROR:
+        out_len = at;
+        fake_store_queue(XS_ERROR, id, "", 0);
+        break;
+    default:
+        break;
+    }
+}
+
+static void answer(void)
+{
+    const char *error;
+    size_t at;
+
+    if (request.header.req_id == last_id)
+        fail_msg("two requests have number %u", last_id);
+    last_id = request.header.req_id;
+    s->nr_requests++;
+    s->nr_in_tx += request.header.tx_id != 0;
+    request.payload[request.header.len] = '\0';
+    if (s->fault_at == s->nr_requests)
+        queue_nonsense_event();
+    at = out_len;
+    error = fake_store_carry_out(&request);
+    if (error) {
+        out_len = at;
+        fake_store_queue(XS_ERROR, request.header.req_id, error, strlen(error) + 1);
+    }
+    if (s->fault_at == s->nr_requests)
+        spoil(at);
+}
+
+static size_t at_a_time(size_t there)
+{
+    return s->piece && s->piece < there ? s->piece : there;
+}
+
+static bool take_bytes(void)
+{
+    uint32_t cons = s->ring->req_cons, prod = s->ring->req_prod;
+    size_t n = at_a_time(prod - cons);
+
+    if (prod - cons > RING)
+        fail_msg("the guest's request index is %u, and %u bytes were taken", prod, cons);
+    if (s->one_by_one && out_len)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        ((char *)&request)[got++] = s->ring->req[MASK_XENSTORE_IDX(cons + i)];
+        s->ring->req_cons = cons + (uint32_t)i + 1;
+        if (s->event_within && got == s->event_within)
+            fake_store_queue_event("a/path", "0");
+        if (got == sizeof(request.header) && request.header.len > XENSTORE_PAYLOAD_MAX)
+            fail_msg("the guest sends a request of %u bytes", request.header.len);
+        if (got >= sizeof(request.header) && got == sizeof(request.header) + request.header.len) {
+            got = 0;
+            answer();
+            if (s->one_by_one || s->fault_at == s->nr_requests)
+                return true;
+        }
+    }
+    return n > 0;
+}
+
+static bool give_bytes(void)
+{
+    uint32_t cons = s->ring->rsp_cons, prod = s->ring->rsp_prod;
+    size_t n = RING - (prod - cons);
+
+    n = at_a_time(n < out_len ? n : out_len);
+    for (size_t i = 0; i < n; i++)
+        s->ring->rsp[MASK_XENSTORE_IDX(prod + i)] = out[i];
+    s->ring->rsp_prod = prod + (uint32_t)n;
+    memmove(out, out + n, out_len - n);
+    out_len -= n;
+    return n > 0;
+}
+
+bool fake_store_turn(void)
+{
+    bool took, gave;
+
+    if (!s->ring || s->is_silent || (s->needs_kick && !kicked))
+        return false;
+    took = take_bytes();
+    gave = !s->is_silent && give_bytes();
+    if (took || gave)
+        fake_events_raise(s->port);
+    kicked = (took || gave) && s->ring->rsp_prod - s->ring->rsp_cons < RING;
+    return took || gave;
+}
+
+static void kick(evtchn_port_t port)
+{
+    kicked |= port == s->port;
+}
+
+void fake_store_wake(void)
+{
+    kicked = true;
+}
+
+static void disconnect(void)
+{
+    fake_store_forget_connection();
+    got = out_len = last_id = 0;
+}
+
+void fake_store_reconnect(evtchn_port_t port)
+{
+    disconnect();
+    s->port = port;
+}
+
+void fake_store_start(void *ring, evtchn_port_t port)
+{
+    disconnect();
+    fake_store_forget_nodes();
+    memset(ring, 0, sizeof(struct xenstore_domain_interface));
+    *s = (struct fake_store){.ring = ring, .port = port};
+    fake_events.idle = fake_store_turn;
+    fake_events.sent = kick;
+}
