@@ -300,3 +300,10 @@ void fake_machine_stop(void)
     fake_grants_stop();
     fake = (struct fake_xen){0};
 }
+
+int fake_machine_teardown(void **state)
+{
+    (void)state;
+    fake_machine_stop();
+    return 0;
+}

@@ -106,6 +106,8 @@ bool fake_fails(void);
  */
 void fake_machine_start(uint64_t first_mfn, uint64_t nr_mfns);
 void fake_machine_stop(void);
+/* The same, as the teardown of a test. */
+int fake_machine_teardown(void **state);
 /* From now on what is touched for the first time is what @origin says, and not zero. */
 void fake_machine_set_origin(const struct fake_origin *origin);
 

@@ -3,11 +3,12 @@
 
 #include "lib/errno.h"
 
-#define MAX_MODEL 16384 /* pages */
+#define MAX_MODEL  16384 /* pages */
+#define NR_DEVICES 700   /* frames */
 
 struct foreign_guest wg;
 
-static uint64_t devices[64];
+static mfn_t devices[64];
 static unsigned int next_device;
 
 void wg_start(uint64_t len_bytes)
@@ -24,8 +25,7 @@ void wg_start_on(enum fake_mfns mfns, uint64_t len_bytes)
     wg_stop();
     guest_start(&wg.g, &shape, all_ram, 0);
     fake_grants.privileged = true;
-    for (unsigned int i = 0; i < ARRAY_SIZE(devices); i++)
-        devices[i] = fake_take_frame(FAKE_DEVICES);
+    wg_take_devices(devices, ARRAY_SIZE(devices));
     foreign_init(&wg.window, &wg.g.pt, FAKE_FOREIGN_BASE, len_bytes);
     /* the page that an empty window costs */
     check_equal("the first range", foreign_reserve(&wg.window, FOREIGN_GRANT, 1, 1, NULL, &r), 0);
@@ -37,6 +37,42 @@ void wg_stop(void)
 {
     if (fake.nr_mfns)
         fake_machine_stop();
+}
+
+int wg_teardown(void **state)
+{
+    (void)state;
+    wg_stop();
+    return 0;
+}
+
+struct foreign_range *wg_start_range(enum foreign_kind kind, domid_t domain, uint64_t nr)
+{
+    wg_start(32 << 20);
+    return wg_reserve(kind, domain, nr);
+}
+
+void wg_take_devices(mfn_t *mfns, uint64_t nr)
+{
+    for (uint64_t i = 0; i < nr; i++)
+        mfns[i] = i < NR_DEVICES ? to_mfn(fake_take_frame(FAKE_DEVICES)) : mfns[i - NR_DEVICES];
+}
+
+void wg_each_pattern(void (*one)(unsigned int nr, unsigned int bad))
+{
+    for (unsigned int nr = 1; nr <= 6; nr++)
+        for (unsigned int bad = 0; bad < 1u << nr; bad++)
+            one(nr, bad);
+}
+
+void wg_around_hypercalls(void (*one)(unsigned int nr, unsigned int bad))
+{
+    static const unsigned int sizes[] = {511, 512, 513, 1024, 1025};
+    static const unsigned int at[] = {0, 1, 510, 511, 512, 513, 1022, 1023, 1024};
+
+    for (size_t s = 0; s < ARRAY_SIZE(sizes); s++)
+        for (size_t a = 0; a < ARRAY_SIZE(at) && at[a] < sizes[s]; a++)
+            one(sizes[s], at[a]);
 }
 
 /* The bytes that a range of @nr pages needs for its head: what foreign.h draws. */
@@ -113,7 +149,7 @@ struct foreign_range *wg_any(struct rng *rng)
 void wg_map_each(struct foreign_range *r, uint64_t first, uint64_t nr)
 {
     for (uint64_t i = first; i < first + nr; i++) {
-        mfn_t mfn = to_mfn(devices[next_device++ % ARRAY_SIZE(devices)]);
+        mfn_t mfn = devices[next_device++ % ARRAY_SIZE(devices)];
 
         if (foreign_is_mapped(r, i))
             continue;

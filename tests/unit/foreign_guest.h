@@ -22,6 +22,22 @@ extern struct foreign_guest {
 void wg_start(uint64_t len_bytes);
 void wg_start_on(enum fake_mfns mfns, uint64_t len_bytes);
 void wg_stop(void);
+/* The same, as the teardown of a test. */
+int wg_teardown(void **state);
+
+/* Starts with a window of 32 MiB, and reserves a range of @nr pages in it. */
+struct foreign_range *wg_start_range(enum foreign_kind kind, domid_t domain, uint64_t nr);
+
+/* Frames of devices: @nr of them, of which the first 700 are different. */
+void wg_take_devices(mfn_t *mfns, uint64_t nr);
+
+/*
+ * Failures to try a batch with. Calls @one for each number of pages up to 6 and each set of pages
+ * that may fail, as bits of @bad.
+ */
+void wg_each_pattern(void (*one)(unsigned int nr, unsigned int bad));
+/* And for each page @bad at either side of where one hypercall, of up to 512 pages, ends. */
+void wg_around_hypercalls(void (*one)(unsigned int nr, unsigned int bad));
 
 /* Reserves what must fit. */
 struct foreign_range *wg_reserve(enum foreign_kind kind, domid_t domain, uint64_t nr);

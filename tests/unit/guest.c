@@ -103,6 +103,19 @@ int guest_revector(struct guest *g)
     return rc ? rc : guest_renumber(g);
 }
 
+struct shared_info *guest_start_with_tree(struct guest *g, const struct guest_row *row,
+                                          struct publication *pub)
+{
+    struct shared_info *shared;
+
+    guest_start(g, &row->shape, row->sizes, row->nr_max);
+    check_equal(row->what, guest_revector(g), 0);
+    shared = heap_map(&g->heap, maddr_to_mfn(g->domain.shared_info), PTE_RW);
+    check_true(row->what, shared);
+    check_equal(row->what, publish_build_tree(pub, &g->pt, &g->heap, &g->p2m), 0);
+    return shared;
+}
+
 static bool in_pool(const struct frame_pool *f, uint64_t pfn)
 {
     for (size_t i = 0; i < f->nr_runs; i++)

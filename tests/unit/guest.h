@@ -59,6 +59,21 @@ int guest_renumber(struct guest *g);
 /* revector() and renumber(): their result, the first that is not 0. */
 int guest_revector(struct guest *g);
 
+/* A guest in a table of tests. */
+struct guest_row {
+    const char *what;
+    struct fake_shape shape;
+    uint64_t nr_max;
+    uint64_t sizes[7];
+};
+
+/*
+ * Starts a guest and takes it to where publish() is called: on its own list, with a tree in @pub.
+ * Returns its shared_info, mapped.
+ */
+struct shared_info *guest_start_with_tree(struct guest *g, const struct guest_row *row,
+                                          struct publication *pub);
+
 /*
  * All frames of the domain that are neither in use, by a table or a mapping, nor in the pool are
  * lost; all that are both will be used twice. The test fails if there is one of either, but for

@@ -21,6 +21,7 @@
 
 #include "tests/unit/fake_events.h"
 #include "tests/unit/fake_store.h"
+#include "tests/unit/fake_tools.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/tools_oracle.h"
 
@@ -216,6 +217,34 @@ void live_stop(void)
 {
     clock_start(NULL);
     fake_machine_stop();
+}
+
+int live_teardown(void **state)
+{
+    (void)state;
+    live_stop();
+    return 0;
+}
+
+void live_start_suspending(long (*what_happens)(uint64_t start_info))
+{
+    live_start();
+    memset(&fake_tools, 0, sizeof(fake_tools));
+    fake_events.suspend = what_happens;
+}
+
+long live_restored(uint64_t start_info)
+{
+    fake_tools_save(start_info);
+    fake_tools_restore(start_info);
+    fake_store_reconnect(fake_tools.store_port);
+    return 0;
+}
+
+long live_cancelled(uint64_t start_info)
+{
+    fake_tools_save(start_info);
+    return 1;
 }
 
 static void check_numbers(const char *what)

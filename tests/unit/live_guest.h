@@ -24,6 +24,14 @@ extern enum grants_option live_grants;
  */
 void live_start(void);
 void live_stop(void);
+/* The same as live_stop, as the teardown of a test. */
+int live_teardown(void **state);
+
+/* Boots it, with nothing left in fake_tools; a suspend ends as @what_happens says. */
+void live_start_suspending(long (*what_happens)(uint64_t start_info));
+/* For that: the tools save the guest, and restore it on another machine, or cancel the suspend. */
+long live_restored(uint64_t start_info);
+long live_cancelled(uint64_t start_info);
 
 /* What the domain's shared_info is to Xen. */
 struct shared_info *live_shared(void);

@@ -23,13 +23,6 @@ static struct balloon b;
 static struct pfn_run empty_runs[NR_RUNS];
 static uint64_t nr_ticks, last_tick, nr_in_use;
 
-static int stop(void **state)
-{
-    (void)state;
-    fake_machine_stop();
-    return 0;
-}
-
 static void tick(void *context, uint64_t nr_pages)
 {
     check_equal("context", (uintptr_t)context, (uintptr_t)&b);
@@ -415,15 +408,15 @@ static void test_pool_is_full(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_start, stop),
-        cmocka_unit_test_teardown(test_out_and_in, stop),
-        cmocka_unit_test_teardown(test_to_the_ends, stop),
-        cmocka_unit_test_teardown(test_a_frame_that_is_shown, stop),
-        cmocka_unit_test_teardown(test_book_is_full, stop),
+        cmocka_unit_test_teardown(test_start, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_out_and_in, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_to_the_ends, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_a_frame_that_is_shown, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_book_is_full, fake_machine_teardown),
         cmocka_unit_test(test_partial),
-        cmocka_unit_test_teardown(test_random_moves, stop),
-        cmocka_unit_test_teardown(test_every_hypercall_failing, stop),
-        cmocka_unit_test_teardown(test_reconcile, stop),
+        cmocka_unit_test_teardown(test_random_moves, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_every_hypercall_failing, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_reconcile, fake_machine_teardown),
         cmocka_unit_test(test_reconcile_failing),
         cmocka_unit_test(test_reconcile_every_run),
         cmocka_unit_test(test_pool_is_full),

@@ -33,13 +33,6 @@ static char got[1 << 16]; /* by the reader */
 static size_t nr_got;
 static size_t appetite; /* how much the reader takes at a time */
 
-static int stop(void **state)
-{
-    (void)state;
-    fake_machine_stop();
-    return 0;
-}
-
 static void reads(void)
 {
     for (size_t i = 0; i < appetite && ring->out_cons != ring->out_prod; i++)
@@ -372,16 +365,16 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_early),
-        cmocka_unit_test_teardown(test_dom0, stop),
-        cmocka_unit_test_teardown(test_early_words, stop),
-        cmocka_unit_test_teardown(test_refused, stop),
+        cmocka_unit_test_teardown(test_dom0, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_early_words, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_refused, fake_machine_teardown),
         cmocka_unit_test(test_ring),
-        cmocka_unit_test_teardown(test_long_message, stop),
-        cmocka_unit_test_teardown(test_stuck, stop),
-        cmocka_unit_test_teardown(test_drain, stop),
-        cmocka_unit_test_teardown(test_hostile_indices, stop),
-        cmocka_unit_test_teardown(test_input, stop),
-        cmocka_unit_test_teardown(test_port, stop),
+        cmocka_unit_test_teardown(test_long_message, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_stuck, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_drain, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_hostile_indices, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_input, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_port, fake_machine_teardown),
     };
 
     return cmocka_run_group_tests_name("console", tests, NULL, NULL);

@@ -11,13 +11,6 @@
 #include <string.h>
 #include <xen/errno.h>
 
-static int stop(void **state)
-{
-    (void)state;
-    wg_stop();
-    return 0;
-}
-
 static void test_layout(void **state)
 {
     static const uint64_t sizes[] = {1, 2, 80, 102, 103, 511, 512, 513, 1024, 5000};
@@ -242,13 +235,13 @@ static void test_release_refused(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_layout, stop),
-        cmocka_unit_test_teardown(test_random_sequences, stop),
+        cmocka_unit_test_teardown(test_layout, wg_teardown),
+        cmocka_unit_test_teardown(test_random_sequences, wg_teardown),
         cmocka_unit_test(test_neighbours_share_a_table),
-        cmocka_unit_test_teardown(test_full, stop),
-        cmocka_unit_test_teardown(test_no_frames, stop),
-        cmocka_unit_test_teardown(test_refused_by_xen, stop),
-        cmocka_unit_test_teardown(test_release_refused, stop),
+        cmocka_unit_test_teardown(test_full, wg_teardown),
+        cmocka_unit_test_teardown(test_no_frames, wg_teardown),
+        cmocka_unit_test_teardown(test_refused_by_xen, wg_teardown),
+        cmocka_unit_test_teardown(test_release_refused, wg_teardown),
     };
 
     return cmocka_run_group_tests_name("foreign window", tests, NULL, NULL);

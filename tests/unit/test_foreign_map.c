@@ -16,19 +16,10 @@
 static mfn_t mfns[MAX_PAGES];
 static struct foreign_range *range;
 
-static int stop(void **state)
-{
-    (void)state;
-    wg_stop();
-    return 0;
-}
-
 static void start(uint64_t nr)
 {
-    wg_start(32 << 20);
-    for (uint64_t i = 0; i < nr; i++)
-        mfns[i] = to_mfn(i < 700 ? fake_take_frame(FAKE_DEVICES) : mfns[i - 700].v);
-    range = wg_reserve(FOREIGN_MACHINE, DOMID_IO, nr);
+    range = wg_start_range(FOREIGN_MACHINE, DOMID_IO, nr);
+    wg_take_devices(mfns, nr);
 }
 
 static void check_mapped(const char *what, uint64_t nr)
@@ -122,44 +113,45 @@ static void test_whose_frames(void **state)
     }
 }
 
+static void map_pattern(unsigned int nr, unsigned int bad)
+{
+    mfn_t batch[6];
+
+    for (unsigned int i = 0; i < nr; i++)
+        batch[i] = bad >> i & 1 ? to_mfn(fake.root) : mfns[i];
+    check_equal("map", foreign_map(&wg.window, range, 1, batch, nr, PTE_RW), bad ? -XEN_EINVAL : 0);
+    check_mapped("all or none", bad ? 0 : nr);
+    check_equal("unmap", foreign_unmap(&wg.window, range, 0, 8), 0);
+    check_mapped("none", 0);
+}
+
 /* All or none, whichever of the frames Xen refuses. */
 static void test_every_pattern(void **state)
 {
     (void)state;
     start(8);
-    for (unsigned int nr = 1; nr <= 6; nr++)
-        for (unsigned int bad = 0; bad < 1u << nr; bad++) {
-            mfn_t batch[6];
+    wg_each_pattern(map_pattern);
+}
 
-            for (unsigned int i = 0; i < nr; i++)
-                batch[i] = bad >> i & 1 ? to_mfn(fake.root) : mfns[i];
-            check_equal("map", foreign_map(&wg.window, range, 1, batch, nr, PTE_RW),
-                        bad ? -XEN_EINVAL : 0);
-            check_mapped("all or none", bad ? 0 : nr);
-            check_equal("unmap", foreign_unmap(&wg.window, range, 0, 8), 0);
-            check_mapped("none", 0);
-        }
+static void map_one_bad(unsigned int nr, unsigned int bad)
+{
+    mfn_t was = mfns[bad];
+
+    mfns[bad] = to_mfn(fake.root);
+    check_equal("one is bad", foreign_map(&wg.window, range, 3, mfns, nr, PTE_RW), -XEN_EINVAL);
+    mfns[bad] = was;
+    check_mapped("none", 0);
+    check_equal("uses", fake_frame(mfns[0].v)->refs, 0);
 }
 
 /* One frame that Xen refuses, at either side of where one hypercall ends and another begins. */
 static void test_across_hypercalls(void **state)
 {
     static const unsigned int sizes[] = {511, 512, 513, 1024, 1025};
-    static const unsigned int at[] = {0, 1, 510, 511, 512, 513, 1023, 1024};
 
     (void)state;
     start(MAX_PAGES);
-    for (size_t s = 0; s < ARRAY_SIZE(sizes); s++)
-        for (size_t a = 0; a < ARRAY_SIZE(at) && at[a] < sizes[s]; a++) {
-            mfn_t was = mfns[at[a]];
-
-            mfns[at[a]] = to_mfn(fake.root);
-            check_equal("one is bad", foreign_map(&wg.window, range, 3, mfns, sizes[s], PTE_RW),
-                        -XEN_EINVAL);
-            mfns[at[a]] = was;
-            check_mapped("none", 0);
-            check_equal("uses", fake_frame(mfns[0].v)->refs, 0);
-        }
+    wg_around_hypercalls(map_one_bad);
     for (size_t s = 0; s < ARRAY_SIZE(sizes); s++) {
         fake.largest_update = 0;
         check_equal("map", foreign_map(&wg.window, range, 3, mfns, sizes[s], PTE_RW), 0);
@@ -336,14 +328,14 @@ static void test_no_way_back(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_devices, stop),
-        cmocka_unit_test_teardown(test_whose_frames, stop),
-        cmocka_unit_test_teardown(test_every_pattern, stop),
-        cmocka_unit_test_teardown(test_across_hypercalls, stop),
-        cmocka_unit_test_teardown(test_every_hypercall, stop),
-        cmocka_unit_test_teardown(test_suspend, stop),
-        cmocka_unit_test_teardown(test_suspend_refused, stop),
-        cmocka_unit_test_teardown(test_no_way_back, stop),
+        cmocka_unit_test_teardown(test_devices, wg_teardown),
+        cmocka_unit_test_teardown(test_whose_frames, wg_teardown),
+        cmocka_unit_test_teardown(test_every_pattern, wg_teardown),
+        cmocka_unit_test_teardown(test_across_hypercalls, wg_teardown),
+        cmocka_unit_test_teardown(test_every_hypercall, wg_teardown),
+        cmocka_unit_test_teardown(test_suspend, wg_teardown),
+        cmocka_unit_test_teardown(test_suspend_refused, wg_teardown),
+        cmocka_unit_test_teardown(test_no_way_back, wg_teardown),
     };
 
     return cmocka_run_group_tests_name("foreign mappings", tests, NULL, NULL);

@@ -14,7 +14,6 @@
 
 #include "tests/unit/fake_events.h"
 #include "tests/unit/fake_grants.h"
-#include "tests/unit/fake_store.h"
 #include "tests/unit/fake_tools.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/live_guest.h"
@@ -22,27 +21,6 @@
 #include <string.h>
 
 #define NR_PAGES 600
-
-static int stop(void **state)
-{
-    (void)state;
-    live_stop();
-    return 0;
-}
-
-static long restored(uint64_t start_info)
-{
-    fake_tools_save(start_info);
-    fake_tools_restore(start_info);
-    fake_store_reconnect(fake_tools.store_port);
-    return 0;
-}
-
-static long cancelled(uint64_t start_info)
-{
-    fake_tools_save(start_info);
-    return 1;
-}
 
 /* A range of the peer's pages, with PFNs. */
 static struct mapped {
@@ -76,9 +54,7 @@ static int remap_granted(struct foreign_range *range, void *context, bool new_do
 
 static void start(long (*what_happens)(uint64_t), bool with_owner)
 {
-    live_start();
-    memset(&fake_tools, 0, sizeof(fake_tools));
-    fake_events.suspend = what_happens;
+    live_start_suspending(what_happens);
     memset(&b, 0, sizeof(b));
     b.owner = (struct foreign_owner){"a test", unmap_granted, remap_granted, &b};
     b.gives_pfns = true;
@@ -121,7 +97,7 @@ static void test_page_show(void **state)
     uint64_t *page;
 
     (void)state;
-    start(restored, true);
+    start(live_restored, true);
     check_mapped("at first");
     page = (uint64_t *)page_show(&live.fixmap, &live.unpopulated,
                                  to_pfn(live.frame_pool.runs[0].start));
@@ -136,14 +112,14 @@ static void test_page_show(void **state)
 static void test_restore(void **state)
 {
     (void)state;
-    start(restored, true);
+    start(live_restored, true);
     check_equal("suspend", suspend(&live), 0);
     check_true("all is said", !strstr(output(), "could not be mapped"));
     check_equal("torn down", b.nr_unmaps, 1);
     check_equal("made again", b.nr_remaps, 1);
     check_true("it was told", b.is_new_domain);
     check_mapped("in the new domain");
-    fake_events.suspend = cancelled;
+    fake_events.suspend = live_cancelled;
     check_equal("a checkpoint", suspend(&live), 1);
     check_true("it was told", !b.is_new_domain);
     check_mapped("after that");
@@ -153,7 +129,7 @@ static void test_restore(void **state)
 static void test_peer_is_gone(void **state)
 {
     (void)state;
-    start(restored, true);
+    start(live_restored, true);
     fake_peer_die();
     b.gives_pfns = true;
     check_mapped("its pages stay");
@@ -168,7 +144,7 @@ static void test_peer_is_gone(void **state)
 static void test_without_owner(void **state)
 {
     (void)state;
-    start(restored, false);
+    start(live_restored, false);
     check_equal("suspend", suspend(&live), -EBUSY);
     check_says("said", output(), "foreign: 600 pages at 0x2300");
     check_says("said", output(), "are in use: nobody could map them again");
@@ -183,7 +159,7 @@ static void test_without_owner(void **state)
 static void test_unpopulated_kept(void **state)
 {
     (void)state;
-    start(restored, true);
+    start(live_restored, true);
     b.gives_pfns = false;
     check_equal("suspend", suspend(&live), -EBUSY);
     check_says("said", output(), "foreign: 1 runs of unpopulated PFNs are in use");
@@ -210,7 +186,7 @@ static void test_unmap_refused(void **state)
     uint64_t nr_mapped;
 
     (void)state;
-    start(restored, true);
+    start(live_restored, true);
     nr_mapped = live.grants.table->nr_mapped;
     b.gives_pfns = false;
     fake_grants.nr_ops = 0;
@@ -235,12 +211,12 @@ static void test_unmap_refused(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_page_show, stop),
-        cmocka_unit_test_teardown(test_restore, stop),
-        cmocka_unit_test_teardown(test_peer_is_gone, stop),
-        cmocka_unit_test_teardown(test_without_owner, stop),
-        cmocka_unit_test_teardown(test_unpopulated_kept, stop),
-        cmocka_unit_test_teardown(test_unmap_refused, stop),
+        cmocka_unit_test_teardown(test_page_show, live_teardown),
+        cmocka_unit_test_teardown(test_restore, live_teardown),
+        cmocka_unit_test_teardown(test_peer_is_gone, live_teardown),
+        cmocka_unit_test_teardown(test_without_owner, live_teardown),
+        cmocka_unit_test_teardown(test_unpopulated_kept, live_teardown),
+        cmocka_unit_test_teardown(test_unmap_refused, live_teardown),
     };
 
     return cmocka_run_group_tests_name("foreign", tests, NULL, NULL);

@@ -20,22 +20,14 @@ static int16_t status[MAX_PAGES];
 static struct foreign_range *range;
 static struct grant_map_counts before;
 
-static int stop(void **state)
-{
-    (void)state;
-    wg_stop();
-    return 0;
-}
-
 static void start(uint64_t nr)
 {
-    wg_start(32 << 20);
+    range = wg_start_range(FOREIGN_GRANT, FAKE_PEER, nr);
     fake_grants.privileged = false;
     for (uint64_t i = 0; i < nr; i++) {
         refs[i] = fake_peer_grant(FAKE_DOMID, false);
         *fake_ram(fake_peer_mfn(refs[i])) = 0xabc000 + i;
     }
-    range = wg_reserve(FOREIGN_GRANT, FAKE_PEER, nr);
     before = grant_map_counts;
 }
 
@@ -176,38 +168,44 @@ static int16_t by_pattern(unsigned int op)
     return pattern >> op & 1 ? GNTST_eagain : GNTST_okay;
 }
 
+static void fail_pattern(unsigned int nr, unsigned int bad, bool unmap)
+{
+    unsigned int good = nr - (unsigned int)__builtin_popcount(bad);
+
+    fake_grants.verdict = unmap ? NULL : by_pattern;
+    fake_grants.nr_ops = 0;
+    pattern = bad;
+    check_equal("map", grant_map(range, 1, refs, status, nr, false), bad && !unmap ? -EIO : 0);
+    for (unsigned int i = 0; i < nr; i++) {
+        bool failed = !unmap && bad >> i & 1;
+
+        check_equal("status", status[i], failed ? GNTST_eagain : GNTST_okay);
+        check_equal("known", foreign_is_mapped(range, 1 + i), !failed);
+    }
+    check_books("what is mapped", unmap ? nr : good);
+    fake_grants.verdict = unmap ? by_pattern : NULL;
+    fake_grants.nr_ops = 0;
+    check_equal("unmap", grant_unmap(range, 0, 8), bad && unmap ? -EIO : 0);
+    check_books("what is left", unmap ? nr - good : 0);
+    for (unsigned int i = 0; i < nr; i++)
+        check_equal("known", foreign_is_mapped(range, 1 + i), unmap && bad >> i & 1);
+    fake_grants.verdict = NULL;
+    check_equal("unmap the rest", grant_unmap(range, 0, 8), 0);
+    check_books("none", 0);
+}
+
+static void fail_map_and_unmap(unsigned int nr, unsigned int bad)
+{
+    fail_pattern(nr, bad, false);
+    fail_pattern(nr, bad, true);
+}
+
 /* Every pattern of failures, mapping, and unmapping what was mapped. */
 static void test_every_pattern(void **state)
 {
     (void)state;
     start(8);
-    for (unsigned int nr = 1; nr <= 6; nr++)
-        for (unsigned int bad = 0; bad < 1u << nr; bad++)
-            for (int unmap = 0; unmap < 2; unmap++) {
-                unsigned int good = nr - (unsigned int)__builtin_popcount(bad);
-
-                fake_grants.verdict = unmap ? NULL : by_pattern;
-                fake_grants.nr_ops = 0;
-                pattern = bad;
-                check_equal("map", grant_map(range, 1, refs, status, nr, false),
-                            bad && !unmap ? -EIO : 0);
-                for (unsigned int i = 0; i < nr; i++) {
-                    bool failed = !unmap && bad >> i & 1;
-
-                    check_equal("status", status[i], failed ? GNTST_eagain : GNTST_okay);
-                    check_equal("known", foreign_is_mapped(range, 1 + i), !failed);
-                }
-                check_books("what is mapped", unmap ? nr : good);
-                fake_grants.verdict = unmap ? by_pattern : NULL;
-                fake_grants.nr_ops = 0;
-                check_equal("unmap", grant_unmap(range, 0, 8), bad && unmap ? -EIO : 0);
-                check_books("what is left", unmap ? nr - good : 0);
-                for (unsigned int i = 0; i < nr; i++)
-                    check_equal("known", foreign_is_mapped(range, 1 + i), unmap && bad >> i & 1);
-                fake_grants.verdict = NULL;
-                check_equal("unmap the rest", grant_unmap(range, 0, 8), 0);
-                check_books("none", 0);
-            }
+    wg_each_pattern(fail_map_and_unmap);
     check_gone();
 }
 
@@ -218,38 +216,37 @@ static int16_t one_bad(unsigned int op)
     return op == bad_op ? GNTST_no_device_space : GNTST_okay;
 }
 
+static void fail_one(unsigned int nr, unsigned int bad)
+{
+    uint64_t calls = grant_map_counts.nr_hypercalls;
+
+    bad_op = bad;
+    fake_grants.nr_ops = 0;
+    fake_grants.verdict = one_bad;
+    check_equal("map", grant_map(range, 3, refs, status, nr, false), -EIO);
+    check_equal("by 512", grant_map_counts.nr_hypercalls - calls, (nr + 511) / 512);
+    for (unsigned int i = 0; i < nr; i++)
+        check_equal("status", status[i], i == bad_op ? GNTST_no_device_space : 0);
+    check_books("all but one", nr - 1);
+    check_true("that one", !foreign_is_mapped(range, 3 + bad_op));
+    fake_grants.verdict = NULL;
+    check_equal("and that", grant_map(range, 3 + bad_op, refs, status, 1, false), 0);
+    fake_grants.nr_ops = 0;
+    fake_grants.verdict = one_bad;
+    check_equal("unmap", grant_unmap(range, 0, MAX_PAGES), -EIO);
+    check_books("that one", 1);
+    check_true("that one", foreign_is_mapped(range, 3 + bad_op));
+    fake_grants.verdict = NULL;
+    check_equal("unmap", grant_unmap(range, 0, MAX_PAGES), 0);
+    check_books("none", 0);
+}
+
 /* One failure at either side of where one hypercall ends and another begins. */
 static void test_across_hypercalls(void **state)
 {
-    static const unsigned int sizes[] = {511, 512, 513, 1024};
-    static const unsigned int at[] = {0, 1, 510, 511, 512, 513, 1022, 1023};
-
     (void)state;
     start(MAX_PAGES);
-    for (size_t s = 0; s < ARRAY_SIZE(sizes); s++)
-        for (size_t a = 0; a < ARRAY_SIZE(at) && at[a] < sizes[s]; a++) {
-            uint64_t calls = grant_map_counts.nr_hypercalls;
-
-            bad_op = at[a];
-            fake_grants.nr_ops = 0;
-            fake_grants.verdict = one_bad;
-            check_equal("map", grant_map(range, 3, refs, status, sizes[s], false), -EIO);
-            check_equal("by 512", grant_map_counts.nr_hypercalls - calls, (sizes[s] + 511) / 512);
-            for (unsigned int i = 0; i < sizes[s]; i++)
-                check_equal("status", status[i], i == bad_op ? GNTST_no_device_space : 0);
-            check_books("all but one", sizes[s] - 1);
-            check_true("that one", !foreign_is_mapped(range, 3 + bad_op));
-            fake_grants.verdict = NULL;
-            check_equal("and that", grant_map(range, 3 + bad_op, refs, status, 1, false), 0);
-            fake_grants.nr_ops = 0;
-            fake_grants.verdict = one_bad;
-            check_equal("unmap", grant_unmap(range, 0, MAX_PAGES), -EIO);
-            check_books("that one", 1);
-            check_true("that one", foreign_is_mapped(range, 3 + bad_op));
-            fake_grants.verdict = NULL;
-            check_equal("unmap", grant_unmap(range, 0, MAX_PAGES), 0);
-            check_books("none", 0);
-        }
+    wg_around_hypercalls(fail_one);
     check_gone();
 }
 
@@ -346,15 +343,15 @@ static void test_names(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_use, stop),
-        cmocka_unit_test_teardown(test_bad_ranges, stop),
-        cmocka_unit_test_teardown(test_statuses, stop),
-        cmocka_unit_test_teardown(test_maptrack_full, stop),
-        cmocka_unit_test_teardown(test_every_pattern, stop),
-        cmocka_unit_test_teardown(test_across_hypercalls, stop),
-        cmocka_unit_test_teardown(test_every_hypercall, stop),
-        cmocka_unit_test_teardown(test_unknown_handle, stop),
-        cmocka_unit_test_teardown(test_sparse, stop),
+        cmocka_unit_test_teardown(test_use, wg_teardown),
+        cmocka_unit_test_teardown(test_bad_ranges, wg_teardown),
+        cmocka_unit_test_teardown(test_statuses, wg_teardown),
+        cmocka_unit_test_teardown(test_maptrack_full, wg_teardown),
+        cmocka_unit_test_teardown(test_every_pattern, wg_teardown),
+        cmocka_unit_test_teardown(test_across_hypercalls, wg_teardown),
+        cmocka_unit_test_teardown(test_every_hypercall, wg_teardown),
+        cmocka_unit_test_teardown(test_unknown_handle, wg_teardown),
+        cmocka_unit_test_teardown(test_sparse, wg_teardown),
         cmocka_unit_test(test_names),
     };
 

@@ -11,13 +11,6 @@
 #include <string.h>
 #include <xen/errno.h>
 
-static int stop(void **state)
-{
-    (void)state;
-    wg_stop();
-    return 0;
-}
-
 static void test_give_and_end(void **state)
 {
     (void)state;
@@ -304,13 +297,13 @@ static void test_copy(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_give_and_end, stop),
-        cmocka_unit_test_teardown(test_no_grants, stop),
-        cmocka_unit_test_teardown(test_end_in_use, stop),
-        cmocka_unit_test_teardown(test_deferred, stop),
-        cmocka_unit_test_teardown(test_deferred_pool_full, stop),
-        cmocka_unit_test_teardown(test_random_sequences, stop),
-        cmocka_unit_test_teardown(test_copy, stop),
+        cmocka_unit_test_teardown(test_give_and_end, wg_teardown),
+        cmocka_unit_test_teardown(test_no_grants, wg_teardown),
+        cmocka_unit_test_teardown(test_end_in_use, wg_teardown),
+        cmocka_unit_test_teardown(test_deferred, wg_teardown),
+        cmocka_unit_test_teardown(test_deferred_pool_full, wg_teardown),
+        cmocka_unit_test_teardown(test_random_sequences, wg_teardown),
+        cmocka_unit_test_teardown(test_copy, wg_teardown),
     };
 
     return cmocka_run_group_tests_name("grants", tests, NULL, NULL);

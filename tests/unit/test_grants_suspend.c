@@ -14,7 +14,6 @@
 #include "kernel/suspend.h"
 
 #include "tests/unit/fake_events.h"
-#include "tests/unit/fake_store.h"
 #include "tests/unit/fake_tools.h"
 #include "tests/unit/live_guest.h"
 
@@ -28,32 +27,11 @@ static struct {
     pfn_t pfn;
 } lent[NR_GRANTS];
 
-static int stop(void **state)
-{
-    (void)state;
-    live_stop();
-    return 0;
-}
-
-static long restored(uint64_t start_info)
-{
-    fake_tools_save(start_info);
-    fake_tools_restore(start_info);
-    fake_store_reconnect(fake_tools.store_port);
-    return 0;
-}
-
-static long cancelled(uint64_t start_info)
-{
-    fake_tools_save(start_info);
-    return 1;
-}
-
 /* To a Xen that has no version 2. */
 static long restored_to_version_1(uint64_t start_info)
 {
     fake_grants.no_version_2 = true;
-    return restored(start_info);
+    return live_restored(start_info);
 }
 
 static pfn_t take_page(void)
@@ -70,10 +48,8 @@ static void start(unsigned int version, long (*what_happens)(uint64_t), bool man
     uint32_t other;
 
     live_grants = (enum grants_option)version;
-    live_start();
+    live_start_suspending(what_happens);
     live_grants = GRANTS_DEFAULT;
-    memset(&fake_tools, 0, sizeof(fake_tools));
-    fake_events.suspend = what_happens;
     check_equal("version", live.grants.version, version);
     lent[0].pfn = take_page();
     for (int i = 0; many && i < 1200; i++)
@@ -116,7 +92,7 @@ static void test_restore(void **state)
         for (int many = 0; many < 2; many++) {
             uint64_t mfn;
 
-            start(version, restored, many);
+            start(version, live_restored, many);
             mfn = p2m_get_ram(&live.p2m, lent[3].pfn).v;
             check_lent("before");
             check_equal("suspend", suspend(&live), 0);
@@ -127,7 +103,7 @@ static void test_restore(void **state)
             check_lent("in the new domain");
             check_equal("and the next", suspend(&live), 0);
             check_lent("in the next");
-            fake_events.suspend = cancelled;
+            fake_events.suspend = live_cancelled;
             check_equal("a checkpoint", suspend(&live), 1);
             check_lent("after that");
             check_ends();
@@ -163,7 +139,7 @@ static void test_deferred(void **state)
     uint64_t nr_free;
 
     (void)state;
-    start(2, restored, false);
+    start(2, live_restored, false);
     check_equal("map", fake_peer_map(FAKE_PEER, lent[5].ref, true), 0);
     check_equal("end later", grant_end_page(&live.grants, lent[5].ref), 0);
     check_equal("end now", grant_end_page(&live.grants, lent[6].ref), 0);
@@ -185,7 +161,7 @@ static void test_refused_in_use(void **state)
 {
     (void)state;
     for (unsigned int version = 1; version <= 2; version++) {
-        start(version, restored, false);
+        start(version, live_restored, false);
         check_equal("map", fake_peer_map(FAKE_PEER, lent[NR_GRANTS - 1].ref, true), 0);
         check_equal("suspend", suspend(&live), -EBUSY);
         check_equal("Xen was not asked", fake_tools.nr_saved, 0);
@@ -230,7 +206,7 @@ static int16_t *lie;
 static long restored_and_denied(uint64_t start_info)
 {
     *lie = GNTST_permission_denied;
-    return restored(start_info);
+    return live_restored(start_info);
 }
 
 static void test_no_table_there(void **state)
@@ -248,7 +224,7 @@ static void test_no_table_there(void **state)
 /* A frame there whose number version 1 cannot hold: no entry, rather than another's frame. */
 static long restored_wide(uint64_t start_info)
 {
-    long rc = restored(start_info);
+    long rc = live_restored(start_info);
 
     live.p2m.list[lent[2].pfn.v] |= (uint64_t)1 << 33;
     return rc;
@@ -290,7 +266,7 @@ static void test_stage(void **state)
     live_start();
     check_equal("no table", grant_access(&live.grants, FAKE_PEER, take_page(), false, &ref),
                 -ENOSYS);
-    fake_events.suspend = restored;
+    fake_events.suspend = live_restored;
     check_equal("suspend", suspend(&live), 0);
     check_true("nothing to say", !strstr(output(), "foreign"));
     live_stop();
@@ -340,13 +316,13 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_restore),
         cmocka_unit_test(test_used_meanwhile),
-        cmocka_unit_test_teardown(test_deferred, stop),
+        cmocka_unit_test_teardown(test_deferred, live_teardown),
         cmocka_unit_test(test_refused_in_use),
-        cmocka_unit_test_teardown(test_no_version_2_there, stop),
+        cmocka_unit_test_teardown(test_no_version_2_there, live_teardown),
         cmocka_unit_test(test_no_table_there),
-        cmocka_unit_test_teardown(test_wide_there, stop),
+        cmocka_unit_test_teardown(test_wide_there, live_teardown),
         cmocka_unit_test(test_used_in_what_is_no_new_domain),
-        cmocka_unit_test_teardown(test_stage, stop),
+        cmocka_unit_test_teardown(test_stage, live_teardown),
     };
 
     return cmocka_run_group_tests_name("grants over a suspend", tests, NULL, NULL);

@@ -10,13 +10,6 @@
 
 #include <xen/errno.h>
 
-static int stop(void **state)
-{
-    (void)state;
-    wg_stop();
-    return 0;
-}
-
 static void test_start(void **state)
 {
     static const struct {
@@ -258,13 +251,13 @@ static void test_start_refused(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_start, stop),
-        cmocka_unit_test_teardown(test_growth, stop),
-        cmocka_unit_test_teardown(test_growth_refused, stop),
-        cmocka_unit_test_teardown(test_growth_without_frames, stop),
-        cmocka_unit_test_teardown(test_growth_denied, stop),
-        cmocka_unit_test_teardown(test_wide_frames, stop),
-        cmocka_unit_test_teardown(test_start_refused, stop),
+        cmocka_unit_test_teardown(test_start, wg_teardown),
+        cmocka_unit_test_teardown(test_growth, wg_teardown),
+        cmocka_unit_test_teardown(test_growth_refused, wg_teardown),
+        cmocka_unit_test_teardown(test_growth_without_frames, wg_teardown),
+        cmocka_unit_test_teardown(test_growth_denied, wg_teardown),
+        cmocka_unit_test_teardown(test_wide_frames, wg_teardown),
+        cmocka_unit_test_teardown(test_start_refused, wg_teardown),
     };
 
     return cmocka_run_group_tests_name("grant tables", tests, NULL, NULL);

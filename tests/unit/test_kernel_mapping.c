@@ -40,13 +40,6 @@ static const struct row {
 };
 /* clang-format on */
 
-static int stop(void **state)
-{
-    (void)state;
-    fake_machine_stop();
-    return 0;
-}
-
 static void start(const struct row *row)
 {
     guest_start(&g, &row->shape, row->sizes, 0);
@@ -292,15 +285,15 @@ static void test_end_behind_a_superpage(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_reduce, stop),
-        cmocka_unit_test_teardown(test_single_frames_are_kept, stop),
-        cmocka_unit_test_teardown(test_foreign_frames_are_not_freed, stop),
-        cmocka_unit_test_teardown(test_tables_that_are_not_mapped, stop),
-        cmocka_unit_test_teardown(test_each_hypercall_fails, stop),
-        cmocka_unit_test_teardown(test_each_frame_is_missing, stop),
-        cmocka_unit_test_teardown(test_image_too_large, stop),
-        cmocka_unit_test_teardown(test_end_of_the_mapping, stop),
-        cmocka_unit_test_teardown(test_end_behind_a_superpage, stop),
+        cmocka_unit_test_teardown(test_reduce, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_single_frames_are_kept, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_foreign_frames_are_not_freed, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_tables_that_are_not_mapped, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_each_hypercall_fails, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_each_frame_is_missing, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_image_too_large, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_end_of_the_mapping, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_end_behind_a_superpage, fake_machine_teardown),
     };
 
     return cmocka_run_group_tests_name("kernel mapping", tests, NULL, NULL);

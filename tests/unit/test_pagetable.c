@@ -22,13 +22,6 @@ static void start(void)
     guest_start(&g, &shape, all_ram, 0);
 }
 
-static int stop(void **state)
-{
-    (void)state;
-    fake_machine_stop();
-    return 0;
-}
-
 /* A frame from the pool, which the test cannot do without. */
 static mfn_t take(void)
 {
@@ -365,16 +358,16 @@ static void test_tables_refused(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_walk, stop),
-        cmocka_unit_test_teardown(test_map_use_unmap, stop),
-        cmocka_unit_test_teardown(test_superpages, stop),
-        cmocka_unit_test_teardown(test_without_frames, stop),
-        cmocka_unit_test_teardown(test_refused, stop),
-        cmocka_unit_test_teardown(test_what_xen_refuses, stop),
-        cmocka_unit_test_teardown(test_fixmap, stop),
-        cmocka_unit_test_teardown(test_heap, stop),
-        cmocka_unit_test_teardown(test_tables, stop),
-        cmocka_unit_test_teardown(test_tables_refused, stop),
+        cmocka_unit_test_teardown(test_walk, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_map_use_unmap, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_superpages, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_without_frames, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_refused, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_what_xen_refuses, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_fixmap, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_heap, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_tables, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_tables_refused, fake_machine_teardown),
     };
 
     return cmocka_run_group_tests_name("page tables", tests, NULL, NULL);

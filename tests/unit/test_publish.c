@@ -19,12 +19,7 @@ static struct publication pub;
 static struct shared_info *shared;
 
 /* clang-format off */
-static const struct row {
-    const char *what;
-    struct fake_shape shape;
-    uint64_t nr_max;
-    uint64_t sizes[7];
-} rows[] = {
+static const struct guest_row rows[] = {
     {"a list of one L1 table", {.nr_pages = 4096}, 0, {9000, 0}},
     {"pages off a leaf's edge", {.nr_pages = 4001}, 0, {2000, 700, 9000, 0}},
     {"a last GiB that is used", {.nr_pages = 5000}, 6000, {4500, GIB_PAGES - 5000, 9000, 0}},
@@ -47,21 +42,10 @@ static const struct row {
 };
 /* clang-format on */
 
-static int stop(void **state)
-{
-    (void)state;
-    fake_machine_stop();
-    return 0;
-}
-
 /* Everything up to where publish() is called, with a tree. */
-static void prepare(const struct row *row)
+static void prepare(const struct guest_row *row)
 {
-    guest_start(&g, &row->shape, row->sizes, row->nr_max);
-    check_equal(row->what, guest_revector(&g), 0);
-    shared = heap_map(&g.heap, maddr_to_mfn(g.domain.shared_info), PTE_RW);
-    check_true(row->what, shared);
-    check_equal(row->what, publish_build_tree(&pub, &g.pt, &g.heap, &g.p2m), 0);
+    shared = guest_start_with_tree(&g, row, &pub);
 }
 
 /* What a tool finds is the list, and nothing that holds a frame is hidden from it. */
@@ -117,7 +101,7 @@ static void test_forms(void **state)
 /* Holes cost the tree one page, not one for each GiB. */
 static void test_shared_pages_of_the_tree(void **state)
 {
-    static const struct row hole = {
+    static const struct guest_row hole = {
         "hole", {.nr_pages = 5000},
          6000, { 4500, 20 * GIB_PAGES, 9000, 0}
     };
@@ -241,12 +225,12 @@ static void test_order_of_stores(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_forms, stop),
-        cmocka_unit_test_teardown(test_shared_pages_of_the_tree, stop),
-        cmocka_unit_test_teardown(test_no_tree, stop),
-        cmocka_unit_test_teardown(test_more_than_512_gib, stop),
-        cmocka_unit_test_teardown(test_no_frames_for_the_tree, stop),
-        cmocka_unit_test_teardown(test_order_of_stores, stop),
+        cmocka_unit_test_teardown(test_forms, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_shared_pages_of_the_tree, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_no_tree, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_more_than_512_gib, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_no_frames_for_the_tree, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_order_of_stores, fake_machine_teardown),
     };
 
     return cmocka_run_group_tests_name("publish", tests, NULL, NULL);

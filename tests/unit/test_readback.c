@@ -20,12 +20,7 @@ static struct arch_shared_info *shared;
 static struct readback rb;
 
 /* clang-format off */
-static const struct row {
-    const char *what;
-    struct fake_shape shape;
-    uint64_t nr_max;
-    uint64_t sizes[7];
-} rows[] = {
+static const struct guest_row rows[] = {
     {"a list of one L1 table", {.nr_pages = 4096}, 0, {9000, 0}},
     {"a last GiB that is used", {.nr_pages = 5000}, 6000, {4500, GIB_PAGES - 5000, 9000, 0}},
     {"GiBs of hole inside", {.nr_pages = 5000}, 6000, {4500, 3 * GIB_PAGES, 9000, 0}},
@@ -36,23 +31,9 @@ static const struct row {
 };
 /* clang-format on */
 
-static int stop(void **state)
+static void start(const struct guest_row *row)
 {
-    (void)state;
-    fake_machine_stop();
-    return 0;
-}
-
-static void start(const struct row *row)
-{
-    struct shared_info *page;
-
-    guest_start(&g, &row->shape, row->sizes, row->nr_max);
-    check_equal(row->what, guest_revector(&g), 0);
-    page = heap_map(&g.heap, maddr_to_mfn(g.domain.shared_info), PTE_RW);
-    check_true(row->what, page);
-    shared = &page->arch;
-    check_equal(row->what, publish_build_tree(&pub, &g.pt, &g.heap, &g.p2m), 0);
+    shared = &guest_start_with_tree(&g, row, &pub)->arch;
     check_equal(row->what, publish(shared, &pub, &g.pt, &g.p2m, PUBLISH_BOTH), 0);
     rb = (struct readback){.pt = &g.pt, .p2m = &g.p2m, .m2p = &g.m2p, .shared = shared};
     output_clear();
@@ -111,7 +92,7 @@ static void test_what_is_right(void **state)
 /* GiBs at the end whose level 1 tables are one and the same: a tool takes them for the end. */
 static void test_repeated_tables_are_no_pfns(void **state)
 {
-    static const struct row row = {
+    static const struct guest_row row = {
         "a hole that no frame was in", {.nr_pages = 4400},
          6000, { 4500, 3 * GIB_PAGES, 9000, 0}
     };
@@ -218,11 +199,11 @@ static void test_tree(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_what_is_right, stop),
-        cmocka_unit_test_teardown(test_repeated_tables_are_no_pfns, stop),
-        cmocka_unit_test_teardown(test_addresses, stop),
-        cmocka_unit_test_teardown(test_leaf_past_the_end, stop),
-        cmocka_unit_test_teardown(test_tree, stop),
+        cmocka_unit_test_teardown(test_what_is_right, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_repeated_tables_are_no_pfns, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_addresses, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_leaf_past_the_end, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_tree, fake_machine_teardown),
     };
 
     return cmocka_run_group_tests_name("readback", tests, NULL, NULL);

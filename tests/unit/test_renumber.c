@@ -12,13 +12,6 @@
 
 static struct guest g;
 
-static int stop(void **state)
-{
-    (void)state;
-    fake_machine_stop();
-    return 0;
-}
-
 /* A domain with @nr frames in a hole, up to the point where Xen must be told. */
 static void start(uint64_t nr)
 {
@@ -117,11 +110,11 @@ static void test_a_frame_that_is_not_ours(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_batches, stop),
-        cmocka_unit_test_teardown(test_pfns_without_a_frame, stop),
-        cmocka_unit_test_teardown(test_half_a_batch, stop),
-        cmocka_unit_test_teardown(test_errors_are_heard, stop),
-        cmocka_unit_test_teardown(test_a_frame_that_is_not_ours, stop),
+        cmocka_unit_test_teardown(test_batches, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_pfns_without_a_frame, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_half_a_batch, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_errors_are_heard, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_a_frame_that_is_not_ours, fake_machine_teardown),
     };
 
     return cmocka_run_group_tests_name("renumber", tests, NULL, NULL);

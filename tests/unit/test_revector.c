@@ -74,13 +74,6 @@ static const struct row {
 };
 /* clang-format on */
 
-static int stop(void **state)
-{
-    (void)state;
-    fake_machine_stop();
-    return 0;
-}
-
 /* Every frame of the builder's is there once, under the number that the plan gave it. */
 static void check_entries(const char *what)
 {
@@ -243,10 +236,10 @@ static void test_too_long(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_shapes, stop),
-        cmocka_unit_test_teardown(test_pool_is_renumbered, stop),
-        cmocka_unit_test_teardown(test_a_1_gib_page, stop),
-        cmocka_unit_test_teardown(test_too_long, stop),
+        cmocka_unit_test_teardown(test_shapes, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_pool_is_renumbered, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_a_1_gib_page, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_too_long, fake_machine_teardown),
     };
 
     return cmocka_run_group_tests_name("revector", tests, NULL, NULL);

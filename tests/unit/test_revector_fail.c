@@ -33,13 +33,6 @@ static void start(const struct row *row)
     guest_start(&g, &row->shape, row->sizes, 9000);
 }
 
-static int stop(void **state)
-{
-    (void)state;
-    fake_machine_stop();
-    return 0;
-}
-
 static void call_revector(void *rc)
 {
     *(int *)rc = revector(&g.revector, &g.revectored);
@@ -131,8 +124,8 @@ static void test_each_frame_is_missing(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_each_hypercall_fails, stop),
-        cmocka_unit_test_teardown(test_each_frame_is_missing, stop),
+        cmocka_unit_test_teardown(test_each_hypercall_fails, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_each_frame_is_missing, fake_machine_teardown),
     };
 
     return cmocka_run_group_tests_name("revector fails", tests, NULL, NULL);

@@ -184,13 +184,6 @@ static const struct row {
      false,                                false},
 };
 
-static int stop(void **state)
-{
-    (void)state;
-    fake_machine_stop();
-    return 0;
-}
-
 /* The entry of @pfn as the tools find it: through frames alone, looking at bits 51:12 only. */
 static uint64_t tools_lookup(const char *what, uint64_t pfn)
 {
@@ -540,10 +533,10 @@ static void test_growth_past_slot(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_sizes, stop),
-        cmocka_unit_test_teardown(test_full_slot, stop),
-        cmocka_unit_test_teardown(test_past_slot, stop),
-        cmocka_unit_test_teardown(test_growth_past_slot, stop),
+        cmocka_unit_test_teardown(test_sizes, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_full_slot, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_past_slot, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_growth_past_slot, fake_machine_teardown),
     };
 
     return cmocka_run_group_tests_name("scale", tests, NULL, NULL);

@@ -27,13 +27,6 @@ static void start(enum fake_list list, uint64_t ramdisk_pages)
     si = *g.domain.start_info;
 }
 
-static int stop(void **state)
-{
-    (void)state;
-    fake_machine_stop();
-    return 0;
-}
-
 static void read_info(void *from)
 {
     start_info_read(&info, from, &g.pt);
@@ -188,13 +181,13 @@ static void test_list_at_our_slot_without_pfns(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_dom0, stop),
-        cmocka_unit_test_teardown(test_domu, stop),
-        cmocka_unit_test_teardown(test_no_ramdisk, stop),
-        cmocka_unit_test_teardown(test_command_line_without_an_end, stop),
-        cmocka_unit_test_teardown(test_refusals, stop),
-        cmocka_unit_test_teardown(test_magic_without_an_end, stop),
-        cmocka_unit_test_teardown(test_list_at_our_slot_without_pfns, stop),
+        cmocka_unit_test_teardown(test_dom0, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_domu, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_no_ramdisk, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_command_line_without_an_end, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_refusals, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_magic_without_an_end, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_list_at_our_slot_without_pfns, fake_machine_teardown),
     };
 
     return cmocka_run_group_tests_name("start_info", tests, NULL, NULL);

@@ -29,13 +29,6 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
-{
-    (void)state;
-    live_stop();
-    return 0;
-}
-
 /* The toolstack writes, and the guest hears of it. */
 static void toolstack_writes(const char *path, const char *value)
 {
@@ -366,19 +359,19 @@ static void test_endless_conflict(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_greeting, stop),
-        cmocka_unit_test_teardown(test_greeting_refused, stop),
-        cmocka_unit_test_teardown(test_no_store, stop),
-        cmocka_unit_test_teardown(test_shutdown_requests, stop),
-        cmocka_unit_test_teardown(test_unknown_words, stop),
-        cmocka_unit_test_teardown(test_conflicts, stop),
-        cmocka_unit_test_teardown(test_shutdown_request_failing, stop),
-        cmocka_unit_test_teardown(test_targets, stop),
-        cmocka_unit_test_teardown(test_commands, stop),
-        cmocka_unit_test_teardown(test_say, stop),
-        cmocka_unit_test_teardown(test_balloon_follows, stop),
-        cmocka_unit_test_teardown(test_events, stop),
-        cmocka_unit_test_teardown(test_endless_conflict, stop),
+        cmocka_unit_test_teardown(test_greeting, live_teardown),
+        cmocka_unit_test_teardown(test_greeting_refused, live_teardown),
+        cmocka_unit_test_teardown(test_no_store, live_teardown),
+        cmocka_unit_test_teardown(test_shutdown_requests, live_teardown),
+        cmocka_unit_test_teardown(test_unknown_words, live_teardown),
+        cmocka_unit_test_teardown(test_conflicts, live_teardown),
+        cmocka_unit_test_teardown(test_shutdown_request_failing, live_teardown),
+        cmocka_unit_test_teardown(test_targets, live_teardown),
+        cmocka_unit_test_teardown(test_commands, live_teardown),
+        cmocka_unit_test_teardown(test_say, live_teardown),
+        cmocka_unit_test_teardown(test_balloon_follows, live_teardown),
+        cmocka_unit_test_teardown(test_events, live_teardown),
+        cmocka_unit_test_teardown(test_endless_conflict, live_teardown),
     };
 
     return cmocka_run_group_tests_name("services", tests, NULL, NULL);

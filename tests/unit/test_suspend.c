@@ -24,13 +24,6 @@
 #include <string.h>
 #include <xen/errno.h>
 
-static int stop(void **state)
-{
-    (void)state;
-    live_stop();
-    return 0;
-}
-
 /* A guest that has stopped is quiet: no clock, no watchdog, nothing shown that is not its own. */
 static void check_quiet(void)
 {
@@ -45,30 +38,19 @@ static void check_quiet(void)
 static long restored(uint64_t start_info)
 {
     check_quiet();
-    fake_tools_save(start_info);
-    fake_tools_restore(start_info);
-    fake_store_reconnect(fake_tools.store_port);
-    return 0;
+    return live_restored(start_info);
 }
 
 static long cancelled(uint64_t start_info)
 {
     check_quiet();
-    fake_tools_save(start_info);
-    return 1;
+    return live_cancelled(start_info);
 }
 
 static long refused(uint64_t start_info)
 {
     (void)start_info;
     return -XEN_EPERM;
-}
-
-static void start(long (*what_happens)(uint64_t start_info))
-{
-    live_start();
-    memset(&fake_tools, 0, sizeof(fake_tools));
-    fake_events.suspend = what_happens;
 }
 
 /* Some PFNs come with a frame that they did not have. */
@@ -87,7 +69,7 @@ static long restored_live(uint64_t start_info)
 static void test_restore(void **state)
 {
     (void)state;
-    start(restored);
+    live_start_suspending(restored);
     live_check("before");
     output_clear();
     check_equal("suspend", suspend(&live), 0);
@@ -113,7 +95,7 @@ static void test_live_migration(void **state)
     uint64_t pages;
 
     (void)state;
-    start(restored_live);
+    live_start_suspending(restored_live);
     pages = live.balloon.nr_pages;
     check_equal("suspend", suspend(&live), 0);
     check_says("said", output(), "3 PFNs that were empty came with a frame");
@@ -133,7 +115,7 @@ static void test_cancelled(void **state)
     unsigned int ports;
 
     (void)state;
-    start(cancelled);
+    live_start_suspending(cancelled);
     ports = fake_events_count();
     for (int i = 0; i < 3; i++) {
         now = clock_ns();
@@ -153,7 +135,7 @@ static void test_cancelled(void **state)
 static void test_refused(void **state)
 {
     (void)state;
-    start(refused);
+    live_start_suspending(refused);
     check_equal("suspend", suspend(&live), -XEN_EPERM);
     check_says("said", output(), "suspend: refused: Xen says -1");
     assert_string_equal(fake_store_get("data/suspend"), "refused: Xen says -1");
@@ -167,7 +149,7 @@ static void test_refused(void **state)
 static void test_another_count(void **state)
 {
     (void)state;
-    start(restored);
+    live_start_suspending(restored);
     live.balloon.nr_pages++;
     check_equal("suspend", suspend(&live), 0);
     check_says("said", output(), "balloon: Xen counts 0x7d0 pages, we 0x7d1");
@@ -179,7 +161,7 @@ static void test_obstacle(void **state)
     void *page;
 
     (void)state;
-    start(restored);
+    live_start_suspending(restored);
     page = heap_map(&live.heap, to_mfn(fake.shared), PTE_RW);
     check_true("mapped", page != NULL);
     check_equal("suspend", suspend(&live), -EBUSY);
@@ -196,7 +178,7 @@ static void test_superpage(void **state)
     struct pt_entry e;
 
     (void)state;
-    start(restored);
+    live_start_suspending(restored);
     e = pt_walk(&live.pt, FAKE_HEAP_BASE + level_bytes(2)); /* nothing there: an entry of level 2 */
     check_equal("level", e.level, 2);
     fake_ram(e.table.v)[e.index] =
@@ -209,7 +191,7 @@ static void test_superpage(void **state)
 static void test_silent_store(void **state)
 {
     (void)state;
-    start(restored);
+    live_start_suspending(restored);
     fake_store_set("memory/target", "1");
     fake_store.piece = 5;
     (void)fake_store_turn();
@@ -261,7 +243,7 @@ static void test_lies(void **state)
     for (lie = lies; lie < lies + ARRAY_SIZE(lies); lie++) {
         int rc;
 
-        start(restored_by_a_liar);
+        live_start_suspending(restored_by_a_liar);
         check_says(
             "the end", panic_of(suspend_once, &rc),
             "stage start_info (copy and validate start_info) cannot be resumed");
@@ -274,7 +256,7 @@ static void test_lies(void **state)
 static void test_ring_without_a_pfn(void **state)
 {
     (void)state;
-    start(restored);
+    live_start_suspending(restored);
     fake_set_m2p(live.boot.store.v, INVALID_ENTRY);
     check_equal("suspend", suspend(&live), -EINVAL);
     check_says("said", output(), "refused: start_info cannot be suspended: -22 (EINVAL");
@@ -293,7 +275,7 @@ static void test_every_request_failing(void **state)
             const char *panic;
             int rc = 77;
 
-            start(restored);
+            live_start_suspending(restored);
             if (words[w]) {
                 fake_store.refuse_at = n;
                 fake_store.refuse_with = words[w];
@@ -351,7 +333,7 @@ static void test_every_hypercall_failing(void **state)
             const char *panic;
             int rc = 77;
 
-            start(happens[h]);
+            live_start_suspending(happens[h]);
             panic = guest_fail_nth(n, -XEN_EINVAL, suspend_once, &rc);
             if (panic && !is_stated(panic))
                 fail_msg("hypercall %u: %s", n, panic);
@@ -384,16 +366,16 @@ static void test_every_hypercall_failing(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_restore, stop),
-        cmocka_unit_test_teardown(test_live_migration, stop),
-        cmocka_unit_test_teardown(test_cancelled, stop),
-        cmocka_unit_test_teardown(test_refused, stop),
-        cmocka_unit_test_teardown(test_another_count, stop),
-        cmocka_unit_test_teardown(test_obstacle, stop),
-        cmocka_unit_test_teardown(test_superpage, stop),
-        cmocka_unit_test_teardown(test_silent_store, stop),
+        cmocka_unit_test_teardown(test_restore, live_teardown),
+        cmocka_unit_test_teardown(test_live_migration, live_teardown),
+        cmocka_unit_test_teardown(test_cancelled, live_teardown),
+        cmocka_unit_test_teardown(test_refused, live_teardown),
+        cmocka_unit_test_teardown(test_another_count, live_teardown),
+        cmocka_unit_test_teardown(test_obstacle, live_teardown),
+        cmocka_unit_test_teardown(test_superpage, live_teardown),
+        cmocka_unit_test_teardown(test_silent_store, live_teardown),
         cmocka_unit_test(test_lies),
-        cmocka_unit_test_teardown(test_ring_without_a_pfn, stop),
+        cmocka_unit_test_teardown(test_ring_without_a_pfn, live_teardown),
         cmocka_unit_test(test_every_request_failing),
         cmocka_unit_test(test_every_hypercall_failing),
     };
