@@ -59,7 +59,10 @@ static const char *parse_spec(struct spec *s, const char *f, va_list *args)
     *s = (struct spec){.precision = SIZE_MAX};
 
     for (; *f == '0' || *f == '-'; f++)
-        *(*f == '0' ? &s->zero : &s->left) = true;
+        if (*f == '0')
+            s->zero = true;
+        else
+            s->left = true;
     for (; *f >= '0' && *f <= '9'; f++)
         s->width = s->width * 10 + (size_t)(*f - '0');
     if (*f == '.') {

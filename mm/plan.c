@@ -123,16 +123,23 @@ int plan_make(struct plan *plan, const struct ranges *map, uint64_t nr_pages, ui
     return 0;
 }
 
-/* Both ends of the moves ascend: one bisection serves both, by where in a move the end is. */
-static size_t first_ending_above(const struct plan *p, uint64_t pfn, size_t offset)
+enum move_side { SIDE_FROM, SIDE_TO };
+
+/* The end of the PFNs that @m takes away, or of those that it gives. */
+static uint64_t end_of(const struct move *m, enum move_side side)
+{
+    return (side == SIDE_FROM ? m->from : m->to) + m->nr;
+}
+
+/* The moves ascend on both sides, so one bisection serves both. */
+static size_t first_ending_above(const struct plan *p, uint64_t pfn, enum move_side side)
 {
     size_t low = 0, high = p->nr_moves;
 
     while (low < high) {
         size_t mid = (low + high) / 2;
-        const struct move *m = &p->moves[mid];
 
-        if (*(const uint64_t *)((const char *)m + offset) + m->nr > pfn)
+        if (end_of(&p->moves[mid], side) > pfn)
             high = mid;
         else
             low = mid + 1;
@@ -142,12 +149,12 @@ static size_t first_ending_above(const struct plan *p, uint64_t pfn, size_t offs
 
 size_t plan_first_from(const struct plan *plan, uint64_t pfn)
 {
-    return first_ending_above(plan, pfn, offsetof(struct move, from));
+    return first_ending_above(plan, pfn, SIDE_FROM);
 }
 
 size_t plan_first_to(const struct plan *plan, uint64_t pfn)
 {
-    return first_ending_above(plan, pfn, offsetof(struct move, to));
+    return first_ending_above(plan, pfn, SIDE_TO);
 }
 
 pfn_t plan_renumbered(const struct plan *plan, pfn_t pfn)

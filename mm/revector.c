@@ -87,8 +87,10 @@ static void free_old_tables(struct revector *r, mfn_t table, unsigned int level,
 
         if (pte_present(pte) && !pte_is_leaf(pte, level))
             free_old_tables(r, pte_mfn(pte), level - 1, s, out);
+        else if (pte_present(pte) && level == 2)
+            out->nr_old_2m++;
         else if (pte_present(pte))
-            *(level == 2 ? &out->nr_old_2m : &out->nr_old_1g) += 1;
+            out->nr_old_1g++;
     }
     fixmap_unmap_mfn(r->pt->fixmap, table);
     /* a list longer than nr_pages, as vNUMA's, has more: they are freed, and not noted down */

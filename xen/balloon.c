@@ -105,7 +105,8 @@ static int move_in(struct balloon *b, uint64_t max, uint64_t *nr_moved)
     nr = run.end - run.start;
     for (uint64_t i = 0; i < nr; i++)
         extents[i] = run.start + i;
-    *nr_moved = got = nr ? host_populate(extents, nr) : 0;
+    got = nr ? host_populate(extents, nr) : 0;
+    *nr_moved = got;
     for (uint64_t i = 0; !rc && i < got; i++)
         rc = p2m_set(b->p2m, to_pfn(run.start + i), to_mfn(extents[i]));
     if (!rc)

@@ -207,7 +207,8 @@ static size_t ring_read(char *text, size_t size_bytes)
     for (uint32_t i = 0; i < n; i++)
         text[i] = ring->in[MASK_XENCONS_IDX(cons_in + i, ring->in)];
     store_barrier(); /* read, then given back */
-    ring->in_cons = cons_in += n;
+    cons_in += n;
+    ring->in_cons = cons_in;
     if (n)
         notify();
     return n;

@@ -134,22 +134,19 @@ static bool revoke(const struct grants *g, uint32_t ref)
     return g->version == 1 ? revoke_v1(g, ref) : revoke_v2(g, ref);
 }
 
-/* Where Xen may write frame numbers: behind the requests that map them, half as long as its own. */
-static uint64_t *frame_list(const struct foreign_range *r)
+/* @g->mfns, as Xen writes frame numbers. */
+static uint64_t *frame_list(struct grants *g)
 {
-    return (uint64_t *)((struct mmu_update *)r->requests + r->nr_requests);
+    _Static_assert(sizeof(mfn_t) == sizeof(uint64_t), "Xen writes other frame numbers");
+    return (uint64_t *)g->mfns;
 }
-_Static_assert(2 * sizeof(struct mmu_update) <= FOREIGN_REQUEST_BYTES, "no room for the list");
-_Static_assert(GRANT_MAX_FRAMES <= FOREIGN_BATCH * sizeof(struct mmu_update) / sizeof(uint64_t),
-               "no room for the list");
 
-/* Maps what the list has that is not mapped yet. */
-static int map_list(struct grants *g, struct foreign_range *r, uint64_t nr)
+/* Maps those of the @nr frames in @g->mfns that @r does not have mapped yet. */
+static int map_frames(struct grants *g, struct foreign_range *r, uint64_t nr)
 {
-    const mfn_t *list = (const mfn_t *)frame_list(r);
     uint64_t have = r->nr_mapped;
 
-    return nr > have ? foreign_map(g->window, r, have, list + have, nr - have, PTE_RW) : 0;
+    return nr > have ? foreign_map(g->window, r, have, g->mfns + have, nr - have, PTE_RW) : 0;
 }
 
 /* Asks for @nr frames of the table, and for the status frames that go with them. */
@@ -159,21 +156,21 @@ static int map_table(struct grants *g, uint32_t nr)
     struct gnttab_get_status_frames get = {.dom = DOMID_SELF};
     int rc;
 
-    set_xen_guest_handle(setup.frame_list, frame_list(g->table));
+    set_xen_guest_handle(setup.frame_list, frame_list(g));
     rc = (int)HYPERVISOR_grant_table_op(GNTTABOP_setup_table, &setup, 1);
     if (!rc && setup.status)
         rc = setup.status == GNTST_permission_denied ? -EPERM : -ENOSPC;
     if (!rc)
-        rc = map_list(g, g->table, nr);
+        rc = map_frames(g, g->table, nr);
     if (rc || g->version == 1)
         return rc;
 
     get.nr_frames = (uint32_t)DIV_ROUND_UP(nr * per_frame(g), PER_STATUS);
-    set_xen_guest_handle(get.frame_list, frame_list(g->status));
+    set_xen_guest_handle(get.frame_list, frame_list(g));
     rc = (int)HYPERVISOR_grant_table_op(GNTTABOP_get_status_frames, &get, 1);
     if (!rc && get.status)
         rc = get.status == GNTST_permission_denied ? -EPERM : -ENOSPC;
-    return rc ? rc : map_list(g, g->status, get.nr_frames);
+    return rc ? rc : map_frames(g, g->status, get.nr_frames);
 }
 
 /* One frame more. The book first: what Xen has given, it does not take back. */

@@ -40,6 +40,7 @@ struct grants {
     uint64_t nr_record_frames;                 /* frames of the heap that these take */
     uint32_t free, deferred;                   /* heads of lists */
     uint32_t nr_used, nr_deferred;
+    mfn_t mfns[GRANT_MAX_FRAMES]; /* as Xen last named them: the table's, or the status frames */
 };
 
 /*

@@ -100,7 +100,8 @@ domid_t host_domid(void)
 
     if (rc)
         return DOMID_INVALID;
-    status.port = close.port = alloc.port;
+    status.port = alloc.port;
+    close.port = alloc.port;
     rc = HYPERVISOR_event_channel_op(EVTCHNOP_status, &status);
     if (HYPERVISOR_event_channel_op(EVTCHNOP_close, &close))
         panic("port %u was opened and cannot be closed", alloc.port);

@@ -10,11 +10,11 @@
 #include "xen/xenstore.h"
 
 #include "kernel/boot/balloon.h"
+#include "kernel/boot/events.h"
 #include "kernel/boot/foreign.h"
 #include "kernel/boot/memory.h"
 #include "kernel/boot/protect.h"
 #include "kernel/boot/setup.h"
-#include "kernel/boot/events.h"
 #include "kernel/boot/store.h"
 #include "kernel/selftest/inject.h"
 #include "kernel/selftest/pattern_pages.h"

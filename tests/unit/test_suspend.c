@@ -244,9 +244,8 @@ static void test_lies(void **state)
         int rc;
 
         live_start_suspending(restored_by_a_liar);
-        check_says(
-            "the end", panic_of(suspend_once, &rc),
-            "stage start_info (copy and validate start_info) cannot be resumed");
+        check_says("the end", panic_of(suspend_once, &rc),
+                   "stage start_info (copy and validate start_info) cannot be resumed");
         check_says("the reason", output(), lie->says);
         live_stop();
     }
