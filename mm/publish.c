@@ -104,3 +104,17 @@ int publish(struct arch_shared_info *shared, const struct publication *pub,
     PUBLISH(shared->max_pfn, p2m->nr);
     return 0;
 }
+
+void publish_revoke(struct arch_shared_info *shared)
+{
+    PUBLISH(shared->p2m_cr3, 0);
+}
+
+uint64_t publish_bump_generation(struct arch_shared_info *shared)
+{
+    uint64_t generation = shared->p2m_generation;
+
+    PUBLISH(shared->p2m_generation, generation + 1);
+    PUBLISH(shared->p2m_generation, generation + 2);
+    return generation + 2;
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Publication: telling Xen's tools where the P2M is, through shared_info.
+ * Publication: telling Xen's tools where the P2M is, through shared_info. All stores to max_pfn,
+ * p2m_cr3, p2m_vaddr, p2m_generation and pfn_to_mfn_frame_list_list are in publish.c.
  *
  * Two forms exist. The list (Xen 4.6 and later) is named by a root table and a virtual address.
  * The tree is what older tools, Xen's crash notes and, for guests up to 512 GiB, every tool reads
@@ -52,5 +53,18 @@ void publish_fill_tree(struct publication *pub, struct pagetable *pt, const stru
  */
 int publish(struct arch_shared_info *shared, const struct publication *pub,
             const struct pagetable *pt, const struct p2m *p2m, enum publish_form form) __must_check;
+
+/*
+ * Makes p2m_cr3 0, so that no tool follows the P2M list. For a new domain, at once after a resume:
+ * the tools copy p2m_cr3 with the rest of shared_info, and in it is a frame of the old host.
+ * publish() sets p2m_cr3 again.
+ */
+void publish_revoke(struct arch_shared_info *shared);
+
+/*
+ * Tells the tools that the mapping of the P2M list has changed: p2m_generation becomes odd, and
+ * then the next even number, which is returned. A tool that reads the list meanwhile must give up.
+ */
+uint64_t publish_bump_generation(struct arch_shared_info *shared);
 
 #endif

@@ -154,8 +154,7 @@ int shared_info_after_resume(struct domain *d, bool new_domain)
         evtchn_resume(d->shared);
         return 0;
     }
-    /* The old host's frame: until the list is published again, no tool is to follow it. */
-    *(volatile uint64_t *)&d->shared->arch.p2m_cr3 = 0;
+    publish_revoke(&d->shared->arch);
     evtchn_start(d->shared);
     return 0;
 }

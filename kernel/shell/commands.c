@@ -6,8 +6,6 @@
 #include "lib/printk.h"
 #include "lib/string.h"
 
-#include "arch/x86/cpu.h"
-
 #include "kernel/boot/balloon.h"
 #include "kernel/report.h"
 #include "kernel/selftest/grant_pair.h"
@@ -38,12 +36,8 @@ static int run_tests(struct domain *d, const char *arguments)
 static int bump_generation(struct domain *d, const char *arguments)
 {
     (void)arguments;
-    volatile uint64_t *generation = (volatile uint64_t *)&d->shared->arch.p2m_generation;
-
-    ++*generation;
-    store_barrier();
-    ++*generation;
-    print("generation: shared_info.p2m_generation is %lu\n", *generation);
+    print("generation: shared_info.p2m_generation is %lu\n",
+          publish_bump_generation(&d->shared->arch));
     return 0;
 }
 

@@ -182,6 +182,23 @@ static void test_no_frames_for_the_tree(void **state)
 
 #define AT(field) offsetof(struct shared_info, arch.field)
 
+/* A shared_info that can be watched. */
+static union {
+    struct shared_info info;
+    uint8_t bytes[PAGE_SIZE];
+} page __attribute__((aligned(4096)));
+
+/* The stores that were seen are these and no others: field, value. */
+static void check_stores(const char *what, const struct watch *w, const uint64_t (*want)[2],
+                         size_t nr)
+{
+    check_equal(what, w->nr, nr);
+    for (size_t k = 0; k < nr; k++) {
+        check_equal(what, w->stores[k].offset, want[k][0]);
+        check_equal(what, w->stores[k].value, want[k][1]);
+    }
+}
+
 /* contents, p2m_vaddr, generation, the tree's root, p2m_cr3, max_pfn: each by one store. */
 static void test_order_of_stores(void **state)
 {
@@ -193,10 +210,6 @@ static void test_order_of_stores(void **state)
         {PUBLISH_TREE, false, true },
         {PUBLISH_BOTH, true,  true },
     };
-    static union {
-        struct shared_info info;
-        uint8_t bytes[PAGE_SIZE];
-    } page __attribute__((aligned(4096)));
 
     (void)state;
     prepare(&rows[0]);
@@ -214,12 +227,40 @@ static void test_order_of_stores(void **state)
         watch_begin(&w, &page);
         check_equal("publish", publish(&page.info.arch, &pub, &g.pt, &g.p2m, forms[i].form), 0);
         watch_end();
-        check_equal("stores", w.nr, ARRAY_SIZE(want));
-        for (size_t k = 0; k < ARRAY_SIZE(want); k++) {
-            check_equal("field", w.stores[k].offset, want[k][0]);
-            check_equal("value", w.stores[k].value, want[k][1]);
-        }
+        check_stores("stores of publish", &w, want, ARRAY_SIZE(want));
     }
+}
+
+static void test_revoke(void **state)
+{
+    static const uint64_t want[][2] = {
+        {AT(p2m_cr3), 0}
+    };
+    struct watch w;
+
+    (void)state;
+    page.info.arch.p2m_cr3 = 0x1234000;
+    page.info.arch.max_pfn = 0x800;
+    watch_begin(&w, &page);
+    publish_revoke(&page.info.arch);
+    watch_end();
+    check_stores("stores of publish_revoke", &w, want, 1);
+}
+
+static void test_bump_generation(void **state)
+{
+    static const uint64_t want[][2] = {
+        {AT(p2m_generation), 7},
+        {AT(p2m_generation), 8}
+    };
+    struct watch w;
+
+    (void)state;
+    page.info.arch.p2m_generation = 6;
+    watch_begin(&w, &page);
+    check_equal("the new generation", publish_bump_generation(&page.info.arch), 8);
+    watch_end();
+    check_stores("stores of publish_bump_generation", &w, want, 2);
 }
 
 int main(void)
@@ -231,6 +272,8 @@ int main(void)
         cmocka_unit_test_teardown(test_more_than_512_gib, fake_machine_teardown),
         cmocka_unit_test_teardown(test_no_frames_for_the_tree, fake_machine_teardown),
         cmocka_unit_test_teardown(test_order_of_stores, fake_machine_teardown),
+        cmocka_unit_test(test_revoke),
+        cmocka_unit_test(test_bump_generation),
     };
 
     return cmocka_run_group_tests_name("publish", tests, NULL, NULL);
