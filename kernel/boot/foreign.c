@@ -43,6 +43,15 @@ static unsigned int count_unpopulated(const struct domain *d)
     return nr;
 }
 
+/* Has the owners of foreign ranges map them again. A range that cannot be mapped stays empty. */
+static void map_again(struct domain *d, bool new_domain)
+{
+    unsigned int nr_failed = foreign_resume(&d->foreign, new_domain);
+
+    if (nr_failed)
+        printk(LOG_WARN, "foreign: %u ranges could not be mapped again\n", nr_failed);
+}
+
 /*
  * A unpopulated PFN does not outlive a suspend: one that had a frame while a migration began comes
  * with a frame again, and it is the balloon that knows what to do with it.
@@ -60,15 +69,12 @@ int foreign_before_suspend(struct domain *d)
     if (!count_unpopulated(d))
         return 0;
     printk(LOG_INFO, "foreign: %u runs of unpopulated PFNs are in use\n", count_unpopulated(d));
-    rc = foreign_after_resume(d, false);
-    return rc ? rc : -EBUSY;
+    map_again(d, false);
+    return -EBUSY;
 }
 
 int foreign_after_resume(struct domain *d, bool new_domain)
 {
-    unsigned int nr_failed = foreign_resume(&d->foreign, new_domain);
-
-    if (nr_failed)
-        printk(LOG_WARN, "foreign: %u ranges could not be mapped again\n", nr_failed);
+    map_again(d, new_domain);
     return 0;
 }

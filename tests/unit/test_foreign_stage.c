@@ -163,6 +163,7 @@ static void test_unpopulated_kept(void **state)
     b.gives_pfns = false;
     check_equal("suspend", suspend(&live), -EBUSY);
     check_says("said", output(), "foreign: 1 runs of unpopulated PFNs are in use");
+    check_says("the stage that refuses", output(), "refused: foreign cannot be suspended: -16");
     check_equal("Xen was not asked", fake_tools.nr_saved, 0);
     check_equal("torn down", b.nr_unmaps, 1);
     check_equal("and made again", b.nr_remaps, 1);
