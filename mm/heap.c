@@ -22,13 +22,38 @@ static int map_page(struct heap *h, uint64_t va)
     return rc;
 }
 
+/*
+ * Gives back the page tables for [@start, @end) in which nothing is left, but for the level 1 table
+ * of the next address: the next allocation needs it.
+ */
+static void release_tables(struct heap *h, uint64_t start, uint64_t end)
+{
+    uint64_t kept = ROUND_DOWN(h->next, level_bytes(2)), kept_end = kept + level_bytes(2);
+
+    pt_drop_tables(h->pt, start, min_u64(end, kept));
+    pt_drop_tables(h->pt, max_u64(start, kept_end), end);
+}
+
+/* Unmaps [@start, @end), whose frames go to the pool. */
+static void unmap_pages(struct heap *h, uint64_t start, uint64_t end)
+{
+    for (uint64_t va = start; va < end; va += PAGE_SIZE) {
+        mfn_t mfn;
+
+        if (pt_unmap(h->pt, va, &mfn) || frame_pool_free(h->pt->frame_pool, mfn))
+            panic("heap page 0x%lx cannot be given back: not mapped, or free already", va);
+    }
+}
+
 void *heap_alloc(struct heap *h, uint64_t len_bytes)
 {
     uint64_t base = h->next, len = ROUND_UP(len_bytes, PAGE_SIZE);
 
     for (uint64_t done = 0; done < len; done += PAGE_SIZE) {
         if (map_page(h, base + done)) {
-            heap_free(h, (void *)(uintptr_t)base, done);
+            unmap_pages(h, base, base + done);
+            /* one page more: it may have got tables before the frames ran out */
+            release_tables(h, base, base + done + PAGE_SIZE);
             return NULL;
         }
     }
@@ -46,13 +71,22 @@ void *heap_map(struct heap *h, mfn_t mfn, uint64_t flags)
     return (void *)(uintptr_t)va;
 }
 
+int heap_unmap(struct heap *h, void *page, mfn_t *mfn)
+{
+    uint64_t va = (uintptr_t)page;
+    int rc = pt_unmap(h->pt, va, mfn);
+
+    if (!rc)
+        release_tables(h, va, va + PAGE_SIZE);
+    return rc;
+}
+
 void heap_free(struct heap *h, void *page, uint64_t len_bytes)
 {
-    for (uint64_t done = 0; page && done < len_bytes; done += PAGE_SIZE) {
-        uint64_t va = (uintptr_t)page + done;
-        mfn_t mfn;
+    uint64_t start = (uintptr_t)page;
 
-        if (pt_unmap(h->pt, va, &mfn) || frame_pool_free(h->pt->frame_pool, mfn))
-            panic("heap page 0x%lx cannot be given back: not mapped, or free already", va);
-    }
+    if (!page)
+        return;
+    unmap_pages(h, start, start + len_bytes);
+    release_tables(h, start, start + len_bytes);
 }

@@ -120,28 +120,34 @@ static bool is_empty(struct pagetable *pt, mfn_t table, unsigned int level)
     return true;
 }
 
-/* Unhooks the table at @level that is in charge of @va, and frees it, if nothing is in it. */
-static void drop_table(struct pagetable *pt, uint64_t va, unsigned int level)
+/* Unhooks the table at @level that is in charge of @va, and frees it, if nothing is in it: true. */
+static bool drop_table(struct pagetable *pt, uint64_t va, unsigned int level)
 {
     struct pt_entry e = walk_to(pt, va, level + 1);
     mfn_t table = pte_mfn(e.pte);
 
     if (e.level != level + 1 || !pte_present(e.pte) || !is_empty(pt, table, level))
-        return;
+        return false;
     fixmap_unmap_mfn(pt->fixmap, table);
     if (pt_write(e.table, e.index, 0) || frame_pool_free(pt->frame_pool, table))
         panic("the empty table 0x%lx at level %u can be neither unhooked nor freed", table.v,
               level);
     pt->nr_tables--;
+    return true;
 }
 
 void pt_drop_tables(struct pagetable *pt, uint64_t start, uint64_t end)
 {
+    bool dropped = false;
+
+    if (start >= end)
+        return;
     for (unsigned int level = 1; level < 3; level++)
         for (uint64_t step = level_bytes(level + 1), va = ROUND_DOWN(start, step); va < end;
              va += step)
-            drop_table(pt, va, level);
-    pt_flush();
+            dropped |= drop_table(pt, va, level);
+    if (dropped)
+        pt_flush();
 }
 
 int pt_protect(struct pagetable *pt, uint64_t va, uint64_t flags)

@@ -60,8 +60,9 @@ int pt_map(struct pagetable *pt, uint64_t va, mfn_t mfn, uint64_t flags) __must_
 int pt_make_tables(struct pagetable *pt, uint64_t start, uint64_t end) __must_check;
 
 /*
- * Gives back the tables at levels 1 and 2 for [@start, @end) in which nothing is left, and flushes.
- * The 512 GiB slot that they are in must be ours alone, and no superpage in it.
+ * Gives back the tables at levels 1 and 2 for [@start, @end) in which nothing is left, and flushes
+ * if there was one. Nothing happens if @start is @end or above. The 512 GiB slot that they are in
+ * must be ours alone, and no superpage in it.
  */
 void pt_drop_tables(struct pagetable *pt, uint64_t start, uint64_t end);
 

@@ -32,14 +32,6 @@ struct grant_pair_top {
     uint32_t refs[GRANT_PAIR_MAX_DIRS];
 };
 
-/* Heap addresses are not used again, so their tables go with the pages: this is done many times. */
-static inline void grant_pair_free(struct domain *d, void *page, uint64_t len_bytes)
-{
-    heap_free(&d->heap, page, len_bytes);
-    if (page)
-        pt_drop_tables(&d->pt, (uintptr_t)page, (uintptr_t)page + len_bytes);
-}
-
 /* Commands (kernel/shell/commands.c): 0, or -EINVAL for arguments that make no sense. */
 
 /* "DOMAIN PAGES [ro]": allocates PAGES pages and grants them to DOMAIN, read-only with "ro". */

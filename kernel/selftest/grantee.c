@@ -157,7 +157,7 @@ static int read_refs(struct mapping_run *b)
     }
     for (uint64_t i = 0; !rc && i < nr_dirs; i++)
         rc = read_page(d, b->from, top->refs[i], b->refs + i * GRANT_PAIR_REFS);
-    grant_pair_free(d, top, sizeof(*top));
+    heap_free(&d->heap, top, sizeof(*top));
     return rc;
 }
 
@@ -172,8 +172,8 @@ static void forget(struct mapping_run *b)
         b->has_pfns = false;
         return; /* and all that is known of them stays */
     }
-    grant_pair_free(d, b->refs, DIV_ROUND_UP(b->nr, GRANT_PAIR_REFS) * PAGE_SIZE);
-    grant_pair_free(d, b->status, b->nr * sizeof(int16_t));
+    heap_free(&d->heap, b->refs, DIV_ROUND_UP(b->nr, GRANT_PAIR_REFS) * PAGE_SIZE);
+    heap_free(&d->heap, b->status, b->nr * sizeof(int16_t));
     *b = (struct mapping_run){0};
 }
 

@@ -17,7 +17,6 @@ static struct granting {
     domid_t to;
     bool readonly;
     uint64_t nr, nr_dirs;
-    uint64_t heap;              /* where it ended before */
     uint64_t *pages;            /* nr of them */
     uint32_t *refs;             /* nr, in nr_dirs pages, which are lent as well */
     uint32_t *dir_refs;         /* nr_dirs */
@@ -66,7 +65,7 @@ static void end_page(struct domain *d, void *page, uint32_t ref)
     int rc = ref ? grant_end(&d->grants, ref) : 0;
 
     if (!rc || rc == -EBUSY) {
-        int unmapped = pt_unmap(&d->pt, (uintptr_t)page, &mfn);
+        int unmapped = heap_unmap(&d->heap, page, &mfn);
 
         if (!unmapped)
             rc = rc ? grant_end_page(&d->grants, ref) : frame_pool_free(&d->frame_pool, mfn);
@@ -88,9 +87,6 @@ static void end_all(struct domain *d, struct granting *l)
     if (l->top)
         end_page(d, l->top, l->top_ref);
     heap_free(&d->heap, l->dir_refs, l->nr_dirs * sizeof(uint32_t));
-    /* all of it lies here, or would, had there been frames enough; and no address is used again */
-    if (l->heap)
-        pt_drop_tables(&d->pt, l->heap, d->heap.next + l->nr * PAGE_SIZE);
     *l = (struct granting){0};
 }
 
@@ -126,7 +122,6 @@ static int start(struct domain *d, struct granting *l)
 {
     int rc = -ENOMEM;
 
-    l->heap = d->heap.next;
     l->nr_dirs = DIV_ROUND_UP(l->nr, GRANT_PAIR_REFS);
     l->pages = heap_alloc(&d->heap, l->nr * PAGE_SIZE);
     l->refs = heap_alloc(&d->heap, l->nr_dirs * PAGE_SIZE);

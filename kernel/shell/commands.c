@@ -81,7 +81,7 @@ static int unblock_suspend(struct domain *d, const char *arguments)
     int rc = 0;
 
     if (d->selftest.blocker)
-        rc = pt_unmap(&d->pt, (uintptr_t)d->selftest.blocker, &mfn);
+        rc = heap_unmap(&d->heap, d->selftest.blocker, &mfn);
     if (!rc)
         d->selftest.blocker = NULL;
     if (rc)

@@ -17,7 +17,7 @@ static void check_width(struct test *t, unsigned int bit)
         return;
     pte = pt_walk(&t->d->pt, (uintptr_t)va).pte;
     CHECK(mfn_eq(pte_mfn(pte), mfn), "the entry for MFN 0x%lx reads %016lx", mfn.v, pte);
-    CHECK(!pt_unmap(&t->d->pt, (uintptr_t)va, &mfn), "0x%lx cannot be unmapped", mfn.v);
+    CHECK(!heap_unmap(&t->d->heap, va, &mfn), "0x%lx cannot be unmapped", mfn.v);
 }
 
 TEST(maxphys, "machine addresses of 2^46, 2^48 and 2^51 keep all their bits in an entry")

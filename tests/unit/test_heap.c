@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without this a kernel that allocates and frees for days could lose a frame to each page table
+ * that nothing is in any more, or free a table that a neighbouring block still needs.
+ */
+#include "lib/errno.h"
+
+#include "tests/unit/guest.h"
+#include "tests/unit/harness.h"
+
+#define MIB2     level_bytes(2)
+#define MIB2_NR  (MIB2 / PAGE_SIZE)
+#define NR_STEPS 400
+
+static struct guest g;
+
+static void start(void)
+{
+    static const struct fake_shape shape = {.nr_pages = 6000};
+    static const uint64_t all_ram[] = {1 << 20, 0};
+
+    guest_start(&g, &shape, all_ram, 0);
+}
+
+static void *alloc(uint64_t nr)
+{
+    void *page = heap_alloc(&g.heap, nr * PAGE_SIZE);
+
+    check_true("memory for the heap", page);
+    return page;
+}
+
+static void free_pages(void *page, uint64_t nr)
+{
+    heap_free(&g.heap, page, nr * PAGE_SIZE);
+}
+
+/* Is there a level 1 table for @va? */
+static bool has_l1(const void *va)
+{
+    return fake_walk((uintptr_t)va).level == 1;
+}
+
+static void test_heap(void **state)
+{
+    uint8_t *a, *b, *c, *shared;
+    uint64_t nr_free;
+
+    (void)state;
+    start();
+    nr_free = g.frame_pool.nr_free;
+    a = heap_alloc(&g.heap, 3 * PAGE_SIZE - 5);
+    b = heap_alloc(&g.heap, 1);
+    for (uint64_t i = 0; i < 3 * PAGE_SIZE; i++)
+        check_equal("zeroed", a[i], 0);
+    a[3 * PAGE_SIZE - 1] = 1;
+    check_true("a guard between", b >= a + 4 * PAGE_SIZE);
+    check_true("a guard between", !fake_walk((uintptr_t)a + 3 * PAGE_SIZE).present);
+    check_equal("pages", g.frame_pool.nr_free, nr_free - 4);
+
+    shared = heap_map(&g.heap, maddr_to_mfn(g.domain.shared_info), PTE_RW);
+    shared[0] = 7;
+    check_equal("a page of Xen's", *fake_ram(g.domain.shared_info / PAGE_SIZE), 7);
+
+    c = heap_alloc(&g.heap, 1);
+    check_true("a guard behind it", c >= shared + 2 * PAGE_SIZE);
+    heap_free(&g.heap, c, 1);
+
+    heap_free(&g.heap, a, 3 * PAGE_SIZE - 5);
+    heap_free(&g.heap, b, 1);
+    heap_free(&g.heap, NULL, 5);
+    check_equal("given back", g.frame_pool.nr_free, nr_free);
+    check_equal("more than there is", (uintptr_t)heap_alloc(&g.heap, (nr_free + 1) * PAGE_SIZE), 0);
+    guest_check_frames("after", &g, 0, 0);
+}
+
+/* The frames that blocks of one and of two tables cost are all there when the blocks are freed. */
+static void test_tables_are_given_back(void **state)
+{
+    uint64_t nr_free, nr_tables;
+    uint8_t *a, *b, *c;
+
+    (void)state;
+    start();
+    a = alloc(1);
+    nr_free = g.frame_pool.nr_free;
+    nr_tables = g.pt.nr_tables;
+    b = alloc(2 * MIB2_NR);
+    c = alloc(1);
+    check_equal("tables of three blocks", g.pt.nr_tables, nr_tables + 2);
+    check_true("the level 1 table of the last block", has_l1(c));
+
+    free_pages(b, 2 * MIB2_NR);
+    check_true("the level 1 table that the block below shares", has_l1(a));
+    check_true("the level 1 table between the blocks", !has_l1(b + MIB2));
+    check_true("the level 1 table that the block above shares", has_l1(c));
+    check_equal("tables", g.pt.nr_tables, nr_tables + 1);
+
+    free_pages(a, 1);
+    check_true("the lowest level 1 table", !has_l1(a));
+    free_pages(c, 1);
+    check_true("the level 1 table of the next block", has_l1((void *)g.heap.next));
+    check_equal("tables", g.pt.nr_tables, nr_tables);
+    check_equal("free frames", g.frame_pool.nr_free, nr_free + 1);
+    guest_check_frames("after all is freed", &g, 0, 0);
+}
+
+/* A GiB that the heap has left behind needs no level 2 table. */
+static void test_level_2_tables_are_given_back(void **state)
+{
+    uint64_t nr_tables;
+    void *a, *b;
+
+    (void)state;
+    start();
+    nr_tables = g.pt.nr_tables;
+    a = alloc(1);
+    g.heap.next = FAKE_HEAP_BASE + 3 * level_bytes(3);
+    b = alloc(1);
+    check_equal("tables of two GiBs", g.pt.nr_tables, nr_tables + 2);
+    free_pages(a, 1);
+    check_equal("level of the entry for the lower GiB", fake_walk((uintptr_t)a).level, 3);
+    check_true("the level 1 table of the upper block", has_l1(b));
+    check_equal("tables", g.pt.nr_tables, nr_tables);
+    free_pages(b, 1);
+}
+
+/* Frames that run out in the third table: the first two are kept for nobody. */
+static void test_tables_of_a_failed_allocation(void **state)
+{
+    for (uint64_t request = 1; request <= 3 * MIB2_NR; request += request < 4 ? 1 : 127) {
+        uint64_t nr_free, nr_tables;
+
+        (void)state;
+        start();
+        nr_free = g.frame_pool.nr_free;
+        nr_tables = g.pt.nr_tables;
+        g.frame_pool.fail_at = g.frame_pool.nr_requests + request;
+        check_true("no memory", !heap_alloc(&g.heap, 3 * MIB2));
+        g.frame_pool.fail_at = 0;
+        check_equal("tables", g.pt.nr_tables, nr_tables);
+        check_equal("free frames", g.frame_pool.nr_free, nr_free);
+        guest_check_frames("after a failed allocation", &g, 0, 0);
+    }
+}
+
+/* The level 2 table of a page that got no level 1 table. Only the first page's may stay. */
+static void test_failure_at_the_end_of_a_gib(void **state)
+{
+    (void)state;
+    for (uint64_t request = 1; request <= 8; request++) {
+        uint64_t gib = FAKE_HEAP_BASE + level_bytes(3), all;
+        void *page;
+
+        start();
+        all = g.frame_pool.nr_free + g.pt.nr_tables;
+        g.heap.next = gib - 2 * PAGE_SIZE;
+        g.frame_pool.fail_at = g.frame_pool.nr_requests + request;
+        page = heap_alloc(&g.heap, 4 * PAGE_SIZE);
+        g.frame_pool.fail_at = 0;
+        check_equal("4 pages and 3 tables can be had", page != NULL, request > 7);
+        if (page)
+            continue;
+        check_equal("level of the entry for the next GiB", fake_walk(gib).level, 3);
+        check_equal("frames", g.frame_pool.nr_free + g.pt.nr_tables, all);
+    }
+}
+
+/* heap_unmap: the frame goes to the caller, and the table with its last page to the pool. */
+static void test_unmap(void **state)
+{
+    uint64_t nr_free, nr_tables;
+    uint8_t *shared, *block;
+    mfn_t mfn, first;
+
+    (void)state;
+    start();
+    nr_tables = g.pt.nr_tables;
+    shared = heap_map(&g.heap, maddr_to_mfn(g.domain.shared_info), PTE_RW);
+    check_true("the page is mapped", shared);
+    g.heap.next = ROUND_UP(g.heap.next, MIB2);
+    block = alloc(2);
+    first = to_mfn(fake_walk((uintptr_t)block).mfn);
+    nr_free = g.frame_pool.nr_free;
+
+    check_equal("unmap shared_info", heap_unmap(&g.heap, shared, &mfn), 0);
+    check_equal("its frame", mfn.v, g.domain.shared_info / PAGE_SIZE);
+    check_true("its level 1 table", !has_l1(shared));
+    check_equal("free frames: a table's", g.frame_pool.nr_free, nr_free + 1);
+    check_equal("unmap it twice", heap_unmap(&g.heap, shared, &mfn), -ENOENT);
+
+    check_equal("unmap a page of a block", heap_unmap(&g.heap, block, &mfn), 0);
+    check_equal("its frame", mfn.v, first.v);
+    check_true("the other page", fake_walk((uintptr_t)block + PAGE_SIZE).present);
+    check_equal("free frames", g.frame_pool.nr_free, nr_free + 1);
+    check_equal("tables", g.pt.nr_tables, nr_tables);
+    check_equal("the frame goes back", frame_pool_free(&g.frame_pool, mfn), 0);
+    free_pages(block + PAGE_SIZE, 1);
+}
+
+static struct block {
+    uint8_t *page;
+    uint64_t nr;
+} blocks[6];
+
+/* Is a page of one of the blocks in the 2 MiB from @va on? */
+static bool is_needed(uint64_t va)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(blocks); i++)
+        if (blocks[i].page && (uintptr_t)blocks[i].page < va + MIB2 &&
+            (uintptr_t)blocks[i].page + blocks[i].nr * PAGE_SIZE > va)
+            return true;
+    return false;
+}
+
+/* A level 1 table for each 2 MiB with a page in it, and for no other but the next address's. */
+static void check_tables(unsigned int step)
+{
+    uint64_t kept = ROUND_DOWN(g.heap.next, MIB2);
+
+    for (uint64_t va = FAKE_HEAP_BASE; va <= kept; va += MIB2) {
+        bool has = has_l1((void *)va), needed = is_needed(va);
+
+        if (needed ? !has : has && va != kept)
+            fail_msg("step %u: the level 1 table at %#lx %s, expected %s", step, va,
+                     has ? "exists" : "does not exist", needed ? "one" : "none");
+    }
+}
+
+/* Blocks of up to 3 MiB come and go: tables are those that are needed, and no frame is lost. */
+static void test_random(void **state)
+{
+    struct rng rng = {.state = 0x48454150};
+    uint64_t all, nr_pages = 0;
+
+    (void)state;
+    print_message("# seed %#lx\n", rng.state);
+    start();
+    all = g.frame_pool.nr_free + g.pt.nr_tables;
+    for (unsigned int step = 0; step < NR_STEPS; step++) {
+        struct block *b = &blocks[rng_below(&rng, ARRAY_SIZE(blocks))];
+
+        if (b->page) {
+            free_pages(b->page, b->nr);
+            nr_pages -= b->nr;
+            b->page = NULL;
+        } else {
+            b->nr = 1 + rng_below(&rng, rng_below(&rng, 2) ? 4 : 3 * MIB2_NR / 2);
+            b->page = alloc(b->nr);
+            nr_pages += b->nr;
+        }
+        check_tables(step);
+        check_equal("frames", g.frame_pool.nr_free + g.pt.nr_tables + nr_pages, all);
+    }
+    guest_check_frames("at the end", &g, 0, 0);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_heap, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_tables_are_given_back, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_level_2_tables_are_given_back, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_tables_of_a_failed_allocation, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_failure_at_the_end_of_a_gib, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_unmap, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_random, fake_machine_teardown),
+    };
+
+    return cmocka_run_group_tests_name("heap", tests, NULL, NULL);
+}
