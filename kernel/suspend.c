@@ -5,6 +5,8 @@
 #include "lib/format.h"
 #include "lib/printk.h"
 
+#include "mm/pt_visit.h"
+
 #include "xen/watchdog.h"
 
 #include "kernel/boot/stages.h"
@@ -12,50 +14,37 @@
 
 #include <xen/sched.h>
 
-/* A mapping that the tools cannot carry: they would find a frame that no PFN of ours has. */
-struct obstacle {
-    uint64_t va;
-    mfn_t mfn;
-};
-
 /* Is @mfn a frame that the list has, as the tools see it (mfn_in_pseudophysmap)? */
 static bool is_ours(const struct domain *d, mfn_t mfn)
 {
     return mfn_eq(p2m_get_ram(&d->p2m, m2p_get(&d->host.m2p, mfn)), mfn);
 }
 
-static bool is_xens(unsigned int level, uint64_t va)
-{
-    return level == PT_LEVELS && va >= HYPERVISOR_VIRT_START && va < HYPERVISOR_VIRT_END;
-}
+/* A search for a mapping that the tools cannot carry: they would find a frame without a PFN. */
+struct search {
+    const struct domain *d;
+    uint64_t last[PT_LEVELS + 1]; /* the entry seen last, by level */
+    uint64_t va;                  /* of what was found */
+    mfn_t mfn;
+};
 
 /*
- * Looks through @table and all below it; true if something there cannot be carried. A table that
- * the entry before leads to as well is looked through once: a hole of the list is one table, many
- * times.
+ * Ends the walk at an entry that cannot be carried. The table of an entry that is the same as the
+ * last one is not read again: a hole of the P2M list is one table, many times.
  */
-static bool find_obstacle(struct domain *d, mfn_t table, unsigned int level, uint64_t va,
-                          struct obstacle *found)
+static enum pt_next look_at(void *context, const struct pt_visited *e)
 {
-    uint64_t last = 0;
+    struct search *s = context;
+    mfn_t mfn = pte_mfn(e->pte);
 
-    for (unsigned int i = 0; i < PTES_PER_TABLE; i++, va += level_bytes(level)) {
-        uint64_t pte;
-
-        if (level == PT_LEVELS && i == PTES_PER_TABLE / 2)
-            va |= 0xffff000000000000; /* the upper half */
-        pte = is_xens(level, va) ? 0 : pt_read(&d->pt, table, level, i);
-        if (!pte_present(pte) || pte == last)
-            continue;
-        last = pte;
-        if (!is_ours(d, pte_mfn(pte)) || (level > 1 && pte_is_leaf(pte, level))) {
-            *found = (struct obstacle){va, pte_mfn(pte)};
-            return true;
-        }
-        if (level > 1 && find_obstacle(d, pte_mfn(pte), level - 1, va, found))
-            return true;
-    }
-    return false;
+    if (e->pte == s->last[e->level])
+        return PT_SKIP;
+    s->last[e->level] = e->pte;
+    if (is_ours(s->d, mfn) && (e->level == 1 || !e->is_leaf))
+        return PT_ENTER;
+    s->va = e->va;
+    s->mfn = mfn;
+    return PT_STOP;
 }
 
 static void say(const char *what)
@@ -83,7 +72,7 @@ static long stop(const struct domain *d)
 
 int suspend(struct domain *d)
 {
-    struct obstacle obstacle;
+    struct search obstacle = {.d = d};
     const char *who = "";
     char why[120];
     int rc;
@@ -94,7 +83,7 @@ int suspend(struct domain *d)
         format(why, sizeof(why), "%s cannot be suspended: %d (%s)", who, rc, errno_name(rc));
         return refuse(rc, why);
     }
-    if (find_obstacle(d, d->pt.root, PT_LEVELS, 0, &obstacle)) {
+    if (pt_visit(&d->pt, look_at, &obstacle)) {
         stages_resume(d, false);
         format(why, sizeof(why), "0x%lx maps frame 0x%lx, which is not ours", obstacle.va,
                obstacle.mfn.v);

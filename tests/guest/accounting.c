@@ -6,9 +6,9 @@
  * bitmap by PFN. Then the free frames must be just those that are not marked. It runs last, so
  * that it sees what the other tests left behind.
  */
-#include "kernel/selftest/test.h"
+#include "mm/pt_visit.h"
 
-#include <xen/xen.h>
+#include "kernel/selftest/test.h"
 
 struct ledger {
     struct test *t;
@@ -62,23 +62,22 @@ static void check_page(struct ledger *l, uint64_t va, uint64_t pte)
           "0x%lx maps frame 0x%lx, which is mapped elsewhere, or is a table", va, mfn.v);
 }
 
-static void mark_tables(struct ledger *l, mfn_t table, unsigned int level, uint64_t va)
+/* Marks what is behind an entry. A table that holes share is read once: it was marked before. */
+static enum pt_next mark_entry(void *context, const struct pt_visited *e)
 {
-    if (!mark(l, table))
-        return; /* a table that holes share: it was here before */
-    for (unsigned int i = 0; i < PTES_PER_TABLE; i++, va += level_bytes(level)) {
-        uint64_t pte;
+    struct ledger *l = context;
 
-        if (level == PT_LEVELS && i == PTES_PER_TABLE / 2)
-            va |= 0xffff000000000000; /* the upper half */
-        if (level == PT_LEVELS && va >= HYPERVISOR_VIRT_START && va < HYPERVISOR_VIRT_END)
-            continue;
-        pte = pt_read(&l->t->d->pt, table, level, i);
-        if (pte_present(pte) && pte_is_leaf(pte, level))
-            check_page(l, va, pte);
-        else if (pte_present(pte))
-            mark_tables(l, pte_mfn(pte), level - 1, va);
-    }
+    if (e->is_leaf)
+        check_page(l, e->va, e->pte);
+    else if (!mark(l, pte_mfn(e->pte)))
+        return PT_SKIP;
+    return PT_ENTER;
+}
+
+static void mark_tables(struct ledger *l)
+{
+    mark(l, l->t->d->pt.root);
+    pt_visit(&l->t->d->pt, mark_entry, l);
 }
 
 static void mark_ramdisk(struct ledger *l)
@@ -149,7 +148,7 @@ TEST_LAST(accounting,
         test_error(t, "no memory for a bitmap of 0x%lx PFNs", d->p2m.nr);
         return;
     }
-    mark_tables(&l, d->pt.root, PT_LEVELS, 0);
+    mark_tables(&l);
     mark_ramdisk(&l);
     mark_rings(&l);
     mark_free(&l);
