@@ -13,7 +13,7 @@ CC      := $(CROSS_COMPILE)gcc
 endif
 STRIP   := $(CROSS_COMPILE)strip
 # asked once, and only by a target that compiles; VERSION=... says it for a tree without git
-VERSION  = $(eval VERSION := $(shell scripts/version))$(VERSION)
+VERSION  = $(eval VERSION := $(or $(shell scripts/version),$(error no version, as said above)))$(VERSION)
 XEN_HEADERS = $(eval XEN_HEADERS := $(or $(shell scripts/xen headers),$(error no headers of Xen, as \
           said above)))$(XEN_HEADERS)
 

@@ -223,6 +223,14 @@ sub wrong_results {
     return @wrong;
 }
 
+# The kernel's first line, in an example of a console
+sub wrong_versions {
+    my ($text) = @_;
+    my $version = read_file('VERSION') =~ s/\n//r;
+    return map { "the version is $version, and not $_" }
+        grep { $_ ne $version } $text =~ /^    Xenolith (\S+?)(?:\+\S+)?: /mg;
+}
+
 # Tables that repeat one of the source
 
 # The cells of the table that follows a heading, without the head.
@@ -263,6 +271,7 @@ for my $file (@documents) {
     is_deeply [wrong_commands($text_of{$file})], [], "$file: commands";
     is_deeply [wrong_files($text_of{$file})],    [], "$file: files";
     is_deeply [wrong_results($text_of{$file})],  [], "$file: results of tests";
+    is_deeply [wrong_versions($text_of{$file})], [], "$file: versions";
     is_deeply [wrong_links($text_of{$file}, dirname($file))], [], "$file: links";
 }
 
@@ -358,6 +367,7 @@ my @samples = (
     [\&wrong_files,    "| Xen `xen/x.c`; `y.c` | `z.c` |", qr/^there is no file called z.c$/],
     [\&wrong_files,    "all of `mm/n*.c`",                 qr/no mm\/n\*\.c/],
     [\&wrong_results,  "    ok 1 - p2m: something else\n", qr/^no test p2m says "something else"$/],
+    [\&wrong_versions, "    Xenolith 0.0.1+2.g3: a PV\n", qr/^the version is \S+, and not 0.0.1$/],
     [\&wrong_links,    "[x](../none.md) [y](README.md)",   qr/^\.\.\/none.md leads nowhere$/],
 );
 for my $sample (@samples) {

@@ -1,0 +1,75 @@
+#!/usr/bin/env perl
+# SPDX-License-Identifier: MIT
+#
+# scripts/version names the build on the first line of the console, in an ELF note and in the names
+# that make dist gives. Without this test an image could carry the version of another commit.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Run;
+use Test::More;
+
+my $dir = tempdir;
+write_file("$dir/scripts/version", read_file(script('version')));
+chmod 0755, "$dir/scripts/version";
+
+my %env = (
+    (map { ("GIT_${_}_NAME" => 'a', "GIT_${_}_EMAIL" => 'a@example.org') } qw(AUTHOR COMMITTER)),
+    GIT_CONFIG_GLOBAL => '/dev/null',
+    GIT_CONFIG_SYSTEM => '/dev/null',
+);
+
+sub version {
+    return run({env => \%env}, "$dir/scripts/version", @_);
+}
+
+sub git {
+    my ($code, $out, $err) = run({env => \%env, dir => "$dir"}, 'git', @_);
+    $code == 0 or die "git @_: $err";
+    return $out;
+}
+
+# The seven digits by which scripts/version names HEAD.
+sub head {
+    return git('rev-parse', '--short=7', 'HEAD') =~ s/\n//r;
+}
+
+# What the file VERSION may hold
+
+for my $bad ('', 'next', '1.2', "1.2.3\n4.5.6", '1.2.3-rc1') {
+    write_file("$dir/VERSION", "$bad\n");
+    is_deeply [version()], [1, '', "version: the file VERSION holds \"$bad\", expected one line like 0.2.0\n"],
+        'VERSION holds "' . ($bad =~ s/\n/\\n/r) . '": an error';
+}
+unlink "$dir/VERSION";
+is_deeply [version()], [1, '', "version: the file VERSION holds \"\", expected one line like 0.2.0\n"],
+    'without the file VERSION: an error';
+
+write_file("$dir/VERSION", "1.2.3\n");
+is_deeply [version()], [0, "1.2.3\n", ''], 'a tree without git has the version in VERSION';
+is_deeply [version('x')], [2, '', "version: x: expected no argument\n"], 'an argument is bad usage';
+
+# With git
+
+SKIP: {
+    skip 'no git here', 6 if system('git --version >/dev/null 2>&1') != 0;
+    git('init', '-q');
+    is_deeply [version()], [0, "1.2.3\n", ''], 'a repository without a commit has the version in VERSION';
+    git('add', '.');
+    git('commit', '-q', '-m', 'one');
+    is_deeply [version()], [0, '1.2.3+1.g' . head() . "\n", ''],
+        'without a tag the commits are counted from the first one';
+    git('tag', 'v1.2.3');
+    is_deeply [version()], [0, "1.2.3\n", ''], 'at the tag of the version nothing is added';
+    write_file("$dir/VERSION", "1.2.3\n\n");
+    is_deeply [version()], [0, '1.2.3+0.g' . head() . ".dirty\n", ''], 'a changed file is said';
+    git('commit', '-q', '-a', '-m', 'two');
+    is_deeply [version()], [0, '1.2.3+1.g' . head() . "\n", ''], 'commits are counted from the tag';
+    write_file("$dir/VERSION", "1.3.0\n");
+    git('commit', '-q', '-a', '-m', 'three');
+    is_deeply [version()], [0, '1.3.0+3.g' . head() . "\n", ''], 'the tag of another version does not count';
+}
+
+done_testing;
