@@ -21,7 +21,7 @@
 
 /* The faults that the boot argument inject= asked for: see kernel/selftest/inject.h. */
 struct injected {
-    bool short_plan, sweep, entry, map, map_file;
+    bool short_plan, sweep, entry, stack, map, map_file;
     uint64_t alloc; /* the number of the frame allocation that fails; 0: none */
     struct e820_entry holes[4];
     size_t nr_holes;

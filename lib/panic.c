@@ -18,6 +18,7 @@ void panic(const char *fmt, ...)
     va_start(args, fmt);
     format_v(why, sizeof(why), fmt, args);
     va_end(args);
+    platform_call_trace(__builtin_frame_address(0));
     print("Bail out! %s\n", why);
     print("Test result: CRASH\n");
     platform_crash();

@@ -23,10 +23,15 @@ _start:
     mov     %rsi, %rdi
     call    kernel_main             /* does not return */
     ud2
+    .size   _start, . - _start
 
 /*
- * The stack, and below it a page that is unmapped as soon as we can: an overflow then traps
- * instead of eating what lies there.
+ * The stack, and below it a guard page, which protect_stage (kernel/boot/protect.c) unmaps: a stack
+ * overflow faults there, and overwrites no data of the kernel.
+ *
+ * The kernel cannot report this fault. Xen pushes the exception frame onto the same stack, so Xen
+ * faults on the guard page as well ("domain_crash_sync called from entry.S"), prints the registers
+ * of the domain, and ends the domain as crashed.
  */
     .section .bss.stack, "aw", @nobits
     .balign 4096

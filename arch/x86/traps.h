@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions. A trap that no probe (probe.h) expected prints what is known of it and ends the
- * domain as crashed.
+ * Exceptions. A trap that no probe (probe.h) expected prints its registers and a call trace
+ * (call_trace.h), and ends the domain as crashed.
  */
 #ifndef ARCH_X86_TRAPS_H
 #define ARCH_X86_TRAPS_H

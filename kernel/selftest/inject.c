@@ -122,6 +122,8 @@ static bool parse(struct injected *in, const char *s, struct start_info *si)
         in->sweep = true;
     else if (take_word(&at, "entry"))
         in->entry = true;
+    else if (take_word(&at, "stack"))
+        in->stack = true;
     else if (take_word(&at, "alloc:"))
         in->alloc = parse_number(&at);
     else if (take_word(&at, "map:"))
@@ -225,8 +227,18 @@ static void swap_entries(struct domain *d)
     list[pfn + 1] = entry;
 }
 
+/* Uses @nr_bytes of the stack or more. The addition after the call keeps the call a call. */
+static uint64_t __attribute__((noinline)) use_stack(size_t nr_bytes)
+{
+    volatile uint64_t here[16] = {nr_bytes};
+
+    return (nr_bytes > sizeof(here) ? use_stack(nr_bytes - sizeof(here)) : 0) + here[0];
+}
+
 void inject_late(struct domain *d)
 {
     if (d->selftest.injected.entry)
         swap_entries(d);
+    if (d->selftest.injected.stack)
+        panic("inject: the stack did not overflow: %lu", use_stack(2 * STACK_BYTES));
 }

@@ -7,6 +7,7 @@
  *   plan                        the list of tests is cut short
  *   sweep                       every sweep of a test is taken for one that is too slow
  *   entry                       two entries of the finished P2M change places
+ *   stack                       after boot, the stack overflows into its guard page
  *   alloc:N                     the N-th frame that is asked for is refused
  *   map:image, map:start_info, map:tables, map:list, map:ramdisk
  *                               a hole in the memory map over where these lie
@@ -31,7 +32,7 @@ int inject_stage(struct domain *d) __must_check;
 /* Sets the memory map that was asked for, and reads it back. -ENOMEM, or Xen's negative errno. */
 int inject_map(struct domain *d) __must_check;
 
-/* Spoils what boot has finished, if that was asked for. */
+/* The faults that come after boot: entry and stack, which does not return. */
 void inject_late(struct domain *d);
 
 #endif

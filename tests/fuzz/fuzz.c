@@ -39,6 +39,11 @@ __attribute__((weak)) void platform_write(const char *text, size_t len_bytes)
     said[said_len] = '\0';
 }
 
+void platform_call_trace(const void *frame)
+{
+    (void)frame;
+}
+
 void platform_crash(void)
 {
     CHECK(panic_exit, "no panic here");

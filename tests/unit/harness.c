@@ -39,7 +39,12 @@ void platform_write(const char *s, size_t len_bytes)
     text[text_len] = '\0';
 }
 
-/* The lower half of panic. */
+/* The lower half of panic. The stack of this program is not the kernel's. */
+void platform_call_trace(const void *frame)
+{
+    (void)frame;
+}
+
 void platform_crash(void)
 {
     if (panic_exit)
