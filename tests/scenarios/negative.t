@@ -19,10 +19,26 @@ boot_fails 'two entries of the P2M change places: a self-test fails', 5,
 boot_fails 'the list of tests is cut short, and claims success', 5,
     ['--mem', '64M', '--', 'inject=tap-plan'], qr/^Test result: SUCCESS$/m, qr/failure: .*[Pp]lan/;
 
-boot_fails 'a panic', 6, ['--mem', '64M', '--', 'inject=nr_pages'], qr/^Bail out! /m, qr/crash/;
+# Lines of a call trace: "S" and the function, with its place, for each name.
+sub trace {
+    my @lines = map { qr/ \[<f{8}\w{8}>\] S $_ \(\S+:\d+\)[^\n]*\n/ } @_;
+    return join '', @lines;
+}
 
-boot_fails 'a trap in early boot', 6, ['--mem', '64M', '--', 'inject=trap'],
-    qr/^trap: vector 14, .*^rax .*^0x\w+: level 4 entry .*^Bail out! unexpected trap: vector 14/ms, qr/crash/;
+my $boot_trace = trace(qw(stages_start kernel_main _start));
+boot_fails 'a panic prints the call trace', 6, ['--mem', '64M', '--', 'inject=nr_pages'],
+    qr/^Call trace:\n@{[trace('check_list')]}(?: \[[^\n]*\n)*${boot_trace}Bail out! start_info.nr_pages/m,
+    qr/crash/;
+
+my $frame = qr/^trap: vector 14, error code 0x2, at e03[03]:\w{16}, flags \w+, events masked, in (parse \(.*)$/m;
+boot_fails 'a trap in early boot prints the registers, the walk and the call trace', 6,
+    ['--mem', '64M', '--', 'inject=trap'],
+    qr/$frame.*^rax .*^0x\w+: level 4 entry .*^Call trace:\n \[<\w+>\] R \1\n${boot_trace}Bail out! unexpected trap: vector 14/ms,
+    qr/crash/;
+
+boot_fails 'a stack overflow: Xen ends the domain with a dump', 6, ['--mem', '64M', '--', 'inject=stack'],
+    qr/^\(XEN\) Domain 0 \(vcpu#0\) crashed .*^\(XEN\) RIP: .* in use_stack \(kernel\/inject\.c:\d+\)$/ms,
+    qr/crash: Xen says: Domain 0 \(vcpu#0\) crashed/;
 
 boot_fails 'a hang: Xen\'s watchdog ends it', 6,
     ['--mem', '64M', '--timeout', '60', '--', 'inject=hang'],

@@ -163,6 +163,53 @@ for my $case (@ends) {
     leaves_nothing($name);
 }
 
+# Addresses get function, file and line, for people only: what the verdict reads is the guest's own
+
+write_file("$dir/bin/fake-addr2line", <<'END');
+#!/bin/sh
+[ "$1 $2 $3 $4" = "-f -i -e $FAKE/kernel" ] || exit 1
+case $5 in
+0xffffffff80100010) printf 'inner\n./a.c:1\nouter\n./b.c:2 (discriminator 1)\n' ;;
+0xffffffff80100020) printf 'alone\na.c:3\n' ;;
+*) printf '??\n??:0\n' ;;
+esac
+END
+chmod 0755, "$dir/bin/fake-addr2line";
+$ENV{CROSS_COMPILE} = 'fake-';
+
+my @places = (
+    # the guest's line, and what is added to it
+    ['trap: vector 14, error code 0x2, at e033:ffffffff80100020, flags 86, events masked', ', in alone (a.c:3)'],
+    ['trap: vector 14, error code 0x10, at e033:0000000000000000, flags 86, events masked', ''],
+    ['Call trace:', ''],
+    [' [<ffffffff80100010>] R', ' inner (a.c:1), inlined in outer (b.c:2 (discriminator 1))'],
+    [' [<ffffffff80100021>] S', ' alone (a.c:3)'],
+    [' [<ffffffff80100011>] S', ' inner (a.c:1), inlined in outer (b.c:2 (discriminator 1))'],
+    [' [<ffffffff80109999>] S', ''],
+    ['# [<ffffffff80100021>] S', ''],
+    ['(XEN) RIP:    e033:[<ffffffff80100020>]', ' in alone (a.c:3)'],
+    ['(XEN) RIP:    e008:[<ffff82d040100020>] a+0/1', ''],
+    ['Bail out! rip ffffffff80100020', ''],
+    ['Test result: CRASH', ''],
+);
+my $traced = join '', map { "$_->[0]$_->[1]\n" } @places;
+($exit, $out, $err) = boot(join('', map { "$_->[0]\r\n" } @places), '', '--log', "$dir/log", $kernel);
+is $exit, 6, 'a call trace: exit code';
+is $out, $traced, 'a call trace: the console';
+is read_file("$dir/log"), $traced, 'a call trace: the log';
+like $err, qr/^xenolith: crash: Bail out! rip ffffffff80100020$/m, 'a call trace: the verdict';
+
+my $flood = " [<ffffffff80100021>] S\n" x 300;
+($exit, $out) = boot("$flood$good", '', $kernel);
+is $exit, 0, 'a flood of addresses: exit code';
+is scalar(() = $out =~ /alone/g), 200, 'a flood of addresses: so many are looked up';
+is $out =~ tr/\n//, 300 + 8, 'a flood of addresses: no line is lost';
+
+$ENV{CROSS_COMPILE} = 'none-';
+($exit, $out) = boot(join('', map { "$_->[0]\n" } @places), '', $kernel);
+is $out, join('', map { "$_->[0]\n" } @places), 'without addr2line: the console as it is';
+delete $ENV{CROSS_COMPILE};
+
 # Nothing is said after a panic of Xen, though QEMU may stay.
 my $began = time;
 ($exit) = boot("(XEN) Panic on CPU 0:\n(XEN) Not enough RAM\n", $silent, '--timeout', 50, $kernel);
