@@ -280,11 +280,23 @@ END
 
     # A debug build is made of a source package, in the same way
     fake($_, '') for qw(dpkg-source flex bison python3 gcc);
-    fake('make', '[ "${@: -1}" != build ] || cp "$2/.config" "$2/xen"');
+    fake('make', '[ "${@: -1}" != build ] || { cp "$2/.config" "$2/xen"; echo symbols >"$2/xen-syms"; }');
     is_deeply [(xen('hypervisor', '4.17-debug'))[0, 1]], [0, "$cache/xen-4.17-debug/xen\n"], 'a debug build';
     like read_file("$cache/xen-4.17-debug/xen"), qr/^CONFIG_DEBUG=y$/m, 'is one';
     is read_file("$dir/sources"), "deb-src $by uri bookworm main\ndeb-src $by more bookworm-security main\n",
         'of source packages';
+    is_deeply [xen('symbols', '4.17-debug')], [0, "$cache/xen-4.17-debug/xen-syms\n", ''],
+        'the symbols of a debug build are kept';
+    is read_file("$cache/xen-4.17-debug/xen-syms"), "symbols\n", 'beside it';
+    unlink "$cache/xen-4.17-debug/xen-syms";
+    system("cd $cache/xen-4.17-debug && sha256sum xen >SHA256SUMS");
+    is_deeply [xen('hypervisor', '4.17-debug')], [0, "$cache/xen-4.17-debug/xen\n", ''],
+        'a cache without the symbols serves the rest';
+    is_deeply [(xen('symbols', '4.17-debug'))[0, 1]], [0, "$cache/xen-4.17-debug/xen-syms\n"],
+        'and is asked for them';
+    ok -e "$cache/xen-4.17-debug/xen-syms", 'then it has them';
+    is_deeply [xen('symbols', '4.17')],
+        [2, '', "xen: no symbols of Xen 4.17 to be had: expected 4.17-debug\n"], 'no symbols of a release build';
     unlink map { "$dir/bin/$_" } qw(dpkg-source flex bison python3 gcc make);
 
     # What cannot be had is one sentence and a code of its own
