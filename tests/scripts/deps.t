@@ -65,7 +65,7 @@ unlike $err, qr/qemu/, 'what only run needs is not asked of build';
 machine();
 fake($_, '') for qw(gcc ld make dpkg prove qemu-system-x86_64 cpio xz);
 is_deeply [deps({}, 'run')], [0, '', ''], 'tools on the PATH, without apt';
-fake($_, '') for qw(clang clang-format clang-tidy cppcheck shellcheck dpkg-source flex bison python3 ssh expect rlwrap perl);
+fake($_, '') for qw(clang clang-format clang-tidy cppcheck shellcheck dpkg-source flex bison python3 ssh expect rlwrap gdb perl);
 is_deeply [deps({}, 'check')], [0, '', ''], 'tools, headers and modules, without apt';
 fake('perl', '[[ $* != *JUnit* ]]');
 ($exit, $err) = deps({}, 'check');
@@ -81,6 +81,15 @@ machine();
 fake('dpkg-query', 'echo "install ok installed"');
 teller('apt-get',   '');
 is_deeply [deps({}, 'all')], [0, '', ''], 'packages that are installed, with apt';
+
+# A package by name is there if its command is
+machine();
+fake($_, '') for qw(gcc ld make dpkg prove qemu-system-x86_64 cpio xz);
+($exit, $err) = deps({}, 'run', 'gdb');
+is_deeply [$exit, $err], [1, "deps: there is no apt-get here, and these are missing: gdb\n"],
+    'a package by name is missing';
+fake('gdb', '');
+is_deeply [deps({}, 'run', 'gdb')], [0, '', ''], 'a package by name is there';
 
 # Another architecture needs a cross compiler
 machine();
