@@ -53,6 +53,12 @@ shell: deps-run
 	@$(MAKE) --no-print-directory all
 	@scripts/shell $(SHELL_ARGS)
 
+## gdb              boot it likewise, and stop in kernel_main in gdb (scripts/gdb --help)
+gdb:
+	@scripts/deps run gdb
+	@$(MAKE) --no-print-directory all
+	@scripts/gdb $(BOOT) $(B)/xenolith -- $(ARGS)
+
 ## picture          boot it likewise, and draw its memory: build/memory.svg, and as text
 picture: deps-run
 	@$(MAKE) --no-print-directory all
@@ -178,6 +184,6 @@ clean:
 deps-%:
 	@scripts/deps $*
 
-.PHONY: all run shell picture check check-full unit unit-build coverage fuzz fuzz-build fuzz-corpus mutants check-commits \
+.PHONY: all run shell gdb picture check check-full unit unit-build coverage fuzz fuzz-build fuzz-corpus mutants check-commits \
         lint scripts-check scenarios dist xtf help clean always
 .DELETE_ON_ERROR:

@@ -187,7 +187,7 @@ start_qemu() {
     [ "$cpu" = none ] || command+=(-cpu "$cpu")
     read -ra more <<<"$qemu_args"
     mkfifo "$tmp/serial"
-    "${command[@]}" "$@" "${more[@]}" </dev/null >"$tmp/serial" &
+    "${command[@]}" "$@" ${qemu_for_gdb[@]+"${qemu_for_gdb[@]}"} "${more[@]}" </dev/null >"$tmp/serial" &
     child=$!
     exec 3<"$tmp/serial"
 }

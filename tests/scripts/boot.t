@@ -46,6 +46,8 @@ sub leaves_nothing {
 # Bad input
 
 my $kernel = "$dir/kernel";
+write_file("$dir/built/xen", read_file("$dir/xen"));
+write_file("$dir/built/xen-syms", 'symbols');
 truncate write_file("$dir/huge", ''), 450 << 20 or die $!;
 my @bad    = (
     [['--foo', $kernel], qr/^boot: unknown option --foo/],
@@ -74,6 +76,10 @@ my @bad    = (
         qr/without # and control characters, .*found \$'a\\nb'$/],
     [['--firmware', 'uefi', '--xen', "$dir/xen.efi", '--initrd', "$dir/huge", $kernel],
         qr/--firmware uefi: expected at most 450 MiB of kernel and ramdisk, found 451 MiB/],
+    [['--gdb=http', $kernel], qr/--gdb=http: expected a port from 1 to 65535, or socket$/],
+    [['--gdb=65536', $kernel], qr/--gdb=65536: expected a port/],
+    [['--gdb=', $kernel], qr/--gdb=: expected a port/],
+    [['--gdb', '--as', 'domU', $kernel], qr/--gdb is for a dom0/],
     [['--json', "$dir/none/json", $kernel], qr/none\/json: cannot be written/],
     [[$kernel, 'test=all'], qr/one KERNEL expected, found .*kernel and test=all/],
 );
@@ -209,6 +215,27 @@ $ENV{CROSS_COMPILE} = 'none-';
 ($exit, $out) = boot(join('', map { "$_->[0]\n" } @places), '', $kernel);
 is $out, join('', map { "$_->[0]\n" } @places), 'without addr2line: the console as it is';
 delete $ENV{CROSS_COMPILE};
+
+# gdb: QEMU waits for it, and its first commands are in a file
+
+for my $case (['--gdb' => 'tcp:127.0.0.1:1234', '127.0.0.1:1234'], ['--gdb=4711' => 'tcp:127.0.0.1:4711', '127.0.0.1:4711'],
+    ['--gdb=socket' => qr{^unix:(\Q$dir\E/tmp/\S+/gdb),server=on,wait=off$}, qr{\Q$dir\E/tmp/\S+/gdb}]) {
+    my ($option, $stub, $at) = @$case;
+    ($exit, $out, $err) = boot($good, 'cp "$TMPDIR"/*/attach "$FAKE"', $option, '--xen', "$dir/built/xen", $kernel);
+    is $exit, 0, "$option: exit code";
+    like read_file("$dir/args"), qr/^-S$/m, "$option: QEMU waits";
+    like qemu_arg('-gdb'), ref $stub ? $stub : qr/^\Q$stub\E$/, "$option: where";
+    like $err, qr/^boot: QEMU waits for gdb on $at\. .*\n    gdb -x \Q$dir\E\/tmp\/\S+\/attach$/m, "$option: sentence";
+    like read_file("$dir/attach"), qr/^file "\Q$kernel\E"\nadd-symbol-file "\Q$dir\E\/built\/xen-syms"$/m, "$option: symbols";
+    like read_file("$dir/attach"), qr/^target remote $at\nthbreak kernel_main\ncontinue\n\z/m, "$option: commands";
+    leaves_nothing($option);
+}
+boot($good, 'cp "$TMPDIR"/*/attach "$FAKE"', '--gdb', $kernel);
+unlike read_file("$dir/attach"), qr/add-symbol-file/, 'no xen-syms beside Xen, no symbols of Xen';
+boot($good, '', $kernel);
+unlike read_file("$dir/args"), qr/^-(?:S|gdb)$/m, 'without --gdb QEMU does not wait';
+($exit) = boot('', $silent, '--gdb', '--timeout', 1, $kernel);
+is $exit, 124, '--gdb: a limit that is asked for holds';
 
 # Nothing is said after a panic of Xen, though QEMU may stay.
 my $began = time;
