@@ -323,6 +323,8 @@ sub dry_run {
 }
 like dry_run('run', 'BOOT=--mem 64M', 'ARGS=test=p2m'),
     qr{^scripts/boot --mem 64M build/xenolith -- test=p2m$}m, 'boots';
+like dry_run('gdb', 'BOOT=--mem 64M', 'ARGS=test=p2m'),
+    qr{^scripts/deps run gdb\n.*^scripts/gdb --mem 64M build/xenolith -- test=p2m$}ms, 'boots with gdb';
 like dry_run('picture', 'BOOT=--mem 64M'),
     qr{^scripts/boot .*--log (\S+) --mem 64M .*\nscripts/memory-map -o \S+ \1\n}m, 'boots and draws';
 like dry_run('shell', 'SHELL_ARGS=--plain'), qr{^scripts/shell --plain$}m, 'asks for the shell';
