@@ -158,13 +158,13 @@ sub check_granter_end {
     return;
 }
 
-# A self-test may leave an empty table of the heap, which goes with the next page there; the commands
-# leave none.
+# The heap keeps the level 1 table of its next address, and no other empty one: at most one page table
+# more than the fewest so far. A self-test may leave others, which go with the next page there.
 sub check_frames {
     my ($free, $tables, $known) = @_;
     is $free + $tables, $known->{frames} //= $free + $tables, 'all frames are free again, or tables';
-    cmp_ok $tables, '<=', $known->{tables} // $tables, 'and no more are tables than before';
-    $known->{tables} = $tables;
+    $known->{tables} = $tables if $tables < ($known->{tables} // $tables + 1);
+    cmp_ok $tables, '<=', $known->{tables} + 1, 'at most one page table more than before';
     return;
 }
 
