@@ -14,30 +14,12 @@ use Text::ParseWords 'shellwords';
 
 use FindBin;
 use lib $FindBin::Bin;
+use Docs;
 use Run;
-
-my $top = script('..');
-chdir $top or die "$top: $!";
-delete @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES)};
-
-my @documents = ('README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', glob 'docs/*.md');
-my %text_of   = map { $_ => read_file($_) } @documents;
-
-sub help {
-    my ($script) = @_;
-    our %help_of;
-    return $help_of{$script} //= join "\n", (run($script, '--help'))[1, 2];
-}
 
 my (undef, $make_help) = run('make', '--no-print-directory', 'help');
 my %is_target = map { $_ => 1 } $make_help =~ /^  ([\w-]+) /mg;
 my $makefiles = join '', map { read_file($_) } 'Makefile', glob '*/*.mk */*/*.mk';
-
-# Name => its values, of the kernel's arguments.
-my %argument = read_file('kernel/cmdline.c') =~ /^    \{"(\w+)", +"([^"]+)",/mg;
-
-my %is_test = map { $_ => 1 } qw(all none full NAME),
-    map { read_file($_) =~ /^TEST(?:_LAST)?\((\w+),/mg } glob 'tests/guest/*.c';
 
 # What is to be run for a feature of a command: the rows of data/docs-commands.
 my %evidence;
@@ -229,40 +211,6 @@ sub wrong_versions {
     my $version = read_file('VERSION') =~ s/\n//r;
     return map { "the version is $version, and not $_" }
         grep { $_ ne $version } $text =~ /^    Xenolith (\S+?)(?:\+\S+)?: /mg;
-}
-
-# Tables that repeat one of the source
-
-# The cells of the table that follows a heading, without the head.
-sub table {
-    my ($file, $heading) = @_;
-    my ($section) = $text_of{$file} =~ /^## \Q$heading\E\n(.*?)(?=^## |\z)/ms or return;
-    my (undef, undef, @rows) = grep { /^\|/ } split /\n/, $section;
-    return map { [cells($_)] } @rows;
-}
-
-sub cells {
-    my ($row) = @_;
-    my (undef, @cells) = split /(?<!\\)\|/, $row; # what is behind the last bar is nothing
-    return map { s/\\\|/|/gr } map { /^ *`?(.*?)`? *$/ } @cells;
-}
-
-sub rows_of { # the first so many cells of each
-    my ($nr, @rows) = @_;
-    return [map { join ' | ', map { $_ // '' } @$_[0 .. $nr - 1] } @rows];
-}
-
-sub stages {
-    my $rows = qr/^    \{"(\w+)", "([^"]+)",\s+\w+, (\w+), (\w+)\},/m;
-    my ($text, @found) = read_file('kernel/boot/stages.c');
-    push @found, [$1, $2, map { $_ eq 'NULL' ? '' : 'yes' } $3, $4] while $text =~ /$rows/g;
-    return @found;
-}
-
-sub shell_commands {
-    my ($text, @found) = read_file('kernel/shell/commands.c');
-    push @found, [$1, $2, $3] while $text =~ /^    \{"(\w+)", "([^"]*)", "([^"]+)", \w+\},/mg;
-    return @found;
 }
 
 # The documents
