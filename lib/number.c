@@ -8,7 +8,7 @@ static const char *skip_blanks(const char *s)
     return s;
 }
 
-/* The value of a digit; something larger than any base for what is none. */
+/* The value of a digit; more than any base for a character that is no digit. */
 static unsigned int digit(char c)
 {
     if (c >= '0' && c <= '9')
@@ -20,22 +20,43 @@ static unsigned int digit(char c)
     return 99;
 }
 
-bool number_next(const char **s, uint64_t *value)
+static bool parse(const char *s, size_t len, unsigned int base, uint64_t max, uint64_t *value)
 {
-    const char *p = skip_blanks(*s), *first;
-    unsigned int base = 10;
     uint64_t n = 0;
 
-    if (p[0] == '0' && p[1] == 'x') {
-        base = 16;
-        p += 2;
-    }
-    for (first = p; digit(*p) < base; p++)
-        if (__builtin_mul_overflow(n, base, &n) || __builtin_add_overflow(n, digit(*p), &n))
+    for (size_t i = 0; i < len; i++) {
+        unsigned int d = digit(s[i]);
+
+        if (d >= base || __builtin_mul_overflow(n, base, &n) || __builtin_add_overflow(n, d, &n))
             return false;
-    if (p == first || (*p && *p != ' '))
+    }
+    if (!len || n > max)
         return false;
     *value = n;
-    *s = skip_blanks(p);
+    return true;
+}
+
+bool number_parse(const char *s, size_t len, uint64_t max, uint64_t *value)
+{
+    if (len >= 2 && s[0] == '0' && s[1] == 'x')
+        return parse(s + 2, len - 2, 16, max, value);
+    return parse(s, len, 10, max, value);
+}
+
+bool number_parse_decimal(const char *s, size_t len, uint64_t max, uint64_t *value)
+{
+    return parse(s, len, 10, max, value);
+}
+
+bool number_next(const char **s, uint64_t *value)
+{
+    const char *word = skip_blanks(*s);
+    size_t len = 0;
+
+    while (word[len] && word[len] != ' ')
+        len++;
+    if (!number_parse(word, len, UINT64_MAX, value))
+        return false;
+    *s = skip_blanks(word + len);
     return true;
 }

@@ -3,6 +3,7 @@
 
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "lib/number.h"
 #include "lib/string.h"
 
 #include "xen/clock.h"
@@ -68,13 +69,11 @@ static int receive_message(void)
 static void take_watch_event(void)
 {
     const char *token = in.payload + strlen(in.payload) + 1;
-    unsigned int index = 0;
+    uint64_t index;
 
-    if (token >= in.payload + in.header.len || *token == '\0')
+    if (token >= in.payload + in.header.len)
         return;
-    for (; *token >= '0' && *token <= '9' && index < MAX_WATCHES; token++)
-        index = index * 10 + (unsigned int)(*token - '0');
-    if (*token == '\0' && index < MAX_WATCHES && watches[index])
+    if (number_parse_decimal(token, strlen(token), MAX_WATCHES - 1, &index) && watches[index])
         watches[index]->fired = true;
 }
 
@@ -246,9 +245,7 @@ int xs_begin(xs_tx_t *tx)
 
     if (rc)
         return rc;
-    for (const char *s = reply.data; *s >= '0' && *s <= '9' && id <= UINT32_MAX; s++)
-        id = id * 10 + (uint64_t)(*s - '0');
-    if (id == 0 || id > UINT32_MAX)
+    if (!number_parse_decimal(reply.data, strlen(reply.data), UINT32_MAX, &id) || id == 0)
         return xenstore_ring_break(&ring, "xenstored gives a transaction no number");
     *tx = (xs_tx_t)id;
     return 0;

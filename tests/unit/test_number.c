@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Orders and nodes of xenstore hold numbers that others wrote. Without this "12x" could be 12, and
- * a number of 65 bits a small one.
+ * lib/number.c: commands, arguments and xenstore nodes hold numbers that others wrote. Without this
+ * test "12x" could be read as 12, and a number of 65 bits as a small one.
  */
 #include "lib/number.h"
 
@@ -11,7 +11,7 @@ static const struct {
     const char *text;
     bool is_number;
     uint64_t value;
-    size_t len; /* what is taken of the text */
+    size_t len; /* bytes of the text that number_next takes */
 } rows[] = {
     {"0",                     true,  0,                 1 },
     {"7",                     true,  7,                 1 },
@@ -65,6 +65,54 @@ static void test_every_word(void **state)
     }
 }
 
+/* number_parse takes all of the text: no blanks, and nothing behind the number. */
+static void test_parse(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+        uint64_t max, hexadecimal, decimal; /* expected values; 77: no number */
+    } bounds[] = {
+        {"12",                    2,  UINT64_MAX,     12,         12        },
+        {"123",                   2,  UINT64_MAX,     12,         12        },
+        {"12",                    0,  UINT64_MAX,     77,         77        },
+        {"",                      0,  UINT64_MAX,     77,         77        },
+        {" 12",                   3,  UINT64_MAX,     77,         77        },
+        {"12 ",                   3,  UINT64_MAX,     77,         77        },
+        {"12x",                   3,  UINT64_MAX,     77,         77        },
+        {"0x1f",                  4,  UINT64_MAX,     0x1f,       77        },
+        {"0x1f",                  3,  UINT64_MAX,     1,          77        },
+        {"0x1f",                  2,  UINT64_MAX,     77,         77        },
+        {"0x1f",                  1,  UINT64_MAX,     0,          0         },
+        {"999999999",             9,  999999999,      999999999,  999999999 },
+        {"1000000000",            10, 999999999,      77,         77        },
+        {"0x3b9ac9ff",            10, 999999999,      999999999,  77        },
+        {"0x3b9aca00",            10, 999999999,      77,         77        },
+        {"0000000005",            10, 5,              5,          5         },
+        {"6",                     1,  5,              77,         77        },
+        {"0",                     1,  0,              0,          0         },
+        {"18446744073709551615",  20, UINT64_MAX,     UINT64_MAX, UINT64_MAX},
+        {"18446744073709551615",  20, UINT64_MAX - 1, 77,         77        },
+        {"18446744073709551616",  20, UINT64_MAX,     77,         77        },
+        {"184467440737095516150", 21, UINT64_MAX,     77,         77        },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bounds); i++) {
+        const char *text = bounds[i].text;
+        size_t len = bounds[i].len;
+        uint64_t value = 77;
+
+        check_equal(text, number_parse(text, len, bounds[i].max, &value),
+                    bounds[i].hexadecimal != 77);
+        check_equal(text, value, bounds[i].hexadecimal);
+        value = 77;
+        check_equal(text, number_parse_decimal(text, len, bounds[i].max, &value),
+                    bounds[i].decimal != 77);
+        check_equal(text, value, bounds[i].decimal);
+    }
+}
+
 /* One word after the other, up to the end. */
 static void test_words_in_turn(void **state)
 {
@@ -84,6 +132,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_word),
+        cmocka_unit_test(test_parse),
         cmocka_unit_test(test_words_in_turn),
     };
 
