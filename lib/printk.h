@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's voice. What is said at a level above the log level is not printed; what tests and
- * reports say (print) always is.
+ * Text output: printk for the kernel's log, which has levels, and print for the lines that programs
+ * read (TAP, reports, the answers of the shell).
  */
 #ifndef LIB_PRINTK_H
 #define LIB_PRINTK_H
@@ -10,21 +10,23 @@
 
 enum loglevel { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-/* The level up to which printk prints; LOG_INFO until the command line says otherwise. */
+/* printk prints this level and the levels before it; LOG_INFO until loglevel= has been parsed. */
 extern enum loglevel printk_level;
 
 /*
- * Prints a line, or a piece of one, of the kernel's log. A text past 511 bytes is cut, and then
- * ends the line with "...".
+ * Prints a line of the kernel's log, or the first piece of a line that print continues. The text is
+ * "STAGE: sentence\n". For LOG_ERROR and LOG_WARN, "error: " or "warning: " is put in front of the
+ * text: an error ends the stage, the command or the boot; after a warning the kernel continues
+ * without what the text names. A text of more than 511 bytes is cut, and ends with "...\n".
  */
 void printk(enum loglevel level, const char *fmt, ...) __printf(2, 3);
 
-/* Prints whatever the log level: TAP lines, reports, last words. The same limit. */
+/* Prints at every log level, without a prefix: TAP lines, reports, panics. The same limit. */
 void print(const char *fmt, ...) __printf(1, 2);
 
 /*
- * Where the text goes. Not defined in this layer: the machine below provides it (the console in
- * the kernel, standard output in host tests). Writes all @len_bytes, in order, or loses them.
+ * Writes @len_bytes of @text to the output. xen/console.c defines this function in the kernel,
+ * tests/unit/harness.c in the unit tests. There is no error: bytes that cannot be written are lost.
  */
 void platform_write(const char *text, size_t len_bytes);
 

@@ -130,12 +130,17 @@ static void test_log_level(void **state)
     (void)state;
     output_clear();
     printk_level = LOG_WARN;
-    printk(LOG_ERROR, "error %d\n", 1);
-    printk(LOG_WARN, "warn\n");
-    printk(LOG_INFO, "info\n");
+    printk(LOG_ERROR, "stage: %d\n", 1);
+    printk(LOG_WARN, "stage: 2\n");
+    printk(LOG_INFO, "stage: 3\n");
     print("always\n");
+    printk_level = LOG_DEBUG;
+    printk(LOG_INFO, "stage: 4\n");
+    printk(LOG_DEBUG, "stage: 5\n");
     printk_level = LOG_INFO;
-    assert_string_equal(output(), "error 1\nwarn\nalways\n");
+    printk(LOG_DEBUG, "stage: 6\n");
+    assert_string_equal(output(), "error: stage: 1\nwarning: stage: 2\nalways\n"
+                                  "stage: 4\nstage: 5\n");
 }
 
 static void test_a_long_line_is_cut(void **state)
@@ -149,6 +154,10 @@ static void test_a_long_line_is_cut(void **state)
     print("%s", line);
     check_equal("length", strlen(output()), 511 + strlen("...\n"));
     check_true("the line ends", output()[strlen(output()) - 1] == '\n');
+    output_clear();
+    printk(LOG_WARN, "%s", line);
+    check_equal("length with a prefix", strlen(output()), 511 + strlen("...\n"));
+    check_says("the prefix is in front", output(), "warning: aaa");
 }
 
 static void die(void *why)
