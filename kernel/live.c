@@ -15,22 +15,22 @@
 #include "kernel/shell/shell.h"
 #include "kernel/suspend.h"
 
-#define CHURN_NS    (20 * NS_PER_MS)
-#define CHURN_PAGES 512
-#define GRANTS_NS   NS_PER_S
+#define CHURN_NS    (20 * NS_PER_MS) /* period of the command churn */
+#define CHURN_PAGES 512              /* pages that the balloon moves out and in */
+#define GRANTS_NS   NS_PER_S         /* period of polling grants whose end is deferred */
 
 static void run_store_command(struct domain *d)
 {
-    char order[128];
+    char command[128];
 
-    if (!store_take_command(order, sizeof(order)))
+    if (!store_take_command(command, sizeof(command)))
         return;
-    command_run(d, order);
+    command_run(d, command);
     store_end_command();
 }
 
-/* Tests again what a suspend may have broken. */
-static void suspend_and_look(struct domain *d)
+/* Runs the self-tests again, unless the suspend was refused: then nothing has changed. */
+static void suspend_and_test(struct domain *d)
 {
     int rc = suspend(d);
 
@@ -38,7 +38,7 @@ static void suspend_and_look(struct domain *d)
         command_run(d, "test");
 }
 
-static void obey_toolstack(struct domain *d)
+static void handle_toolstack_requests(struct domain *d)
 {
     uint64_t target = store_take_target();
 
@@ -53,14 +53,17 @@ static void obey_toolstack(struct domain *d)
         d->options.done = DONE_REBOOT;
         break;
     case REQUEST_SUSPEND:
-        suspend_and_look(d);
+        suspend_and_test(d);
         break;
     default:
         break;
     }
 }
 
-/* Dirties memory, and breathes: for whoever migrates us meanwhile. */
+/*
+ * Dirties the pattern pages and moves CHURN_PAGES pages out of the balloon or into it: load for a
+ * live migration.
+ */
 static void churn(struct domain *d)
 {
     uint64_t full = d->selftest.churn_pages;
@@ -70,8 +73,8 @@ static void churn(struct domain *d)
 }
 
 /*
- * Without the watchdog: one who sleeps has nothing to prove, and may be paused for longer than it
- * has patience, by whoever dumps the domain.
+ * Stops the watchdog while the domain blocks: Xen would end a domain that sleeps, or that a tool
+ * pauses (xl dump-core), for more than WATCHDOG_SECONDS.
  */
 static void sleep(uint64_t until_ns)
 {
@@ -81,8 +84,8 @@ static void sleep(uint64_t until_ns)
 }
 
 /*
- * When there is something to do, even if nothing happens. A peer that lets go of a page says so to
- * nobody.
+ * The time at which live() must run again without an event. A peer that unmaps a granted page sends
+ * no event, so deferred grant ends are polled.
  */
 static uint64_t wake_at(struct domain *d)
 {
@@ -94,21 +97,21 @@ static uint64_t wake_at(struct domain *d)
 enum done live(struct domain *d)
 {
     d->options.done = DONE_WAIT;
-    printk(LOG_DEBUG, "live: waiting to be told what to do\n");
+    printk(LOG_DEBUG, "live: waiting for commands and toolstack requests\n");
     shell_start(d);
     while (d->options.done == DONE_WAIT) {
         bool busy;
 
         xenstore_poll();
         busy = store_has_news();
-        busy = shell_listen(d) || busy;
+        busy = shell_poll(d) || busy;
         run_store_command(d);
-        obey_toolstack(d);
+        handle_toolstack_requests(d);
         if (d->selftest.churn_pages)
             churn(d);
         /*
-         * Only after a round in which nothing was done: whatever came during one in which something
-         * was, its event may have been handled on the way, and would not wake us.
+         * Blocks only after an iteration without work. The work of this iteration may have
+         * dispatched the event of a newer request, and that event would not end evtchn_wait().
          */
         if (!busy)
             sleep(wake_at(d));

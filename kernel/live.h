@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a guest that was told to wait (done=wait): to sleep, and to do what it is asked. */
+/*
+ * The main loop of a domain that stays after its tests (done=wait) or has a shell: blocks until an
+ * event, runs commands from the console and from data/command, and handles control/shutdown and
+ * memory/target.
+ */
 #ifndef KERNEL_LIVE_H
 #define KERNEL_LIVE_H
 
 #include "kernel/domain.h"
 
-/* Lives until somebody wants the domain to end: the way in which they do. */
+/* Returns how the domain must end: DONE_POWEROFF, DONE_REBOOT or DONE_CRASH. */
 enum done live(struct domain *d);
 
 #endif

@@ -32,7 +32,7 @@ static int run_tests(struct domain *d, const char *arguments)
     return 0;
 }
 
-/* A tool that reads the P2M list meanwhile must give up, although no entry changes. */
+/* Makes a tool that reads the P2M list give up: p2m_generation changes, although no entry does. */
 static int bump_generation(struct domain *d, const char *arguments)
 {
     (void)arguments;
@@ -44,9 +44,9 @@ static int bump_generation(struct domain *d, const char *arguments)
 static int churn_start(struct domain *d, const char *arguments)
 {
     (void)arguments;
-    if (!d->selftest.churn_pages) /* a second start would keep the lower size as the upper bound */
+    if (!d->selftest.churn_pages) /* at a second start, nr_pages may be the lower size */
         d->selftest.churn_pages = d->balloon.nr_pages;
-    print("churn: on\n");
+    print("churn: started\n");
     return 0;
 }
 
@@ -56,21 +56,21 @@ static int churn_end(struct domain *d, const char *arguments)
     if (d->selftest.churn_pages)
         balloon_go(d, d->selftest.churn_pages);
     d->selftest.churn_pages = 0;
-    print("churn: off, generation of the pattern pages %lu\n",
+    print("churn: ended; the pattern pages have generation %lu\n",
           d->selftest.pattern_pages.generation);
     return 0;
 }
 
-/* A second mapping of shared_info, which is Xen's frame: no tool can save a table that has it. */
+/* Maps shared_info a second time: Xen owns the frame, so suspend() refuses until it is unmapped. */
 static int block_suspend(struct domain *d, const char *arguments)
 {
     (void)arguments;
     if (!d->selftest.blocker)
         d->selftest.blocker = heap_map(&d->heap, maddr_to_mfn(d->boot.shared_info), PTE_RO);
     if (d->selftest.blocker)
-        print("block_suspend: on\n");
+        print("block_suspend: shared_info is mapped a second time: each suspend is refused\n");
     else
-        print("error: block_suspend: shared_info could not be mapped a second time\n");
+        printk(LOG_ERROR, "block_suspend: shared_info could not be mapped a second time\n");
     return 0;
 }
 
@@ -85,11 +85,11 @@ static int unblock_suspend(struct domain *d, const char *arguments)
     if (!rc)
         d->selftest.blocker = NULL;
     if (rc)
-        print("error: block_suspend: the second mapping of shared_info could not be removed: "
-              "%d (%s)\n",
-              rc, errno_name(rc));
+        printk(LOG_ERROR,
+               "unblock_suspend: the second mapping of shared_info could not be removed: %d (%s)\n",
+               rc, errno_name(rc));
     else
-        print("block_suspend: off\n");
+        print("unblock_suspend: shared_info has no second mapping\n");
     return 0;
 }
 
@@ -97,12 +97,13 @@ static int list_pattern_pages(struct domain *d, const char *arguments)
 {
     (void)arguments;
     if (!d->selftest.pattern_pages.nr)
-        print("pattern_pages: this domain has none; the boot argument pattern_pages=N makes N\n");
+        print("pattern_pages: this domain has no pattern pages; the argument pattern_pages=N "
+              "allocates N\n");
     pattern_pages_list(d);
     return 0;
 }
 
-/* The line tells a program at the other end of the console (scripts/shell) to expect the end. */
+/* scripts/shell waits for this line on the console, and then ends QEMU. */
 static int end_domain(struct domain *d, enum done done, const char *name)
 {
     print("%s: the domain ends here\n", name);
@@ -128,14 +129,14 @@ static int crash(struct domain *d, const char *arguments)
     return end_domain(d, DONE_CRASH, "crash");
 }
 
-/* No tool has asked for this suspend: a tool will report it, and may resume the domain. */
+/* A suspend without a tool: xl list shows the state, and xl can resume or destroy the domain. */
 static int suspend_here(struct domain *d, const char *arguments)
 {
     (void)arguments;
     if (boot_info_is_initdomain(&d->boot))
-        print("error: suspend: no tool could resume a dom0\n");
+        printk(LOG_ERROR, "suspend: refused: no tool could resume a dom0\n");
     else
-        print("suspend: %s\n", suspend(d) < 0 ? "refused" : "over");
+        (void)!suspend(d); /* prints the result */
     return 0;
 }
 
@@ -155,7 +156,7 @@ static int print_help(struct domain *d, const char *arguments);
 /* clang-format off */
 static const struct command {
     const char *name, *arguments, *what;
-    /* 0, or -EINVAL for arguments that make no sense; any other failure is printed by the command. */
+    /* 0, or -EINVAL for wrong arguments. The function prints any other error, and returns 0. */
     int (*run)(struct domain *d, const char *arguments);
 } commands[] = {
     {"help", "", "print this table", print_help},
@@ -196,7 +197,7 @@ static const struct command {
 };
 /* clang-format on */
 
-/* The column of help where the descriptions begin. */
+/* Column in which help prints the descriptions. */
 #define COLUMN 38
 
 static void print_row(const struct command *c)
@@ -223,7 +224,7 @@ static void print_usage(const struct command *c)
     print("usage: %s%s%s: %s\n", c->name, *c->arguments ? " " : "", c->arguments, c->what);
 }
 
-/* If @line begins with the word @name, sets *@arguments to the text behind it. */
+/* True if the first word of @line is @name; sets *@arguments to the text behind that word. */
 static bool begins_with(const char *line, const char *name, const char **arguments)
 {
     size_t len = strlen(name);
@@ -252,5 +253,5 @@ void command_run(struct domain *d, const char *line)
         return;
     }
     if (*line)
-        print("error: unknown command \"%.40s\": \"help\" prints the commands\n", line);
+        printk(LOG_ERROR, "unknown command \"%.40s\"; \"help\" prints the commands\n", line);
 }

@@ -16,20 +16,20 @@
 
 #define MAX_LEN   127
 
-/* What is being typed. A cursor key is ESC, '[', and a letter, with digits between them or not. */
+/* The line that is being typed, and the state of an escape sequence: ESC [ parameters letter. */
 static struct {
     char text[MAX_LEN + 1];
     size_t len;
-    bool overflowed; /* more was typed than there is room for */
+    bool overflowed; /* a character did not fit text */
     enum { PLAIN, ESCAPED, SEQUENCE } state;
 } line;
 
-static bool shows(const struct domain *d)
+static bool echoes(const struct domain *d)
 {
     return d->options.shell == SHELL_EDIT;
 }
 
-/* Not when the domain is about to end. */
+/* Prints the prompt, unless a command has ended the domain. */
 static void prompt(const struct domain *d)
 {
     if (d->options.shell != SHELL_NONE && d->options.done == DONE_WAIT)
@@ -42,43 +42,45 @@ static void empty(void)
     line.overflowed = false;
 }
 
-/* Half an order is another order: it is not obeyed. */
+/* Runs the line. A line that was too long is not run: its beginning may be another command. */
 static void end_line(struct domain *d)
 {
     while (line.len && line.text[line.len - 1] == ' ')
         line.len--;
     line.text[line.len] = '\0';
-    if (shows(d))
+    if (echoes(d))
         print("\n");
     if (line.overflowed)
-        print("expected a line of up to %u characters: this one is longer, and not obeyed\n",
-              MAX_LEN);
+        printk(LOG_ERROR, "the line is too long and was not run: expected at most %u characters\n",
+               MAX_LEN);
     else if (line.len)
         command_run(d, line.text);
     empty();
     prompt(d);
 }
 
-/* Takes back @n characters, on the screen too, where what did not fit was never seen. */
+/* Deletes the last @n characters. A character that did not fit was not echoed. */
 static void erase(const struct domain *d, size_t n)
 {
     line.overflowed = false;
     for (; n; n--, line.len--)
-        if (shows(d))
+        if (echoes(d))
             print("\b \b");
 }
 
 static void add(const struct domain *d, char c)
 {
-    if (c < ' ' || c >= DELETE) /* a control character; a byte past ASCII is below zero */
+    if (c < ' ' ||
+        c >= DELETE) /* control characters, and (char is signed) bytes that are no ASCII */
         return;
     line.overflowed = line.len == MAX_LEN;
     if (!line.overflowed)
         line.text[line.len++] = c;
-    if (shows(d))
+    if (echoes(d))
         print("%c", line.overflowed ? BELL : c);
 }
 
+/* Handles a byte that is no part of an escape sequence. */
 static void take_plain(struct domain *d, char c)
 {
     switch (c) {
@@ -95,7 +97,7 @@ static void take_plain(struct domain *d, char c)
         break;
     case CTRL('C'):
         empty();
-        if (shows(d))
+        if (echoes(d))
             print("^C\n" PROMPT);
         break;
     case ESCAPE:
@@ -111,7 +113,7 @@ static bool is_control(char c)
     return (c >= 0 && c < ' ') || c == DELETE;
 }
 
-/* A control character ends what is no sequence after all, and is what it always is. */
+/* Handles one byte. A control character ends an escape sequence, and has its usual meaning. */
 static void take(struct domain *d, char c)
 {
     if (line.state == PLAIN || is_control(c)) {
@@ -128,14 +130,14 @@ void shell_start(struct domain *d)
 {
     if (d->options.shell == SHELL_NONE)
         return;
-    print("A %s of %lu MiB on Xen %u.%u%s. \"help\" lists what can be asked.\n",
+    print("shell: %s of %lu MiB on Xen %u.%u%s; \"help\" prints the commands\n",
           boot_info_is_initdomain(&d->boot) ? "dom0" : "domU",
           d->balloon.nr_pages / ((1 << 20) / PAGE_SIZE), d->host.major, d->host.minor,
           d->host.extra);
     prompt(d);
 }
 
-bool shell_listen(struct domain *d)
+bool shell_poll(struct domain *d)
 {
     char bytes[32];
     size_t n = console_read(bytes, sizeof(bytes));

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The line that is typed on the console. Without "shell" on the command line it is taken as it
- * comes, and nothing is answered but what an order prints. With it there is a prompt, and what is
- * typed is shown and can be mended: backspace, Ctrl-U (all of it), Ctrl-C (never mind). History is
- * for the other end (rlwrap), which then asks for shell=line: it shows the line itself.
+ * The line editor of the console. Each line is a command (commands.h).
+ *
+ *   shell=none   no prompt and no echo: lines are commands for a guest with done=wait
+ *   shell=edit   a prompt, echo, and editing: backspace, Ctrl-U (delete the line), Ctrl-C (new
+ * line) shell=line   a prompt, no echo: for rlwrap, which edits and shows the line itself
  */
-#ifndef KERNEL_SHELL_H
-#define KERNEL_SHELL_H
+#ifndef KERNEL_SHELL_SHELL_H
+#define KERNEL_SHELL_SHELL_H
 
 #include "kernel/domain.h"
 
-/* Says hello, if there is somebody. */
+/* With a shell, prints a greeting and the prompt. */
 void shell_start(struct domain *d);
 
-/* Takes in what has been typed, and carries out each line. True if anything came. */
-bool shell_listen(struct domain *d);
+/* Reads what has been typed, without waiting, and runs each complete line. True if bytes came. */
+bool shell_poll(struct domain *d);
 
 #endif

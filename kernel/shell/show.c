@@ -27,7 +27,7 @@ int show_e820(struct domain *d, const char *arguments)
         print("[0x%011lx, 0x%011lx) type %u %s\n", e->addr, e->addr + e->len_bytes, e->type,
               types[e->type < ARRAY_SIZE(types) ? e->type : 0]);
     }
-    print("%s map, %lu entries\n", d->map_source == MAP_MACHINE ? "the machine's" : "our own",
+    print("E820 map of the %s, %lu entries\n", d->map_source == MAP_MACHINE ? "machine" : "domain",
           d->map.nr);
     return 0;
 }
@@ -40,7 +40,7 @@ int show_ranges(struct domain *d, const char *arguments)
     for (size_t i = 0; i < t->nr; i++)
         print("PFNs [0x%lx, 0x%lx) %s, %lu pages\n", t->r[i].start, t->r[i].end,
               range_kind_name(t->r[i].kind), t->r[i].end - t->r[i].start);
-    print("beyond: %s\n", range_kind_name(t->beyond));
+    print("PFNs from 0x%lx on: %s\n", ranges_end(t), range_kind_name(t->beyond));
     return 0;
 }
 
@@ -50,10 +50,10 @@ static void show_pfn(struct domain *d, pfn_t pfn)
     mfn_t own = p2m_get_ram(&d->p2m, pfn), mfn = p2m_get(&d->p2m, pfn);
 
     if (!mfn_eq(own, INVALID_MFN))
-        print("PFN 0x%lx: frame 0x%lx%s\n", pfn.v, own.v,
-              frame_pool_has(&d->frame_pool, pfn) ? ", which is free" : "");
+        print("PFN 0x%lx: MFN 0x%lx%s\n", pfn.v, own.v,
+              frame_pool_has(&d->frame_pool, pfn) ? ", free" : "");
     else if (!mfn_eq(mfn, INVALID_MFN))
-        print("PFN 0x%lx: %s: the machine's 0x%lx\n", pfn.v, kind, mfn.v);
+        print("PFN 0x%lx: %s, machine frame 0x%lx\n", pfn.v, kind, mfn.v);
     else
         print("PFN 0x%lx: %s, no frame\n", pfn.v, kind);
 }
@@ -81,11 +81,12 @@ int show_m2p(struct domain *d, const char *arguments)
     }
     pfn = m2p_get(&d->host.m2p, to_mfn(mfn));
     if (pfn.v == INVALID_ENTRY)
-        print("frame 0x%lx: the M2P has no PFN for it\n", mfn);
+        print("MFN 0x%lx: the M2P has no PFN\n", mfn);
     else if (mfn_eq(p2m_get_ram(&d->p2m, pfn), to_mfn(mfn)))
-        print("frame 0x%lx: PFN 0x%lx of ours\n", mfn, pfn.v);
+        print("MFN 0x%lx: PFN 0x%lx of this domain\n", mfn, pfn.v);
     else
-        print("frame 0x%lx: PFN 0x%lx, says the M2P; it is not ours\n", mfn, pfn.v);
+        print("MFN 0x%lx: M2P entry 0x%lx, but the P2M of this domain has not this MFN there\n",
+              mfn, pfn.v);
     return 0;
 }
 
@@ -96,13 +97,13 @@ int show_walk(struct domain *d, const char *arguments)
     if (!number_next(&arguments, &va) || *arguments)
         return -EINVAL;
     if (!va_canonical(va))
-        print("0x%lx: no address: bits 47 to 63 of one are all the same\n", va);
+        printk(LOG_ERROR, "walk: 0x%lx is not canonical: expected bits 47 to 63 to be equal\n", va);
     else
         pt_print_walk(&d->pt, va);
     return 0;
 }
 
-/* A GiB of memory has 512. */
+/* Leaves between two calls of watchdog_kick: the leaves of 8 GiB of PFNs. */
 #define LEAVES_PER_KICK 4096
 
 static void count_leaf(void *context, uint64_t leaf, mfn_t mfn)
@@ -123,35 +124,37 @@ int show_published(struct domain *d, const char *arguments)
     int rc;
 
     (void)arguments;
-    print("max_pfn 0x%lx, p2m_vaddr 0x%lx, p2m_cr3 0x%lx, p2m_generation %lu, tree 0x%lx\n",
+    print("max_pfn 0x%lx, p2m_vaddr 0x%lx, p2m_cr3 0x%lx, p2m_generation %lu, "
+          "pfn_to_mfn_frame_list_list 0x%lx\n",
           a->max_pfn, a->p2m_vaddr, a->p2m_cr3, a->p2m_generation, a->pfn_to_mfn_frame_list_list);
     rc = readback_list(&rb, count_leaf, &nr_leaves, &nr_pfns);
     if (rc)
-        print("list: a tool gives up: %d (%s)\n", rc, errno_name(rc));
+        print("P2M list: a tool cannot read it: %d (%s)\n", rc, errno_name(rc));
     else
-        print("list: a tool finds %lu leaves, and believes in 0x%lx PFNs\n", nr_leaves, nr_pfns);
+        print("P2M list: a tool reads %lu leaves, for 0x%lx PFNs\n", nr_leaves, nr_pfns);
     nr_leaves = 0;
     rc = readback_tree(&rb, count_leaf, &nr_leaves);
     if (rc)
-        print("tree: a tool gives up: %d (%s)\n", rc, errno_name(rc));
+        print("P2M tree: a tool cannot read it: %d (%s)\n", rc, errno_name(rc));
     else
-        print("tree: a tool finds %lu leaves\n", nr_leaves);
+        print("P2M tree: a tool reads %lu leaves\n", nr_leaves);
     return 0;
 }
 
 int show_stats(struct domain *d, const char *arguments)
 {
     (void)arguments;
-    print("pages: %lu, of up to %lu; the list has room for PFNs below 0x%lx\n", d->balloon.nr_pages,
-          d->max_pages, d->p2m.nr);
-    print("frames: %lu free in %lu runs; asked for %lu times\n", d->frame_pool.nr_free,
-          d->frame_pool.nr_runs, d->frame_pool.nr_requests);
-    print("tables: %lu of ours beside the builder's, heap up to 0x%lx\n", d->pt.nr_tables,
+    print("pages: %lu, limit %lu; P2M list of 0x%lx entries\n", d->balloon.nr_pages, d->max_pages,
+          d->p2m.nr);
+    print("frame pool: %lu free frames in %lu runs; %lu allocations since boot\n",
+          d->frame_pool.nr_free, d->frame_pool.nr_runs, d->frame_pool.nr_requests);
+    print("page tables: %lu allocated; heap addresses are used up to 0x%lx\n", d->pt.nr_tables,
           d->heap.next);
-    print("list: %lu leaves new, %lu places share one; %lu frames renumbered\n",
+    print("P2M list: %lu new leaves, %lu shared leaves; %lu frames with new PFNs\n",
           d->revectored.nr_new_leaves, d->revectored.nr_none, d->plan.nr_moved);
-    print("events: %u ports; store: %u watches\n", evtchn_count(), xs_count_watches());
-    print("grants: %u given, %u to be ended; window: %lu ranges\n", d->grants.nr_used,
+    print("event channels: %u ports with a handler; xenstore: %u watches\n", evtchn_count(),
+          xs_count_watches());
+    print("grants: %u in force, %u deferred ends; foreign window: %lu ranges\n", d->grants.nr_used,
           d->grants.nr_deferred, d->foreign.nr_ranges);
     return 0;
 }
@@ -165,7 +168,7 @@ int show_frame_pool(struct domain *d, const char *arguments)
         print("PFNs [0x%lx, 0x%lx) free, %lu pages\n", f->runs[i].start, f->runs[i].end,
               f->runs[i].end - f->runs[i].start);
     if (f->nr_runs > SHOW_MAX_LINES)
-        print("and %lu more runs\n", f->nr_runs - SHOW_MAX_LINES);
+        print("%lu more runs are not printed\n", f->nr_runs - SHOW_MAX_LINES);
     print("%lu pages free in %lu runs\n", f->nr_free, f->nr_runs);
     return 0;
 }
@@ -175,15 +178,16 @@ int show_grants(struct domain *d, const char *arguments)
     const struct grants *g = &d->grants;
 
     (void)arguments;
-    print("version %u, %u of %u frames: %u grants given, %u to be ended\n", g->version,
-          g->nr_frames, g->max_frames, g->nr_used, g->nr_deferred);
+    print("grant table version %u, %u of %u frames; %u grants in force, %u deferred ends\n",
+          g->version, g->nr_frames, g->max_frames, g->nr_used, g->nr_deferred);
     return 0;
 }
 
 int show_foreign(struct domain *d, const char *arguments)
 {
-    static const char *const kinds[] = {
-        [FOREIGN_GRANT] = "grants", [FOREIGN_FRAME] = "frames", [FOREIGN_MACHINE] = "device"};
+    static const char *const kinds[] = {[FOREIGN_GRANT] = "grants",
+                                        [FOREIGN_FRAME] = "frames",
+                                        [FOREIGN_MACHINE] = "device memory"};
 
     uint64_t nr = 0;
 
@@ -192,23 +196,24 @@ int show_foreign(struct domain *d, const char *arguments)
          r = r->next, nr++) {
         print("[0x%lx, 0x%lx) %s of ", r->pages, r->pages + r->nr * PAGE_SIZE, kinds[r->kind]);
         if (r->domain == DOMID_SELF)
-            print("our own");
+            print("this domain");
         else
             print("domain %u", r->domain);
-        print(", %lu of %lu pages mapped%s%s\n", r->nr_mapped, r->nr, r->owner ? ", " : "",
+        print(", %lu of %lu pages mapped%s%s\n", r->nr_mapped, r->nr, r->owner ? ", owner " : "",
               r->owner ? r->owner->name : "");
     }
     if (d->foreign.nr_ranges > nr)
-        print("and %lu more\n", d->foreign.nr_ranges - nr);
-    print("%lu ranges, %lu frames for what is known of them\n", d->foreign.nr_ranges,
+        print("%lu more ranges are not printed\n", d->foreign.nr_ranges - nr);
+    print("%lu ranges; their descriptions take %lu frames\n", d->foreign.nr_ranges,
           d->foreign.nr_frames);
     return 0;
 }
 
 int show_evtchn(struct domain *d, const char *arguments)
 {
+    /* EVTCHNSTAT_* of <xen/event_channel.h> */
     static const char *const states[] = {"closed", "unbound", "bound to domain",
-                                         "PIRQ",   "VIRQ",    "to ourselves"};
+                                         "PIRQ",   "VIRQ",    "IPI"};
     unsigned int nr = 0;
 
     (void)d;
@@ -229,6 +234,6 @@ int show_evtchn(struct domain *d, const char *arguments)
         print("\n");
         nr++;
     }
-    print("%u ports; we listen to %u\n", nr, evtchn_count());
+    print("%u open ports, %u with a handler\n", nr, evtchn_count());
     return 0;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The commands that print the kernel's state: rows of the table in commands.c. Each takes the text
- * behind its name and returns 0, or -EINVAL for arguments that make no sense.
+ * The commands that print the state of the domain: rows of the table in commands.c, which describes
+ * each command. @arguments is the text behind the command's name. Each returns 0, or -EINVAL for
+ * wrong arguments.
  */
 #ifndef KERNEL_SHELL_SHOW_H
 #define KERNEL_SHELL_SHOW_H
 
 #include "kernel/domain.h"
 
-/* The most lines that one command prints. */
+/* Maximum number of lines of one command for a reader on the console. */
 #define SHOW_MAX_LINES 256
 
 int show_e820(struct domain *d, const char *arguments);
@@ -24,8 +25,9 @@ int show_foreign(struct domain *d, const char *arguments);
 int show_evtchn(struct domain *d, const char *arguments);
 
 /*
- * The P2M list as runs of PFNs whose frames follow each other. In a shell no more of them than
- * somebody reads, and where it goes on; a tool that has asked gets all. (show_list.c)
+ * Prints the P2M list as runs of PFNs with ascending or descending MFNs (show_list.c). With a
+ * shell, prints at most SHOW_MAX_LINES runs and the command that prints the next ones; without a
+ * shell, for a tool that wrote to data/command, prints all runs.
  */
 int show_p2m_list(struct domain *d, const char *arguments);
 

@@ -7,10 +7,13 @@
 
 #include "xen/watchdog.h"
 
-/* A list of a TiB has 2^28 entries, and may be one run. */
+/* Entries between two calls of watchdog_kick: the list of 1 TiB has 2^28 entries. */
 #define ENTRIES_PER_KICK ((uint64_t)1 << 20)
 
-/* How many PFNs from @start on have frames that are @step apart, or, if that is 0, have none. */
+/*
+ * Number of PFNs from @start on whose MFNs differ by @step from one PFN to the next. With @step 0
+ * and no frame at @start: the number of PFNs without a frame.
+ */
 static uint64_t run_length(const struct p2m *p2m, uint64_t start, uint64_t step)
 {
     uint64_t mfn = p2m_get_ram(p2m, to_pfn(start)).v, nr = 1;
@@ -21,11 +24,14 @@ static uint64_t run_length(const struct p2m *p2m, uint64_t start, uint64_t step)
     return nr;
 }
 
-/* Prints the run that begins at @start, upward or, as builders like it, downward: its length. */
+/*
+ * Prints the run that begins at @start and returns its length. MFNs may descend: Xen's builder
+ * allocates frames from the top of memory downward.
+ */
 static uint64_t print_run(const struct p2m *p2m, uint64_t start)
 {
     uint64_t up = run_length(p2m, start, 1);
-    uint64_t down = run_length(p2m, start, UINT64_MAX); /* a step of -1 */
+    uint64_t down = run_length(p2m, start, UINT64_MAX); /* -1 */
     uint64_t nr = max_u64(up, down);
 
     print("p2m_list: PFN 0x%lx MFN 0x%lx pages %lu%s\n", start, p2m_get_ram(p2m, to_pfn(start)).v,

@@ -8,7 +8,7 @@
 
 #include "xen/xenstore.h"
 
-/* Ends the first word of @text there, and finds what follows it. */
+/* Terminates the first word of @text, and returns the text behind the blanks that follow it. */
 static char *cut_word(char *text)
 {
     char *end = strchr(text, ' ');
@@ -43,7 +43,7 @@ static int print_value(const char *path)
 
 int xs_command(struct domain *d, const char *arguments)
 {
-    char text[128], *verb = text, *path, *value; /* as long as a line can be */
+    char text[128], *verb = text, *path, *value; /* MAX_LEN of shell.c, and a 0 byte */
     int rc;
 
     (void)d;
@@ -60,8 +60,8 @@ int xs_command(struct domain *d, const char *arguments)
         return -EINVAL;
     }
     if (rc == -ENODEV)
-        print("error: xs: this domain has no xenstore\n");
+        printk(LOG_ERROR, "xs: this domain has no xenstore\n");
     else if (rc)
-        print("error: xs %s %s: %d (%s)\n", verb, path, rc, errno_name(rc));
+        printk(LOG_ERROR, "xs %s %s: %d (%s)\n", verb, path, rc, errno_name(rc));
     return 0;
 }

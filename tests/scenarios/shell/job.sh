@@ -1,21 +1,21 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: MIT
 #
-# What is typed at two guests' shells through xl's console program, which takes input from what is
-# no terminal only when told so. /job/lines has a line each, with printf's escapes.
+# Types lines at the shells of two domUs, through xl's console program: xenconsole reads from a pipe
+# only with --interactive. Each line of /job/lines is a format of printf.
 # shellcheck source=scripts/dom0.d/lib/xenolith.sh
 . /lib/xenolith.sh
 
 console=$(echo /usr/lib/xen-*/bin/xenconsole)
 
-# begin NAME: with its console in /out/NAME.con, and /tmp/NAME.in to type at
+# begin NAME: creates the domU NAME; its console is /out/NAME.con, its input the pipe /tmp/NAME.in
 begin() {
     printf '%s\n' 'on_poweroff="preserve"' 'on_crash="preserve"' 'memory=64' 'extra="shell"' \
         'kernel="/job/kernel"' >"/tmp/$1.cfg"
     domu_start "$1" create "/tmp/$1.cfg"
-    domu_says "$1" '"help" lists what can be asked' || return
+    domu_says "$1" '"help" prints the commands' || return
     mkfifo "/tmp/$1.in"
-    sleep 1000 >"/tmp/$1.in" & # keeps it open
+    sleep 1000 >"/tmp/$1.in" & # keeps the pipe open
     "$console" --interactive "$(xl domid "$1")" <"/tmp/$1.in" >"/out/$1.con" 2>&1 &
     domu_until 10 prompts_are "$1" 1
 }
