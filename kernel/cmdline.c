@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/cmdline.h"
 
+#include "lib/number.h"
 #include "lib/string.h"
+
+/* Upper bound of the numbers on the command line: nine decimal digits. */
+#define MAX_NUMBER 999999999
 
 bool text_is(struct text w, const char *s)
 {
     return strlen(s) == w.len && !strncmp(w.s, s, w.len);
 }
 
-/* The index of @w among the names in @choices, which are separated by '|'; -1 if it is none. */
+/* Index of @w among the words in @choices, which are separated by '|'; -1 if @w is not there. */
 static int choose(struct text w, const char *choices)
 {
     for (int i = 0;; i++) {
@@ -24,8 +28,8 @@ static int choose(struct text w, const char *choices)
 }
 
 /*
- * Each argument: its values, in the order of the enumeration that they stand for, or in words if
- * it is a text or a number; and the field of struct options that it sets.
+ * The arguments. @values is for the reader of a warning; for a CHOICE it is also parsed, and the
+ * words have the order of the enumeration. @field is the offset in struct options.
  */
 static const struct argument {
     const char *name, *values;
@@ -38,8 +42,8 @@ static const struct argument {
     {"p2m",           "both|list|tree",                     CHOICE, offsetof(struct options, form)         },
     {"balloon",       "none|max",                           CHOICE, offsetof(struct options, balloon)      },
     {"grants",        "default|1|2",                        CHOICE, offsetof(struct options, grants)       },
-    {"pattern_pages", "a number of pages",                  NUMBER, offsetof(struct options, pattern_pages)},
-    {"seed",          "up to nine digits",                  NUMBER, offsetof(struct options, seed)         },
+    {"pattern_pages", "0 to 999999999",                     NUMBER, offsetof(struct options, pattern_pages)},
+    {"seed",          "0 to 999999999",                     NUMBER, offsetof(struct options, seed)         },
     {"shell",         "none|edit|line",                     CHOICE, offsetof(struct options, shell)        },
     {"inject",        "a fault (kernel/selftest/inject.h)", TEXT,   offsetof(struct options, inject)       },
 };
@@ -51,23 +55,12 @@ static bool set_text(struct text *field, struct text value)
     return value.len > 0;
 }
 
-/* Up to nine digits: of what an argument counts there is never more. */
 static bool set_number(uint64_t *field, struct text value)
 {
-    uint64_t n = 0;
-
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.s[i] < '0' || value.s[i] > '9')
-            return false;
-        n = n * 10 + (uint64_t)(value.s[i] - '0');
-    }
-    if (value.len == 0 || value.len > 9)
-        return false;
-    *field = n;
-    return true;
+    return number_parse(value.s, value.len, MAX_NUMBER, field);
 }
 
-/* An enumeration, which is what the compiler makes of one: an unsigned int. */
+/* @field is an enumeration without negative values, which GCC and clang store as unsigned int. */
 static bool set_choice(unsigned int *field, struct text value, const char *values)
 {
     int choice = choose(value, values);
@@ -77,7 +70,7 @@ static bool set_choice(unsigned int *field, struct text value, const char *value
     return choice >= 0;
 }
 
-/* Sets the field of @a; false if @value is none of its values. */
+/* Sets the field of @a. False if @value is not a value of @a: then the field is unchanged. */
 static bool set_field(struct options *o, const struct argument *a, struct text value)
 {
     void *field = (uint8_t *)o + a->field;
@@ -102,7 +95,7 @@ static const struct argument *find_argument(struct text name)
 
 static void report_unknown(struct text w)
 {
-    print("argument \"%.*s\" is not known: expected", (int)w.len, w.s);
+    printk(LOG_WARN, "argument \"%.*s\" is unknown and ignored: expected", (int)w.len, w.s);
     for (size_t i = 0; i < ARRAY_SIZE(arguments); i++)
         print("%s %s=", i ? "," : "", arguments[i].name);
     print("\n");
@@ -119,13 +112,14 @@ static void parse_word(struct options *o, struct text w)
         value = (struct text){w.s + name.len + 1, w.len - name.len - 1};
 
     a = find_argument(name);
-    if (text_is(w, "shell")) /* the only word that needs no value */
+    if (text_is(w, "shell")) /* the only argument whose value may be left out */
         value = (struct text){"edit", 4};
     if (a && set_field(o, a, value))
         return;
     o->nr_bad++;
     if (a)
-        print("argument %s=%.*s: expected %s\n", a->name, (int)value.len, value.s, a->values);
+        printk(LOG_WARN, "argument %s=%.*s is ignored: expected %s\n", a->name, (int)value.len,
+               value.s, a->values);
     else
         report_unknown(w);
 }

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line: words of the form name=value, read once at boot.
+ * The command line: words of the form NAME=VALUE, separated by blanks, parsed once at boot.
  *
- *   test=all|none|NAME,...[,full]     which self-tests to run; full: no sweep takes samples
- *   done=reboot|poweroff|crash|wait   what to do then; else a dom0 reboots, a domU is powered off
- *   loglevel=error|warn|info|debug    how much to say on the way
- *   p2m=both|list|tree                which forms of the P2M to publish
- *   balloon=none|max                  grow to the domain's limit before the tests
- *   grants=1|2                        the grant table's version; else as Xen's MFNs need it
- *   pattern_pages=N                            pages whose contents are looked after:
- * pattern_pages.h seed=N                            what tests draw their random cases from; else
- * the clock's shell, shell=line                 no tests; a shell on the console, as shell.h says
- *   inject=...                        faults on purpose: inject.h
+ *   test=all|none|NAME,...[,full]     self-tests to run; with "full", no sweep takes samples
+ *   done=reboot|poweroff|crash|wait   what to do after the tests; the default is reboot in a dom0,
+ *                                     poweroff in a domU
+ *   loglevel=error|warn|info|debug    lowest severity of the log lines that are printed
+ *   p2m=both|list|tree                forms of the P2M to publish (mm/publish.h)
+ *   balloon=none|max                  max: grow to the domain's limit before the tests
+ *   grants=default|1|2                version of the grant table; by default 2 if Xen's MFNs can
+ *                                     have more than 32 bits
+ *   pattern_pages=N                   pages of known contents (kernel/selftest/pattern_pages.h)
+ *   seed=N                            seed of the random test cases; the default is the clock
+ *   shell=none|edit|line              no tests, but a shell on the console (kernel/shell/shell.h);
+ *                                     "shell" alone is shell=edit
+ *   inject=FAULT                      fault injection (kernel/selftest/inject.h)
  */
 #ifndef KERNEL_CMDLINE_H
 #define KERNEL_CMDLINE_H
@@ -20,52 +23,52 @@
 
 #include "mm/publish.h"
 
-/* In the order of the words above. */
+/* The order of each enumeration is the order of the words above. */
 enum done { DONE_REBOOT, DONE_POWEROFF, DONE_CRASH, DONE_WAIT, DONE_DEFAULT };
 enum balloon_option { BALLOON_NONE, BALLOON_MAX };
 enum shell_option { SHELL_NONE, SHELL_EDIT, SHELL_LINE };
-/* A number, but not any. */
 enum grants_option { GRANTS_DEFAULT, GRANTS_V1, GRANTS_V2 };
 
-/* A piece of the line, not terminated. */
+/* A part of the command line, without a 0 byte at the end. */
 struct text {
     const char *s;
     size_t len;
 };
 
 struct options {
-    struct text tests;  /* "all", "none", "full" or names, with commas between */
-    struct text inject; /* for the record: see inject.h */
+    struct text tests;  /* "all", "none", "full" or names of tests, separated by commas */
+    struct text inject; /* only recorded here: inject_stage has read inject= before */
     enum done done;
     enum loglevel loglevel;
     enum publish_form form;
     enum balloon_option balloon;
     enum grants_option grants;
     enum shell_option shell;
-    uint64_t pattern_pages; /* pages */
-    uint64_t seed;          /* 0: none was given */
-    unsigned int nr_bad;    /* words that were reported */
+    uint64_t pattern_pages; /* number of pages */
+    uint64_t seed;          /* 0: no seed= was given */
+    unsigned int nr_bad;    /* number of words that were ignored with a warning */
 };
 
 /*
- * Parses @line, which must outlive @o. A word that is not known, or whose value is not, is named
- * on the console with what was expected, counted, and otherwise ignored.
+ * Fills @o from @line, which must stay allocated as long as @o. For an unknown word, or a word with
+ * an unknown value, prints a warning that names the expected words, counts it in nr_bad and ignores
+ * it.
  */
 void cmdline_parse(struct options *o, const char *line);
 
 /*
- * Cuts the next word off a list with commas between. False when there is none left; words may be
- * empty.
+ * Removes the first word from a comma-separated @list and returns it in *@word, which may be empty.
+ * False if the list has no more words.
  */
 bool cmdline_next(struct text *list, struct text *word);
 
-/* Is @word the terminated text @s? */
+/* True if @word equals the string @s. */
 bool text_is(struct text word, const char *s);
 
-/* Is @name among the tests asked for? "full" alone asks for all. */
+/* True if test= names the self-test @name, or all self-tests ("all", or "full" alone). */
 bool cmdline_wants_test(const struct options *o, const char *name);
 
-/* Are sweeps to go through everything, however long that takes (sweep.h)? */
+/* True if test= has the word "full": sweeps visit every index (kernel/selftest/sweep.h). */
 bool cmdline_wants_full(const struct options *o);
 
 #endif

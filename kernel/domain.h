@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All that the kernel knows of the domain it runs in. One instance, filled by the stages of boot
- * (stages.c) from top to bottom, and passed to whatever needs it.
+ * struct domain: what the stages of boot (kernel/boot/stages.c) find out about this domain. main.c
+ * has the only instance; the stages fill its fields roughly from top to bottom, and each function
+ * that needs a field is given the struct.
+ *
+ * Not all state is here. These files keep static state of their own: lib/printk.c (the log level);
+ * arch/x86/traps.c; console.c, clock.c, evtchn.c, xenstore.c, watchdog.c and start_info.c in xen/;
+ * kernel/boot/ (pages of the image that map foreign frames, watches); kernel/shell/shell.c (the
+ * typed line); granter.c and grantee.c in kernel/selftest/.
  */
 #ifndef KERNEL_DOMAIN_H
 #define KERNEL_DOMAIN_H
@@ -19,10 +25,12 @@
 
 #include "kernel/cmdline.h"
 
-/* The faults that the boot argument inject= asked for: see kernel/selftest/inject.h. */
+/* The faults that the argument inject= asks for: see kernel/selftest/inject.h. */
 struct injected {
-    bool short_plan, sweep, entry, stack, map, map_file;
-    uint64_t alloc; /* the number of the frame allocation that fails; 0: none */
+    bool short_plan; /* inject=tap-plan */
+    bool sweep, entry, stack;
+    bool map, map_file; /* any inject=map:..., and inject=map:file */
+    uint64_t alloc;     /* number, from 1, of the frame allocation that fails; 0: none */
     struct e820_entry holes[4];
     size_t nr_holes;
     uint64_t nr_single; /* number of holes of one page that are added to the E820 map */
@@ -30,40 +38,42 @@ struct injected {
 
 /* Pages of known contents: see kernel/selftest/pattern_pages.h. */
 struct pattern_pages {
-    uint64_t *pages, nr, generation;
+    uint64_t *pages; /* nr pages on the heap; NULL if nr is 0 */
+    uint64_t nr, generation;
 };
 
-/* What only the self-tests and the commands that serve them use. */
+/* State that only the self-tests and their commands use. */
 struct selftest {
     struct injected injected;
     struct pattern_pages pattern_pages;
-    void *blocker;        /* a second mapping of shared_info, which blocks a suspend; or NULL */
-    uint64_t churn_pages; /* not 0: the balloon moves between this size and less all the time */
+    void *blocker; /* second mapping of shared_info (command block_suspend), or NULL */
+    uint64_t
+        churn_pages; /* upper size of the balloon while the command churn runs; 0: it does not */
 };
 
 struct domain {
-    const struct start_info *start_info; /* the builder's page: until it is read */
-    struct boot_info boot;
-    const char *builder; /* who built the domain */
-    struct options options;
-    struct host host;
-    struct shared_info *shared; /* Xen's page, which the tools read and we write */
+    const struct start_info *start_info; /* the builder's page; NULL after the stage start_info */
+    struct boot_info boot;               /* the validated copy of start_info */
+    const char *builder;                 /* name of the domain builder, for the boot report */
+    struct options options;              /* the command line */
+    struct host host;                    /* Xen's version, the M2P, widths of machine addresses */
+    struct shared_info *shared;          /* mapping of shared_info, a frame that Xen owns */
 
     struct fixmap fixmap;
     struct pagetable pt;
-    struct frame_pool frame_pool;
+    struct frame_pool frame_pool; /* free frames of this domain */
     struct heap heap;
 
-    struct memory_map map;
+    struct memory_map map; /* the E820 map that Xen returned, on the heap */
     enum map_source map_source;
-    uint64_t max_pages; /* the domain's limit, as Xen said at boot */
+    uint64_t max_pages; /* XENMEM_maximum_reservation at boot, in pages */
     struct plan plan;
-    uint64_t plan_max; /* pages that there is room for in the list, if the map has RAM for them */
-    struct p2m p2m;
-    struct mmu_batch batch;
+    uint64_t plan_max;      /* pages up to which this domain can grow within the P2M list */
+    struct p2m p2m;         /* the P2M list, and the PFN ranges that give ~0 its meaning */
+    struct mmu_batch batch; /* counts of MMU_MACHPHYS_UPDATE by the stage renumber */
     struct revectored revectored;
-    struct publication publication;
-    mfn_t suspend_mfn; /* of our copy of start_info, while the domain is suspended */
+    struct publication publication; /* the P2M tree */
+    mfn_t suspend_mfn;              /* of the copy of start_info, for SCHEDOP_shutdown(suspend) */
     struct kernel_mapping_result kernel_mapping;
     struct balloon balloon;
     struct foreign_window foreign;
@@ -72,7 +82,7 @@ struct domain {
     struct selftest selftest;
 };
 
-/* From linker.ld, all page-aligned: see the drawing there. */
+/* Page-aligned addresses of the image, defined by linker.ld, which has a drawing of them. */
 extern char image_start[], rodata_start[], data_start[], stack_guard[], fixmap_start[],
     fixmap_end[], image_end[];
 

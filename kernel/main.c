@@ -18,7 +18,10 @@ extern uintptr_t __stack_chk_guard;
 
 static struct domain domain;
 
-/* The canary holds something that was not in the image; its low byte ends any string. */
+/*
+ * The stack protector's canary must not be a constant of the image. Its low byte is 0, which a
+ * string that overflows a buffer cannot reproduce.
+ */
 static void __attribute__((no_stack_protector)) set_canary(void)
 {
     __stack_chk_guard = (tsc() * 0x9e3779b97f4a7c15) << 8;
@@ -35,7 +38,7 @@ static void __noreturn finish(struct domain *d)
 
     if (done == DONE_WAIT || d->options.shell != SHELL_NONE)
         done = live(d);
-    if (done == DONE_DEFAULT) /* a domU that asked for a reboot would be built again */
+    if (done == DONE_DEFAULT) /* on SHUTDOWN_reboot, xl would create a domU again */
         done = boot_info_is_initdomain(&d->boot) ? DONE_REBOOT : DONE_POWEROFF;
     domain_shutdown(reasons[done]);
 }
@@ -49,7 +52,7 @@ static void run_tests(struct domain *d)
     print("Test result: %s\n", test_result_name(result));
 }
 
-/* Called by entry.S on the kernel's own stack, with the address of the builder's start_info. */
+/* Called by arch/x86/entry.S on the stack in the image, with the address of start_info (RSI). */
 void __attribute__((no_stack_protector)) __noreturn
 kernel_main(const struct start_info *start_info);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Long work: tells Xen's watchdog that the domain is alive, and whoever reads the console how far
- * it is. Work of less than two seconds says nothing, longer work a line a second that counts.
+ * Progress of long work: kicks Xen's watchdog, and from the third second on prints one line a
+ * second, "renumber: 1000 of 2000 frames".
  */
 #ifndef KERNEL_PROGRESS_H
 #define KERNEL_PROGRESS_H
@@ -9,16 +9,18 @@
 #include "lib/types.h"
 
 struct progress {
-    const char *what; /* begins each line; "# ..." among a test's lines */
-    const char *unit; /* frames, PFNs, ...                              */
-    uint64_t total;
-    uint64_t started_ns, line_ns, alive_ns; /* when; when next at the earliest */
+    const char *what;    /* begins each line: the stage, or "# NAME" for a self-test */
+    const char *unit;    /* plural noun for what total counts: "frames", "PFNs" */
+    uint64_t total;      /* in units */
+    uint64_t started_ns; /* clock_ns() at the start */
+    uint64_t line_ns;    /* earliest time of the next line */
+    uint64_t alive_ns;   /* earliest time of the next watchdog_kick() */
 };
 
-/* Begins with nothing done of @total. The texts are only mapped. */
+/* Starts with 0 of @total done. Keeps the pointers @what and @unit. */
 void progress_start(struct progress *p, const char *what, const char *unit, uint64_t total);
 
-/* @done of the total is done. Reads the clock: to be called every few milliseconds. */
+/* Records that @done units are done. Call this every few milliseconds: it reads the clock. */
 void progress_at(struct progress *p, uint64_t done);
 
 #endif

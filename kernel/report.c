@@ -16,7 +16,7 @@ static void report_ranges(const struct ranges *t)
         print(",\"%s_pages\":%lu", range_kind_name(kind), ranges_count(t, kind, UINT64_MAX));
 }
 
-/* As many as a picture can show; "renumbered" counts them all. */
+/* Number of moves that scripts/memory-map can draw; the field "renumbered" counts all frames. */
 #define MAX_MOVES 32
 
 static void report_moves(const struct plan *plan)
@@ -28,7 +28,7 @@ static void report_moves(const struct plan *plan)
     print("]");
 }
 
-/* What lies where, upward (arch/x86/layout.h). */
+/* The areas of the address space in ascending order (arch/x86/layout.h). */
 static void report_virtual(const struct domain *d)
 {
     const struct {

@@ -5,8 +5,9 @@
 #include "kernel/domain.h"
 
 /*
- * Prints what boot did as one line of JSON, {"report":"boot",...}: scripts and pictures are made
- * from it. Sizes are in pages unless named otherwise, addresses are strings, times are TSC ticks.
+ * Prints the boot report, one line of JSON, {"report":"boot",...}, which scripts/memory-map and
+ * bench/run read (docs/architecture.md, "The report", has the fields). Sizes are in pages unless
+ * the name has another unit, addresses are strings, times are TSC ticks.
  */
 void report_boot(const struct domain *d);
 

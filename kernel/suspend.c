@@ -14,25 +14,24 @@
 
 #include <xen/sched.h>
 
-/* Is @mfn a frame that the list has, as the tools see it (mfn_in_pseudophysmap)? */
+/* True if the P2M and the M2P agree about @mfn: mfn_in_pseudophysmap() of xg_sr_save_x86_pv.c. */
 static bool is_ours(const struct domain *d, mfn_t mfn)
 {
     return mfn_eq(p2m_get_ram(&d->p2m, m2p_get(&d->host.m2p, mfn)), mfn);
 }
 
-/* A search for a mapping that the tools cannot carry: they would find a frame without a PFN. */
+/* The search for a mapping that Xen's tools cannot save. */
 struct search {
     const struct domain *d;
-    uint64_t last[PT_LEVELS + 1]; /* the entry seen last, by level */
-    uint64_t va;                  /* of what was found */
+    uint64_t last[PT_LEVELS + 1]; /* the entry before, by level */
+    uint64_t va;                  /* the mapping that was found */
     mfn_t mfn;
 };
 
-/*
- * Ends the walk at an entry that cannot be carried. The table of an entry that is the same as the
- * last one is not read again: a hole of the P2M list is one table, many times.
- */
-static enum pt_next look_at(void *context, const struct pt_visited *e)
+/* * Ends the walk at an entry that Xen's tools cannot save: no PFN of this domain has the frame, or
+it * is a superpage. A run of equal entries is walked once: a hole of the P2M list maps the same
+table * many times. */
+static enum pt_next check_entry(void *context, const struct pt_visited *e)
 {
     struct search *s = context;
     mfn_t mfn = pte_mfn(e->pte);
@@ -47,10 +46,11 @@ static enum pt_next look_at(void *context, const struct pt_visited *e)
     return PT_STOP;
 }
 
-static void say(const char *what)
+/* Prints the result of a suspend, and writes it to data/suspend, where the host's user reads it. */
+static void say(enum loglevel level, const char *result)
 {
-    printk(LOG_INFO, "suspend: %s\n", what);
-    store_say("data/suspend", what);
+    printk(level, "suspend: %s\n", result);
+    store_say("data/suspend", result);
 }
 
 static int refuse(int rc, const char *why)
@@ -58,11 +58,11 @@ static int refuse(int rc, const char *why)
     char text[160];
 
     format(text, sizeof(text), "refused: %s", why);
-    say(text);
+    say(LOG_WARN, text);
     return rc;
 }
 
-/* Stops. All stages are down when this is called, and when it comes back. */
+/* Runs between before_suspend and after_resume of the stages: no driver may be used here. */
 static long stop(const struct domain *d)
 {
     struct sched_shutdown arg = {.reason = SHUTDOWN_suspend};
@@ -74,19 +74,20 @@ int suspend(struct domain *d)
 {
     struct search obstacle = {.d = d};
     const char *who = "";
-    char why[120];
+    char why[140];
     int rc;
     long result;
 
     rc = stages_suspend(d, &who);
     if (rc) {
-        format(why, sizeof(why), "%s cannot be suspended: %d (%s)", who, rc, errno_name(rc));
+        format(why, sizeof(why), "stage %s cannot be suspended: %d (%s)", who, rc, errno_name(rc));
         return refuse(rc, why);
     }
-    if (pt_visit(&d->pt, look_at, &obstacle)) {
+    if (pt_visit(&d->pt, check_entry, &obstacle)) {
         stages_resume(d, false);
-        format(why, sizeof(why), "0x%lx maps frame 0x%lx, which is not ours", obstacle.va,
-               obstacle.mfn.v);
+        format(why, sizeof(why),
+               "the mapping of MFN 0x%lx at 0x%lx cannot be saved: not in the P2M, or a superpage",
+               obstacle.mfn.v, obstacle.va);
         return refuse(-EBUSY, why);
     }
     fixmap_unmap_all(&d->fixmap);
@@ -94,9 +95,9 @@ int suspend(struct domain *d)
     result = stop(d);
     stages_resume(d, result == 0);
     if (result < 0) {
-        format(why, sizeof(why), "Xen says %ld", result);
+        format(why, sizeof(why), "SCHEDOP_shutdown: %ld (%s)", result, errno_name((int)result));
         return refuse((int)result, why);
     }
-    say(result == 0 ? "back in a new domain" : "cancelled");
+    say(LOG_INFO, result == 0 ? "back in a new domain" : "cancelled");
     return result != 0;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Suspend: the domain is taken apart far enough that the tools can carry it elsewhere, stops in one
- * hypercall, and comes out of it in a new domain or in the old one.
+ * Suspend and resume, for xl save and xl migrate:
  *
- *      stages up --> no table maps a frame that is not ours --> SCHEDOP_shutdown(suspend)
- *                                                                       |
- *      stages down <--- 0: a new domain; 1: cancelled; < 0: refused <---+
+ *      before_suspend of each stage, last stage first     (kernel/boot/stages.c)
+ *      check all page tables: each present entry maps a frame of the P2M, no superpage
+ *      SCHEDOP_shutdown(SHUTDOWN_suspend), with the MFN of the copy of start_info in RDX
+ *           0: resumed in a new domain    1: cancelled, same domain    negative: refused by Xen
+ *      after_resume of each stage, first stage first
  *
- * The tools are Xen's tools/libs/guest/xg_sr_save_x86_pv.c and xg_sr_restore_x86_pv.c.
+ * The readers of the suspended domain are tools/libs/guest/xg_sr_save_x86_pv.c and
+ * xg_sr_restore_x86_pv.c of Xen; xg_resume.c cancels a suspend.
  */
 #ifndef KERNEL_SUSPEND_H
 #define KERNEL_SUSPEND_H
@@ -15,8 +17,9 @@
 #include "kernel/domain.h"
 
 /*
- * Suspends. Returns 0 in a new domain, 1 if it was cancelled, and a negative errno if it cannot be
- * done: the domain goes on, and the reason is on the console and in xenstore (data/suspend).
+ * Suspends this domain. Returns 0 in a new domain, 1 if a tool cancelled the suspend, or a negative
+ * errno if a stage, a mapping or Xen refuses the suspend: then all stages are resumed. Prints the
+ * result and writes it to the xenstore node data/suspend.
  */
 int suspend(struct domain *d) __must_check;
 

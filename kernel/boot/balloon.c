@@ -8,21 +8,21 @@
 #include "kernel/boot/store.h"
 #include "kernel/progress.h"
 
-/* Runs of empty PFNs that come and go, beside those that the map and the plan make. */
+/* Runs of RAM PFNs without a frame that the balloon may add to those of the map and the plan. */
 #define SPARE_RUNS 512
 
-static void say_pages(void *progress, uint64_t nr_pages)
+static void report_progress(void *progress, uint64_t nr_pages)
 {
     progress_at(progress, nr_pages);
 }
 
-/* Moves, with progress on a long way. */
+/* balloon_move with progress lines. */
 static int move_to(struct domain *d, uint64_t target)
 {
     struct progress progress;
 
     progress_start(&progress, "balloon", "pages", target);
-    return balloon_move(&d->balloon, target, say_pages, &progress);
+    return balloon_move(&d->balloon, target, report_progress, &progress);
 }
 
 int balloon_stage(struct domain *d)
@@ -41,10 +41,10 @@ int balloon_stage(struct domain *d)
         return rc;
     rc = move_to(d, target);
     now = d->balloon.nr_pages;
-    printk(LOG_INFO, "balloon: grown by %lu pages to 0x%lx: %s\n", now - d->boot.nr_pages, now,
-           now < target         ? "Xen gives no more"
-           : now < d->max_pages ? "the list has no room for more"
-                                : "the domain's limit");
+    printk(LOG_INFO, "balloon: grew by %lu pages to %lu pages: %s\n", now - d->boot.nr_pages, now,
+           now < target         ? "Xen allocates no more pages"
+           : now < d->max_pages ? "the P2M list has no more RAM PFNs"
+                                : "the domain's limit is reached");
     return rc;
 }
 
@@ -56,11 +56,12 @@ int balloon_after_resume(struct domain *d, bool new_domain)
     if (rc || !new_domain)
         return rc;
     if (nr_found)
-        printk(LOG_INFO, "balloon: %lu PFNs that were empty came with a frame\n", nr_found);
+        printk(LOG_INFO, "balloon: %lu ballooned-out PFNs had a frame after resume\n", nr_found);
     current = host_current_pages();
     if (current != d->balloon.nr_pages)
-        printk(LOG_WARN, "balloon: Xen counts 0x%lx pages, we 0x%lx\n", current,
-               d->balloon.nr_pages);
+        printk(LOG_WARN,
+               "balloon: Xen counts %lu pages of this domain after resume, the kernel counts %lu\n",
+               current, d->balloon.nr_pages);
     return 0;
 }
 
@@ -69,8 +70,8 @@ void balloon_go(struct domain *d, uint64_t target)
     int rc = move_to(d, target);
 
     if (rc)
-        printk(LOG_WARN, "balloon: stopped at %lu pages: %d (%s)\n", d->balloon.nr_pages, rc,
-               errno_name(rc));
+        printk(LOG_WARN, "balloon: stopped at %lu pages, the target is %lu: %d (%s)\n",
+               d->balloon.nr_pages, target, rc, errno_name(rc));
 }
 
 void balloon_follow(struct domain *d, uint64_t target)
@@ -80,16 +81,17 @@ void balloon_follow(struct domain *d, uint64_t target)
     char text[120];
     int rc;
 
-    /* What is asked for may be counted otherwise: under the PV shim it is the outer domain's. */
+    /* Under the PV shim, memory/target is the target of the outer domain, which is larger. */
     target = min_u64(target, host_maximum_pages());
     rc = move_to(d, target);
     now = d->balloon.nr_pages;
     if (rc)
         why = errno_name(rc);
     else if (now > target)
-        why = "the rest is in use";
+        why = "the other pages are in use";
     else if (now < target)
-        why = d->balloon.empty.nr_free ? "Xen gives no more" : "the list has no room for more";
+        why = d->balloon.empty.nr_free ? "Xen allocates no more pages"
+                                       : "the P2M list has no more RAM PFNs";
     format(text, sizeof(text), "%lu of %lu pages%s%s", now, target, *why ? ": " : "", why);
     if (now != before || now != target)
         printk(LOG_INFO, "balloon: %s\n", text);

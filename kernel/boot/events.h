@@ -5,9 +5,12 @@
 
 #include "kernel/domain.h"
 
-/* As the row of stages.c. 0, or the negative errno of evtchn.h. */
+/* As the row of stages.c. 0, or a negative errno of xen/evtchn.h. */
 int events_stage(struct domain *d) __must_check;
-/* In a new domain every port is closed but the two that start_info names: binds them again. */
+/*
+ * In a new domain all ports are closed except those of the console and xenstore rings, which
+ * start_info names. Binds the timer VIRQ and the console again; xen/xenstore.h binds its port.
+ */
 int events_after_resume(struct domain *d, bool new_domain) __must_check;
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "arch/x86/layout.h"
 
-/* Version 1 names frames by 32 bits, and Xen tells how wide machine addresses can become. */
+/* A grant entry of version 1 holds an MFN in 32 bits (grant_entry_v1, <xen/grant_table.h>). */
 static unsigned int version_for(const struct domain *d)
 {
     if (d->options.grants != GRANTS_DEFAULT)
@@ -24,16 +24,17 @@ int foreign_stage(struct domain *d)
         .window = &d->foreign, .heap = &d->heap, .p2m = &d->p2m, .pool = &d->frame_pool};
     rc = grants_start(&d->grants, version_for(d));
     if (rc == -ENOSYS) {
-        printk(LOG_WARN, "grants: this Xen has no grant table for us\n");
+        printk(LOG_WARN,
+               "grants: Xen has no grant table for this domain: no page can be granted\n");
         return 0;
     }
     if (!rc)
-        printk(LOG_DEBUG, "grants: version %u, up to %u frames\n", d->grants.version,
+        printk(LOG_DEBUG, "grants: table version %u, up to %u frames\n", d->grants.version,
                d->grants.max_frames);
     return rc;
 }
 
-/* Runs of unpopulated PFNs that somebody holds. */
+/* Number of runs of unpopulated PFNs that are allocated. */
 static unsigned int count_unpopulated(const struct domain *d)
 {
     unsigned int nr = 0;
@@ -43,18 +44,21 @@ static unsigned int count_unpopulated(const struct domain *d)
     return nr;
 }
 
-/* Has the owners of foreign ranges map them again. A range that cannot be mapped stays empty. */
-static void map_again(struct domain *d, bool new_domain)
+/* Has the owners of foreign ranges remap them. Pages that cannot be mapped stay unmapped. */
+static void remap_all(struct domain *d, bool new_domain)
 {
     unsigned int nr_failed = foreign_resume(&d->foreign, new_domain);
 
     if (nr_failed)
-        printk(LOG_WARN, "foreign: %u ranges could not be mapped again\n", nr_failed);
+        printk(LOG_WARN,
+               "foreign: %u foreign ranges could not be remapped after resume, or only in part\n",
+               nr_failed);
 }
 
 /*
- * A unpopulated PFN does not outlive a suspend: one that had a frame while a migration began comes
- * with a frame again, and it is the balloon that knows what to do with it.
+ * Refuses a suspend while unpopulated PFNs are allocated. The tools may give such a PFN a frame
+ * again in the new domain if it had a frame when the live migration began, and only the balloon can
+ * return that frame (balloon_reconcile).
  */
 int foreign_before_suspend(struct domain *d)
 {
@@ -62,19 +66,21 @@ int foreign_before_suspend(struct domain *d)
     int rc = foreign_suspend(&d->foreign, &who);
 
     if (rc) {
-        printk(LOG_INFO, "foreign: %lu pages at 0x%lx are in use: %s\n", who->nr_mapped, who->pages,
-               who->owner ? who->owner->name : "nobody could map them again");
+        printk(LOG_WARN, "foreign: %lu pages mapped at 0x%lx block the suspend: %s\n",
+               who->nr_mapped, who->pages,
+               who->owner ? who->owner->name : "they have no owner that can remap them");
         return rc;
     }
     if (!count_unpopulated(d))
         return 0;
-    printk(LOG_INFO, "foreign: %u runs of unpopulated PFNs are in use\n", count_unpopulated(d));
-    map_again(d, false);
+    printk(LOG_WARN, "foreign: %u allocated runs of unpopulated PFNs block the suspend\n",
+           count_unpopulated(d));
+    remap_all(d, false);
     return -EBUSY;
 }
 
 int foreign_after_resume(struct domain *d, bool new_domain)
 {
-    map_again(d, new_domain);
+    remap_all(d, new_domain);
     return 0;
 }

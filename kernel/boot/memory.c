@@ -12,12 +12,12 @@
 #include "kernel/progress.h"
 #include "kernel/selftest/inject.h"
 
-/* Before the memory map is known, the free memory is a run or two. */
+/* Runs of free PFNs before the E820 map is read: the builder uses few ranges of PFNs. */
 #define EARLY_RUNS 16
-/* Runs that come and go with what is taken and given back, beside those that the map makes. */
+/* Runs that allocations may add to the runs of the E820 map, as they split runs. */
 #define SPARE_RUNS 512
 
-/* The frames of image pages [start, end), which nobody sees any more: they are free. */
+/* Frees the frames of the image pages [@start, @end), which no longer map these frames. */
 static int add_hidden(struct domain *d, const char *start, const char *end)
 {
     return frame_pool_add(&d->frame_pool, boot_pfn((uintptr_t)start), boot_pfn((uintptr_t)end));
@@ -35,7 +35,7 @@ int frame_pool_stage(struct domain *d)
     d->frame_pool.fail_at = d->selftest.injected.alloc;
     heap_init(&d->heap, &d->pt, HEAP_BASE);
 
-    /* all but what the builder mapped with the kernel, its list, and the ramdisk */
+    /* free: all PFNs except the kernel mapping, the builder's P2M list and the ramdisk */
     rc = frame_pool_add(&d->frame_pool, 0, b->nr_pages);
     if (!rc)
         rc = frame_pool_exclude(&d->frame_pool, 0, mapped);
@@ -48,12 +48,11 @@ int frame_pool_stage(struct domain *d)
         rc = add_hidden(d, stack_guard, stack_guard + PAGE_SIZE);
     if (!rc)
         rc = add_hidden(d, fixmap_start, fixmap_end);
-    printk(LOG_INFO, "frames: %lu of %lu pages are in nobody's use\n", d->frame_pool.nr_free,
-           b->nr_pages);
+    printk(LOG_INFO, "frame_pool: %lu of %lu pages are free\n", d->frame_pool.nr_free, b->nr_pages);
     return rc;
 }
 
-/* A few lines; the report has them all, and Xen's console drops what comes too fast for it. */
+/* The boot report has all ranges. Xen's serial console drops lines of a longer output. */
 #define MAX_PRINTED 32
 
 static void print_ranges(const struct ranges *t)
@@ -64,8 +63,8 @@ static void print_ranges(const struct ranges *t)
         printk(LOG_INFO, "map: PFNs [0x%lx, 0x%lx) %s\n", t->r[i].start, t->r[i].end,
                range_kind_name(t->r[i].kind));
     if (nr < t->nr)
-        printk(LOG_INFO, "map: and %lu ranges more\n", t->nr - nr);
-    printk(LOG_INFO, "map: beyond %s\n", range_kind_name(t->beyond));
+        printk(LOG_INFO, "map: %lu more ranges: see \"ranges\" of the boot report\n", t->nr - nr);
+    printk(LOG_INFO, "map: PFNs from 0x%lx on %s\n", ranges_end(t), range_kind_name(t->beyond));
 }
 
 int map_stage(struct domain *d)
@@ -91,7 +90,7 @@ int map_stage(struct domain *d)
     rc = e820_sanitize(d->map.entries, d->map.nr, initdom, edges, &d->p2m.ranges);
     heap_free(&d->heap, edges, edges_bytes);
     if (rc) {
-        printk(LOG_ERROR, "map: %lu entries, and no RAM in them\n", d->map.nr);
+        printk(LOG_ERROR, "map: the E820 map has %lu entries and no page of RAM\n", d->map.nr);
         return rc;
     }
     print_ranges(&d->p2m.ranges);
@@ -104,7 +103,7 @@ int map_stage(struct domain *d)
     return 0;
 }
 
-/* Is the list that was planned worth its frames: at most a quarter of those that are free? */
+/* True if the planned P2M list fits its slot and takes at most a quarter of the free frames. */
 static bool plan_is_affordable(const struct domain *d)
 {
     return d->plan.list_end <= LIST_MAX_ENTRIES &&
@@ -112,12 +111,13 @@ static bool plan_is_affordable(const struct domain *d)
 }
 
 /*
- * Plans with room for growth to @nr_max pages, or as much of it as is affordable: room to grow is
- * a wish, and a map may promise RAM without end. Without any, the plan stands as it is.
+ * Plans a P2M list with room for @nr_max pages. While the list is not affordable, halves the pages
+ * above nr_pages: an E820 map may have any amount of RAM. Without room to grow, the plan is used
+ * even if the list is not affordable.
  */
 static int make_plan(struct domain *d, uint64_t nr_max)
 {
-    uint64_t nr_pages = d->boot.nr_pages, wish = nr_max;
+    uint64_t nr_pages = d->boot.nr_pages, requested = nr_max;
     int rc = plan_make(&d->plan, &d->p2m.ranges, nr_pages, nr_max);
 
     while (!rc && nr_max > nr_pages && !plan_is_affordable(d)) {
@@ -125,15 +125,17 @@ static int make_plan(struct domain *d, uint64_t nr_max)
         rc = plan_make(&d->plan, &d->p2m.ranges, nr_pages, nr_max);
     }
     d->plan_max = max_u64(nr_max, nr_pages);
-    if (nr_max != wish)
-        printk(LOG_WARN, "plan: room for 0x%lx pages costs too much; there is some for 0x%lx\n",
-               wish, nr_max);
+    if (nr_max != requested)
+        printk(LOG_WARN,
+               "plan: a P2M list for 0x%lx pages takes too many free frames; the list has room "
+               "for 0x%lx pages\n",
+               requested, nr_max);
     return rc;
 }
 
 int plan_stage(struct domain *d)
 {
-    /* a domU's map ends at its maxmem; a dom0's is the whole machine's */
+    /* the E820 map of a domU ends at its maxmem; a dom0 has the map of the machine */
     uint64_t nr_max = boot_info_is_initdomain(&d->boot)
                           ? plan_dom0_max(d->boot.nr_pages, d->max_pages)
                           : ranges_count(&d->p2m.ranges, RANGE_RAM, UINT64_MAX);
@@ -145,15 +147,15 @@ int plan_stage(struct domain *d)
         return -ENOMEM;
     rc = make_plan(d, nr_max);
     if (rc) {
-        printk(LOG_ERROR, "plan: the domain has 0x%lx pages, the map has room for 0x%lx\n",
-               d->boot.nr_pages, ranges_count(&d->p2m.ranges, RANGE_RAM, UINT64_MAX));
+        printk(LOG_ERROR, "plan: the E820 map has 0x%lx pages of RAM, expected at least 0x%lx\n",
+               ranges_count(&d->p2m.ranges, RANGE_RAM, UINT64_MAX), d->boot.nr_pages);
         return rc;
     }
     for (size_t i = 0; i < d->plan.nr_moves; i++)
-        printk(LOG_DEBUG, "plan: 0x%lx PFNs at 0x%lx become 0x%lx%s\n", d->plan.moves[i].nr,
-               d->plan.moves[i].from, d->plan.moves[i].to,
-               d->plan.moves[i].leaves ? ", by leaf" : "");
-    printk(LOG_INFO, "plan: %lu frames are renumbered; the list gets 0x%lx entries\n",
+        printk(LOG_DEBUG, "plan: 0x%lx PFNs from 0x%lx on become PFNs from 0x%lx on%s\n",
+               d->plan.moves[i].nr, d->plan.moves[i].from, d->plan.moves[i].to,
+               d->plan.moves[i].leaves ? ", as whole leaves" : "");
+    printk(LOG_INFO, "plan: %lu frames get new PFNs; the P2M list gets 0x%lx entries\n",
            d->plan.nr_moved, d->plan.list_end);
     return 0;
 }
@@ -171,18 +173,21 @@ int revector_stage(struct domain *d)
     int rc = revector(&r, &d->revectored);
 
     if (rc) {
-        printk(LOG_ERROR, "revector: the builder's list at 0x%lx is still in force\n",
-               d->boot.list_va);
+        printk(LOG_ERROR, "revector: %d (%s): the builder's P2M list at 0x%lx was not replaced\n",
+               rc, errno_name(rc), d->boot.list_va);
         return rc;
     }
     printk(LOG_INFO,
-           "revector: list at 0x%lx: %lu tables, %lu new pages, %lu shared; %lu old tables\n",
+           "revector: P2M list at 0x%lx: %lu new page tables, %lu new leaves, %lu shared leaves; "
+           "%lu old page tables freed\n",
            (uintptr_t)d->p2m.list, d->revectored.nr_tables, d->revectored.nr_new_leaves,
            d->revectored.nr_none, d->revectored.nr_old_tables);
     return 0;
 }
 
-/* A frame that we remember by MFN is remembered by PFN while MFNs change under us. */
+/*
+ * While the domain is suspended, none_leaf holds a PFN: in a new domain the frame has another MFN.
+ */
 int revector_before_suspend(struct domain *d)
 {
     if (!mfn_eq(d->revectored.none_leaf, INVALID_MFN))
@@ -198,7 +203,7 @@ int revector_after_resume(struct domain *d, bool new_domain)
     return 0;
 }
 
-static void say_renumbered(void *progress, uint64_t done)
+static void report_progress(void *progress, uint64_t done)
 {
     progress_at(progress, done);
 }
@@ -208,7 +213,7 @@ int renumber_stage(struct domain *d)
     struct progress progress;
 
     progress_start(&progress, "renumber", "frames", d->plan.nr_moved);
-    return renumber(&d->plan, &d->p2m, &d->frame_pool, &d->batch, say_renumbered, &progress);
+    return renumber(&d->plan, &d->p2m, &d->frame_pool, &d->batch, report_progress, &progress);
 }
 
 int publish_stage(struct domain *d)
@@ -217,7 +222,8 @@ int publish_stage(struct domain *d)
                  ? 0
                  : publish_build_tree(&d->publication, &d->pt, &d->heap, &d->p2m);
     if (rc == -ERANGE)
-        printk(LOG_INFO, "publish: 0x%lx entries are too many for a tree\n", d->p2m.nr);
+        printk(LOG_INFO, "publish: no P2M tree: a tree has at most 0x%lx entries, the list 0x%lx\n",
+               TREE_MAX_PFNS, d->p2m.nr);
     else if (rc)
         return rc;
     return publish(&d->shared->arch, &d->publication, &d->pt, &d->p2m, d->options.form);
@@ -250,6 +256,7 @@ int teardown_stage(struct domain *d)
         k.keep[1] = (struct va_range){d->boot.list_va, d->boot.list_va + list_bytes};
     rc = kernel_mapping_reduce(&d->pt, &k, &d->kernel_mapping);
     if (!rc)
-        printk(LOG_INFO, "teardown: %lu frames are free again\n", d->kernel_mapping.nr_freed);
+        printk(LOG_INFO, "teardown: %lu frames of the builder's mapping are free\n",
+               d->kernel_mapping.nr_freed);
     return rc;
 }

@@ -1,19 +1,43 @@
 /* SPDX-License-Identifier: MIT */
-/* The stages that put memory right, in the order in which they run. */
-#ifndef KERNEL_MEMORY_H
-#define KERNEL_MEMORY_H
+/*
+ * The stages from the frame pool to the teardown of the builder's mapping, in the order in which
+ * they run: rows of stages.c. Each returns 0 or a negative errno, which ends the boot.
+ */
+#ifndef KERNEL_BOOT_MEMORY_H
+#define KERNEL_BOOT_MEMORY_H
 
 #include "kernel/domain.h"
 
+/* Collects the PFNs that the builder has not used, by nr_pages alone, and starts the heap. */
 int frame_pool_stage(struct domain *d) __must_check;
+
+/*
+ * Reads the E820 map (XENMEM_machine_memory_map in a dom0, XENMEM_memory_map in a domU) and turns
+ * it into @d->p2m.ranges. -EINVAL: the map has no RAM.
+ */
 int map_stage(struct domain *d) __must_check;
+
+/* Makes the plan (mm/plan.h). -ENOMEM: the E820 map has less RAM than this domain has pages. */
 int plan_stage(struct domain *d) __must_check;
+
+/* Replaces the builder's P2M list (mm/revector.h). On failure the builder's list stays mapped. */
 int revector_stage(struct domain *d) __must_check;
+/* Keep the shared leaf's frame by PFN during a suspend; both return 0. */
 int revector_before_suspend(struct domain *d) __must_check;
 int revector_after_resume(struct domain *d, bool new_domain) __must_check;
+
+/* Writes the M2P entries of the frames with new PFNs (mm/renumber.h). */
 int renumber_stage(struct domain *d) __must_check;
+
+/*
+ * Builds the P2M tree, unless p2m=list, and publishes the P2M in shared_info (mm/publish.h). A list
+ * that is too long for a tree is published alone. In a new domain the tree is filled again with the
+ * new MFNs.
+ */
 int publish_stage(struct domain *d) __must_check;
 int publish_after_resume(struct domain *d, bool new_domain) __must_check;
+
+/* Reduces the kernel mapping to the image, and frees the other frames (mm/kernel_mapping.h). */
 int teardown_stage(struct domain *d) __must_check;
 
 #endif

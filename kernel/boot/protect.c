@@ -21,6 +21,7 @@ static int protect(struct domain *d, const char *start, const char *end, uint64_
     return 0;
 }
 
+/* A page that is not mapped is no error. */
 static int unmap(struct domain *d, uint64_t va)
 {
     mfn_t mfn;
@@ -30,10 +31,11 @@ static int unmap(struct domain *d, uint64_t va)
 }
 
 /*
- * A NULL pointer must fault. GRUB leaves its relocator at address 0, and the tables that map it,
- * which are among what teardown frees: while they are hooked in, they could be nothing else.
+ * A NULL pointer must fault. GRUB's PV loader leaves its relocator mapped at address 0. The page
+ * tables of that mapping are among the frames that the stage teardown frees: they must not be
+ * referenced then, or they would keep their page type.
  */
-static int drop_lowest_slot(struct domain *d)
+static int clear_lowest_slot(struct domain *d)
 {
     int rc = pt_write(d->pt.root, pte_index(0, 4), 0);
 
@@ -47,7 +49,8 @@ int protect_stage(struct domain *d)
     int rc;
 
     if (!(cpuid(CPUID_EXT_FEATURES).edx & CPUID_NX)) {
-        printk(LOG_ERROR, "protect: this CPU has no NX, expected one made since 2005\n");
+        printk(LOG_ERROR,
+               "protect: CPUID 0x80000001 has no NX bit: data cannot be made non-executable\n");
         return -ENOSYS;
     }
     rc = protect(d, image_start, rodata_start, PTE_RX);
@@ -62,6 +65,6 @@ int protect_stage(struct domain *d)
     if (!rc)
         rc = protect(d, fixmap_end, image_end, PTE_RW);
     if (!rc)
-        rc = drop_lowest_slot(d);
+        rc = clear_lowest_slot(d);
     return rc;
 }

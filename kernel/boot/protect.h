@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * W^X: the builder maps everything writable and executable. From here on what is executed is not
- * written, what is written is not executed, and some addresses are not mapped at all.
+ * Page rights of the image. The builders map all pages writable and executable. This stage maps
+ * text R-X, constants R-- and data RW-, and unmaps the stack's guard page and address 0.
  */
-#ifndef KERNEL_PROTECT_H
-#define KERNEL_PROTECT_H
+#ifndef KERNEL_BOOT_PROTECT_H
+#define KERNEL_BOOT_PROTECT_H
 
 #include "kernel/domain.h"
 
+/* As the row of stages.c. -ENOSYS: the CPU has no NX bit. Else 0, or Xen's negative errno. */
 int protect_stage(struct domain *d) __must_check;
 
 #endif

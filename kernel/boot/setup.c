@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/boot/setup.h"
 
+#include "lib/errno.h"
 #include "lib/panic.h"
 
 #include "arch/x86/cpu.h"
@@ -13,16 +14,17 @@
 #include "xen/evtchn.h"
 #include "xen/foreign_page.h"
 
-/* Virtual pages of the image that granter themselves to any frame: see mm/fixmap.h. */
+/* Virtual pages of the image that fixmap_map maps to any frame: see mm/fixmap.h. */
 static uint8_t fixmap_pages[NR_FIXMAP_SLOTS][PAGE_SIZE]
     __attribute__((aligned(4096), section(".bss.fixmap")));
 
 static uint8_t console_page[PAGE_SIZE] FOREIGN_PAGE;
 static uint8_t shared_page[PAGE_SIZE] FOREIGN_PAGE;
 
+/* For print_walk: a trap handler has no argument for struct domain. */
 static struct pagetable *witness_pt;
 
-/* A fatal trap: how the faulting address is mapped, level by level. */
+/* Called at a fatal trap: for a page fault, prints the page-table entries of the address. */
 static void print_walk(const struct trap_frame *frame, uint64_t fault_va)
 {
     if (frame->vector == TRAP_PAGE_FAULT)
@@ -50,16 +52,19 @@ int fixmap_stage(struct domain *d)
     return 0;
 }
 
-/* The builders map in two places: where INIT_P2M asks for the list, and behind the kernel. */
-static void check_places(const struct boot_info *b)
+/*
+ * The builders map the P2M list at the address of the INIT_P2M note, or in the kernel mapping, and
+ * the ramdisk in the kernel mapping (<xen/xen.h>, "Start-of-day memory layout").
+ */
+static void check_addresses(const struct boot_info *b)
 {
     if (b->list_va < VIRT_BASE && b->list_va != LIST_BASE)
-        panic("start_info.mfn_list is 0x%lx, expected 0x%lx, or 0x%lx and above", b->list_va,
-              LIST_BASE, VIRT_BASE);
+        panic("start_info.mfn_list is 0x%lx, expected 0x%lx (INIT_P2M), or 0x%lx or above",
+              b->list_va, LIST_BASE, VIRT_BASE);
     if (b->ramdisk_va && b->ramdisk_va < VIRT_BASE)
         panic("start_info.mod_start is 0x%lx, expected 0x%lx or above", b->ramdisk_va, VIRT_BASE);
     if (b->ramdisk_pfn + boot_info_ramdisk_pages(b) > b->nr_pages)
-        panic("start_info.mod_start reaches PFN 0x%lx, expected no more than the 0x%lx pages",
+        panic("start_info: the ramdisk ends at PFN 0x%lx, expected at most nr_pages 0x%lx",
               b->ramdisk_pfn + boot_info_ramdisk_pages(b), b->nr_pages);
 }
 
@@ -79,13 +84,13 @@ int fixmap_after_resume(struct domain *d, bool new_domain)
 int start_info_stage(struct domain *d)
 {
     start_info_read(&d->boot, d->start_info, &d->pt);
-    check_places(&d->boot);
+    check_addresses(&d->boot);
     d->start_info = NULL;
     cmdline_parse(&d->options, d->boot.cmdline);
     printk_level = d->options.loglevel;
-    printk(LOG_INFO, "start_info: %s of %lu pages, list at 0x%lx, flags 0x%x%s\n",
+    printk(LOG_INFO, "start_info: %s of %lu pages, P2M list at 0x%lx, flags 0x%x%s\n",
            boot_info_is_initdomain(&d->boot) ? "dom0" : "domU", d->boot.nr_pages, d->boot.list_va,
-           d->boot.flags, d->boot.flags & SIF_VIRT_P2M_4TOOLS ? " (the tools read the list)" : "");
+           d->boot.flags, d->boot.flags & SIF_VIRT_P2M_4TOOLS ? " (SIF_VIRT_P2M_4TOOLS)" : "");
     return 0;
 }
 
@@ -103,18 +108,20 @@ int start_info_after_resume(struct domain *d, bool new_domain)
 {
     int rc = start_info_resume(&d->boot, &d->p2m, new_domain);
 
-    if (new_domain) /* at once, for whatever is to be said from here on */
+    if (new_domain) /* now: the next line on the console needs the new port */
         console_set_port(d->boot.console_port);
     return rc;
 }
 
-static int show_shared_info(struct domain *d)
+static int map_shared_info(struct domain *d)
 {
     int rc = foreign_page_map(shared_page, maddr_to_mfn(d->boot.shared_info));
 
     if (rc) {
-        printk(LOG_ERROR, "shared_info: start_info says it is at 0x%lx, which Xen does not map\n",
-               d->boot.shared_info);
+        printk(LOG_ERROR,
+               "shared_info: Xen does not map start_info.shared_info 0x%lx: update_va_mapping "
+               "returned %d (%s)\n",
+               d->boot.shared_info, rc, errno_name(rc));
         return rc;
     }
     d->shared = (struct shared_info *)shared_page;
@@ -124,14 +131,14 @@ static int show_shared_info(struct domain *d)
 
 int shared_info_stage(struct domain *d)
 {
-    int rc = show_shared_info(d);
+    int rc = map_shared_info(d);
 
     if (!rc)
         evtchn_start(d->shared);
     return rc;
 }
 
-/* The frame is Xen's, and the tools would not know what to make of it. */
+/* Xen's tools cannot save a mapping of a frame that Xen owns: the P2M has no such MFN. */
 int shared_info_before_suspend(struct domain *d)
 {
     int rc = foreign_page_map(shared_page, INVALID_MFN);
@@ -146,7 +153,7 @@ int shared_info_before_suspend(struct domain *d)
 
 int shared_info_after_resume(struct domain *d, bool new_domain)
 {
-    int rc = show_shared_info(d);
+    int rc = map_shared_info(d);
 
     if (rc)
         return rc;
@@ -154,7 +161,7 @@ int shared_info_after_resume(struct domain *d, bool new_domain)
         evtchn_resume(d->shared);
         return 0;
     }
-    publish_revoke(&d->shared->arch);
+    publish_revoke(&d->shared->arch); /* p2m_cr3 names an MFN of the old host */
     evtchn_start(d->shared);
     return 0;
 }
@@ -164,11 +171,12 @@ int host_stage(struct domain *d)
     host_read(&d->host);
     d->max_pages = host_maximum_pages();
     if (d->host.nr_vcpus > 1)
-        printk(LOG_INFO, "host: %u vCPUs; this kernel uses the first, a test the second\n",
+        printk(LOG_INFO, "host: %u vCPUs; the kernel runs on vCPU 0, a self-test starts vCPU 1\n",
                d->host.nr_vcpus);
-    printk(LOG_INFO, "host: Xen %u.%u%s, MFNs up to 0x%lx; this domain may have 0x%lx pages\n",
+    printk(LOG_INFO, "host: Xen %u.%u%s, highest MFN 0x%lx; domain limit 0x%lx pages\n",
            d->host.major, d->host.minor, d->host.extra, d->host.max_mfn, d->max_pages);
-    printk(LOG_INFO, "host: machine addresses of %u bits by CPUID, %u by Xen; %d can be handled\n",
+    printk(LOG_INFO,
+           "host: machine addresses have %u bits (CPUID), %u (Xen); at most %d supported\n",
            d->host.cpu_bits, d->host.xen_bits, PADDR_BITS);
     return 0;
 }
@@ -178,7 +186,7 @@ int host_after_resume(struct domain *d, bool new_domain)
     if (!new_domain)
         return 0;
     host_read(&d->host);
-    printk(LOG_INFO, "host: Xen %u.%u%s, MFNs up to 0x%lx\n", d->host.major, d->host.minor,
+    printk(LOG_INFO, "host: Xen %u.%u%s, highest MFN 0x%lx\n", d->host.major, d->host.minor,
            d->host.extra, d->host.max_mfn);
     return 0;
 }

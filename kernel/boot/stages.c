@@ -12,7 +12,9 @@
 #include "kernel/selftest/inject.h"
 #include "kernel/selftest/pattern_pages.h"
 
-/* A row: the name of the stage, what the stage does, and the functions for boot, suspend, resume.
+/*
+ * One row per stage: name, description, and the functions for boot, suspend and resume (NULL: this
+ * stage has nothing to do).
  */
 /* clang-format off */
 const struct stage stages[] = {

@@ -1,48 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Boot, suspend and resume as one table: reading it is reading the architecture. Boot walks it
- * down, a suspend up, and a resume down again.
+ * Boot, suspend and resume as one table of stages. Boot calls start() from the first row to the
+ * last, a suspend calls before_suspend() from the last row to the first, and a resume calls
+ * after_resume() from the first row to the last. docs/architecture.md explains each stage.
  */
-#ifndef KERNEL_STAGES_H
-#define KERNEL_STAGES_H
+#ifndef KERNEL_BOOT_STAGES_H
+#define KERNEL_BOOT_STAGES_H
 
 #include "kernel/domain.h"
 
 struct stage {
-    const char *name, *what; /* for the log, and for whoever reads the table */
-    /* 0, or a negative errno: then the boot ends, in the state that the stage found. */
+    const char *name; /* in log lines and in the boot report */
+    const char *what; /* a sentence without subject: "map shared_info" */
+
+    /* Returns 0, or a negative errno: then the boot ends with a panic. */
     int (*start)(struct domain *d) __must_check;
+
     /*
-     * Makes ready for a suspend; NULL: nothing to be done. 0, or a negative errno, with nothing
-     * changed: then the suspend is off.
+     * Prepares this stage for a suspend; NULL: nothing to do. Returns 0, or a negative errno with
+     * the stage unchanged: then the suspend is refused.
      */
     int (*before_suspend)(struct domain *d) __must_check;
+
     /*
-     * Goes on: in a new domain, where every MFN and every port is another, or, if the suspend came
-     * to nothing, in the old one. A negative errno is the end of the domain.
+     * Reverts before_suspend() in the same domain (@new_domain false: the suspend was refused or
+     * cancelled), or starts the stage again in a new domain, where each MFN and each event channel
+     * port has changed. NULL: nothing to do. A negative errno ends the domain with a panic.
      */
     int (*after_resume)(struct domain *d, bool new_domain) __must_check;
 };
 
 #define MAX_STAGES 32
 
-/* The table (stages.c); how it is walked is in walk.c. */
+/* The table (stages.c). The functions below are in walk.c. */
 extern const struct stage stages[];
 extern const size_t nr_stages;
 
-/* The TSC at entry, and after each stage. */
+/* TSC at entry to kernel_main, and at the end of each stage's start(), for the boot report. */
 extern uint64_t ticks_at_entry, ticks_after_stage[MAX_STAGES];
 
-/* Walks the table down. Panics with the stage's name if one fails. */
+/* Starts all stages. Panics with the name of a stage that fails. */
 void stages_start(struct domain *d);
 
 /*
- * Walks the table up. If a stage refuses, those that did not are resumed; its errno is returned,
- * and in *@who its name.
+ * Prepares all stages for a suspend. If a stage refuses, resumes the stages after it, sets *@who to
+ * its name and returns its negative errno.
  */
 int stages_suspend(struct domain *d, const char **who) __must_check;
 
-/* Walks the table down. Panics with the stage's name if one fails. */
+/* Resumes all stages. Panics with the name of a stage that fails. */
 void stages_resume(struct domain *d, bool new_domain);
 
 #endif

@@ -2,6 +2,7 @@
 #include "kernel/boot/store.h"
 
 #include "lib/errno.h"
+#include "lib/number.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 
@@ -12,17 +13,19 @@
 
 #include <xen/io/xs_wire.h>
 
-/* Where the store's ring is mapped. */
+/* The virtual page that maps the xenstore ring. */
 static uint8_t store_page[PAGE_SIZE] FOREIGN_PAGE;
 
-/* Of a transaction that somebody else is always faster than. */
+/* Maximum number of tries of a transaction that ends with -EAGAIN (a conflicting write). */
 #define MAX_TRIES 100
 
 static struct xs_watch shutdown_watch = {.path = "control/shutdown"};
 static struct xs_watch target_watch = {.path = "memory/target"};
 static struct xs_watch command_watch = {.path = "data/command"};
 
-/* What libxl reads to know what it may ask for (docs/misc/xenstore-paths.pandoc of Xen). */
+/*
+ * libxl reads these nodes to know which requests the domain handles (Xen's xenstore-paths.pandoc).
+ */
 static int write_features(void)
 {
     static const char *const paths[] = {"control/feature-poweroff", "control/feature-reboot",
@@ -31,14 +34,14 @@ static int write_features(void)
 
     for (size_t i = 0; !rc && i < ARRAY_SIZE(paths); i++) {
         rc = xs_write(0, paths[i], "1");
-        if (rc == -EACCES) /* one that this toolstack did not make: it does not ask for it */
+        if (rc == -EACCES) /* not created by this toolstack, which then sends no such request */
             rc = 0;
     }
     return rc;
 }
 
-/* A store that does not work is said to be so, and is no reason to stop. */
-static void greet_store(void)
+/* Writes the feature nodes and sets the watches. A failure is a warning: the boot continues. */
+static void write_features_and_watch(void)
 {
     int rc = write_features();
 
@@ -51,8 +54,10 @@ static void greet_store(void)
     if (!rc)
         rc = xs_watch(&command_watch);
     if (rc)
-        printk(LOG_WARN, "store: xenstored says %d (%s); the toolstack's wishes are not seen\n", rc,
-               errno_name(rc));
+        printk(LOG_WARN,
+               "store: features or watches could not be written to xenstore: %d (%s); shutdown and "
+               "memory/target requests of the toolstack may not arrive\n",
+               rc, errno_name(rc));
 }
 
 static bool has_store(const struct domain *d)
@@ -63,9 +68,9 @@ static bool has_store(const struct domain *d)
 }
 
 /*
- * The PV shim counts no reference for its own mapping of the store ring. If that mapping goes while
- * there is no other one, the page is lost to this domain. (The console ring has had another mapping
- * since the stage "console".)
+ * Maps the ring before the stage teardown removes the builder's mapping of it. The PV shim maps the
+ * ring's page without a page reference, so the page leaves this domain with the last mapping. The
+ * console ring has a second mapping since the stage console.
  */
 int store_ring_stage(struct domain *d)
 {
@@ -85,12 +90,13 @@ int store_stage(struct domain *d)
 
     if (!has_store(d)) {
         xenstore_stop();
-        printk(LOG_INFO, "store: none; this domain lives without\n");
+        printk(LOG_INFO, "store: start_info names no xenstore ring; shutdown and memory/target "
+                         "requests of a toolstack cannot be received\n");
         return 0;
     }
     rc = xenstore_start(store_page, d->boot.store_port);
     if (!rc)
-        greet_store();
+        write_features_and_watch();
     return rc;
 }
 
@@ -121,27 +127,32 @@ static enum shutdown_request request_of(const char *word)
         if (!strcmp(word, request_names[w]))
             return (enum shutdown_request)w;
     if (*word)
-        printk(LOG_WARN, "store: control/shutdown is \"%.20s\", which is nothing we can do\n",
+        printk(LOG_WARN,
+               "store: control/shutdown is \"%.20s\" and ignored: expected poweroff, reboot, halt, "
+               "suspend\n",
                word);
     return REQUEST_NONE;
 }
 
-/* Reads the node and empties it, or nothing. -EAGAIN: somebody wrote meanwhile. */
-static int try_take_request(enum shutdown_request *wish)
+/*
+ * Reads and empties control/shutdown in one transaction. -EAGAIN: another domain has written to the
+ * node since xs_begin, and the node is unchanged.
+ */
+static int try_take_request(enum shutdown_request *request)
 {
     struct xs_reply reply;
     xs_tx_t tx;
     int rc = xs_begin(&tx);
 
-    *wish = REQUEST_NONE;
+    *request = REQUEST_NONE;
     if (rc)
         return rc;
     rc = xs_read(tx, shutdown_watch.path, &reply);
     if (!rc)
-        *wish = request_of(reply.data);
-    if (!rc && *wish != REQUEST_NONE)
+        *request = request_of(reply.data);
+    if (!rc && *request != REQUEST_NONE)
         rc = xs_write(tx, shutdown_watch.path, "");
-    if (rc == -EIO)
+    if (rc == -EIO) /* the connection is broken */
         return rc;
 
     int ended = xs_end(tx, !rc);
@@ -151,16 +162,18 @@ static int try_take_request(enum shutdown_request *wish)
 
 enum shutdown_request store_take_shutdown_request(void)
 {
-    enum shutdown_request wish = REQUEST_NONE;
+    enum shutdown_request request = REQUEST_NONE;
     int rc = shutdown_watch.fired ? -EAGAIN : 0;
 
     shutdown_watch.fired = false;
     for (unsigned int i = 0; rc == -EAGAIN && i < MAX_TRIES; i++)
-        rc = try_take_request(&wish);
+        rc = try_take_request(&request);
     if (rc && rc != -ENOENT)
-        printk(LOG_WARN, "store: control/shutdown cannot be read and answered: %d (%s)\n", rc,
-               errno_name(rc));
-    return rc ? REQUEST_NONE : wish;
+        printk(LOG_WARN,
+               "store: control/shutdown could not be read and emptied: %d (%s); the request is "
+               "ignored\n",
+               rc, errno_name(rc));
+    return rc ? REQUEST_NONE : request;
 }
 
 uint64_t store_take_target(void)
@@ -175,18 +188,13 @@ uint64_t store_take_target(void)
     rc = xs_read(0, target_watch.path, &reply);
     if (rc)
         return 0;
-    for (const char *s = reply.data; *s; s++) {
-        if (*s < '0' || *s > '9' || kib > UINT64_MAX / 16) {
-            printk(LOG_WARN, "store: memory/target is \"%.20s\", expected a number of KiB\n",
-                   reply.data);
-            return 0;
-        }
-        kib = kib * 10 + (uint64_t)(*s - '0');
-    }
+    if (*reply.data && !number_parse_decimal(reply.data, strlen(reply.data), UINT64_MAX, &kib))
+        printk(LOG_WARN, "store: memory/target is \"%.20s\" and ignored: expected KiB in decimal\n",
+               reply.data);
     return kib / (PAGE_SIZE / 1024);
 }
 
-bool store_take_command(char *order, size_t size_bytes)
+bool store_take_command(char *command, size_t size_bytes)
 {
     struct xs_reply reply;
     size_t len;
@@ -197,8 +205,8 @@ bool store_take_command(char *order, size_t size_bytes)
     if (xs_read(0, command_watch.path, &reply) || !reply.len_bytes)
         return false;
     len = min_u64(strlen(reply.data), size_bytes - 1);
-    memcpy(order, reply.data, len);
-    order[len] = '\0';
+    memcpy(command, reply.data, len);
+    command[len] = '\0';
     return len > 0;
 }
 
@@ -212,5 +220,6 @@ void store_say(const char *path, const char *text)
     int rc = xenstore_is_connected() ? xs_write(0, path, text) : 0;
 
     if (rc)
-        printk(LOG_WARN, "store: %s cannot be written: %d (%s)\n", path, rc, errno_name(rc));
+        printk(LOG_WARN, "store: xenstore node %s could not be written: %d (%s)\n", path, rc,
+               errno_name(rc));
 }

@@ -1,26 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/* The xenstore stages, and what the toolstack asks of this domain through xenstore. */
+/*
+ * The xenstore stages, and the requests of the toolstack: control/shutdown, memory/target and the
+ * project's own node data/command (docs/abi.md, "xenstore"). Paths are relative to this domain's
+ * path, /local/domain/N.
+ */
 #ifndef KERNEL_BOOT_STORE_H
 #define KERNEL_BOOT_STORE_H
 
 #include "kernel/domain.h"
 
-/* As the rows of stages.c. 0, or a negative errno of xen/xenstore.h or of the hypercall. */
+/* As the row of stages.c: maps the ring's page. 0, or Xen's negative errno. */
 int store_ring_stage(struct domain *d) __must_check;
-int store_stage(struct domain *d) __must_check;
-int store_before_suspend(struct domain *d) __must_check;
-int store_after_resume(struct domain *d, bool new_domain) __must_check;
-
-/* Did another kernel (GRUB's PV loader) use the store ring before? After store_ring_stage. */
-bool store_ring_was_used(const struct domain *d);
-
-/* Has one of the watched nodes changed, so that a function below would return something? */
-bool store_has_news(void);
 
 /*
- * The request in control/shutdown. The node is emptied in the transaction that reads the request:
- * that is the acknowledgement which libxl waits for.
+ * As the row of stages.c: connects to xenstored, writes the control/feature-* nodes and watches the
+ * three nodes. A refused write or watch is a warning. 0, or a negative errno of xenstore_start.
  */
+int store_stage(struct domain *d) __must_check;
+/* -EIO: a message of xenstored arrived in part, and the rest does not come. */
+int store_before_suspend(struct domain *d) __must_check;
+/* In a new domain the old connection and its watches do not exist: as store_stage. */
+int store_after_resume(struct domain *d, bool new_domain) __must_check;
+
+/*
+ * True if another kernel (GRUB's PV loader) used the xenstore ring before this kernel: req_prod is
+ * not 0. Valid from store_ring_stage to store_stage.
+ */
+bool store_ring_was_used(const struct domain *d);
+
+/* True if a watch has fired since the last store_take_* call for its node. */
+bool store_has_news(void);
+
 enum shutdown_request {
     REQUEST_NONE,
     REQUEST_POWEROFF,
@@ -29,20 +39,28 @@ enum shutdown_request {
     REQUEST_SUSPEND,
     NR_REQUESTS
 };
+
+/*
+ * Returns the request in control/shutdown and empties the node in the same transaction, which is
+ * the acknowledgement that libxl waits for. An unknown word is a warning, and stays in the node.
+ */
 enum shutdown_request store_take_shutdown_request(void);
 
-/* The pages that memory/target asks for, if the node has changed since the last call; else 0. */
+/*
+ * Returns memory/target in pages (the node holds KiB), or 0 if the node has not changed since the
+ * last call, is empty or holds no number.
+ */
 uint64_t store_take_target(void);
 
 /*
- * A command (kernel/shell/commands.h) that was written to data/command: copied to @command, and
- * terminated. False if there is none. store_end_command empties the node: the command is done. A
- * command that is written before that is lost.
+ * Copies a command (kernel/shell/commands.h) from data/command to @command and terminates it; text
+ * past @size_bytes - 1 is cut. False: there is no new command. store_end_command empties the node,
+ * which tells the writer that the command has run; a command written before that is lost.
  */
 bool store_take_command(char *command, size_t size_bytes) __must_check;
 void store_end_command(void);
 
-/* Writes @text to the node @path. A failure is a warning on the console. */
+/* Writes @text to the node @path if xenstore is connected. A failure is a warning. */
 void store_say(const char *path, const char *text);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How the table of stages is walked. */
+/* The functions that walk the table of stages. */
 #include "lib/errno.h"
 #include "lib/panic.h"
 
@@ -26,7 +26,7 @@ void stages_start(struct domain *d)
     }
 }
 
-/* Resumes the stages from @first on. */
+/* Resumes the stages from number @first to the last one. */
 static void resume_from(struct domain *d, size_t first, bool new_domain)
 {
     for (size_t i = first; i < nr_stages; i++) {

@@ -14,52 +14,54 @@
 #include "xen/watchdog.h"
 #include "xen/xenstore.h"
 
-/* The granter says how many pages there are; the watchdog is told on the way. */
+/* Pages between two calls of watchdog_kick: the granter decides how many pages there are. */
 #define KICK_PAGES 4096
 
-/* What is mapped now. */
-static struct mapping_run {
-    struct domain *d;
-    domid_t from;
+/* The pages of the command "grantee", until "grantee_end". */
+static struct mapping {
+    struct domain *d; /* NULL: no pages */
+    domid_t from;     /* the granter */
     bool readonly;
-    uint64_t nr, batch, rounds;
-    uint32_t *refs;  /* nr of them */
-    int16_t *status; /* and for each what became of it */
+    uint64_t nr;            /* pages */
+    uint64_t batch, rounds; /* arguments of the command */
+    uint32_t *refs;         /* nr grant references, on the heap */
+    int16_t *status;        /* nr statuses (GNTST_*) of the last mapping, on the heap */
     struct foreign_range *range;
     bool has_pfns;
-    uint64_t pfn; /* of the first page, if it has one */
-} mapping_run;
+    uint64_t pfn; /* if has_pfns: the unpopulated PFN of the first page */
+} mapping;
 
-/* Maps the pages in batches. Their results are in @status; how many failed is the result. */
-static uint64_t map_all(struct mapping_run *b)
+/* Maps all pages, in batches, and fills @m->status. Returns the number of pages that failed. */
+static uint64_t map_all(struct mapping *m)
 {
     uint64_t nr_failed = 0;
 
-    for (uint64_t i = 0, n; i < b->nr; i += n) {
-        n = min_u64(b->batch, b->nr - i);
+    for (uint64_t i = 0, n; i < m->nr; i += n) {
+        n = min_u64(m->batch, m->nr - i);
         if (i % KICK_PAGES < n)
             watchdog_kick();
-        if (!grant_map(b->range, i, b->refs + i, b->status + i, n, b->readonly))
+        if (!grant_map(m->range, i, m->refs + i, m->status + i, n, m->readonly))
             continue;
         for (uint64_t k = 0; k < n; k++)
-            nr_failed += b->status[i + k] != GNTST_okay;
+            nr_failed += m->status[i + k] != GNTST_okay;
     }
     watchdog_kick();
     return nr_failed;
 }
 
-static int unmap_all(struct mapping_run *b)
+/* Unmaps all pages, in batches. Returns 0 or the first error; tries all batches. */
+static int unmap_all(struct mapping *m)
 {
     int rc = 0;
 
-    for (uint64_t i = 0, n; i < b->nr; i += n) {
-        int now;
+    for (uint64_t i = 0, n; i < m->nr; i += n) {
+        int batch_rc;
 
-        n = min_u64(b->batch, b->nr - i);
+        n = min_u64(m->batch, m->nr - i);
         if (i % KICK_PAGES < n)
             watchdog_kick();
-        now = grant_unmap(b->range, i, n);
-        rc = rc ? rc : now;
+        batch_rc = grant_unmap(m->range, i, n);
+        rc = rc ? rc : batch_rc;
     }
     watchdog_kick();
     return rc;
@@ -67,34 +69,37 @@ static int unmap_all(struct mapping_run *b)
 
 static int unmap_for_suspend(struct foreign_range *range, void *context)
 {
-    struct mapping_run *b = context;
-    int rc = b->has_pfns ? unpopulated_free(&b->d->unpopulated, b->pfn) : 0;
+    struct mapping *m = context;
+    int rc = m->has_pfns ? unpopulated_free(&m->d->unpopulated, m->pfn) : 0;
 
     if (rc)
-        return rc; /* and nothing has changed */
+        return rc; /* all pages are still mapped */
     rc = grant_unmap(range, 0, range->nr);
-    if (rc) /* the mappings that are left do without */
-        b->has_pfns = false;
+    if (rc) /* the pages that are still mapped have lost their PFNs */
+        m->has_pfns = false;
     return rc;
 }
 
-/* In a new domain too the granter may take us for the old one: only it knows, by our number. */
+/*
+ * Maps the pages again in a new domain as well: the grants are still valid if the new domain has
+ * the domain ID that the granter has granted to.
+ */
 static int remap_after_suspend(struct foreign_range *range, void *context, bool new_domain)
 {
-    struct mapping_run *b = context;
+    struct mapping *m = context;
     int rc = 0;
 
     (void)new_domain;
-    if (b->has_pfns)
-        rc = unpopulated_alloc(&b->d->unpopulated, range, &b->pfn);
-    b->has_pfns = b->has_pfns && !rc;
-    return map_all(b) ? -EIO : rc;
+    if (m->has_pfns)
+        rc = unpopulated_alloc(&m->d->unpopulated, range, &m->pfn);
+    m->has_pfns = m->has_pfns && !rc;
+    return map_all(m) ? -EIO : rc;
 }
 
 static const struct foreign_owner owner = {"grantee", unmap_for_suspend, remap_after_suspend,
-                                           &mapping_run};
+                                           &mapping};
 
-/* A page of the granter's, for reading, through a range of its own for as long as it takes. */
+/* Copies the page that domain @from grants as @ref to @to, by a temporary read-only mapping. */
 static int read_page(struct domain *d, domid_t from, uint32_t ref, void *to)
 {
     struct foreign_range *range;
@@ -105,17 +110,18 @@ static int read_page(struct domain *d, domid_t from, uint32_t ref, void *to)
         return rc;
     rc = grant_map(range, 0, &ref, &status, 1, true);
     if (rc)
-        print("grantee: reference %u of domain %u: %s\n", ref, from, grant_status_name(status));
+        printk(LOG_ERROR, "grantee: grant_map of reference %u of domain %u: %s\n", ref, from,
+               grant_status_name(status));
     else
         memcpy(to, (const void *)(uintptr_t)foreign_va(range, 0), PAGE_SIZE);
     if (!rc)
         rc = grant_unmap(range, 0, 1);
     if (foreign_release(&d->foreign, range))
-        print("grantee: a page of domain %u stays mapped\n", from);
+        printk(LOG_WARN, "grantee: reference %u of domain %u could not be unmapped\n", ref, from);
     return rc;
 }
 
-/* The reference that the granter has left in xenstore. */
+/* Reads the grant reference that the granter has written to its node data/granter. */
 static int read_node(domid_t from, uint32_t *ref)
 {
     struct xs_reply reply;
@@ -135,56 +141,60 @@ static int read_node(domid_t from, uint32_t *ref)
     return 0;
 }
 
-/* Reads the references of all pages: copies, for the granter may write there at any time. */
-static int read_refs(struct mapping_run *b)
+/* Copies the references of all pages: the granter can write to the granted pages at any time. */
+static int read_refs(struct mapping *m)
 {
-    struct domain *d = b->d;
+    struct domain *d = m->d;
     struct grant_pair_top *top = heap_alloc(&d->heap, sizeof(*top));
     uint64_t nr_dirs = 0;
     uint32_t ref;
-    int rc = top ? read_node(b->from, &ref) : -ENOMEM;
+    int rc = top ? read_node(m->from, &ref) : -ENOMEM;
 
     if (!rc)
-        rc = read_page(d, b->from, ref, top);
+        rc = read_page(d, m->from, ref, top);
     if (!rc && (top->nr == 0 || top->nr > GRANT_PAIR_MAX_PAGES))
         rc = -ERANGE;
     if (!rc) {
-        b->nr = top->nr;
-        nr_dirs = DIV_ROUND_UP(b->nr, GRANT_PAIR_REFS);
-        b->refs = heap_alloc(&d->heap, nr_dirs * PAGE_SIZE);
-        b->status = heap_alloc(&d->heap, b->nr * sizeof(int16_t));
-        rc = b->refs && b->status ? 0 : -ENOMEM;
+        m->nr = top->nr;
+        nr_dirs = DIV_ROUND_UP(m->nr, GRANT_PAIR_REFS);
+        m->refs = heap_alloc(&d->heap, nr_dirs * PAGE_SIZE);
+        m->status = heap_alloc(&d->heap, m->nr * sizeof(int16_t));
+        rc = m->refs && m->status ? 0 : -ENOMEM;
     }
     for (uint64_t i = 0; !rc && i < nr_dirs; i++)
-        rc = read_page(d, b->from, top->refs[i], b->refs + i * GRANT_PAIR_REFS);
+        rc = read_page(d, m->from, top->refs[i], m->refs + i * GRANT_PAIR_REFS);
     heap_free(&d->heap, top, sizeof(*top));
     return rc;
 }
 
-static void forget(struct mapping_run *b)
+/* Releases the foreign range, the PFNs and the arrays; keeps them if pages are still mapped. */
+static void release(struct mapping *m)
 {
-    struct domain *d = b->d;
+    struct domain *d = m->d;
 
-    if (b->has_pfns && unpopulated_free(&d->unpopulated, b->pfn))
-        print("grantee: PFNs from 0x%lx on cannot be given back\n", b->pfn);
-    if (b->range && foreign_release(&d->foreign, b->range)) {
-        print("grantee: %lu pages stay mapped\n", b->range->nr_mapped);
-        b->has_pfns = false;
-        return; /* and all that is known of them stays */
+    if (m->has_pfns && unpopulated_free(&d->unpopulated, m->pfn))
+        printk(LOG_WARN, "grantee: unpopulated PFNs from 0x%lx on could not be freed\n", m->pfn);
+    if (m->range && foreign_release(&d->foreign, m->range)) {
+        printk(LOG_WARN, "grantee: %lu pages could not be unmapped; grantee_end tries again\n",
+               m->range->nr_mapped);
+        m->has_pfns = false;
+        return;
     }
-    heap_free(&d->heap, b->refs, DIV_ROUND_UP(b->nr, GRANT_PAIR_REFS) * PAGE_SIZE);
-    heap_free(&d->heap, b->status, b->nr * sizeof(int16_t));
-    *b = (struct mapping_run){0};
+    heap_free(&d->heap, m->refs, DIV_ROUND_UP(m->nr, GRANT_PAIR_REFS) * PAGE_SIZE);
+    heap_free(&d->heap, m->status, m->nr * sizeof(int16_t));
+    *m = (struct mapping){0};
 }
 
-/* What must not change by mapping: our frames, what Xen counts, what the tools would read. */
-struct ours {
-    uint64_t free, reservation, list_sum;
+/* What mapping a grant must not change. */
+struct memory_state {
+    uint64_t free;        /* frames in the pool */
+    uint64_t reservation; /* pages of this domain, counted by Xen */
+    uint64_t list_sum;    /* checksum of the P2M list */
 };
 
-static struct ours ours_now(struct domain *d)
+static struct memory_state read_memory_state(struct domain *d)
 {
-    struct ours o = {.free = d->frame_pool.nr_free, .reservation = host_current_pages()};
+    struct memory_state o = {.free = d->frame_pool.nr_free, .reservation = host_current_pages()};
 
     for (uint64_t pfn = 0; pfn < d->p2m.nr; pfn++) {
         if (pfn % (KICK_PAGES * P2M_PER_PAGE) == 0)
@@ -194,123 +204,125 @@ static struct ours ours_now(struct domain *d)
     return o;
 }
 
-static void print_ours(const char *when, const struct ours *o)
+static void print_memory_state(const char *when, const struct memory_state *o)
 {
     print(",\"%s\":{\"free\":%lu,\"reservation\":%lu,\"list\":\"0x%016lx\"}", when, o->free,
           o->reservation, o->list_sum);
 }
 
-/* Page @i as the rest of the kernel would find it: by PFN, if there is one. */
-static const uint64_t *show(struct mapping_run *b, uint64_t i)
+/* The mapped page number @i, looked up by PFN if the pages have PFNs; NULL: it is not mapped. */
+static const uint64_t *page_at(struct mapping *m, uint64_t i)
 {
-    if (b->has_pfns)
-        return page_show(&b->d->fixmap, &b->d->unpopulated, to_pfn(b->pfn + i));
-    return foreign_is_mapped(b->range, i) ? (const void *)(uintptr_t)foreign_va(b->range, i) : NULL;
+    if (m->has_pfns)
+        return page_show(&m->d->fixmap, &m->d->unpopulated, to_pfn(m->pfn + i));
+    return foreign_is_mapped(m->range, i) ? (const void *)(uintptr_t)foreign_va(m->range, i) : NULL;
 }
 
-/* How many of the pages hold what was lent, or what is written there. */
-static uint64_t count_intact(struct mapping_run *b)
+/* Number of mapped pages that hold the granter's contents, or all words of write_all. */
+static uint64_t count_intact(struct mapping *m)
 {
     uint64_t nr = 0;
 
-    for (uint64_t i = 0; i < b->nr; i++) {
-        const uint64_t *words = show(b, i);
-        bool lent = words != NULL, written = words != NULL;
+    for (uint64_t i = 0; i < m->nr; i++) {
+        const uint64_t *words = page_at(m, i);
+        bool untouched = words != NULL, written = words != NULL;
 
         if (i % KICK_PAGES == 0)
             watchdog_kick();
         for (uint64_t w = 0; words && w < GRANT_PAIR_WORDS; w++) {
             uint64_t word = words[w];
 
-            lent = lent && word == grant_pair_word(i, 0, w);
+            untouched = untouched && word == grant_pair_word(i, 0, w);
             written = written && word == grant_pair_word(i, 1, w);
         }
-        nr += lent || written;
+        nr += untouched || written;
     }
     watchdog_kick();
     return nr;
 }
 
-static void write_all(struct mapping_run *b)
+static void write_all(struct mapping *m)
 {
-    for (uint64_t i = 0; i < b->nr && !b->readonly; i++) {
-        uint64_t *words = (uint64_t *)(uintptr_t)foreign_va(b->range, i);
+    for (uint64_t i = 0; i < m->nr && !m->readonly; i++) {
+        uint64_t *words = (uint64_t *)(uintptr_t)foreign_va(m->range, i);
 
         if (i % KICK_PAGES == 0)
             watchdog_kick();
-        for (uint64_t w = 0; foreign_is_mapped(b->range, i) && w < GRANT_PAIR_WORDS; w++)
+        for (uint64_t w = 0; foreign_is_mapped(m->range, i) && w < GRANT_PAIR_WORDS; w++)
             words[w] = grant_pair_word(i, 1, w);
     }
     watchdog_kick();
 }
 
-static const char *first_failure(const struct mapping_run *b)
+static const char *first_failure(const struct mapping *m)
 {
-    for (uint64_t i = 0; i < b->nr; i++)
-        if (b->status[i] != GNTST_okay)
-            return grant_status_name(b->status[i]);
+    for (uint64_t i = 0; i < m->nr; i++)
+        if (m->status[i] != GNTST_okay)
+            return grant_status_name(m->status[i]);
     return "";
 }
 
-static int reserve(struct mapping_run *b)
+static int reserve(struct mapping *m)
 {
-    int rc = foreign_reserve(&b->d->foreign, FOREIGN_GRANT, b->from, b->nr, &owner, &b->range);
+    int rc = foreign_reserve(&m->d->foreign, FOREIGN_GRANT, m->from, m->nr, &owner, &m->range);
 
     if (!rc)
-        b->has_pfns = unpopulated_alloc(&b->d->unpopulated, b->range, &b->pfn) == 0;
+        m->has_pfns = unpopulated_alloc(&m->d->unpopulated, m->range, &m->pfn) == 0;
     return rc;
 }
 
-/* Maps, unmaps and maps again; the last mapping stays. */
-static void go_round(struct mapping_run *b)
+/* Maps and unmaps all pages @m->rounds times, without the last unmapping, and reports. */
+static void run_rounds(struct mapping *m)
 {
-    struct domain *d = b->d;
-    struct ours before = ours_now(d), mapped;
+    struct domain *d = m->d;
+    struct memory_state before = read_memory_state(d), mapped;
     struct grant_map_counts start = grant_map_counts;
     uint64_t since = clock_ns(), took, nr_failed = 0, intact;
 
-    for (uint64_t round = 0; round < b->rounds; round++) {
-        if (round && unmap_all(b))
-            print("grantee: round %lu: something could not be unmapped\n", round);
-        nr_failed += map_all(b);
+    for (uint64_t round = 0; round < m->rounds; round++) {
+        if (round && unmap_all(m))
+            printk(LOG_WARN, "grantee: round %lu: not all pages could be unmapped\n", round);
+        nr_failed += map_all(m);
     }
     took = clock_ns() - since;
-    mapped = ours_now(d);
-    intact = count_intact(b);
-    write_all(b);
+    mapped = read_memory_state(d);
+    intact = count_intact(m);
+    write_all(m);
     print("{\"report\":\"grantee\",\"pages\":%lu,\"batch\":%lu,\"rounds\":%lu,\"mapped\":%lu,"
           "\"failed\":%lu,\"why\":\"%s\",\"intact\":%lu,\"ms\":%lu",
-          b->nr, b->batch, b->rounds, b->range->nr_mapped, nr_failed, first_failure(b), intact,
+          m->nr, m->batch, m->rounds, m->range->nr_mapped, nr_failed, first_failure(m), intact,
           took / NS_PER_MS);
     print(",\"maps\":%lu,\"unmaps\":%lu,\"hypercalls\":%lu,\"ranges\":%lu,\"tables\":%lu",
           grant_map_counts.nr_mapped - start.nr_mapped,
           grant_map_counts.nr_unmapped - start.nr_unmapped,
           grant_map_counts.nr_hypercalls - start.nr_hypercalls, d->foreign.nr_ranges,
           d->pt.nr_tables);
-    if (b->has_pfns)
-        print(",\"pfn\":%lu", b->pfn);
-    print_ours("before", &before);
-    print_ours("with", &mapped);
+    if (m->has_pfns)
+        print(",\"pfn\":%lu", m->pfn);
+    print_memory_state("before", &before);
+    print_memory_state("with", &mapped);
     print("}\n");
 }
 
-/* What is left of the mappings, after the granter has ended its grants, or itself. */
-static int look(struct mapping_run *b)
+/* "look": for use after the granter has ended its grants, or has been destroyed. */
+static int look(struct mapping *m)
 {
-    print("{\"report\":\"grantee_look\",\"pages\":%lu,\"mapped\":%lu,\"intact\":%lu}\n", b->nr,
-          b->range ? b->range->nr_mapped : 0, count_intact(b));
+    print("{\"report\":\"grantee_look\",\"pages\":%lu,\"mapped\":%lu,\"intact\":%lu}\n", m->nr,
+          m->range ? m->range->nr_mapped : 0, count_intact(m));
     return 0;
 }
 
-/* Writes to each page a word that it holds already; at those that are read-only, it traps. */
-static int poke(struct mapping_run *b)
+/*
+ * "poke": writes a word of each page back to it. The write traps if the page is mapped read-only.
+ */
+static int poke(struct mapping *m)
 {
     uint64_t nr_poked = 0, nr_traps = 0;
 
-    for (uint64_t i = 0; i < b->nr; i++) {
-        uint64_t *word = (uint64_t *)(uintptr_t)foreign_va(b->range, i);
+    for (uint64_t i = 0; i < m->nr; i++) {
+        uint64_t *word = (uint64_t *)(uintptr_t)foreign_va(m->range, i);
 
-        if (!foreign_is_mapped(b->range, i))
+        if (!foreign_is_mapped(m->range, i))
             continue;
         nr_poked++;
         nr_traps += probe_write(word, *word) != 0;
@@ -321,60 +333,61 @@ static int poke(struct mapping_run *b)
 
 int grantee(struct domain *d, const char *arguments)
 {
-    struct mapping_run *b = &mapping_run;
+    struct mapping *m = &mapping;
     uint64_t from, batch = FOREIGN_BATCH, rounds = 1;
     int rc;
 
     if (!strcmp(arguments, "look"))
-        return look(b);
+        return look(m);
     if (!strcmp(arguments, "poke"))
-        return poke(b);
+        return poke(m);
     if (!number_next(&arguments, &from) || from >= DOMID_FIRST_RESERVED)
         return -EINVAL;
     if (number_next(&arguments, &batch))
         (void)!number_next(&arguments, &rounds);
     if (*arguments && strcmp(arguments, "ro") != 0)
         return -EINVAL;
-    if (b->range) {
-        print("error: grantee: %lu pages are mapped already; grantee_end unmaps them\n", b->nr);
+    if (m->range) {
+        printk(LOG_ERROR, "grantee: %lu pages are mapped already; grantee_end unmaps them\n",
+               m->nr);
         return 0;
     }
-    *b = (struct mapping_run){
+    *m = (struct mapping){
         .d = d,
         .from = (domid_t)from,
         .batch = max_u64(batch, 1),
         .rounds = max_u64(rounds, 1),
         .readonly = !strcmp(arguments, "ro"),
     };
-    rc = read_refs(b);
+    rc = read_refs(m);
     if (!rc)
-        rc = reserve(b);
+        rc = reserve(m);
     if (rc) {
-        print("error: grantee: the grants of domain %lu could not be mapped: %d (%s)\n", from, rc,
-              errno_name(rc));
-        forget(b);
+        printk(LOG_ERROR, "grantee: the grants of domain %lu could not be mapped: %d (%s)\n", from,
+               rc, errno_name(rc));
+        release(m);
         return 0;
     }
-    go_round(b);
+    run_rounds(m);
     return 0;
 }
 
 int grantee_end(struct domain *d, const char *arguments)
 {
-    struct mapping_run *b = &mapping_run;
-    uint64_t nr = b->nr;
-    int rc = b->range ? unmap_all(b) : 0;
-    struct ours after;
+    struct mapping *m = &mapping;
+    uint64_t nr = m->nr;
+    int rc = m->range ? unmap_all(m) : 0;
+    struct memory_state after;
 
     (void)arguments;
-    if (b->d)
-        forget(b);
-    after = ours_now(d);
+    if (m->d)
+        release(m);
+    after = read_memory_state(d);
     print("{\"report\":\"grantee_end\",\"pages\":%lu,\"result\":%d,\"maps\":%lu,\"unmaps\":%lu,"
           "\"ranges\":%lu,\"tables\":%lu",
           nr, rc, grant_map_counts.nr_mapped, grant_map_counts.nr_unmapped, d->foreign.nr_ranges,
           d->pt.nr_tables);
-    print_ours("after", &after);
+    print_memory_state("after", &after);
     print("}\n");
     return 0;
 }

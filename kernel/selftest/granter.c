@@ -12,24 +12,25 @@
 
 #define NODE "data/granter"
 
-/* What is lent now. Pages and their references lie side by side, the first page is for both. */
-static struct granting {
-    domid_t to;
+/* The pages of the command "granter", until "granter_end". All are on the heap. */
+static struct granted {
+    domid_t to; /* the grantee */
     bool readonly;
-    uint64_t nr, nr_dirs;
-    uint64_t *pages;            /* nr of them */
-    uint32_t *refs;             /* nr, in nr_dirs pages, which are lent as well */
-    uint32_t *dir_refs;         /* nr_dirs */
-    struct grant_pair_top *top; /* the first page */
-    uint32_t top_ref;
-} granting;
+    uint64_t nr;                /* granted pages; 0: none */
+    uint64_t nr_dirs;           /* pages of references, which are granted as well */
+    uint64_t *pages;            /* nr pages */
+    uint32_t *refs;             /* nr grant references of pages, in nr_dirs pages */
+    uint32_t *dir_refs;         /* nr_dirs grant references of the pages of refs */
+    struct grant_pair_top *top; /* the page that lists dir_refs */
+    uint32_t top_ref;           /* its grant reference, which data/granter holds */
+} granted;
 
-static uint64_t *page_at(const struct granting *l, uint64_t i)
+static uint64_t *page_at(const struct granted *g, uint64_t i)
 {
-    return l->pages + i * GRANT_PAIR_WORDS;
+    return g->pages + i * GRANT_PAIR_WORDS;
 }
 
-/* The PFN of a page on the heap. */
+/* PFN of a heap page. */
 static pfn_t pfn_of(struct domain *d, const void *page)
 {
     return m2p_get(&d->host.m2p, pt_mfn(&d->pt, (uintptr_t)page));
@@ -37,28 +38,31 @@ static pfn_t pfn_of(struct domain *d, const void *page)
 
 static int grant(struct domain *d, const void *page, bool readonly, uint32_t *ref)
 {
-    return grant_access(&d->grants, granting.to, pfn_of(d, page), readonly, ref);
+    return grant_access(&d->grants, granted.to, pfn_of(d, page), readonly, ref);
 }
 
-static int grant_pages(struct domain *d, struct granting *l)
+static int grant_pages(struct domain *d, struct granted *g)
 {
     int rc = 0;
 
-    for (uint64_t i = 0; !rc && i < l->nr; i++) {
+    for (uint64_t i = 0; !rc && i < g->nr; i++) {
         for (uint64_t w = 0; w < GRANT_PAIR_WORDS; w++)
-            page_at(l, i)[w] = grant_pair_word(i, 0, w);
-        rc = grant(d, page_at(l, i), l->readonly, &l->refs[i]);
+            page_at(g, i)[w] = grant_pair_word(i, 0, w);
+        rc = grant(d, page_at(g, i), g->readonly, &g->refs[i]);
         watchdog_kick();
     }
-    for (uint64_t i = 0; !rc && i < l->nr_dirs; i++) {
-        rc = grant(d, l->refs + i * GRANT_PAIR_REFS, true, &l->dir_refs[i]);
-        l->top->refs[i] = l->dir_refs[i];
+    for (uint64_t i = 0; !rc && i < g->nr_dirs; i++) {
+        rc = grant(d, g->refs + i * GRANT_PAIR_REFS, true, &g->dir_refs[i]);
+        g->top->refs[i] = g->dir_refs[i];
     }
-    l->top->nr = l->nr;
-    return rc ? rc : grant(d, l->top, true, &l->top_ref);
+    g->top->nr = g->nr;
+    return rc ? rc : grant(d, g->top, true, &g->top_ref);
 }
 
-/* Takes one page back: to the pool now, or when its grant has ended. References of 0 are none. */
+/*
+ * Ends the grant @ref of a heap page and frees the page: now, or when the peer has unmapped it.
+ * @ref 0: the page was not granted.
+ */
 static void end_page(struct domain *d, void *page, uint32_t ref)
 {
     mfn_t mfn;
@@ -73,68 +77,72 @@ static void end_page(struct domain *d, void *page, uint32_t ref)
             rc = unmapped;
     }
     if (rc)
-        print("granter: page %p, reference %u, cannot be had back: %d (%s)\n", page, ref, rc,
-              errno_name(rc));
+        printk(LOG_WARN,
+               "granter: the grant of page %p, reference %u, could not be ended: %d (%s); the page "
+               "is not freed\n",
+               page, ref, rc, errno_name(rc));
     watchdog_kick();
 }
 
-static void end_all(struct domain *d, struct granting *l)
+static void end_all(struct domain *d, struct granted *g)
 {
-    for (uint64_t i = 0; l->pages && i < l->nr; i++)
-        end_page(d, page_at(l, i), l->refs ? l->refs[i] : 0);
-    for (uint64_t i = 0; l->refs && i < l->nr_dirs; i++)
-        end_page(d, l->refs + i * GRANT_PAIR_REFS, l->dir_refs ? l->dir_refs[i] : 0);
-    if (l->top)
-        end_page(d, l->top, l->top_ref);
-    heap_free(&d->heap, l->dir_refs, l->nr_dirs * sizeof(uint32_t));
-    *l = (struct granting){0};
+    for (uint64_t i = 0; g->pages && i < g->nr; i++)
+        end_page(d, page_at(g, i), g->refs ? g->refs[i] : 0);
+    for (uint64_t i = 0; g->refs && i < g->nr_dirs; i++)
+        end_page(d, g->refs + i * GRANT_PAIR_REFS, g->dir_refs ? g->dir_refs[i] : 0);
+    if (g->top)
+        end_page(d, g->top, g->top_ref);
+    heap_free(&d->heap, g->dir_refs, g->nr_dirs * sizeof(uint32_t));
+    *g = (struct granted){0};
 }
 
-/* Says in xenstore where to begin, for that domain to read. */
-static int announce(const struct granting *l)
+/* Writes top_ref to data/granter, and makes the node readable for all domains. */
+static int write_node(const struct granted *g)
 {
     struct xs_reply own;
     char text[32];
     int rc;
 
-    format(text, sizeof(text), "%u", l->top_ref);
+    format(text, sizeof(text), "%u", g->top_ref);
     rc = xs_write(0, NODE, text);
     if (!rc)
         rc = xs_read(0, "domid", &own);
     if (rc)
         return rc;
-    format(text, sizeof(text), "r%.10s", own.data); /* ours, and for all to read */
+    format(text, sizeof(text), "r%.10s", own.data); /* owner: this domain; others: read */
     return xs_set_perms(0, NODE, text);
 }
 
-/* The peer must not find a reference that is no longer in force. */
+/* The grantee must not read a reference whose grant has ended. */
 static void clear_node(void)
 {
     int rc = xs_write(0, NODE, "");
 
     if (rc)
-        print("warning: granter: xenstore node " NODE " could not be emptied: %d (%s); the peer "
-              "may still read an old reference there\n",
-              rc, errno_name(rc));
+        printk(LOG_WARN,
+               "granter: xenstore node " NODE
+               " could not be emptied: %d (%s); the grantee may read "
+               "an old reference there\n",
+               rc, errno_name(rc));
 }
 
-static int start(struct domain *d, struct granting *l)
+static int start(struct domain *d, struct granted *g)
 {
     int rc = -ENOMEM;
 
-    l->nr_dirs = DIV_ROUND_UP(l->nr, GRANT_PAIR_REFS);
-    l->pages = heap_alloc(&d->heap, l->nr * PAGE_SIZE);
-    l->refs = heap_alloc(&d->heap, l->nr_dirs * PAGE_SIZE);
-    l->dir_refs = heap_alloc(&d->heap, l->nr_dirs * sizeof(uint32_t));
-    l->top = heap_alloc(&d->heap, PAGE_SIZE);
-    if (l->pages && l->refs && l->dir_refs && l->top)
-        rc = grant_pages(d, l);
-    return rc ? rc : announce(l);
+    g->nr_dirs = DIV_ROUND_UP(g->nr, GRANT_PAIR_REFS);
+    g->pages = heap_alloc(&d->heap, g->nr * PAGE_SIZE);
+    g->refs = heap_alloc(&d->heap, g->nr_dirs * PAGE_SIZE);
+    g->dir_refs = heap_alloc(&d->heap, g->nr_dirs * sizeof(uint32_t));
+    g->top = heap_alloc(&d->heap, PAGE_SIZE);
+    if (g->pages && g->refs && g->dir_refs && g->top)
+        rc = grant_pages(d, g);
+    return rc ? rc : write_node(g);
 }
 
 int granter(struct domain *d, const char *arguments)
 {
-    struct granting *l = &granting;
+    struct granted *g = &granted;
     uint64_t to, nr;
     int rc;
 
@@ -142,17 +150,17 @@ int granter(struct domain *d, const char *arguments)
         nr > GRANT_PAIR_MAX_PAGES || to >= DOMID_FIRST_RESERVED ||
         (*arguments && strcmp(arguments, "ro") != 0))
         return -EINVAL;
-    if (l->nr) {
-        print("error: granter: %lu pages are granted already; granter_end ends these grants\n",
-              l->nr);
+    if (g->nr) {
+        printk(LOG_ERROR, "granter: %lu pages are granted already; granter_end ends these grants\n",
+               g->nr);
         return 0;
     }
-    *l = (struct granting){.to = (domid_t)to, .nr = nr, .readonly = !strcmp(arguments, "ro")};
-    rc = start(d, l);
+    *g = (struct granted){.to = (domid_t)to, .nr = nr, .readonly = !strcmp(arguments, "ro")};
+    rc = start(d, g);
     if (rc) {
-        print("error: granter: %lu pages could not be granted to domain %u: %d (%s)\n", nr, l->to,
-              rc, errno_name(rc));
-        end_all(d, l);
+        printk(LOG_ERROR, "granter: %lu pages could not be granted to domain %u: %d (%s)\n", nr,
+               g->to, rc, errno_name(rc));
+        end_all(d, g);
         return 0;
     }
     print("{\"report\":\"granter\",\"pages\":%lu,\"grants\":%u,\"version\":%u,\"table_frames\":%u,"
@@ -175,25 +183,25 @@ int granter_look(struct domain *d, const char *arguments)
     uint64_t untouched = 0, written = 0, in_use = 0;
 
     (void)arguments;
-    for (uint64_t i = 0; i < granting.nr; i++) {
-        untouched += is_generation(page_at(&granting, i), i, 0);
-        written += is_generation(page_at(&granting, i), i, 1);
-        in_use += grant_in_use(&d->grants, granting.refs[i]);
+    for (uint64_t i = 0; i < granted.nr; i++) {
+        untouched += is_generation(page_at(&granted, i), i, 0);
+        written += is_generation(page_at(&granted, i), i, 1);
+        in_use += grant_in_use(&d->grants, granted.refs[i]);
         watchdog_kick();
     }
     print("{\"report\":\"granter_look\",\"pages\":%lu,\"untouched\":%lu,\"written\":%lu,\"in_use\":"
           "%lu}\n",
-          granting.nr, untouched, written, in_use);
+          granted.nr, untouched, written, in_use);
     return 0;
 }
 
 int granter_end(struct domain *d, const char *arguments)
 {
-    uint64_t nr = granting.nr;
+    uint64_t nr = granted.nr;
     uint32_t deferred;
 
     (void)arguments;
-    end_all(d, &granting);
+    end_all(d, &granted);
     if (nr)
         clear_node();
     deferred = grants_poll(&d->grants);

@@ -2,26 +2,28 @@
 #include "kernel/selftest/inject.h"
 
 #include "lib/errno.h"
+#include "lib/number.h"
 #include "lib/panic.h"
 #include "lib/string.h"
 
 #include "arch/x86/cpu.h"
 
-/* A reserved, and an ACPI NVS, entry of a memory map. */
+/* Types of E820 entries. */
 #define E820_RESERVED 2
 #define E820_NVS      4
 
-/* RAM behind the last entry, so that what is driven out of the holes has somewhere to go. */
+/* RAM that is added behind the E820 map, for the new PFNs of frames in injected holes. */
 #define ROOM_BYTES ((uint64_t)64 << 20)
 
-/* Single-page holes: from here on, one in this many pages. */
+/* map:holes:N adds holes of one page at this PFN, and at every HOLES_STEP-th PFN above. */
 #define HOLES_START_PFN 0x108
 #define HOLES_STEP      8
 
 static void add_hole(struct injected *in, uint64_t addr, uint64_t len_bytes, uint32_t type)
 {
     if (in->nr_holes == ARRAY_SIZE(in->holes))
-        panic("inject: more than %lu holes by name", in->nr_holes);
+        panic("inject: more than %lu holes from inject=map:..., expected at most %lu", in->nr_holes,
+              ARRAY_SIZE(in->holes));
     in->holes[in->nr_holes++] = (struct e820_entry){addr, len_bytes, type};
 }
 
@@ -30,16 +32,20 @@ static void add_hole_pfns(struct injected *in, uint64_t pfn, uint64_t nr)
     add_hole(in, pfn * PAGE_SIZE, nr * PAGE_SIZE, E820_RESERVED);
 }
 
-static uint64_t parse_number(const char **s)
+/* Parses the text at *@s, up to a blank or the end, as a number, and moves *@s behind the text. */
+static bool take_number(const char **s, uint64_t *value)
 {
-    uint64_t n = 0;
+    size_t len = 0;
 
-    for (; **s >= '0' && **s <= '9'; (*s)++)
-        n = n * 10 + (uint64_t)(**s - '0');
-    return n;
+    while ((*s)[len] && (*s)[len] != ' ')
+        len++;
+    if (!number_parse(*s, len, UINT64_MAX, value))
+        return false;
+    *s += len;
+    return true;
 }
 
-/* If the text at *@s begins with @word, steps over it. */
+/* If the text at *@s begins with @word, moves *@s behind it. */
 static bool take_word(const char **s, const char *word)
 {
     size_t len = strlen(word);
@@ -50,7 +56,9 @@ static bool take_word(const char **s, const char *word)
     return true;
 }
 
-/* The PFNs of the builder's list, its tables with it if they are beside it. */
+/*
+ * The PFNs of the builder's P2M list, and of its page tables if the builder allocated both there.
+ */
 static void add_hole_over_list(struct injected *in, const struct start_info *si)
 {
     if (si->nr_p2m_frames)
@@ -86,7 +94,8 @@ static bool parse_map(struct injected *in, const char *s, const struct start_inf
         add_hole(in, image * PAGE_SIZE + 0x400, 0x300, E820_NVS);
         add_hole(in, (image + 5) * PAGE_SIZE + 0xc00, 0x1300, E820_NVS);
     } else if (take_word(&s, "holes:")) {
-        in->nr_single = parse_number(&s);
+        if (!take_number(&s, &in->nr_single))
+            return false;
     } else if (take_word(&s, "file")) {
         in->map_file = true;
     } else {
@@ -124,11 +133,9 @@ static bool parse(struct injected *in, const char *s, struct start_info *si)
         in->entry = true;
     else if (take_word(&at, "stack"))
         in->stack = true;
-    else if (take_word(&at, "alloc:"))
-        in->alloc = parse_number(&at);
     else if (take_word(&at, "map:"))
         return parse_map(in, at, si);
-    else
+    else if (!take_word(&at, "alloc:") || !take_number(&at, &in->alloc))
         return false;
     return *at == ' ' || *at == '\0';
 }
@@ -145,15 +152,16 @@ int inject_stage(struct domain *d)
         if ((i && line[i - 1] != ' ') || !take_word(&s, "inject="))
             continue;
         if (!parse(&d->selftest.injected, s, si)) {
-            print("argument inject=%.*s: see kernel/selftest/inject.h for what it may be\n",
-                  (int)(len - (size_t)(s - line)), s);
+            printk(LOG_ERROR,
+                   "argument inject=%.*s: expected a fault of kernel/selftest/inject.h\n",
+                   (int)(len - (size_t)(s - line)), s);
             return -EINVAL;
         }
     }
     return 0;
 }
 
-/* The ramdisk's contents, page by page, for a map. */
+/* map:file: reads the E820 entries from the ramdisk, which may be unmapped. */
 static int read_file(struct domain *d, struct memory_map *map)
 {
     map->nr = d->boot.ramdisk_bytes / sizeof(*map->entries);
@@ -173,7 +181,7 @@ static int read_file(struct domain *d, struct memory_map *map)
     return 0;
 }
 
-/* The domain's map, the holes, and room behind it all. */
+/* The E820 map of this domain, the injected holes, and RAM behind the last RAM entry. */
 static int add_holes(struct domain *d, struct memory_map *map)
 {
     const struct injected *in = &d->selftest.injected;
@@ -208,13 +216,15 @@ int inject_map(struct domain *d)
     if (!rc)
         rc = host_set_memory_map(&map);
     if (rc)
-        print("inject: a map of %lu entries cannot be set: %d\n", map.nr, rc);
+        printk(LOG_ERROR, "inject: an E820 map of %lu entries could not be set: %d (%s)\n", map.nr,
+               rc, errno_name(rc));
     heap_free(&d->heap, map.entries, map.len_bytes);
     heap_free(&d->heap, d->map.entries, d->map.len_bytes);
     d->map_source = MAP_OWN;
     return rc ? rc : host_memory_map(&d->map, &d->heap, MAP_OWN, d->boot.nr_pages);
 }
 
+/* Swaps the P2M entries of the first two free PFNs. */
 static void swap_entries(struct domain *d)
 {
     uint64_t pfn, entry, *list = d->p2m.list;
@@ -227,7 +237,7 @@ static void swap_entries(struct domain *d)
     list[pfn + 1] = entry;
 }
 
-/* Uses @nr_bytes of the stack or more. The addition after the call keeps the call a call. */
+/* Uses at least @nr_bytes of the stack. The addition after the call prevents a tail call. */
 static uint64_t __attribute__((noinline)) use_stack(size_t nr_bytes)
 {
     volatile uint64_t here[16] = {nr_bytes};
@@ -240,5 +250,6 @@ void inject_late(struct domain *d)
     if (d->selftest.injected.entry)
         swap_entries(d);
     if (d->selftest.injected.stack)
-        panic("inject: the stack did not overflow: %lu", use_stack(2 * STACK_BYTES));
+        panic("inject=stack: %lu bytes of stack were used, expected a fault at the guard page",
+              use_stack(2 * STACK_BYTES));
 }

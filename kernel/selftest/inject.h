@@ -1,38 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Faults on purpose, to prove that they are seen: inject=WHAT on the command line.
+ * Fault injection, inject=FAULT on the command line: the tests of the tests, and of error paths.
  *
- *   magic, mfn_list, nr_pages   start_info is corrupted before it is read
- *   trap, hang                  in early boot
- *   plan                        the list of tests is cut short
- *   sweep                       every sweep of a test is taken for one that is too slow
- *   entry                       two entries of the finished P2M change places
- *   stack                       after boot, the stack overflows into its guard page
- *   alloc:N                     the N-th frame that is asked for is refused
+ *   magic, mfn_list, nr_pages   corrupt this field of start_info before it is validated
+ *   trap                        write to an unmapped address in the stage inject
+ *   hang                        never return from the stage inject: Xen's watchdog ends the domain
+ *   tap-plan                    run one test less than the TAP plan announces
+ *   sweep                       let every sweep take samples (kernel/selftest/sweep.h)
+ *   entry                       swap two entries of the P2M list after boot
+ *   stack                       overflow the stack into its guard page after boot
+ *   alloc:N                     let the N-th frame allocation fail
  *   map:image, map:start_info, map:tables, map:list, map:ramdisk
- *                               a hole in the memory map over where these lie
- *   map:nvs                     two ACPI NVS entries inside the image, at odd offsets
- *   map:holes:N                 N holes of one page, all over low memory
- *   map:file                    the map is what the ramdisk holds: entries of 20 bytes
+ *                               add an E820 hole over the frames of this object
+ *   map:nvs                     add two ACPI NVS entries in the image that are not page-aligned
+ *   map:holes:N                 add N holes of one page, in low memory
+ *   map:file                    use the E820 entries in the ramdisk, 20 bytes each
  *
- * A map is set by XENMEM_set_memory_map, which a domain may do to itself, and then read from Xen
- * like any other. Xen takes whatever is in it.
+ * The faults map:... set an E820 map by XENMEM_set_memory_map (<xen/memory.h>), which a domain may
+ * do to itself and which checks no entry, and then read the map from Xen. inject= may be given more
+ * than once.
  */
-#ifndef KERNEL_INJECT_H
-#define KERNEL_INJECT_H
+#ifndef KERNEL_SELFTEST_INJECT_H
+#define KERNEL_SELFTEST_INJECT_H
 
 #include "kernel/domain.h"
 
 /*
- * Reads inject= from the builder's own page, and does to it what is asked. Does not return from
- * trap and hang. A word that is not known is an error: -EINVAL, with a sentence.
+ * As the row of stages.c, which runs before start_info is validated: reads inject= from the
+ * builder's page, and corrupts that page if a fault asks for it. Does not return from trap and
+ * hang. -EINVAL: unknown fault.
  */
 int inject_stage(struct domain *d) __must_check;
 
-/* Sets the memory map that was asked for, and reads it back. -ENOMEM, or Xen's negative errno. */
+/* Replaces @d->map by the injected E820 map. -ENOMEM, -EPERM (ramdisk), or Xen's negative errno. */
 int inject_map(struct domain *d) __must_check;
 
-/* The faults that come after boot: entry and stack, which does not return. */
+/* Applies inject=entry and inject=stack, which does not return. Called after the last stage. */
 void inject_late(struct domain *d);
 
 #endif

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Marks: pages whose contents are known, so that it is seen if the tools lose or mix them up. Each
- * page holds its own number, a generation, and words that follow from both.
+ * Pattern pages: pages of known contents. A save, restore, migration or dump that loses, mixes up
+ * or ages a page changes the pattern. Each word follows from the page's number, a generation and
+ * the word's index.
  */
 #ifndef KERNEL_SELFTEST_PATTERN_PAGES_H
 #define KERNEL_SELFTEST_PATTERN_PAGES_H
 
 #include "kernel/domain.h"
 
-/* Makes as many as the command line asks for (pattern_pages=N). As a row of stages.c. */
+/* As the row of stages.c: allocates and fills pattern_pages=N pages. -ENOMEM without frames. */
 int pattern_pages_stage(struct domain *d) __must_check;
 
-/* Writes every mark anew, in the next generation. */
+/* Fills all pattern pages with the next generation. */
 void pattern_pages_renew(struct domain *d);
 
-/* The first mark that is not what it must be; the number of them all if none is. */
+/*
+ * Number of the first pattern page with a wrong word; the number of pattern pages if all are right.
+ */
 uint64_t pattern_pages_check(const struct domain *d);
 
-/* A line of JSON: how many, of which generation, and a checksum of all. */
+/* Prints {"report":"pattern_pages",...}: number, generation and checksum; nothing without pages. */
 void pattern_pages_report(const struct domain *d);
 
-/* A line for each: its PFN and a checksum, to be found in a dump. */
+/* Prints PFN and checksum of each page, to be compared with a dump (tests/scenarios/Life.pm). */
 void pattern_pages_list(struct domain *d);
 
 #endif

@@ -5,9 +5,8 @@
 
 #include "xen/clock.h"
 
-/* PFNs between two looks at the clock: some milliseconds' worth. */
-#define STEP_PFNS ((uint64_t)1 << 19)
-/* As many samples likewise. */
+/* PFNs, or samples, between two readings of the clock: a few milliseconds of work. */
+#define STEP_PFNS    ((uint64_t)1 << 19)
 #define SAMPLES_STEP 1024
 
 void sweep_start(struct sweep *s, const struct ranges *map, uint64_t nr, unsigned int shift,
@@ -17,20 +16,21 @@ void sweep_start(struct sweep *s, const struct ranges *map, uint64_t nr, unsigne
     progress_start(&s->progress, what, unit, nr);
 }
 
-/* Half of the bits of a product, mixed: a number that looks random, and is @n's for ever. */
+/* A hash of @n (multiplicative hashing, the constants are odd): the same in every run. */
 static uint64_t scramble(uint64_t n)
 {
-    n = (n + 1) * 0x9e3779b97f4a7c15; /* 2^64 by the golden ratio */
+    n = (n + 1) * 0x9e3779b97f4a7c15; /* 2^64 divided by the golden ratio */
     return (n ^ n >> 32) * 0xd6e8feb86659fd93 >> 32;
 }
 
+/* *@next becomes the smallest candidate from @at on. */
 static void lower(uint64_t *next, uint64_t at, uint64_t candidate)
 {
     if (candidate >= at && candidate < *next)
         *next = candidate;
 }
 
-/* The indices at both sides of PFN @edge. */
+/* Candidates are the indices of the PFNs on both sides of the boundary @edge. */
 static void lower_to_edge(const struct sweep *s, uint64_t *next, uint64_t at, uint64_t edge)
 {
     if (edge)
@@ -38,7 +38,7 @@ static void lower_to_edge(const struct sweep *s, uint64_t *next, uint64_t at, ui
     lower(next, at, edge >> s->shift);
 }
 
-/* The sample of the part that @at lies in, or of the next one. */
+/* The random sample of the part that has @at, or of the next part if that sample is below @at. */
 static uint64_t next_random(const struct sweep *s, uint64_t at)
 {
     uint64_t len = DIV_ROUND_UP(s->nr, SWEEP_SAMPLES), part = at / len;
@@ -60,7 +60,7 @@ static uint64_t next_sample(const struct sweep *s, uint64_t at)
     return next;
 }
 
-/* By what is done, would all of it take longer than we have? */
+/* True if all indices would take more than SWEEP_MAX_SECONDS at the speed up to index @done. */
 static bool is_too_slow(const struct sweep *s, uint64_t done)
 {
     uint64_t took = clock_ns() - s->progress.started_ns;
@@ -73,8 +73,8 @@ void sweep_sample(struct sweep *s, uint64_t at)
 {
     s->sampled = true;
     s->pause = 0;
-    print("%s: all %lu %s would take longer than %d s: samples from %lu on\n", s->progress.what,
-          s->nr, s->progress.unit, SWEEP_MAX_SECONDS, at);
+    print("%s: all %lu %s would take more than %d s: only samples are checked from number %lu on\n",
+          s->progress.what, s->nr, s->progress.unit, SWEEP_MAX_SECONDS, at);
 }
 
 uint64_t sweep_stop(struct sweep *s, uint64_t at)

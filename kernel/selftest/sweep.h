@@ -1,56 +1,56 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sweeps: a self-test goes through all PFNs, or all pages of the list, in ascending order.
+ * Sweeps: a self-test visits all PFNs, or all leaves of the P2M list, in ascending order:
  *
  *      for (uint64_t i = sweep_next(&s, 0); i < nr; i = sweep_next(&s, i + 1))
  *
- * Where that would take more than 20 seconds, which is seen from how far it has come, the rest of
- * the sweep takes samples, and says so:
+ * If the speed so far says that all indices would take more than 20 seconds, the rest of the sweep
+ * visits samples, and prints that:
  *
  *      |#################|.#...|#.|...#.|..#..|.#...|#....|...#.|  |  |
- *       all, as long as          ^ the PFNs at both sides of each edge of a range, and of what one
- *       that is fast enough        page table of the list describes; and one in each of a million
- *                                  equal parts, at a place that is random and always the same
+ *       every index             ^ on both sides of each boundary between PFN ranges, and between
+ *                                 the PFNs of two level 1 tables of the P2M list; and one random
+ *                                 sample, the same in every run, in each of 2^20 equal parts
  *
- * test=...,full on the command line sweeps all, however long that takes.
+ * With test=...,full on the command line every index is visited.
  */
-#ifndef KERNEL_SWEEP_H
-#define KERNEL_SWEEP_H
+#ifndef KERNEL_SELFTEST_SWEEP_H
+#define KERNEL_SELFTEST_SWEEP_H
 
 #include "mm/p2m.h"
 
 #include "kernel/progress.h"
 
-/* PFNs that one level 1 table of the list describes. */
+/* PFNs whose P2M entries one level 1 page table maps. */
 #define SWEEP_TABLE_PFNS  (P2M_PER_PAGE * 512)
 #define SWEEP_SAMPLES     ((uint64_t)1 << 20)
 #define SWEEP_MAX_SECONDS 20
 
 struct sweep {
     const struct ranges *map;
-    uint64_t nr;        /* indices, of ...               */
-    unsigned int shift; /* ... 1 << shift PFNs each      */
-    bool full;          /* never to take samples         */
-    bool sampled;       /* what is to come is samples    */
-    uint64_t pause;     /* where to stop next, for the clock; 0: always, in search of a sample */
-    uint64_t nr_stops;
+    uint64_t nr;        /* number of indices */
+    unsigned int shift; /* an index stands for 1 << shift PFNs */
+    bool full;          /* visit every index */
+    bool sampled;       /* from now on, visit samples */
+    uint64_t pause;     /* sweep_next calls sweep_stop at indices from here on; 0 if sampled */
+    uint64_t nr_stops;  /* calls of sweep_stop */
     struct progress progress;
 };
 
 /*
- * Begins a sweep of [0, @nr), each index standing for 1 << @shift PFNs of @map. @what and @unit are
- * for the progress lines.
+ * Starts a sweep over the indices [0, @nr), each for 1 << @shift PFNs of @map. @what and @unit are
+ * for the progress lines (kernel/progress.h). @map and both texts must outlive the sweep.
  */
 void sweep_start(struct sweep *s, const struct ranges *map, uint64_t nr, unsigned int shift,
                  const char *what, const char *unit);
 
-/* Takes samples from index @at on, and says so. */
+/* Visits samples from index @at on, and prints that. */
 void sweep_sample(struct sweep *s, uint64_t at);
 
-/* What sweep_next does where the loop has to stop. */
+/* The slow path of sweep_next: reads the clock, or looks for the next sample. */
 uint64_t sweep_stop(struct sweep *s, uint64_t at);
 
-/* The first index from @at on that is to be looked at; the number of them all if there is none. */
+/* Returns the first index from @at on to visit, or nr if there is none. */
 static inline uint64_t sweep_next(struct sweep *s, uint64_t at)
 {
     return at < s->pause ? at : sweep_stop(s, at);

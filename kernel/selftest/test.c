@@ -151,14 +151,11 @@ void test_sweep(const struct test *t, struct sweep *s, uint64_t nr, unsigned int
         sweep_sample(s, 0);
 }
 
-/*
- * What a test must leave as it found it. Frames may have become page tables, or the grant table's
- * book, which stay.
- */
+/* Resources that a test must free. Page tables and grant records count as free: they are kept. */
 struct holdings {
     uint64_t frames;
     unsigned int ports, watches, grants;
-    uint64_t ranges;
+    uint64_t ranges; /* of the foreign window */
 };
 
 static struct holdings holdings_of(const struct domain *d)
@@ -216,8 +213,7 @@ static bool is_test(struct text name)
     return false;
 }
 
-/* Reports a name that was asked for and is no test's: a list of tests must not shrink in silence.
- */
+/* TEST_ERROR if test= has a word that is no test: a misspelt name must not skip a test. */
 static enum test_result check_names(const struct options *o)
 {
     struct text list = o->tests, name;
@@ -228,8 +224,8 @@ static enum test_result check_names(const struct options *o)
     while (cmdline_next(&list, &name)) {
         if (is_test(name) || text_is(name, "all") || text_is(name, "full"))
             continue;
-        print("error: argument test=: \"%.*s\" is not the name of a self-test\n", (int)name.len,
-              name.s);
+        printk(LOG_ERROR, "argument test=: \"%.*s\" is not the name of a self-test\n",
+               (int)name.len, name.s);
         result = TEST_ERROR;
     }
     return result;

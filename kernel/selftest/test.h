@@ -23,7 +23,7 @@
 #include "kernel/domain.h"
 #include "kernel/selftest/sweep.h"
 
-/* In ascending order of badness. The names are those that the Xen Test Framework prints. */
+/* In ascending severity. The names are those that the Xen Test Framework prints. */
 enum test_result { TEST_SUCCESS, TEST_SKIP, TEST_ERROR, TEST_FAILURE, TEST_CRASH };
 
 const char *test_result_name(enum test_result result);

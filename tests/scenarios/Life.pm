@@ -29,6 +29,7 @@ my $jobs = script('../tests/scenarios/life/jobs.sh');
 # function for what is particular to it.
 my $back      = qr/^suspend: back in a new domain$/m;
 my $cancelled = qr/^suspend: cancelled$/m;
+my $unsaved   = qr/refused: the mapping of MFN 0x\w+ at 0x\w+ cannot be saved: not in the P2M, or a superpage/;
 my %kinds     = (
     create        => {tests => 1, begins => 1},
     reboot_guest  => {tests => 1, begins => 1},
@@ -43,13 +44,13 @@ my %kinds     = (
     come_back     => {tests => 1, says => $back},
     migrate       => {tests => 1, says => $back, printed => qr/^Migration successful/m},
     migrate_fails => {
-        says    => qr/^generation: \d*[02468]$/m,
+        says    => qr/^generation: shared_info\.p2m_generation is \d*[02468]$/m,
         printed => qr/p2m generation count changed/,
         check   => sub { unlike $_[0]{console}, qr/^suspend:/m, 'it was not suspended' },
     },
     save_refused  => {
-        says    => qr/^suspend: refused: 0x\w+ maps frame 0x\w+, which is not ours$/m,
-        printed => qr/^refused: 0x\w+ maps frame 0x\w+, which is not ours$/m,
+        says    => qr/^warning: suspend: $unsaved$/m,
+        printed => qr/^$unsaved$/m,
     },
     destroy_at => {check => sub { like $_[0]{console}, qr/$_[0]{words}[1]/, 'it had come so far' }},
     tests      => {tests => 1},
@@ -65,14 +66,14 @@ my %kinds     = (
 );
 
 # Lines that a guest says outside of its tests. What is not here is a warning, or worse.
-my $usual = qr/^(?:Xenolith\ |start_info:\ domU|builder:\ |host:\ (?:Xen|machine)|frames:\ |map:\ |plan:\ |
-    revector:\ |teardown:\ |live:\ waiting|p2m_list:\ |mark:\ PFN|churn:\ |generation:\ |
-    suspend:\ (?:cancelled|back\ in\ a\ new\ domain|refused:\ 0x)|block_suspend:\ o|\{"report":|
-    balloon:\ (?:(\d+)\ of\ \g{-1}\ pages|\d+\ PFNs\ that\ were\ empty\ came))/x;
+my $usual = qr/^(?:Xenolith\ |start_info:\ domU|builder:\ |host:\ (?:Xen|machine)|frame_pool:\ |map:\ |plan:\ |
+    revector:\ |teardown:\ |live:\ waiting|p2m_list:\ |pattern_pages:\ PFN|churn:\ |generation:\ |
+    suspend:\ (?:cancelled|back\ in\ a\ new\ domain)|warning:\ suspend:\ $unsaved|(?:un)?block_suspend:\ shared_info|\{"report":|
+    balloon:\ (?:(\d+)\ of\ \g{-1}\ pages|\d+\ ballooned-out\ PFNs\ had\ a\ frame))/x;
 
 # While the toolstack has the pages mapped that it sends, what the guest gives back of them is not
 # free, and counts as the guest's.
-my $while_sent = qr/^balloon: \d+ of \d+ pages: Xen gives no more$/;
+my $while_sent = qr/^balloon: \d+ of \d+ pages: Xen allocates no more pages$/;
 
 # cycle(N, STEP, ...): the steps N times.
 sub cycle {
@@ -223,7 +224,7 @@ sub check_stream {
     is $code, 0, 'all tests pass' or diag $err, grep { /^(?:#|not ok)/ } split /^/, $stream;
     my $form = $life->{guest}{args} =~ /p2m=tree/ ? 'tree' : 'list';
     like $stream, qr/^ok \d+ - $_: (?!.*# SKIP)/m, "$_ among them"
-        for qw(p2m accounting marks), "published_$form";
+        for qw(p2m accounting pattern_pages), "published_$form";
 
     my $reports = Host::reports($stream);
     my ($boot, $marks) = @$reports{qw(boot pattern_pages)};
@@ -235,7 +236,7 @@ sub check_stream {
     } else {
         is $pages, $life->{pages}, 'it has as many pages as it was told to have';
     }
-    my $first = $life->{first} //= {boot => $boot, marks => $marks};
+    my $first = $life->{first} //= {boot => $boot, pattern_pages => $marks};
     is_deeply memory_map($boot), memory_map($first->{boot}), 'its memory map is what it was';
     delete $first->{pattern_pages} if $life->{churning};
     is_deeply $marks, $first->{pattern_pages} //= $marks, 'so are its marks';
@@ -245,7 +246,7 @@ sub check_stream {
 # But for names of what is mapped just now.
 sub memory_map {
     my ($boot) = @_;
-    return [@$boot{qw(beyond max_pfn)}, grep { $_->[2] ne 'safe' } @{$boot->{ranges}}];
+    return [@$boot{qw(beyond max_pfn)}, grep { $_->[2] ne 'unpopulated' } @{$boot->{ranges}}];
 }
 
 sub check_mem_set {
@@ -277,7 +278,7 @@ sub check_command {
     if ($word eq 'churn_end') {
         $life->{churning} = 0;
         delete $life->{first}{pattern_pages};
-        cmp_ok +($step->{console} =~ /^churn: off, generation (\d+)/m)[0] // -1, '>', 5,
+        cmp_ok +($step->{console} =~ /^churn: ended; the pattern pages have generation (\d+)$/m)[0] // -1, '>', 5,
             'it was not idle meanwhile';
     }
     if ($word eq 'p2m_list') {
@@ -285,7 +286,7 @@ sub check_command {
         is scalar(keys %{$life->{list}}), $life->{pages}, 'it lists all its pages';
     }
     if ($word eq 'pattern_pages') {
-        $life->{pattern_pages} = {$step->{console} =~ /^mark: PFN (0x\w+) sum (0x\w+)$/mg};
+        $life->{pattern_pages} = {$step->{console} =~ /^pattern_pages: PFN (0x\w+) sum (0x\w+)$/mg};
         is scalar(keys %{$life->{pattern_pages}}), $life->{first}{pattern_pages}{pages}, 'it lists all its marks';
     }
     return;

@@ -39,7 +39,7 @@ boots 'loglevel=error says less, done=poweroff ends it too',
 
 boots 'an unknown argument is reported', ['--mem', '64M', '--', 'colour=red'], sub {
     my (undef, undef, $log) = @_;
-    like $log, qr/^argument "colour=red" is not known: expected test=/m, 'by name';
+    like $log, qr/^warning: argument "colour=red" is unknown and ignored: expected test=/m, 'by name';
 };
 
 boot_fails 'test=none is a skip', 3, ['--mem', '64M', '--', 'test=none'],
@@ -59,7 +59,7 @@ boot_fails 'test=none,p2m names no test called none', 4, ['--mem', '64M', '--', 
 
 boots 'an argument of 600 characters is cut, and the next line is whole',
     ['--mem', '64M', '--', 'loglevel=' . 'A' x 600], sub {
-    like $_[2], qr/^argument loglevel=A+\.\.\.$/m, 'and says that it is cut';
+    like $_[2], qr/^warning: argument loglevel=A+\.\.\.$/m, 'and says that it is cut';
     };
 
 done_testing;

@@ -76,7 +76,7 @@ domus ['--host-mem', '8G'],
     check   => sub {
         my ($r, undef, $log) = @_;
         is $r->{vcpus}, 2, 'both are seen';
-        like $log, qr/^host: 2 vCPUs; this kernel uses the first/m, 'and it is said what for';
+        like $log, qr/^host: 2 vCPUs; the kernel runs on vCPU 0/m, 'and it is said what for';
         like $log, qr/^ok \d+ - second_vcpu: (?!.*# SKIP)/m, 'the second one sweeps beside the first';
         },
     },

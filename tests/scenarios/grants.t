@@ -16,7 +16,7 @@ use Host;
 use Scenes;
 use GrantPair;
 
-my $tests = 'test=p2m,accounting,marks,published_list';
+my $tests = 'test=p2m,accounting,pattern_pages,published_list';
 
 grant_pair_scenes ['--xen', xen, '--xen-args', 'gnttab_max_frames=257'],
     {

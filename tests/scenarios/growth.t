@@ -87,7 +87,7 @@ for my $size (qw(64M 1G)) {
 # Of 4200 KiB nearly all is mapped with the kernel, and room for ten times as much is not to be had.
 boots 'dom0_mem=4200K without max: a quarter of its free frames', ['--mem', '4200K', '--', 'balloon=max'], sub {
     my ($r, undef, $log) = @_;
-    my ($free) = $log =~ /^frames: (\d+) of \d+ pages are in nobody's use/m;
+    my ($free) = $log =~ /^frame_pool: (\d+) of \d+ pages are free$/m;
     ok $free, 'it says how many are free' or return;
     cmp_ok $r->{list}{new_pages}, '>', 0, 'buys some room';
     cmp_ok $r->{list}{new_pages}, '<=', $free / 4, 'and no more';

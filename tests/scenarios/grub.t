@@ -29,7 +29,7 @@ sub by_grub {
     is $r->{kind},     'domU',       'a domU';
     is $r->{builder},  'GRUB',       'built by GRUB';
     is $r->{nr_pages}, pages($size), 'of the right size';
-    like $log, qr/^start_info: domU of \d+ pages, list at $place{$found}\w+, flags $flags$/m,
+    like $log, qr/^start_info: domU of \d+ pages, P2M list at $place{$found}\w+, flags $flags$/m,
         'the flags are not those that xl gives: the tools are promised no list';
     is $r->{list}{found}, $found, "the list is where it should be: $found";
     is $r->{renumbered}, 0, 'nothing lies in a hole';
@@ -62,7 +62,7 @@ domus ['--builder', 'grub'],
     check   => sub {
         my ($r, undef, $log) = @_;
         by_grub('64M', 'slot', '0x0', $r, $log);
-        my @unknown = $log =~ /^argument "(.*)" is not known/mg;
+        my @unknown = $log =~ /^warning: argument "(.*)" is unknown and ignored/mg;
         is_deeply \@unknown, ['x=$y,{z};', '"q', 'r"', '#&|<'], 'they come as they are';
         },
     },

@@ -47,7 +47,7 @@ for my $case (
     ['magic',    qr/^Bail out! start_info\.magic is "nen-3\.0-x86_64", expected "xen-\.\.\."$/m],
     ['nr_pages', qr/^Bail out! start_info\.nr_pages is 0x4000000000000, expected 1 to 0x1\d+$/m],
     ['mfn_list', qr/^Bail out! start_info\.mfn_list reaches 0x\w+, where nothing is mapped$/m],
-    ['nonsense', qr/^argument inject=nonsense: see kernel\/inject\.h/m],
+    ['nonsense', qr/^error: argument inject=nonsense: expected a fault of kernel\/selftest\/inject\.h$/m],
     ) {
     my ($fault, $sentence) = @$case;
     boot_fails "inject=$fault", 6, ['--mem', '64M', '--', "inject=$fault"], $sentence, qr/crash/;
@@ -55,7 +55,7 @@ for my $case (
 
 boot_fails 'a map without RAM', 6,
     ['--mem', '64M', '--initrd', write_file("$dir/none", pack 'Q<Q<L<', 0, 1 << 30, 2), '--',
-    'inject=map:file'], qr/^map: \d+ entries, and no RAM in them$/m, qr/crash/;
+    'inject=map:file'], qr/^error: map: the E820 map has \d+ entries and no page of RAM$/m, qr/crash/;
 boots 'a domain without a map: one range of RAM',
     ['--mem', '64M', '--initrd', write_file("$dir/empty", 'x'), '--', 'inject=map:file'], sub {
     is_deeply $_[0]->{ranges}, [[0, pages('64M'), 'ram']], 'as large as it is';
@@ -68,7 +68,7 @@ boots 'a map with RAM where no list reaches',
 
 boot_fails 'a map with too little RAM', 6,
     ['--mem', '64M', '--initrd', write_file("$dir/little", pack 'Q<Q<L<', 0, 1 << 20, 1), '--',
-    'inject=map:file'], qr/^plan: the domain has 0x4000 pages, the map has room for 0x100$/m,
+    'inject=map:file'], qr/^error: plan: the E820 map has 0x100 pages of RAM, expected at least 0x4000$/m,
     qr/crash/;
 
 # As many requests as a boot makes by its own count; one more is never made.

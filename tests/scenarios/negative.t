@@ -37,7 +37,7 @@ boot_fails 'a trap in early boot prints the registers, the walk and the call tra
     qr/crash/;
 
 boot_fails 'a stack overflow: Xen ends the domain with a dump', 6, ['--mem', '64M', '--', 'inject=stack'],
-    qr/^\(XEN\) Domain 0 \(vcpu#0\) crashed .*^\(XEN\) RIP: .* in use_stack \(kernel\/inject\.c:\d+\)$/ms,
+    qr/^\(XEN\) Domain 0 \(vcpu#0\) crashed .*^\(XEN\) RIP: .* in use_stack \(kernel\/selftest\/inject\.c:\d+\)$/ms,
     qr/crash: Xen says: Domain 0 \(vcpu#0\) crashed/;
 
 boot_fails 'a hang: Xen\'s watchdog ends it', 6,

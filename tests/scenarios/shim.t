@@ -25,7 +25,7 @@ sub in_shim {
     like $log, qr/^\(XEN\) Command line: pv-shim /m, 'there is a shim';
     is $r->{kind}, 'domU', 'whose guest is a domU';
     is $r->{builder}, 'PV shim', 'built by the shim';
-    like $log, qr/^start_info: domU of \d+ pages, list at 0x\w+, flags 0x200$/m,
+    like $log, qr/^start_info: domU of \d+ pages, P2M list at 0x\w+, flags 0x200$/m,
         'with flags that xl never gives';
     cmp_ok $r->{nr_pages}, '<=', pages($size) - pages('10M'), 'the shim keeps some memory';
     cmp_ok $r->{nr_pages}, '>=', pages($size) - pages('28M'), 'and leaves the most';
@@ -44,7 +44,7 @@ domus ['--builder', 'shim'],
     check   => sub {
         my ($r, undef, $log) = @_;
         in_shim('64M', 'slot', $r, $log);
-        my @unknown = $log =~ /^argument "(.*)" is not known/mg;
+        my @unknown = $log =~ /^warning: argument "(.*)" is unknown and ignored/mg;
         is_deeply \@unknown, ['x=$y,{z}', '"q', 'r"', 'it\'s\\'], 'they come as they are';
         },
     },

@@ -61,7 +61,7 @@ boots 'mem=300001K: Xen clips RAM inside a page', ['--host-mem', '1G', '--mem', 
     '--xen-args', 'mem=300001K'];
 
 boots 'dom0_mem=4200K: no frames to spare for growth', ['--mem', '4200K'], sub {
-    like $_[2], qr/^plan: room for 0x\w+ pages costs too much/m, 'which is said';
+    like $_[2], qr/^warning: plan: a P2M list for 0x\w+ pages takes too many free frames/m, 'which is said';
 };
 
 boots 'mem=3G on an 8 GiB host: RAM that Xen was told to leave alone',

@@ -109,7 +109,7 @@ my $ramdisk = write_file("$dir/ramdisk", 'x' x 102_400);
 there 'options of a domU, and a ramdisk', 0,
     ['--mem', '128M', '--maxmem', '256M', '--vcpus', 2, '--initrd', $ramdisk,
     '--', 'test=ramdisk,second_vcpu', 'say="\x"'],
-    qr/^argument "say="\\x"" is not known.*: domU of 32768 pages.*^host: 2 vCPUs.*"bytes":102400\b/ms, qr/: 2 passed, 0 skipped$/;
+    qr/^warning: argument "say="\\x"" is unknown and ignored.*: domU of 32768 pages.*^host: 2 vCPUs.*"bytes":102400\b/ms, qr/: 2 passed, 0 skipped$/;
 
 there 'a guest that fails', 5, ['--', 'test=p2m', 'inject=entry'], qr/^not ok 1 - p2m: .*^Test result: FAILURE$/ms,
     qr/^xenolith: failure: 1 failed, .*p2m/;

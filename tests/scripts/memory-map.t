@@ -274,7 +274,7 @@ my $start = '{"report":"boot","a":';
 complains_of 'no report',     qr/no boot report, expected a line/,       $noise;
 complains_of 'an empty file', qr/no boot report/,                        '';
 complains_of 'half a report', qr/report is not JSON: /,                  $start;
-complains_of 'another one',   qr/expected a report "boot", found marks/, '{"report":"pattern_pages"}';
+complains_of 'another one',   qr/expected a report "boot", found pattern_pages/, '{"report":"pattern_pages"}';
 complains_of 'a deep one',    qr/is not JSON: /, $start . '[' x 99 . ']' x 99 . '}';
 my %list = (entries => 512, tables => 3, new_pages => 0, shared_pages => 0, va => '0x1000');
 my @bad  = (

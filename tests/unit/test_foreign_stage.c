@@ -114,7 +114,7 @@ static void test_restore(void **state)
     (void)state;
     start(live_restored, true);
     check_equal("suspend", suspend(&live), 0);
-    check_true("all is said", !strstr(output(), "could not be mapped"));
+    check_true("all is said", !strstr(output(), "could not be remapped"));
     check_equal("torn down", b.nr_unmaps, 1);
     check_equal("made again", b.nr_remaps, 1);
     check_true("it was told", b.is_new_domain);
@@ -134,7 +134,8 @@ static void test_peer_is_gone(void **state)
     b.gives_pfns = true;
     check_mapped("its pages stay");
     check_equal("suspend", suspend(&live), 0);
-    check_says("said", output(), "foreign: 1 ranges could not be mapped again");
+    check_says("said", output(),
+               "warning: foreign: 1 foreign ranges could not be remapped after resume");
     check_equal("nothing there", b.range->nr_mapped, 0);
     check_equal("status", b.status[NR_PAGES - 1], GNTST_bad_domain);
     check_true("by its PFN neither", !page_show(&live.fixmap, &live.unpopulated, to_pfn(b.pfn)));
@@ -146,9 +147,9 @@ static void test_without_owner(void **state)
     (void)state;
     start(live_restored, false);
     check_equal("suspend", suspend(&live), -EBUSY);
-    check_says("said", output(), "foreign: 600 pages at 0x2300");
-    check_says("said", output(), "are in use: nobody could map them again");
-    check_says("said", output(), "refused: foreign cannot be suspended: -16");
+    check_says("said", output(), "foreign: 600 pages mapped at 0x2300");
+    check_says("said", output(), "block the suspend: they have no owner that can remap them");
+    check_says("said", output(), "refused: stage foreign cannot be suspended: -16");
     check_equal("Xen was not asked", fake_tools.nr_saved, 0);
     check_mapped("as before");
     give_back();
@@ -162,8 +163,9 @@ static void test_unpopulated_kept(void **state)
     start(live_restored, true);
     b.gives_pfns = false;
     check_equal("suspend", suspend(&live), -EBUSY);
-    check_says("said", output(), "foreign: 1 runs of unpopulated PFNs are in use");
-    check_says("the stage that refuses", output(), "refused: foreign cannot be suspended: -16");
+    check_says("said", output(), "foreign: 1 allocated runs of unpopulated PFNs block the suspend");
+    check_says("the stage that refuses", output(),
+               "refused: stage foreign cannot be suspended: -16");
     check_equal("Xen was not asked", fake_tools.nr_saved, 0);
     check_equal("torn down", b.nr_unmaps, 1);
     check_equal("and made again", b.nr_remaps, 1);
@@ -195,8 +197,8 @@ static void test_unmap_refused(void **state)
     fake_grants.verdict = one_bad;
     check_equal("suspend", suspend(&live), -EIO);
     fake_grants.verdict = NULL;
-    check_says("said", output(), "pages at 0x2300");
-    check_says("said", output(), "are in use: a test");
+    check_says("said", output(), "pages mapped at 0x2300");
+    check_says("said", output(), "block the suspend: a test");
     check_equal("Xen was not asked", fake_tools.nr_saved, 0);
     check_equal("the one that is there", b.range->nr_mapped, 1);
     check_equal("our table", live.grants.table->nr_mapped, nr_mapped);

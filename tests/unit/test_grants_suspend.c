@@ -96,7 +96,7 @@ static void test_restore(void **state)
             mfn = p2m_get_ram(&live.p2m, lent[3].pfn).v;
             check_lent("before");
             check_equal("suspend", suspend(&live), 0);
-            check_true("all is said", !strstr(output(), "could not be mapped"));
+            check_true("all is said", !strstr(output(), "could not be remapped"));
             check_true("another frame", p2m_get_ram(&live.p2m, lent[3].pfn).v != mfn);
             check_equal("version", fake_grants_version(), version);
             check_equal("as many frames", fake_grants_frames(), live.grants.nr_frames);
@@ -146,7 +146,7 @@ static void test_deferred(void **state)
     check_equal("one waits", live.grants.nr_deferred, 1);
     check_equal("in use", suspend(&live), -EBUSY);
     check_equal("Xen was not asked", fake_tools.nr_saved, 0);
-    check_says("said", output(), "are in use: grants");
+    check_says("said", output(), "block the suspend: grants");
     check_equal("it waits", grants_poll(&live.grants), 1);
     fake_peer_unmap(lent[5].ref); /* and nobody polls */
     nr_free = live.frame_pool.nr_free;
@@ -181,7 +181,7 @@ static void check_down(void)
     uint32_t ref;
 
     check_says("said", output(), "foreign: ");
-    check_says("said", output(), " ranges could not be mapped again");
+    check_says("said", output(), " foreign ranges could not be remapped after resume");
     check_equal("no grant", grant_access(&live.grants, FAKE_PEER, lent[0].pfn, false, &ref),
                 -ENOSYS);
     check_true("nobody knows", grant_in_use(&live.grants, lent[0].ref));
@@ -235,7 +235,7 @@ static void test_wide_there(void **state)
     (void)state;
     start(1, restored_wide, false);
     check_equal("suspend", suspend(&live), 0);
-    check_says("said", output(), "foreign: 1 ranges could not be mapped again");
+    check_says("said", output(), "foreign: 1 foreign ranges could not be remapped after resume");
     check_equal("no entry", fake_grants_entry(lent[2].ref).flags, 0);
     check_equal("the others", fake_grants_entry(lent[3].ref).flags,
                 GTF_permit_access | GTF_readonly);

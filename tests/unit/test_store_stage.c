@@ -76,10 +76,10 @@ static void test_greeting_refused(void **state)
             check_equal("watches", fake_store_watches(), 3);
             check_equal("silence", strlen(output()), 0);
         } else {
-            check_says("said", output(), "store: xenstored says -13 (EACCES)");
+            check_says("said", output(), "could not be written to xenstore: -13 (EACCES)");
         }
         greet_again(n, "ENOSPC");
-        check_says("said", output(), "store: xenstored says -12 (ENOMEM");
+        check_says("said", output(), "could not be written to xenstore: -12 (ENOMEM");
         check_true("and used for what it can do", xenstore_is_connected());
     }
 }
@@ -90,7 +90,7 @@ static void test_no_store(void **state)
     start(NULL);
     live.boot.store_port = 0;
     check_equal("no port", store_stage(&live), 0);
-    check_says("said", output(), "store: none; this domain lives without");
+    check_says("said", output(), "store: start_info names no xenstore ring");
     live.boot.store_port = 5;
     live.boot.store = to_mfn(0);
     check_equal("no page", store_stage(&live), 0);
@@ -145,14 +145,14 @@ static void test_unknown_words(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
         toolstack_writes("control/shutdown", words[i]);
         check_equal(words[i], store_take_shutdown_request(), REQUEST_NONE);
-        check_says("said", output(), "which is nothing we can do");
+        check_says("said", output(), "expected poweroff, reboot, halt, suspend");
         check_says("named", output(), words[i]);
         assert_string_equal(fake_store_get("control/shutdown"), words[i]);
         check_equal("no transaction is left", fake_store_transactions(), 0);
     }
     toolstack_writes("control/shutdown", "a word that would fill the console");
     check_equal("long", store_take_shutdown_request(), REQUEST_NONE);
-    check_says("cut", output(), "\"a word that would fi\",");
+    check_says("cut", output(), "\"a word that would fi\" and");
 }
 
 static void change_mind(void)
@@ -189,7 +189,7 @@ static void test_shutdown_request_failing(void **state)
                 fake_store.refuse_with = "EPERM";
             }
             check_equal("no wish", store_take_shutdown_request(), REQUEST_NONE);
-            check_says("said", output(), "control/shutdown cannot be read and answered: ");
+            check_says("said", output(), "control/shutdown could not be read and emptied: ");
             check_says("why", output(), silent ? "-5 (EIO" : "-1 (EPERM");
             if (!silent) {
                 if (n < 4) /* of an end that is refused, the transaction is xenstored's to forget */
@@ -237,7 +237,7 @@ static void test_targets(void **state)
         check_true("news", store_has_news());
         check_equal(rows[i].value, store_take_target(), rows[i].pages);
         if (rows[i].says)
-            check_says("said", output(), "expected a number of KiB");
+            check_says("said", output(), "expected KiB in decimal");
         else
             check_equal("silence", strlen(output()), 0);
         check_equal("once", store_take_target(), 0);
@@ -282,7 +282,7 @@ static void test_say(void **state)
     fake_store.refuse_at = fake_store.nr_requests + 1;
     fake_store.refuse_with = "EACCES";
     store_say("data/x", "bye");
-    check_says("said", output(), "store: data/x cannot be written: -13 (EACCES");
+    check_says("said", output(), "store: xenstore node data/x could not be written: -13 (EACCES");
     fake_store.is_silent = true;
     store_say("data/x", "bye");
     output_clear();
@@ -307,13 +307,14 @@ static void test_balloon_follows(void **state)
     fake.limited = true;
     fake.nr_extents_left = 10;
     balloon_follow(&live, 2300);
-    assert_string_equal(fake_store_get("data/balloon"), "2110 of 2300 pages: Xen gives no more");
+    assert_string_equal(fake_store_get("data/balloon"),
+                        "2110 of 2300 pages: Xen allocates no more pages");
     fake.limited = false;
     balloon_follow(&live, 0);
-    check_says("said", fake_store_get("data/balloon"), " of 0 pages: the rest is in use");
+    check_says("said", fake_store_get("data/balloon"), " of 0 pages: the other pages are in use");
     fake.max_pages = (uint64_t)1 << 30;
     balloon_follow(&live, UINT64_MAX);
-    check_says("said", fake_store_get("data/balloon"), "pages: the list has no room for more");
+    check_says("said", fake_store_get("data/balloon"), "pages: the P2M list has no more RAM PFNs");
     balloon_follow(&live, 2000);
     live_check("after that");
 }

@@ -21,7 +21,7 @@ my $all        = 65536;
 my $all_grants = $all + 64 + 1;
 my %frames     = (1 => [129, 0], 2 => [257, 33]);
 
-my $suspended_no = 'refused: foreign cannot be suspended: -16 \(EBUSY\)';
+my $suspended_no = 'refused: stage foreign cannot be suspended: -16 \(EBUSY\)';
 
 # guest(MEMORY in MiB, ARGUMENTS of the kernel, FRAMES of its grant table)
 sub guest {
@@ -33,7 +33,7 @@ sub guest {
 sub in_vain {
     my ($guest, $command, $errno, @status) = @_;
     return tell($guest, $command,
-        (map { "grantee: reference \\d+ of domain \\d+: $_" } @status),
+        (map { "error: grantee: grant_map of reference \\d+ of domain \\d+: $_" } @status),
         "error: grantee: the grants of domain \\d+ could not be mapped: $errno");
 }
 
@@ -150,7 +150,7 @@ sub late {
         tell(grantee => 'grantee look',             {mapped => $nr, intact => $nr}),
         tell(grantee => 'grantee poke',             {pages => $nr, traps => 0}),
         put($granter   => 'ask_to_suspend', qr/^$suspended_no$/m,
-            'foreign: \d+ pages at 0x\w+ are in use: grants', "suspend: $suspended_no"),
+            'warning: foreign: \d+ pages mapped at 0x\w+ block the suspend: grants', "warning: suspend: $suspended_no"),
         tell($granter  => 'granter_look',       {untouched => 64, in_use => 0}),
         tell($granter  => 'granter_end',   {pages => 64, deferred => $nr}),
         tell(grantee => 'grantee_end', {pages => $nr}),
@@ -162,7 +162,7 @@ sub late {
 # By the real tool, which gives up; as soon as the grantee has let go, it succeeds.
 sub refused {
     my ($granter) = @_;
-    my @why = ('foreign: \d+ pages at 0x\w+ are in use: grants', "suspend: $suspended_no");
+    my @why = ('warning: foreign: \d+ pages mapped at 0x\w+ block the suspend: grants', "warning: suspend: $suspended_no");
     return (
         tell($granter  => 'granter @grantee 64', {grants => 66}),
         tell(grantee => "grantee \@$granter", {mapped => 64, intact => 64}),
@@ -185,7 +185,7 @@ sub carried {
         put(grantee  => 'checkpoint'),
         tell(grantee => 'grantee look', {mapped  => 64, intact => 64}),
         tell($granter  => 'granter_look',        {written => 64, in_use => 64}),
-        put(grantee  => 'come_back', undef, 'foreign: 1 ranges could not be mapped again'),
+        put(grantee  => 'come_back', undef, 'warning: foreign: 1 foreign ranges could not be remapped after resume, or only in part'),
         tell(grantee => 'grantee look', {pages    => 64, mapped => 0, intact => 0}),
         tell($granter  => 'granter_look',        {written  => 64, in_use => 0}),
         tell(grantee => 'grantee_end',  {pages    => 64}),
