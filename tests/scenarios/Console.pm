@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# The console of a guest that runs a shell, at the other end of a command: lines are typed, and what
-# is said up to the next prompt is the answer. Nothing waits for longer than a minute.
+# Drives the shell of the kernel through a command that connects to the guest's console, such as
+# scripts/shell: types a line, and returns the text up to the next prompt. No function waits longer
+# than a minute.
 
 package Console;
 
@@ -19,16 +20,19 @@ my @all;
 sub new {
     my ($class, @command) = @_;
     my ($in, $out);
-    my $mark = join '.', 'console', $$, scalar @all;
-    local $ENV{XENOLITH_CONSOLE} = $mark; # by which its processes are known
+    my $tag = join '.', 'console', $$, scalar @all;
+    local $ENV{XENOLITH_CONSOLE} = $tag; # inherited by all processes of the command
     my $pid = open3($in, $out, undef, 'setsid', @command);
     binmode $_ for $in, $out;
-    my $self = bless {mark => $mark, command => \@command, pid => $pid, in => $in, out => $out, text => ''}, $class;
+    my $self = bless {
+        tag => $tag, command => \@command, pid => $pid,
+        in => $in, out => $out, text => '',
+    }, $class;
     push @all, $self;
     return $self;
 }
 
-# What has come, without carriage returns.
+# Returns the text received since the last call, without carriage returns.
 sub take {
     my ($self) = @_;
     my $text = $self->{text} =~ s/\r//gr;
@@ -36,7 +40,8 @@ sub take {
     return $text;
 }
 
-# Waits until that is the end of what has come, or is in it: false if it does not come.
+# Waits until the received text matches the pattern $what. False if it does not within $PATIENCE
+# seconds.
 sub waits_for {
     my ($self, $what) = @_;
     my ($select, $end) = (IO::Select->new($self->{out}), time + $PATIENCE);
@@ -60,7 +65,7 @@ sub until_prompt {
     return $self->take;
 }
 
-# Xen keeps 128 bytes of what is typed while nobody reads.
+# Sends at most 32 bytes at once: Xen buffers 128 bytes of input that the guest has not read.
 sub type {
     my ($self, $bytes) = @_;
     local $SIG{PIPE} = 'IGNORE';
@@ -71,7 +76,8 @@ sub type {
     return;
 }
 
-# Each byte that comes until the prompt; Ctrl-C gets one of its own.
+# Types $bytes, and returns all text up to the prompt, with carriage returns. Each Ctrl-C in $bytes
+# brings one more prompt.
 sub raw {
     my ($self, $bytes) = @_;
     my $before = $bytes =~ tr/\x03//;
@@ -81,18 +87,20 @@ sub raw {
     return $self->{text};
 }
 
-# The answer to a line, without the line as it is shown, and without the prompt.
+# Types a line, and returns the answer: the text without the echo of the line and without the
+# prompt.
 sub ask {
     my ($self, $line) = @_;
     my $said = $self->raw("$line\r") =~ s/\r//gr;
     $said =~ s/\Q@{[PROMPT]}\E\z//;
     $said =~ s/\A.*?\n// or die "no answer to \"$line\" from @{$self->{command}}: $said\n";
-    $said =~ s/\A\Q@{[PROMPT]}\E.*?\n//; # Ctrl-C began another line
+    $said =~ s/\A\Q@{[PROMPT]}\E.*?\n//; # the echo after a Ctrl-C, which starts a new line
     $self->{text} = '';
     return $said;
 }
 
-# The exit code, once the command has ended by itself; what it said last is in text.
+# Waits until the command ends by itself, and returns its exit code, "signal N", or "none" if the
+# command still runs. {text} holds its last output.
 sub ends {
     my ($self) = @_;
     1 while $self->waits_for(qr/(?!)/);
@@ -107,21 +115,22 @@ sub ends {
     return $status & 127 ? 'signal ' . ($status & 127) : $status >> 8;
 }
 
-# The processes that are left of it, wherever they have gone: on another terminal, in a group of
-# their own. They have some seconds.
+# Waits up to 5 seconds for all processes of the command to end, and returns the number of those
+# that still run. The tag in the environment also finds processes on another terminal or in another
+# group.
 sub left {
     my ($self) = @_;
     my $end = time + 5;
     my @left;
-    while ((@left = grep { is_of($_, $self->{mark}) } glob '/proc/[0-9]*') && time < $end) { sleep 0.1 }
+    while ((@left = grep { is_of($_, $self->{tag}) } glob '/proc/[0-9]*') && time < $end) { sleep 0.1 }
     return scalar @left;
 }
 
 sub is_of {
-    my ($process, $mark) = @_;
+    my ($process, $tag) = @_;
     open my $file, '<:raw', "$process/environ" or return 0;
     local $/;
-    return (<$file> // '') =~ /(?:\A|\0)XENOLITH_CONSOLE=\Q$mark\E\0/;
+    return (<$file> // '') =~ /(?:\A|\0)XENOLITH_CONSOLE=\Q$tag\E\0/;
 }
 
 END {

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# Boots the kernel on a host of some kind under real Xen, and holds what it reported against what
-# is expected there. A scenario is a subtest: the kernel's own verdict first, then the numbers.
+# Boots the kernel under real Xen on a host with given properties, and compares the kernel's boot
+# report with what is expected on that host. Each scenario is a subtest: first the verdict of the
+# kernel's self-tests, then the numbers of the boot report.
 
 package Host;
 
@@ -22,19 +23,20 @@ sub kernel {
     return $ENV{XENOLITH_KERNEL} // script('../build/xenolith');
 }
 
-# The Xen that the hosts run: whichever scripts/boot takes, or XENOLITH_XEN.
+# The version or file of Xen for the hosts: XENOLITH_XEN, or else the default of scripts/boot.
 sub xen {
     return $ENV{XENOLITH_XEN} // '4.17';
 }
 
-# "64M", "1000001K": a number of pages.
+# Converts a size such as "64M" or "1000001K" to a number of pages.
 sub pages {
     my ($size) = @_;
     my ($n, $unit) = $size =~ /^(\d+)([KMG])$/ or die "size $size";
     return int($n * {K => 1 << 10, M => 1 << 20, G => 1 << 30}->{$unit} / 4096);
 }
 
-# As tests/guest/ramdisk.c does: 64-bit words of a page, times its number, modulo 2^64.
+# Computes the checksum of tests/guest/ramdisk.c: for each page, the sum of its 64-bit words times
+# the number of the page (the first is 1); all added modulo 2^64.
 sub ramdisk_sum {
     my ($path) = @_;
     my ($sum, $page, $number) = (0, '', 0);
@@ -52,8 +54,9 @@ sub ceil_div {
     return int(($n + $d - 1) / $d);
 }
 
-# Runs scripts/boot with @$arguments, [boot arguments..., '--', kernel arguments...], of which
-# --kernel FILE is this module's: the exit code, the console's text, and the reports by name.
+# Runs scripts/boot with @$arguments: [boot arguments..., '--', kernel arguments...]. This module
+# itself handles the boot argument --kernel FILE. Returns the exit code of scripts/boot, the text of
+# the console, the reports by name, and the standard error of scripts/boot.
 sub boot {
     my ($arguments) = @_;
     my @options = @$arguments;
@@ -62,7 +65,7 @@ sub boot {
     if (@options) { pop @options }
     else          { (@options, @kernel) = @kernel; @kernel = () }
 
-    # ours by default; another by --kernel
+    # --kernel FILE replaces the default image
     my $image = kernel;
     for my $i (reverse 0 .. $#options - 1) {
         (undef, $image) = splice @options, $i, 2 if $options[$i] eq '--kernel';
@@ -75,7 +78,7 @@ sub boot {
     return ($code, $log, reports($log), $err);
 }
 
-# The guest's one-line reports, by name.
+# Returns the guest's JSON reports by name; each is one line of the console.
 sub reports {
     my ($log) = @_;
     my %reports = map { my $r = decode_json($_); ($r->{report} => $r) }
@@ -83,47 +86,49 @@ sub reports {
     return \%reports;
 }
 
-# Boots and gives back the exit code, the console, and what the runner said.
+# Boots, and returns the exit code, the text of the console, and the standard error of scripts/boot.
 sub boot_code {
     my ($code, $log, undef, $err) = boot($_[0]);
     return ($code, $log, $err);
 }
 
-# The lines that say why a boot went wrong.
+# Prints the lines of the console that tell why a boot failed.
 sub show_why {
     my ($log, $err) = @_;
     diag $err;
     diag $_ for grep { /^(?:#|not ok|Bail|trap|stage|.*: expected)/ } split /\n/, $log;
 }
 
-# What holds on every host on which the kernel succeeds.
+# Checks what must hold of the boot report on every host.
 sub check_report {
     my ($r) = @_;
-    is $r->{max_pfn} % 512, 0, 'max_pfn is a multiple of 512';
-    is $r->{m2p_updates}, $r->{renumbered}, 'each renumbered frame is told to Xen once';
-    is $r->{m2p_hypercalls}, ceil_div($r->{m2p_updates}, 512), '512 at a time';
+    is $r->{max_pfn} % 512, 0, 'shared_info.arch.max_pfn is a multiple of 512';
+    is $r->{m2p_updates}, $r->{renumbered}, 'Xen gets one M2P update for each renumbered frame';
+    is $r->{m2p_hypercalls}, ceil_div($r->{m2p_updates}, 512), 'a hypercall carries 512 M2P updates';
     cmp_ok $r->{list}{tables}, '<=', 5 + ceil_div($r->{max_pfn}, 1 << 18),
-        'a table for each GiB, and a few';
+        'the P2M list has at most one page table for each GiB of PFNs, and 5 more';
     my %t = %{$r->{ticks}};
     ok $t{entry} < $t{revector} && $t{revector} < $t{publish} && $t{publish} < $t{teardown},
-        'entry, list, publication and teardown, in this order';
+        'the ticks increase from entry through revector, publish and teardown';
 }
 
-# Of a domain past the 512 GiB that a tree reaches: its list is published, and nothing else.
+# Checks a domain of more than 512 GiB, the reach of the P2M tree: the kernel publishes only the P2M
+# list.
 sub has_list_alone {
     my ($r, $log) = @_;
-    is $r->{tree_pages}, 0, 'it has no tree';
-    like $log, qr/^ok \d+ - published_tree: .*# SKIP a tree reaches 512 GiB/m, 'which is said';
-    like $log, qr/^ok \d+ - published_list: (?!.*# SKIP)/m, 'its list is published';
+    is $r->{tree_pages}, 0, 'the P2M tree has no page';
+    like $log, qr/^ok \d+ - published_tree: .*# SKIP a tree reaches 512 GiB/m,
+        'self-test published_tree is skipped: more than 512 GiB';
+    like $log, qr/^ok \d+ - published_list: (?!.*# SKIP)/m, 'self-test published_list is not skipped';
     return;
 }
 
 # domus([HOST OPTIONS], NAME => {TITLE, OPTIONS of the guest, END, CHECK}, ...)
 #
-# Starts the guests one after the other by xl in one Linux dom0. Of each, title says what it is
-# there for, options are those of scripts/domus, end is how it must end (poweroff), and check gets
-# the boot report, all reports and the console. A guest that ends as asked for but not by poweroff
-# need not have succeeded.
+# Starts the guests with xl, one after the other, in one Linux dom0. TITLE is the title of the
+# guest's subtest, and options are those of scripts/domus. END is the expected end; the default is
+# poweroff. CHECK gets the boot report, all reports and the text of the console. A guest with
+# another expected end than poweroff need not report success.
 sub domus {
     my ($host, @guests) = @_;
     my $dir = tempdir;
@@ -133,7 +138,7 @@ sub domus {
     push @command, '--guest', $_, @{$guests{$_}{options}} for @names;
     my ($code, undef, $err) =
         run(script('domus'), '--quiet', '--out', $dir, '--kernel', kernel, @$host, @command);
-    is $code, 0, 'each guest came to its turn' or diag $err;
+    is $code, 0, 'scripts/domus exits with 0: all guests were started' or diag $err;
     check_domu($dir, $_, $guests{$_}) for @names;
     return;
 }
@@ -144,11 +149,13 @@ sub check_domu {
         my ($log, $xl) = map { -e "$dir/$name.$_" ? read_file("$dir/$name.$_") =~ s/\r//gr : '' }
             qw(log xl);
         my $end = -e "$dir/$name.end" ? read_file("$dir/$name.end") =~ s/\n//r : 'nothing';
-        is $end, $guest->{end} // 'poweroff', 'it ended as it should'
+        my $expected = $guest->{end} // 'poweroff';
+        is $end, $expected, "$name: the end of the domain is \"$expected\""
             or show_why($log, $xl);
         if (!$guest->{end}) {
             my ($code, undef, $err) = run(script('verdict'), "$dir/$name.log");
-            is $code, 0, 'the kernel reports success' or show_why($log, $err);
+            is $code, 0,
+                "$name: scripts/verdict exits with 0: the kernel reports success" or show_why($log, $err);
         }
         my $reports = reports($log);
         $guest->{check}->($reports->{boot}, $reports, $log) if $guest->{check};
@@ -162,22 +169,22 @@ sub boots {
     subtest $name => sub {
         my ($code, $log, $reports, $err) = boot($arguments);
         my $report = $reports->{boot};
-        is $code, 0, 'the kernel reports success' or show_why($log, $err);
-        ok $report, 'there is a boot report' or return;
+        is $code, 0, 'scripts/boot exits with 0: the kernel reports success' or show_why($log, $err);
+        ok $report, 'the console has a boot report' or return;
         check_report($report);
         $check->($report, $reports, $log) if $check;
     };
     return;
 }
 
-# boot_fails(NAME, EXIT CODE, [ARGUMENTS], qr/what the console says/, qr/what scripts\/boot says/)
+# boot_fails(NAME, EXIT CODE, [ARGUMENTS], qr/text of the console/, qr/text of standard error/)
 sub boot_fails {
     my ($name, $expected, $arguments, $console, $message) = @_;
     subtest $name => sub {
         my ($code, $log, undef, $err) = boot($arguments);
-        is $code, $expected, "exit code $expected" or show_why($log, $err);
-        like $log, $console, 'the console says so';
-        like $err, $message, 'and the runner too';
+        is $code, $expected, "scripts/boot exits with $expected" or show_why($log, $err);
+        like $log, $console, 'the console shows the expected fault';
+        like $err, $message, 'scripts/boot prints the expected verdict';
     };
     return;
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# The tests of Xen's interface to a PV guest (tests/guest/abi_*.c, e820_fuzz.c, second_vcpu.c). Each
-# of them may skip itself where it cannot be made; without this one could do so everywhere, and
-# nobody would know that it never ran.
+# The self-tests of Xen's interface to a PV guest (tests/guest/abi_*.c, e820_fuzz.c, second_vcpu.c).
+# A self-test skips itself on a host where it cannot run. The self-tests that ran are compared with
+# the list of those that must run here. Without this test a self-test could be skipped on all hosts
+# unnoticed.
 
 use strict;
 use warnings;
@@ -13,7 +14,7 @@ use FindBin;
 use lib $FindBin::Bin;
 use Host;
 
-# All that a dom0 can make on any host.
+# The self-tests that a dom0 of one vCPU can run on any host.
 my @EVERYWHERE = qw(
     abi_bad_ports abi_callbacks abi_extents abi_foreign_frame abi_gdt abi_l1tf abi_linear
     abi_m2p_owner abi_m2p_readonly abi_masked abi_multicall abi_numbers abi_page_faults abi_partial
@@ -21,8 +22,8 @@ my @EVERYWHERE = qw(
     abi_traps abi_zero e820_fuzz
 );
 
-# The names of the tests that were made, in the order of the console; and of those skipped.
-sub made    { return $_[0] =~ /^ok \d+ - (\w+): (?!.*# SKIP)/mg }
+# The names of the self-tests that ran, and of those that were skipped, in the order of the console.
+sub ran     { return $_[0] =~ /^ok \d+ - (\w+): (?!.*# SKIP)/mg }
 sub skipped { return $_[0] =~ /^ok \d+ - (\w+): .*# SKIP/mg }
 
 sub is_about_xen { return grep { /^abi_|^e820_fuzz$|^second_vcpu$/ } @_ }
@@ -31,33 +32,38 @@ my $list = join ',', @EVERYWHERE, 'second_vcpu', 'full';
 
 boots 'a dom0 of one vCPU', ['--mem', '256M', '--', "test=$list"], sub {
     my (undef, undef, $log) = @_;
-    is_deeply [is_about_xen(made($log))], [sort @EVERYWHERE], 'all that need no second vCPU ran';
-    is_deeply [skipped($log)], ['second_vcpu'], 'which is the only one that was skipped';
-    like $log, qr/second_vcpu: .*# SKIP the domain has one vCPU$/m, 'and says why';
-    like $log, qr/^# e820_fuzz: seed=[1-9]\d{0,8}: 1000 maps /m, 'a thousand maps, of a seed';
-    unlike $log, qr/^# abi_preemption: memory for /m, 'the large batch is as large as it should be';
+    is_deeply [is_about_xen(ran($log))], [sort @EVERYWHERE],
+        'all self-tests of the Xen interface except second_vcpu ran';
+    is_deeply [skipped($log)], ['second_vcpu'], 'second_vcpu is the only self-test that is skipped';
+    like $log, qr/second_vcpu: .*# SKIP the domain has one vCPU$/m,
+        'second_vcpu names the reason of the skip: one vCPU';
+    like $log, qr/^# e820_fuzz: seed=[1-9]\d{0,8}: 1000 maps /m,
+        'e820_fuzz prints its seed and its number of maps: 1000';
+    unlike $log, qr/^# abi_preemption: memory for /m, 'abi_preemption had memory for its large batch';
 };
 
 boots 'a dom0 of two vCPUs', ['--mem', '256M', '--smp', '2', '--', 'test=full'], sub {
     my ($r, undef, $log) = @_;
-    is $r->{vcpus}, 2, 'there are two';
-    is_deeply [is_about_xen(made($log))], [sort @EVERYWHERE, 'second_vcpu'], 'all of them ran';
-    is_deeply [is_about_xen(skipped($log))], [], 'none was skipped';
+    is $r->{vcpus}, 2, 'the domain has two vCPUs';
+    is_deeply [is_about_xen(ran($log))], [sort @EVERYWHERE, 'second_vcpu'],
+        'all self-tests of the Xen interface ran';
+    is_deeply [is_about_xen(skipped($log))], [], 'no self-test of the Xen interface is skipped';
 };
 
-# The same seed makes the same maps; what became of them is in the line.
+# Runs e820_fuzz with a seed, and returns its line, which sums up the results of all maps.
 sub fuzz_of {
     my ($seed) = @_;
     my $line = '';
-    boots "seed=$seed", ['--mem', '64M', '--', 'test=e820_fuzz', "seed=$seed"], sub {
+    boots "e820_fuzz with seed=$seed", ['--mem', '64M', '--', 'test=e820_fuzz', "seed=$seed"], sub {
         ($line) = $_[2] =~ /^# e820_fuzz: (.*)/m;
-        like $line // '', qr/^seed=$seed: /, 'is the seed that is said';
+        like $line // '', qr/^seed=$seed: /, "e820_fuzz prints its seed: $seed";
     };
     return $line;
 }
 
 my $first = fuzz_of(7);
-is fuzz_of(7), $first, 'the same seed makes the same maps';
-isnt fuzz_of(8) =~ s/^seed=8/seed=7/r, $first, 'and another one others';
+is fuzz_of(7), $first, 'e820_fuzz: two runs with seed=7 have the same results';
+isnt fuzz_of(8) =~ s/^seed=8/seed=7/r, $first,
+    'e820_fuzz: runs with seed=8 and seed=7 have different results';
 
 done_testing;

@@ -1,8 +1,9 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# The benchmarks, as far as they take seconds: each runs, keeps to its bounds, and writes its table
-# where it is told to. Without this one could be broken until somebody needs its figures.
+# The benchmarks that take only seconds: each must run, keep within its bound, and write its table
+# to the file of --out. Without this test a benchmark could be broken until somebody needs its
+# figures.
 
 use strict;
 use warnings;
@@ -15,7 +16,7 @@ use Run;
 
 my $dir = tempdir;
 
-# The rows of a table, by the names in its first line.
+# Returns the rows of a table as hashes; the keys are the names in its first line.
 sub rows {
     my ($head, @lines) = map { [split /\t/] } split /\n/, read_file($_[0]);
     return map { my $line = $_; +{map { ($head->[$_] => $line->[$_]) } 0 .. $#$head} } @lines;
@@ -28,25 +29,27 @@ sub succeeds {
     return;
 }
 
-succeeds('bench/run: a dom0 of 1 GiB', script('../bench/run'), '--kernel', kernel, '--out',
+succeeds('bench/run of a dom0 of 1 GiB exits with 0', script('../bench/run'), '--kernel', kernel, '--out',
     "$dir/results.tsv", '1G');
-is_deeply [map { $_->{verdict} } rows("$dir/results.tsv")], ['PASS'], 'one row, within its bound';
+is_deeply [map { $_->{verdict} } rows("$dir/results.tsv")], ['PASS'],
+    'bench/run: its table has one row, with verdict PASS';
 
 for my $version (1, 2) {
-    succeeds("bench/grant: version $version", script('../bench/grant'), '--kernel', kernel,
-        '--grants', $version, '--out', "$dir/grant.tsv");
+    succeeds("bench/grant with grant table version $version exits with 0", script('../bench/grant'),
+        '--kernel', kernel, '--grants', $version, '--out', "$dir/grant.tsv");
 }
-is scalar(grep { $_->{verdict} eq 'PASS' } rows("$dir/grant.tsv")), 2, 'both within their bound';
+is scalar(grep { $_->{verdict} eq 'PASS' } rows("$dir/grant.tsv")), 2,
+    'bench/grant: both rows of its table have verdict PASS';
 
-# What it says of a machine that is busy with other tests is not its answer.
+# Either verdict of build/bench/lookup is accepted: the build host may be busy with other tests.
 my $top = script('..');
-succeeds('bench-lookup is built', 'make', '--no-print-directory', '-C', $top, 'build/bench/lookup');
+succeeds('build/bench/lookup is built', 'make', '--no-print-directory', '-C', $top, 'build/bench/lookup');
 my ($code) = run("$top/build/bench/lookup", "$dir/lookup.tsv");
-ok $code == 0 || $code == 1, "and gives an answer: $code";
-cmp_ok scalar(rows("$dir/lookup.tsv")), '>=', 6, 'for each case';
+ok $code == 0 || $code == 1, "build/bench/lookup exits with 0 or 1: $code";
+cmp_ok scalar(rows("$dir/lookup.tsv")), '>=', 6, 'build/bench/lookup: its table has at least 6 rows';
 
-succeeds('the plot is drawn', 'gnuplot', '-c', script('../bench/plot.gp'),
+succeeds('gnuplot of bench/plot.gp exits with 0', 'gnuplot', '-c', script('../bench/plot.gp'),
     script('../bench/results.tsv'), "$dir/bench.svg");
-like read_file("$dir/bench.svg"), qr/<svg.*650/s, 'as a picture';
+like read_file("$dir/bench.svg"), qr/<svg.*650/s, 'the output of bench/plot.gp is an SVG picture';
 
 done_testing;

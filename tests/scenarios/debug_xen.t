@@ -1,10 +1,11 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# A debug build of Xen: its assertions see page types and counts that a release build lets pass,
-# and it hands dom0 its frames in reverse order, so that neighbours by PFN are no neighbours in the
-# machine. Without this a kernel could live on the luck of a release build. (make check-full runs
-# all dom0 scenarios on it.)
+# dom0 on a debug build of Xen. Its assertions check page types and reference counts that a release
+# build does not check, and it gives dom0 its frames in reverse order, so that consecutive PFNs have
+# no consecutive MFNs. All self-tests must succeed there. Without this test the kernel could depend
+# on what a release build happens to do. (make check-full runs all dom0 scenarios on the debug
+# build.)
 
 use strict;
 use warnings;
@@ -24,9 +25,9 @@ sub is_debug {
     return;
 }
 
-is_debug('1000001K', ['--host-mem', '2G', '--mem', '1000001K']);
-is_debug('6G across the hole below 4 GiB', ['--host-mem', '8G', '--mem', '6G']);
-is_debug('1G, most of it in a hole',
+is_debug('dom0 of 1000001 KiB', ['--host-mem', '2G', '--mem', '1000001K']);
+is_debug('dom0 of 6 GiB, across the hole below 4 GiB', ['--host-mem', '8G', '--mem', '6G']);
+is_debug('dom0 of 1 GiB, most of it in a hole',
     ['--host-mem', '4G', '--mem', '1G', '--machine', 'max-ram-below-4g=64M']);
 
 done_testing;

@@ -1,9 +1,11 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# The kernel as a domU, started by xl in a Linux dom0: small, odd and large, with room to grow,
-# with holes inside its memory, and as a kernel of 2012, whose ramdisk and list are mapped with it.
-# Without this only Xen's own domain builder would be known to be understood.
+# The kernel as a domU, which xl starts in a Linux dom0: of several sizes, with room to grow, with
+# holes inside its memory, and as the legacy image, for which the builder maps ramdisk and P2M list
+# behind the kernel, as for kernels of 2012. The boot report, the self-tests and the end of the
+# domain are compared with what the configuration implies. Without this test only Xen's own builder
+# of dom0 would be tested, and not libxenguest.
 
 use strict;
 use warnings;
@@ -23,129 +25,135 @@ sub of_size {
     my ($pages) = @_;
     return sub {
         my ($r, undef, $log) = @_;
-        is $r->{kind},     'domU',     'a domU';
-        is $r->{builder},  'libxenguest', 'built by libxenguest';
-        is $r->{nr_pages}, $pages,     'of the right size';
-        is $r->{renumbered}, 0,        'nothing lies in a hole';
-        is $r->{beyond},   'missing',  'nothing lies beyond its memory';
-        is $r->{list}{found}, 'slot',  'the list is where INIT_P2M asked for it';
-        is $r->{list}{old_2m} + $r->{list}{old_1g}, 0, 'in pages of 4 KiB';
-        like $log, qr/\AXenolith /, 'its first line is on its console';
+        is $r->{kind},     'domU',     'kind of the domain is domU';
+        is $r->{builder},  'libxenguest', 'builder of the domain is libxenguest';
+        is $r->{nr_pages}, $pages,     "nr_pages is $pages";
+        is $r->{renumbered}, 0,        'number of renumbered frames is 0';
+        is $r->{beyond},   'missing',  'PFNs beyond the memory are of kind missing';
+        is $r->{list}{found}, 'slot',  'the P2M list is at the address of the note INIT_P2M';
+        is $r->{list}{old_2m} + $r->{list}{old_1g}, 0,
+            'the builder mapped the P2M list by pages of 4 KiB only';
+        like $log, qr/\AXenolith /, 'the console starts with the first line of the kernel';
     };
 }
 
 domus ['--host-mem', '8G'],
     tiny => {
-    title   => '8 MiB',
+    title   => 'domU of 8 MiB',
     options => ['--mem', '8M'],
     check   => of_size(pages('8M')),
     },
     small => {
-    title   => '64 MiB',
+    title   => 'domU of 64 MiB',
     options => ['--mem', '64M'],
     check   => of_size(pages('64M')),
     },
     odd => {
-    title   => '2049 MiB: more than two tables of list, the last one hardly used',
+    title   => 'domU of 2049 MiB: a few entries of the third page table of the P2M list are used',
     options => ['--mem', '2049M'],
     check   => of_size(pages('2049M')),
     },
     grow => {
-    title   => '256 MiB with maxmem=1024: the list reaches to what may come',
+    title   => 'domU of 256 MiB with maxmem=1024: the P2M list has entries for 1024 MiB',
     options => ['--mem', '256M', '--maxmem', '1024M'],
     check   => sub {
         my ($r) = @_;
-        is $r->{nr_pages}, pages('256M'), 'begins with 256 MiB';
-        is $r->{max_pfn}, pages('1024M'), 'has a list for 1024 MiB';
+        is $r->{nr_pages}, pages('256M'), 'nr_pages is 256 MiB';
+        is $r->{max_pfn}, pages('1024M'), 'max_pfn is 1024 MiB';
         },
     },
     holes => {
-    title   => '4 GiB with e820_host=1 on a host of 8 GiB: holes inside its memory',
+    title   => 'domU of 4 GiB with e820_host=1 on a host of 8 GiB: a hole inside its memory',
     options => ['--mem', '4G', '--guest-config', 'e820_host=1'],
     check   => sub {
         my ($r) = @_;
-        cmp_ok $r->{renumbered}, '>', 0, 'frames in holes are renumbered';
+        cmp_ok $r->{renumbered}, '>', 0, 'number of renumbered frames is not 0';
         ok +(grep { $_->[2] eq 'identity' && $_->[1] <= pages('4G') } @{$r->{ranges}}),
-            'a hole below 4 GiB is identity';
-        is $r->{ranges}[0][2], 'ram', 'the first MiB is RAM';
+            'an identity range ends at or below 4 GiB';
+        is $r->{ranges}[0][2], 'ram', 'the first PFN range is RAM';
         },
     },
     vcpus => {
-    title   => 'two vCPUs',
+    title   => 'domU of two vCPUs',
     options => ['--mem', '64M', '--vcpus', '2'],
     check   => sub {
         my ($r, undef, $log) = @_;
-        is $r->{vcpus}, 2, 'both are seen';
-        like $log, qr/^host: 2 vCPUs; the kernel runs on vCPU 0/m, 'and it is said what for';
-        like $log, qr/^ok \d+ - second_vcpu: (?!.*# SKIP)/m, 'the second one sweeps beside the first';
+        is $r->{vcpus}, 2, 'number of vCPUs is 2';
+        like $log, qr/^host: 2 vCPUs; the kernel runs on vCPU 0/m,
+            'the kernel prints which of the two vCPUs it uses';
+        like $log, qr/^ok \d+ - second_vcpu: (?!.*# SKIP)/m, 'self-test second_vcpu is not skipped';
         },
     },
     ramdisk => {
-    title   => 'a ramdisk of 100 MiB, by PFN',
+    title   => 'ramdisk of 100 MiB, passed by PFN',
     options => ['--mem', '256M', '--initrd', $ramdisk],
     check   => sub {
         my (undef, $reports) = @_;
-        is $reports->{ramdisk}{sum}, $sum, 'is what it was';
+        is $reports->{ramdisk}{sum}, $sum, 'checksum of the ramdisk is that of the file';
         },
     },
     legacy => {
-    title   => 'the legacy image with a ramdisk of 100 MiB: ramdisk and list behind the kernel',
+    title   => 'legacy image with a ramdisk of 100 MiB: ramdisk and P2M list behind the kernel',
     options => ['--kernel', kernel . '-legacy', '--mem', '256M', '--initrd', $ramdisk],
     check   => sub {
         my ($r, $reports) = @_;
-        is $r->{list}{found}, 'kernel mapping', 'the list was in the kernel mapping';
-        is $reports->{ramdisk}{sum}, $sum, 'the ramdisk is what it was';
-        cmp_ok $r->{teardown_pages}, '<', 2048, 'and was not taken for free memory';
+        is $r->{list}{found}, 'kernel mapping', 'the builder placed the P2M list in the kernel mapping';
+        is $reports->{ramdisk}{sum}, $sum, 'checksum of the ramdisk is that of the file';
+        cmp_ok $r->{teardown_pages}, '<', 2048,
+            'the kernel freed less than 2048 pages: not those of the ramdisk';
         },
     },
     scattered => {
-    title   => '64 small holes in 8 MiB',
+    title   => 'domU of 8 MiB with 64 holes of one page',
     options => ['--mem', '8M', '--args', 'inject=map:holes:64'],
     check   => sub {
         my ($r) = @_;
-        is $r->{renumbered}, 64, 'each takes a frame to another number';
+        is $r->{renumbered}, 64, 'number of renumbered frames is 64';
         },
     },
     over_kernel => {
-    title   => 'a hole over the kernel itself',
+    title   => 'a hole over the kernel image',
     options => ['--mem', '64M', '--args', 'inject=map:image'],
-    check   => sub { cmp_ok $_[0]->{renumbered}, '>', 20, 'all of it is renumbered' },
+    check   => sub { cmp_ok $_[0]->{renumbered}, '>', 20, 'more than 20 frames are renumbered' },
     },
     over_list => {
-    title   => 'a hole over the list, legacy image',
+    title   => 'a hole over the P2M list, legacy image',
     options =>
         ['--kernel', kernel . '-legacy', '--mem', '64M', '--args', 'inject=map:list'],
-    check => sub { is $_[0]->{renumbered}, 32, 'all of it is renumbered' },
+    check => sub { is $_[0]->{renumbered}, 32, 'all 32 frames of the P2M list are renumbered' },
     },
     panic => {
-    title   => 'start_info that is none is a crash with a sentence',
+    title   => 'start_info with a wrong magic: the kernel panics',
     options => ['--mem', '64M', '--args', 'inject=magic'],
     end     => 'crash',
     check   => sub {
         like $_[2], qr/^Bail out! start_info\.magic is "nen-3\.0-x86_64", expected "xen-/m,
-            'on its console';
+            'the console has the panic message with the magic';
         },
     },
     trap => {
-    title   => 'a trap in early boot is a crash with registers',
+    title   => 'a trap in early boot: the kernel prints the registers and crashes',
     options => ['--mem', '64M', '--args', 'inject=trap'],
     end     => 'crash',
-    check   => sub { like $_[2], qr/^trap: vector 14, .*\nrax /m, 'on its console' },
+    check   => sub {
+        like $_[2], qr/^trap: vector 14, .*\nrax /m, 'the console has the trap and the registers';
+        },
     },
     hang => {
-    title   => 'a hang ends by itself',
+    title   => 'a hang: the watchdog of Xen ends the domain',
     options => ['--mem', '64M', '--args', 'inject=hang', '--timeout', '40'],
     end     => 'watchdog',
     },
     large => {
-    title   => 'p2m=tree, and the few pages that xl lets a guest grow by itself',
+    title   => 'p2m=tree: the balloon grows by the pages that xl allows beyond memory=',
     options => ['--mem', '128M', '--maxmem', '512M', '--args', 'p2m=tree balloon=max'],
-    check   => sub { cmp_ok $_[0]->{ballooned}, '>', 0, 'it grew' },
+    check   => sub { cmp_ok $_[0]->{ballooned}, '>', 0, 'the balloon grew' },
     };
 
-# The ring is full after two thirds of the log; who waits for its reader waits for ever. xl itself
-# waits for xenconsoled, so the guest is made first and run when nobody reads any more.
-subtest 'a console that nobody reads' => sub {
+# The console ring is full after two thirds of the kernel's output; a kernel that waits for a reader
+# would wait forever. xl create waits for xenconsoled, so the guest is created paused, and runs
+# after xenconsoled stops.
+subtest 'the kernel ends by poweroff although no program reads its console' => sub {
     my $config = "name=\"mute\"\nkernel=\"/job/xenolith\"\nmemory=64\n";
     $config .= "on_$_=\"preserve\"\n" for qw(poweroff crash watchdog);
     write_file("$dir/guest.cfg", $config);
@@ -162,8 +170,8 @@ END
     symlink kernel, "$dir/xenolith" or die $!;
     my ($code, undef, $err) = run(script('dom0'), '--quiet', '--out', "$dir/mute", "$dir/job",
         "$dir/guest.cfg", "$dir/xenolith");
-    is $code, 0, 'the job ran' or diag $err;
-    is read_file("$dir/mute/reason"), "0\n", 'it went on, and came to its end: poweroff';
+    is $code, 0, 'scripts/dom0 exits with 0: the job ran to its end' or diag $err;
+    is read_file("$dir/mute/reason"), "0\n", 'shutdown reason of the domain is 0 (poweroff)';
 };
 
 done_testing;

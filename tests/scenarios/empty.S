@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The least guest: it ends as soon as it is entered. What Xen needs to get here is Xen's own. */
+/*
+ * The smallest PV guest: its first instructions shut it down. cost.t subtracts its boot, which is the
+ * cost of Xen, from a boot of the kernel.
+ */
 #define __ASSEMBLY__
 #include <xen/elfnote.h>
 #include <xen/xen.h>
 
-/* of <xen/sched.h>, which is for C only */
+/* From <xen/sched.h>, which an assembler file cannot include */
 #define SCHEDOP_shutdown 2
 #define SHUTDOWN_reboot  1
 

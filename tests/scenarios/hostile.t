@@ -1,9 +1,10 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# What nobody wishes to be handed: memory maps with holes over each thing that the builder placed,
-# corrupt start_info, and memory that runs out at any moment. Each must be survived with every
-# self-test green, or end in a crash that says in one sentence what was found.
+# Hostile input: E820 maps with a hole over each object that the builder placed, a corrupt
+# start_info, and a frame pool that is empty at the N-th request. With each of them either all
+# self-tests must succeed, or the kernel must panic with one sentence that names what was found.
+# Without this test such input could cause a hang, a trap without a message, or a false success.
 
 use strict;
 use warnings;
@@ -21,26 +22,27 @@ my $sum = ramdisk_sum($ramdisk);
 
 for my $legacy (0, 1) {
     my @kernel = $legacy ? ('--kernel', kernel . '-legacy') : ();
-    my $image  = $legacy ? 'legacy image, ' : '';
+    my $image  = $legacy ? 'legacy image' : 'default image';
     for my $hole (qw(image start_info tables list ramdisk nvs holes:64 holes:1000)) {
-        boots "${image}map:$hole", [@kernel, '--mem', '128M', '--initrd', $ramdisk, '--',
+        boots "inject=map:$hole: $image", [@kernel, '--mem', '128M', '--initrd', $ramdisk, '--',
             "inject=map:$hole"], sub {
             my ($r, $reports) = @_;
-            is $r->{list}{found}, $legacy ? 'kernel mapping' : 'slot', 'the list was where expected';
-            cmp_ok $r->{renumbered}, '>', 97, 'something was renumbered for the hole';
-            is $reports->{ramdisk}{sum}, $sum, 'the ramdisk is what it was';
+            is $r->{list}{found}, $legacy ? 'kernel mapping' : 'slot', "place of the builder's P2M list";
+            cmp_ok $r->{renumbered}, '>', 97,
+                'number of renumbered frames is more than 97, the size of the low hole';
+            is $reports->{ramdisk}{sum}, $sum, 'checksum of the ramdisk is that of the file';
             };
     }
 }
 
-# A map from a file, the largest that Xen takes: 1,024 entries, backwards, every other a hole.
+# The largest E820 map that Xen accepts: 1,024 entries in descending order, with a hole after each.
 my @entries = map { pack 'Q<Q<L<', ($_ << 16), 0xf000, 1 } reverse 32 .. 32 + 1021;
 my $map = write_file("$dir/map", join '', pack('Q<Q<L<', 0, 0x200000, 1),
     @entries, pack 'Q<Q<L<', 1 << 32, 1 << 32, 1);
-boots 'map:file of 1,024 entries', ['--mem', '128M', '--initrd', $map, '--', 'inject=map:file'],
+boots 'E820 map of 1,024 entries', ['--mem', '128M', '--initrd', $map, '--', 'inject=map:file'],
     sub {
     my ($r) = @_;
-    cmp_ok scalar @{$r->{ranges}}, '>', 2000, 'thousands of ranges';
+    cmp_ok scalar @{$r->{ranges}}, '>', 2000, 'number of PFN ranges is more than 2000';
     };
 
 for my $case (
@@ -50,46 +52,50 @@ for my $case (
     ['nonsense', qr/^error: argument inject=nonsense: expected a fault of kernel\/selftest\/inject\.h$/m],
     ) {
     my ($fault, $sentence) = @$case;
-    boot_fails "inject=$fault", 6, ['--mem', '64M', '--', "inject=$fault"], $sentence, qr/crash/;
+    boot_fails "inject=$fault: the kernel panics", 6, ['--mem', '64M', '--', "inject=$fault"],
+        $sentence, qr/crash/;
 }
 
-boot_fails 'a map without RAM', 6,
+boot_fails 'E820 map without RAM: the kernel panics', 6,
     ['--mem', '64M', '--initrd', write_file("$dir/none", pack 'Q<Q<L<', 0, 1 << 30, 2), '--',
     'inject=map:file'], qr/^error: map: the E820 map has \d+ entries and no page of RAM$/m, qr/crash/;
-boots 'a domain without a map: one range of RAM',
+boots 'no E820 map: the kernel assumes one range of RAM',
     ['--mem', '64M', '--initrd', write_file("$dir/empty", 'x'), '--', 'inject=map:file'], sub {
-    is_deeply $_[0]->{ranges}, [[0, pages('64M'), 'ram']], 'as large as it is';
+    is_deeply $_[0]->{ranges}, [[0, pages('64M'), 'ram']], 'the only PFN range is RAM [0, nr_pages)';
     };
 
-boots 'a map with RAM where no list reaches',
+boots 'E820 map with RAM at 2^48, beyond any P2M list',
     ['--mem', '64M', '--initrd',
     write_file("$dir/far", pack('Q<Q<L<', 0, 1 << 26, 1) . pack 'Q<Q<L<', 1 << 48, 1 << 20, 1),
     '--', 'inject=map:file'];
 
-boot_fails 'a map with too little RAM', 6,
+boot_fails 'E820 map with less RAM than the domain has pages: the kernel panics', 6,
     ['--mem', '64M', '--initrd', write_file("$dir/little", pack 'Q<Q<L<', 0, 1 << 20, 1), '--',
     'inject=map:file'], qr/^error: plan: the E820 map has 0x100 pages of RAM, expected at least 0x4000$/m,
     qr/crash/;
 
-# As many requests as a boot makes by its own count; one more is never made.
+# The number of requests to the frame pool in a boot. The last boot below checks that there are no
+# more.
 my $requests = 0;
-boots 'a boot that counts its requests for memory', ['--mem', '64M'], sub {
+boots 'a boot reports its number of requests to the frame pool', ['--mem', '64M'], sub {
     $requests = $_[0]->{frame_requests};
-    cmp_ok $requests, '>', 25, "$requests of them";
+    cmp_ok $requests, '>', 25, 'frame_requests is more than 25';
 };
 
-# Each of them on the debug Xen, which is asked rarely; unit tests do it each time.
+# Each N on the debug Xen, which make check-full uses, and each 12th N elsewhere. The unit tests try
+# each N.
 my $step = xen =~ /debug/ ? 1 : 12;
-subtest "memory that runs out at the N-th request, for each N that is a multiple of $step" => sub {
+subtest "request N to the frame pool fails, for each N that is a multiple of $step" => sub {
     for my $n (grep { $_ % $step == 0 } 1 .. $requests) {
         my ($code, $log, $err) = boot_code(['--mem', '64M', '--', "inject=alloc:$n"]);
         my $said = $code == 6 ? qr/^Bail out! stage \w+ .* failed: -12 \(ENOMEM/m : qr/^not ok/m;
-        ok +(grep { $code == $_ } 4, 5, 6), "request $n: exit code $code, no success, no hang"
+        ok +(grep { $code == $_ } 4, 5, 6),
+            "request $n fails: exit code $code is an error, a failure or a crash"
             or diag $err;
-        like $log, $said, "request $n: and says why" or diag $err;
+        like $log, $said, "request $n fails: the console names the stage or the self-test" or diag $err;
     }
     my ($code) = boot_code(['--mem', '64M', '--', 'inject=alloc:' . ($requests + 1)]);
-    is $code, 0, 'request ' . ($requests + 1) . ' is not made';
+    is $code, 0, 'request ' . ($requests + 1) . ' is not made: scripts/boot exits with 0';
 };
 
 done_testing;

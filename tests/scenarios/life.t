@@ -1,12 +1,14 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# A guest that lives, and the real toolstack: saved, restored, checkpointed, sent to its own host,
-# made smaller and larger, dumped, rebooted. Without this only the kernel itself would say that the
-# tools understand it, and that it has lost nothing on the way. (life/ has the long forms.)
+# Guests under the real toolstack: xl saves, restores, checkpoints, migrates (to the same host),
+# resizes, dumps and reboots them. After each step the guest's self-tests, its report and its
+# pattern pages are compared with those before, and its page counts with those of Xen. Without this
+# test only the kernel's own self-tests would show that the tools can read its P2M and that a
+# suspend loses no page. (life/ has the long forms.)
 #
-# On a debug build: its assertions are on, and Debian's own cannot migrate a PV guest, since it is
-# built without the shadow page tables that see what becomes dirty.
+# The test needs a debug build of Xen: its assertions are on. Debian's build cannot migrate a PV
+# guest, since it lacks shadow page tables, which find the dirty pages.
 
 use strict;
 use warnings;
@@ -23,14 +25,14 @@ my $cycles = 3;
 
 life ['--xen', xen, '--timeout', 400],
     idle => {
-    title     => 'a guest that has nothing to do',
+    title     => '8 MiB: an idle guest uses at most 1 % of a processor',
     memory    => 8,
     args      => 'pattern_pages=1',
     meanwhile => 1,
     steps     => [['create'], ['idle', 10], ['counts']],
     },
     whole => {
-    title  => '32 MiB, most of it marked, up to its very last PFN',
+    title  => '32 MiB, most of it pattern pages, up to the last PFN: save, checkpoint and failing save',
     memory => 32,
     args   => 'pattern_pages=7000',
     steps  => [
@@ -43,7 +45,7 @@ life ['--xen', xen, '--timeout', 400],
     ],
     },
     roomy => {
-    title  => '32 MiB with room for four times as much',
+    title  => '32 MiB with maxmem=128: balloon, save and migration',
     memory => 32,
     args   => 'pattern_pages=64',
     config => ['maxmem=128'],
@@ -60,7 +62,7 @@ life ['--xen', xen, '--timeout', 400],
     },
     (map { (
         $_ => {
-        title  => "p2m=$_: saved, restored and dumped",
+        title  => "p2m=$_: save, restore and dump",
         memory => 8,
         args   => "pattern_pages=16 p2m=$_",
         steps  => [
@@ -71,7 +73,7 @@ life ['--xen', xen, '--timeout', 400],
         }
     ) } qw(list tree)),
     end => {
-    title  => 'a new beginning, and the end in the middle of a beginning',
+    title  => '8 MiB: reboot, shutdown, and xl destroy during boot',
     memory => 8,
     args   => 'pattern_pages=1',
     steps  => [

@@ -1,8 +1,9 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# A CPU with all 52 bits of machine address that a page-table entry can hold, as the MAXPHYS_SIZE
-# note promises to handle. Elsewhere the kernel's own test of it is skipped.
+# A CPU with machine addresses of 52 bits, the most that a page-table entry can hold: the note
+# MAXPHYS_SIZE says that the kernel handles them. Without this test self-test maxphys, which other
+# hosts skip, would never run.
 
 use strict;
 use warnings;
@@ -12,11 +13,11 @@ use FindBin;
 use lib $FindBin::Bin;
 use Host;
 
-boots 'phys-bits=52', ['--mem', '64M', '--cpu', 'max,phys-bits=52'], sub {
+boots 'CPU with phys-bits=52', ['--mem', '64M', '--cpu', 'max,phys-bits=52'], sub {
     my ($r, undef, $log) = @_;
-    is $r->{cpu_bits}, 52, 'the CPU has 52 bits';
-    cmp_ok $r->{xen_bits}, '<', 52, 'Xen needs fewer';
-    like $log, qr/^ok \d+ - maxphys: (?!.*# SKIP)/m, 'addresses up to 2^51 were mapped';
+    is $r->{cpu_bits}, 52, 'the kernel reports 52 bits of machine address for the CPU';
+    cmp_ok $r->{xen_bits}, '<', 52, 'the kernel reports fewer bits of machine address for Xen';
+    like $log, qr/^ok \d+ - maxphys: (?!.*# SKIP)/m, 'self-test maxphys is not skipped';
 };
 
 done_testing;

@@ -1,8 +1,10 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# Runs that must not pass. Without these nobody would know whether a broken kernel, a dead guest or
-# a torn run is ever called one: each of them has to be caught, by its own exit code.
+# Runs with a fault, which must not pass: a broken P2M, a truncated list of tests, panic, trap,
+# stack overflow, hang, a killed QEMU. The console, the exit code and the verdict of scripts/boot
+# are compared with those of the fault. Without this test a kernel or a runner that reports every
+# run as a success would go unnoticed.
 
 use strict;
 use warnings;
@@ -13,13 +15,13 @@ use lib $FindBin::Bin, "$FindBin::Bin/../scripts";
 use Host;
 use Run;
 
-boot_fails 'two entries of the P2M change places: a self-test fails', 5,
+boot_fails 'self-test p2m fails if two P2M entries are exchanged', 5,
     ['--mem', '64M', '--', 'inject=entry'], qr/^not ok \d+ - p2m: /m, qr/failure: .*p2m/;
 
-boot_fails 'the list of tests is cut short, and claims success', 5,
+boot_fails 'a TAP plan with missing tests is a failure, in spite of "Test result: SUCCESS"', 5,
     ['--mem', '64M', '--', 'inject=tap-plan'], qr/^Test result: SUCCESS$/m, qr/failure: .*[Pp]lan/;
 
-# Lines of a call trace: "S" and the function, with its place, for each name.
+# Matches lines of a call trace, one per name: "S", the function, and its file and line.
 sub trace {
     my @lines = map { qr/ \[<f{8}\w{8}>\] S $_ \(\S+:\d+\)[^\n]*\n/ } @_;
     return join '', @lines;
@@ -30,24 +32,28 @@ boot_fails 'a panic prints the call trace', 6, ['--mem', '64M', '--', 'inject=nr
     qr/^Call trace:\n@{[trace('check_list')]}(?: \[[^\n]*\n)*${boot_trace}Bail out! start_info.nr_pages/m,
     qr/crash/;
 
-my $frame = qr/^trap: vector 14, error code 0x2, at e03[03]:\w{16}, flags \w+, events masked, in (parse \(.*)$/m;
-boot_fails 'a trap in early boot prints the registers, the walk and the call trace', 6,
+my $frame =
+    qr/^trap: vector 14, error code 0x2, at e03[03]:\w{16}, flags \w+, events masked, in (parse \(.*)$/m;
+my $panic = qr/Bail out! unexpected trap: vector 14/;
+boot_fails 'a trap in early boot prints registers, page walk and call trace', 6,
     ['--mem', '64M', '--', 'inject=trap'],
-    qr/$frame.*^rax .*^0x\w+: level 4 entry .*^Call trace:\n \[<\w+>\] R \1\n${boot_trace}Bail out! unexpected trap: vector 14/ms,
+    qr/$frame.*^rax .*^0x\w+: level 4 entry .*^Call trace:\n \[<\w+>\] R \1\n$boot_trace$panic/ms,
     qr/crash/;
 
-boot_fails 'a stack overflow: Xen ends the domain with a dump', 6, ['--mem', '64M', '--', 'inject=stack'],
-    qr/^\(XEN\) Domain 0 \(vcpu#0\) crashed .*^\(XEN\) RIP: .* in use_stack \(kernel\/selftest\/inject\.c:\d+\)$/ms,
+my $rip = qr{^\(XEN\) RIP: .* in use_stack \(kernel/selftest/inject\.c:\d+\)$}m;
+boot_fails 'a stack overflow: Xen ends the domain with a register dump', 6,
+    ['--mem', '64M', '--', 'inject=stack'],
+    qr/^\(XEN\) Domain 0 \(vcpu#0\) crashed .*$rip/ms,
     qr/crash: Xen says: Domain 0 \(vcpu#0\) crashed/;
 
-boot_fails 'a hang: Xen\'s watchdog ends it', 6,
+boot_fails 'a hang: Xen\'s watchdog ends the domain', 6,
     ['--mem', '64M', '--timeout', '60', '--', 'inject=hang'],
     qr/Watchdog timer fired for domain 0/, qr/crash: .*watchdog/;
 
-boot_fails 'a host with too little memory', 6, ['--host-mem', '16M'],
+boot_fails 'a host of 16 MiB: Xen panics', 6, ['--host-mem', '16M'],
     qr/^\(XEN\) Panic on CPU 0:/m, qr/crash: .*[Pp]anic/;
 
-# The process of that name whose parent is $pid.
+# Returns the process ID of the child of $pid whose name begins with $name.
 sub child_of {
     my ($pid, $name) = @_;
     for my $stat (glob '/proc/[0-9]*/stat') {
@@ -57,8 +63,8 @@ sub child_of {
     return;
 }
 
-# QEMU is ended from outside while the guest runs.
-subtest 'QEMU is killed' => sub {
+# QEMU is killed while the guest runs.
+subtest 'a killed QEMU is a failure' => sub {
     my $dir = tempdir;
     my $pid = fork // die "fork: $!";
     if (!$pid) {
@@ -71,14 +77,14 @@ subtest 'QEMU is killed' => sub {
         select undef, undef, undef, 0.1;
     }
     my $qemu = child_of($pid, 'qemu-system');
-    ok $qemu && kill('KILL', $qemu), 'QEMU was there, and is no more';
+    ok $qemu && kill('KILL', $qemu), 'QEMU runs and gets a KILL signal';
     waitpid $pid, 0;
-    is $? >> 8, 5, 'a failure';
-    like read_file("$dir/err"), qr/failure/, 'which is said';
+    is $? >> 8, 5, 'scripts/boot exits with 5';
+    like read_file("$dir/err"), qr/failure/, 'scripts/boot prints the verdict "failure"';
 };
 
-# One Linux dom0 for a guest that is destroyed while it runs, and one that xl cannot start.
-subtest 'a guest that xl destroys' => sub {
+# A guest that xl destroys while it hangs, in a Linux dom0.
+subtest 'the console of a guest that xl destroys is a failure' => sub {
     my $dir = tempdir;
     write_file("$dir/guest.cfg", "kernel=\"/job/xenolith\"\nmemory=64\nextra=\"inject=hang\"\n");
     write_file("$dir/job", <<'END');
@@ -90,14 +96,14 @@ END
     symlink kernel, "$dir/xenolith" or die $!;
     my ($code, $out, $err) = run(script('dom0'), '--quiet', '--out', "$dir/out", "$dir/job",
         "$dir/guest.cfg", "$dir/xenolith");
-    is $code, 0, 'the job ran' or diag $err;
-    is read_file("$dir/out/victim.end"), "destroyed\n", 'and saw how the guest ended';
+    is $code, 0, 'scripts/dom0 exits with 0: the job ran to its end' or diag $err;
+    is read_file("$dir/out/victim.end"), "destroyed\n", 'the end of the guest is "destroyed"';
     ($code) = run(script('verdict'), "$dir/out/victim.log");
-    is $code, 5, 'whose console, which stops early, is a failure';
+    is $code, 5, 'scripts/verdict of the truncated console exits with 5';
 };
 
 my ($code, undef, $err) = run(script('boot'), '--xen', kernel, '--mem', '64M');
-is $code, 2, 'a Xen file that is none is bad usage';
-like $err, qr/expected a plain multiboot ELF/, 'which is said';
+is $code, 2, 'scripts/boot --xen with a file that is not Xen exits with 2';
+like $err, qr/expected a plain multiboot ELF/, 'scripts/boot names the expected format of the --xen file';
 
 done_testing;

@@ -1,9 +1,11 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# A ramdisk that nobody mapped, in the middle of the domain's PFNs: one byte, a page less a byte,
-# one of many pages, and one just below a hole that most of the domain lies in. The kernel sums it
-# up through the P2M; the sum must be that of the file.
+# A ramdisk that the builder loads without a mapping, among the domain's PFNs: of one byte, of a
+# page less one byte, of many pages, and one that ends just below a hole in which most of the domain
+# lies. The kernel computes the checksum of the ramdisk through the P2M, and it is compared with the
+# checksum of the file. Without this test the kernel could lose or overwrite frames of the ramdisk
+# when it takes over memory and renumbers frames.
 
 use strict;
 use warnings;
@@ -16,7 +18,7 @@ use Run;
 
 my $dir = tempdir;
 
-# Text that never repeats, so that no two pages are alike.
+# Writes a file whose content never repeats, so that no two of its pages are equal.
 sub make_file {
     my ($bytes) = @_;
     my $path = "$dir/$bytes";
@@ -37,20 +39,20 @@ sub reads {
     my $file = make_file($bytes);
     boots $name, ['--initrd', $file, @boot], sub {
         my (undef, $reports) = @_;
-        is $reports->{ramdisk}{bytes}, $bytes,        "$bytes bytes";
-        is $reports->{ramdisk}{sum},   ramdisk_sum($file), 'with the right sum';
+        is $reports->{ramdisk}{bytes}, $bytes,             "the ramdisk has $bytes bytes";
+        is $reports->{ramdisk}{sum},   ramdisk_sum($file), 'checksum of the ramdisk is that of the file';
     };
     unlink $file;
     return;
 }
 
-reads('one byte',                1,         '--mem',      '64M');
-reads('4095 bytes',              4095,      '--mem',      '64M');
-reads('200 MiB',                 200 << 20, '--host-mem', '2G', '--mem', '1G');
-reads('56 MiB, all but filling the 64 MiB of RAM below a hole', 56 << 20,
+reads('ramdisk of one byte',   1,         '--mem',      '64M');
+reads('ramdisk of 4095 bytes', 4095,      '--mem',      '64M');
+reads('ramdisk of 200 MiB',    200 << 20, '--host-mem', '2G', '--mem', '1G');
+reads('ramdisk of 56 MiB in the 64 MiB of RAM below a hole', 56 << 20,
     '--host-mem', '4G', '--mem', '1G', '--machine', 'max-ram-below-4g=64M');
 
-reads('100 MiB, legacy image: mapped with the kernel', 100 << 20,
+reads('ramdisk of 100 MiB, legacy image: the builder maps it behind the kernel', 100 << 20,
     '--host-mem', '2G', '--mem', '512M', '--kernel', kernel . '-legacy');
 
 done_testing;

@@ -1,8 +1,10 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# dom0 of many sizes on hosts that fit: the list in all the shapes that Xen gives it. Without this
-# a kernel could be right for one page size, or for sizes that fill their last page, and no other.
+# dom0 of many sizes, so that Xen builds the P2M list in all its shapes: with pages of 4 KiB and of
+# 2 MiB, and with a last page that is not full. The boot report is compared with the size and the
+# layout of the host. Without this test the kernel could be correct for only one page size of the
+# list, or only for lists that fill their last page.
 
 use strict;
 use warnings;
@@ -12,64 +14,68 @@ use FindBin;
 use lib $FindBin::Bin;
 use Host;
 
-# On QEMU's pc, PFNs [0x9f, 0x100) are the BIOS's: 97 frames of any dom0.
+# On QEMU's machine type pc, PFNs [0x9f, 0x100) belong to the BIOS: a hole of 97 pages.
 my $low_hole = 97;
 
 sub builder_list {
     my ($r, $nr_pages, $nr_2m) = @_;
-    is $r->{kind}, 'dom0', 'a dom0';
-    is $r->{builder}, 'Xen', 'built by Xen';
-    is $r->{nr_pages}, $nr_pages, "of $nr_pages pages";
-    is $r->{list}{found}, 'slot', 'the list is where INIT_P2M asked for it';
-    is $r->{list}{old_2m}, $nr_2m, "mapped by $nr_2m pages of 2 MiB";
+    is $r->{kind}, 'dom0', 'kind of the domain is dom0';
+    is $r->{builder}, 'Xen', 'builder of the domain is Xen';
+    is $r->{nr_pages}, $nr_pages, "nr_pages is $nr_pages";
+    is $r->{list}{found}, 'slot', 'the P2M list is at the address of the note INIT_P2M';
+    is $r->{list}{old_2m}, $nr_2m, "the builder mapped the P2M list with $nr_2m pages of 2 MiB";
     return;
 }
 
-boots '64M: less than 4 MiB of list', ['--mem', '64M'], sub {
+boots 'dom0 of 64 MiB: the P2M list is smaller than 4 MiB', ['--mem', '64M'], sub {
     my ($r) = @_;
     builder_list($r, pages('64M'), 0);
-    is $r->{renumbered}, $low_hole, 'only the low hole is renumbered';
-    is $r->{tree_pages}, 2, 'a tree of two pages';
+    is $r->{renumbered}, $low_hole, 'number of renumbered frames is the size of the low hole';
+    is $r->{tree_pages}, 2, 'the P2M tree has two pages';
 };
 
-boots '512M', ['--host-mem', '1G', '--mem', '512M'], sub {
+boots 'dom0 of 512 MiB', ['--host-mem', '1G', '--mem', '512M'], sub {
     builder_list($_[0], pages('512M'), 0);
 };
 
-boots '1000001K: the last page of the list is not full', ['--host-mem', '2G', '--mem', '1000001K'],
+boots 'dom0 of 1000001 KiB: the last page of the P2M list is not full',
+    ['--host-mem', '2G', '--mem', '1000001K'],
     sub {
     my ($r) = @_;
     builder_list($r, pages('1000001K'), 0);
     isnt $r->{nr_pages} % 512, 0, 'nr_pages is not a multiple of 512';
     };
 
-boots '3G: 2 MiB pages, up to where the hole below 4 GiB begins',
+boots 'dom0 of 3 GiB: P2M list of 2 MiB pages, memory up to the hole below 4 GiB',
     ['--host-mem', '4G', '--mem', '3G'], sub {
     my ($r) = @_;
     builder_list($r, pages('3G'), 3);
-    is $r->{renumbered}, $low_hole + 32, 'the low hole and 32 pages of ACPI data';
+    is $r->{renumbered}, $low_hole + 32,
+        'number of renumbered frames is the low hole and 32 pages of ACPI data';
     };
 
-boots '6G, across the hole below 4 GiB', ['--host-mem', '8G', '--mem', '6G'], sub {
+boots 'dom0 of 6 GiB, across the hole below 4 GiB', ['--host-mem', '8G', '--mem', '6G'], sub {
     my ($r) = @_;
     builder_list($r, pages('6G'), 6);
-    is $r->{renumbered}, $low_hole + 32 + pages('1G'), 'the hole of 1 GiB is renumbered';
-    is $r->{list}{shared_pages}, 512, 'and takes no page of the list';
+    is $r->{renumbered}, $low_hole + 32 + pages('1G'),
+        'number of renumbered frames is the low hole, 32 pages of ACPI data and 1 GiB';
+    is $r->{list}{shared_pages}, 512, 'leaves of the P2M list inside the hole share one page';
 };
 
-boots 'mem=300001K: Xen clips RAM inside a page', ['--host-mem', '1G', '--mem', '64M',
+boots 'mem=300001K: Xen truncates RAM inside a page', ['--host-mem', '1G', '--mem', '64M',
     '--xen-args', 'mem=300001K'];
 
-boots 'dom0_mem=4200K: no frames to spare for growth', ['--mem', '4200K'], sub {
-    like $_[2], qr/^warning: plan: a P2M list for 0x\w+ pages takes too many free frames/m, 'which is said';
+boots 'dom0 of 4200 KiB: too few free frames for a P2M list with room to grow', ['--mem', '4200K'], sub {
+    like $_[2], qr/^warning: plan: a P2M list for 0x\w+ pages takes too many free frames/m,
+        'the kernel warns that a P2M list with room to grow takes too many frames';
 };
 
-boots 'mem=3G on an 8 GiB host: RAM that Xen was told to leave alone',
+boots 'mem=3G on a host of 8 GiB: RAM that Xen does not use is address space for growth',
     ['--host-mem', '8G', '--xen-args', 'mem=3G'], sub {
     my ($r) = @_;
-    ok !(grep { $_->[2] eq 'missing' } @{$r->{ranges}}), 'is address space for RAM, not identity';
-    is $r->{ranges}[-1][2], 'identity', 'and past it lies the rest of the machine';
-    cmp_ok $r->{ram_pages}, '>', pages('6G'), 'as RAM: all 8 GiB but the holes';
+    ok !(grep { $_->[2] eq 'missing' } @{$r->{ranges}}), 'no PFN range is of kind missing';
+    is $r->{ranges}[-1][2], 'identity', 'the last PFN range is identity';
+    cmp_ok $r->{ram_pages}, '>', pages('6G'), 'the PFN ranges of kind RAM have more than 6 GiB';
     };
 
 done_testing;

@@ -1,9 +1,11 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/boot --host ssh:HOST: a guest on a machine that runs Xen already, by the xl that is there.
-# The machine is a Linux dom0 in QEMU with an ssh server (ssh_server.sh). Without this a guest could
-# be left running on somebody's machine, or a verdict there differ from one in QEMU.
+# scripts/boot --host ssh:HOST: boots the kernel as a domU on a machine that already runs Xen, by
+# the xl of that machine. Here the machine is a Linux dom0 in QEMU with an ssh server
+# (ssh_server.sh). Exit code, console and verdict of scripts/boot are compared with those of a boot
+# in QEMU, and after each run the machine is searched for leftovers. Without this test scripts/boot
+# could leave a guest running on a user's machine.
 
 use strict;
 use warnings;
@@ -18,15 +20,16 @@ use Run;
 my $dir = tempdir;
 my $out = "$dir/out";
 mkdir $out or die $!;
-system('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', "$dir/key") == 0 or die 'no key';
+system('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', "$dir/key") == 0 or die 'ssh-keygen failed';
 
-# A port of this machine that nobody has, for now.
+# Returns a TCP port of this machine that is free at the moment.
 sub free_port {
     my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "socket: $!";
     return $socket->sockport;
 }
 
-# Starts a command, with its standard error in a file, as a group of its own, as a shell does.
+# Starts a command in its own process group, as a shell does, with its standard error in the file
+# $err.
 sub start {
     my ($err, @command) = @_;
     my $pid = fork // die "fork: $!";
@@ -61,27 +64,28 @@ my @ssh = ('ssh', '-i', "$dir/key", '-o', 'StrictHostKeyChecking=no', '-o', 'Use
 my $host = 'root@127.0.0.1';
 $ENV{XENOLITH_SSH} = "@ssh";
 
-ok soon(120, sub { -e "$out/ready" }), 'a machine that runs Xen and an ssh server'
+ok soon(120, sub { -e "$out/ready" }), 'the ssh server of the Linux dom0 starts within 120 s'
     or BAIL_OUT(read_file("$dir/dom0.err"));
 
-# Nothing is left there: no domain, no directory, no process that reads a console.
+# Checks that no domU, no temporary directory and no process of scripts/boot is left on the machine.
 sub nothing_is_there {
     my (undef, $there) = run(@ssh, '-p', $port, $host,
         '/usr/lib/xen/bin/xl list; ls -d /tmp/xenolith*; ps | grep -E "job[.]sh|xl c|xenconsole "');
     my @lines = $there =~ /^(.*\S)\s*$/mg;
-    is scalar(grep { /^Domain-0 / } @lines), 1, 'xl lists Domain-0';
-    is_deeply [grep { !/^(?:Name|Domain-0) / && !/ grep / } @lines], [], 'and nothing is left';
+    is scalar(grep { /^Domain-0 / } @lines), 1, 'the machine answers: xl lists Domain-0';
+    is_deeply [grep { !/^(?:Name|Domain-0) / && !/ grep / } @lines], [],
+        'list of domUs, temporary directories and processes left on the machine is empty';
     return;
 }
 
-# there(TITLE, EXIT CODE, [ARGUMENTS], qr/what the console says/, qr/what scripts\/boot says/)
+# there(TITLE, EXIT CODE, [ARGUMENTS], qr/text of the console/, qr/output of scripts\/boot/)
 sub there {
     my ($title, $expected, $arguments, $console, $message) = @_;
     subtest $title => sub {
         my ($code, $log, $err) = boot_there(@$arguments);
-        is $code, $expected, "exit code $expected" or diag $err;
-        like $log, $console, 'its console';
-        like $err, $message, 'and a sentence';
+        is $code, $expected, "scripts/boot exits with $expected" or diag $err;
+        like $log, $console, 'the console has the expected lines';
+        like $err, $message, 'scripts/boot prints the expected verdict';
         nothing_is_there;
     };
     return;
@@ -93,7 +97,8 @@ sub command {
     while (@arguments && $arguments[-1] ne '--') { unshift @kernel, pop @arguments }
     if (@arguments) { pop @arguments }
     else            { (@arguments, @kernel) = @kernel; @kernel = () }
-    return (script('boot'), '--quiet', '--log', "$dir/log", '--host', "ssh:$host:$port", @arguments, kernel, '--', @kernel);
+    return (script('boot'), '--quiet', '--log', "$dir/log", '--host', "ssh:$host:$port", @arguments, kernel,
+        '--', @kernel);
 }
 
 sub boot_there {
@@ -103,34 +108,38 @@ sub boot_there {
 
 there 'a guest that passes', 0, ['--json', "$dir/json"],
     qr/\AXenolith .*^TAP version 14\n.*^Test result: SUCCESS$/ms, qr/^xenolith: \d+ passed, \d+ skipped$/;
-like read_file("$dir/json"), qr/^\{"report":"boot","kind":"domU"/, 'its report is kept';
+like read_file("$dir/json"), qr/^\{"report":"boot","kind":"domU"/, '--json FILE contains the boot report';
 
 my $ramdisk = write_file("$dir/ramdisk", 'x' x 102_400);
-there 'options of a domU, and a ramdisk', 0,
+there 'a guest with --maxmem, --vcpus and --initrd', 0,
     ['--mem', '128M', '--maxmem', '256M', '--vcpus', 2, '--initrd', $ramdisk,
     '--', 'test=ramdisk,second_vcpu', 'say="\x"'],
     qr/^warning: argument "say="\\x"" is unknown and ignored.*: domU of 32768 pages.*^host: 2 vCPUs.*"bytes":102400\b/ms, qr/: 2 passed, 0 skipped$/;
 
-there 'a guest that fails', 5, ['--', 'test=p2m', 'inject=entry'], qr/^not ok 1 - p2m: .*^Test result: FAILURE$/ms,
+there 'a guest with a self-test that fails', 5, ['--', 'test=p2m', 'inject=entry'],
+    qr/^not ok 1 - p2m: .*^Test result: FAILURE$/ms,
     qr/^xenolith: failure: 1 failed, .*p2m/;
 
 there 'a guest that crashes', 6, ['--', 'inject=magic'], qr/^Bail out! /m, qr/^xenolith: crash: Bail out! /;
 
-there 'a guest that hangs', 124, ['--timeout', 3, '--', 'inject=hang'], qr/^Xenolith /m, qr/timeout: time ran out after/;
+there 'a guest that hangs', 124, ['--timeout', 3, '--', 'inject=hang'], qr/^Xenolith /m,
+    qr/timeout: time ran out after/;
 
-there 'xl refuses the configuration', 4, ['--guest-config', 'x=[['], qr/\A\z/,
+there 'a guest configuration that xl refuses', 4, ['--guest-config', 'x=[['], qr/\A\z/,
     qr/^guest\.cfg:\d+: config parsing error .*^boot: xl could not start the guest$/ms;
 
-# Of one that hangs until its watchdog fires, much later: scripts/boot is ended meanwhile.
-for my $case (['Ctrl-C', 'INT', 130], ['it is killed, and cannot see to anything', 'KILL', undef]) {
+# scripts/boot is ended while the guest hangs, long before its watchdog fires. A KILL signal leaves
+# scripts/boot no chance to clean up: the machine itself must notice that the connection is gone.
+for my $case (['Ctrl-C ends scripts/boot', 'INT', 130], ['a KILL signal ends scripts/boot', 'KILL', undef]) {
     my ($title, $signal, $code) = @$case;
     subtest $title => sub {
         unlink "$dir/log";
         my $boot = start("$dir/err", command('--', 'inject=hang'));
-        ok soon(30, sub { -e "$dir/log" && read_file("$dir/log") =~ /^Xenolith /m }), 'the guest runs';
+        ok soon(30, sub { -e "$dir/log" && read_file("$dir/log") =~ /^Xenolith /m }),
+            'the guest runs before the signal';
         kill $signal, -$boot;
         waitpid $boot, 0;
-        is $? >> 8, $code, "exit code $code" if defined $code;
+        is $? >> 8, $code, "scripts/boot exits with $code" if defined $code;
         sleep 5 if !defined $code;
         nothing_is_there;
     };
@@ -138,16 +147,18 @@ for my $case (['Ctrl-C', 'INT', 130], ['it is killed, and cannot see to anything
 
 my $other = free_port;
 my ($code, undef, $err) = run(script('boot'), '--quiet', '--host', "ssh:$host:$other", kernel);
-is $code, 4, 'a port where nobody listens';
-is $err, "ssh-domu: $host:$other: not to be reached: ssh: connect to host 127.0.0.1 port $other: Connection refused\n",
-    'is one sentence';
+is $code, 4, 'a port without a listener: scripts/boot exits with 4';
+is $err, "ssh-domu: $host:$other: not to be reached: "
+    . "ssh: connect to host 127.0.0.1 port $other: Connection refused\n",
+    'a port without a listener: scripts/boot prints one sentence with the reason';
 ($code, undef, $err) = run(script('boot'), '--quiet', '--host', "ssh:nobody\@127.0.0.1:$port", kernel);
-is $code, 4, 'a login without the key';
-like $err, qr/\Assh-domu: nobody\@127\.0\.0\.1:$port: not to be reached: .*Permission denied.*\n\z/, 'is one sentence';
+is $code, 4, 'a login that the machine refuses: scripts/boot exits with 4';
+like $err, qr/\Assh-domu: nobody\@127\.0\.0\.1:$port: not to be reached: .*Permission denied.*\n\z/,
+    'a login that the machine refuses: scripts/boot prints one sentence with the reason';
 
 write_file("$out/stop", '');
 waitpid $dom0, 0;
-is $? >> 8, 0, 'the machine came to its end' or diag read_file("$dir/dom0.err");
+is $? >> 8, 0, 'scripts/dom0 exits with 0: the machine ran to its end' or diag read_file("$dir/dom0.err");
 undef $dom0;
 
 done_testing;

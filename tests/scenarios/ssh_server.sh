@@ -1,8 +1,8 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: MIT
 #
-# A job of scripts/dom0: lets the machine be reached by ssh, for who has the key of
-# /job/key.pub, through QEMU's network of one machine, until there is a file /out/stop.
+# A job of scripts/dom0: starts an ssh server, which accepts the key /job/key.pub, on
+# QEMU's user network. The job ends when the file /out/stop exists.
 
 cd / || exit
 for archive in net dropbear; do
@@ -11,7 +11,7 @@ done
 while read -r module; do
     insmod "/lib/modules/$module.ko"
 done </lib/modules/net
-ifconfig eth0 10.0.2.15 up # as QEMU expects it to be called
+ifconfig eth0 10.0.2.15 up # the address to which QEMU forwards connections
 
 mkdir -p /root/.ssh /etc/dropbear
 chmod 700 /root/.ssh

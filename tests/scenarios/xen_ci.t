@@ -1,9 +1,9 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# The command line by which Xen's own CI boots its PV test guest, to the letter, and its way of
-# judging: one line to be found on the console. Without this our runner could be needed to make
-# the kernel pass.
+# The kernel boots by the exact command line with which Xen's own CI boots its PV test guest, and is
+# judged as there: the console must have the line "Test result: SUCCESS". Without this test the
+# kernel could depend on options of scripts/boot.
 
 use strict;
 use warnings;
@@ -15,10 +15,10 @@ use Host;
 use Run;
 
 my ($code, $path, $err) = run(script('xen'), 'hypervisor', xen);
-is $code, 0, 'Xen is there' or diag $err;
+is $code, 0, 'scripts/xen hypervisor exits with 0' or diag $err;
 chomp $path;
 
-# noreboot: Xen halts in the end, and QEMU with it, until it is ended.
+# With noreboot, Xen halts at the end, and QEMU does not exit: this test ends QEMU.
 my @qemu = (
     'qemu-system-x86_64', '-no-reboot', '-nographic', '-monitor', 'none', '-serial', 'stdio',
     '-m', '2048', '-smp', '2', '-kernel', $path, '-initrd', kernel,
@@ -37,6 +37,6 @@ while (my $line = <$console>) {
 alarm 0;
 kill 'TERM', $pid;
 close $console;
-is $found, 'SUCCESS', 'Test result: SUCCESS';
+is $found, 'SUCCESS', 'the first "Test result:" line of the console is SUCCESS';
 
 done_testing;

@@ -1,9 +1,10 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# The tree that make xtf lays out, run in a Linux dom0 as Xen Test Framework's runner runs its own
-# (xtf_runner.py). Without this the runner could find no tests there, or find another result than
-# the kernel's: it believes the last line that xl console shows before the domain is gone.
+# The directory tree of make xtf, run in a Linux dom0 as the runner of the Xen Test Framework (XTF)
+# runs its own tests (xtf_runner.py). Results and exit codes are compared with those of the kernel.
+# Without this test the runner could find no tests in the tree, or report another result than the
+# kernel: it takes the last line that xl console shows before the domain is gone.
 
 use strict;
 use warnings;
@@ -18,7 +19,7 @@ my $dir = tempdir;
 for my $tree (['xtf'], ['broken', '--', 'inject=entry']) {
     my ($name, @args) = @$tree;
     my ($code, undef, $err) = run(script('xtf'), "$dir/$name", kernel, @args);
-    is "$code$err", '0', "a tree: $name" or diag $err;
+    is "$code$err", '0', "scripts/xtf of tree $name exits with 0 and prints no error" or diag $err;
 }
 system('tar', '-c', '-f', "$dir/trees.tar", '-C', "$dir", 'xtf', 'broken') == 0 or die 'tar failed';
 my (undef, $python) = run(script('xen'), 'python');
@@ -45,13 +46,14 @@ runner() {
 END
 my ($code, undef, $err) = run(script('dom0'), '--quiet', '--xen', xen, '--out', "$dir/out", "$dir/job",
     "$dir/trees.tar", "$FindBin::Bin/xtf_runner.py", $python =~ s/\n//r);
-is $code, 0, 'the job ran' or diag $err;
+is $code, 0, 'scripts/dom0 exits with 0: the job ran to its end' or diag $err;
 
 my %said;
 for my $run (@runs) {
     my ($name, $exit, $what) = @$run;
     $said{$name} = -e "$dir/out/$name" ? read_file("$dir/out/$name") : '';
-    is read_file("$dir/out/$name.exit"), "$exit\n", "$what: exit code $exit" or diag $said{$name};
+    is read_file("$dir/out/$name.exit"), "$exit\n",
+        "runner with \"$what\" exits with $exit" or diag $said{$name};
 }
 
 sub results {
@@ -60,16 +62,21 @@ sub results {
     return {($list // '') =~ /^test-pv64-(\S+) +(\S+)$/mg};
 }
 
-is_deeply results('one'),      {p2m => 'SUCCESS'}, 'one that succeeds';
-is_deeply results('skipped'),  {acpi => 'SKIP'},   'one that a domU must skip';
-is_deeply results('several'),  {holes => 'SUCCESS', acpi => 'SKIP', p2m => 'SUCCESS'}, 'several';
-is_deeply results('failing'),  {p2m => 'FAILURE', ranges => 'SUCCESS'}, 'a P2M that is spoilt, and what that does not touch';
-is_deeply results('crashing'), {p2m => 'CRASH'},   'a trap';
-is_deeply results('all'),      {all => 'SUCCESS'}, 'all, which is the one of its category';
+is_deeply results('one'),      {p2m => 'SUCCESS'}, 'result of a self-test that succeeds';
+is_deeply results('skipped'),  {acpi => 'SKIP'},   'result of a self-test that a domU skips';
+is_deeply results('several'),  {holes => 'SUCCESS', acpi => 'SKIP', p2m => 'SUCCESS'},
+    'results of several self-tests';
+is_deeply results('failing'),  {p2m => 'FAILURE', ranges => 'SUCCESS'}, 
+    'results with inject=entry: only self-test p2m fails';
+is_deeply results('crashing'), {p2m => 'CRASH'},   'result with inject=trap';
+is_deeply results('all'),      {all => 'SUCCESS'},
+    'result of the category special, whose only test is "all"';
 
 my ($planned) = $said{all} =~ /^1\.\.(\d+)$/m;
-is scalar(() = glob "$dir/xtf/tests/*"), $planned + 1, 'each test that the kernel plans is in the tree, and "all"';
+is scalar(() = glob "$dir/xtf/tests/*"), $planned + 1,
+    'number of tests in the tree is the number of self-tests in the TAP plan, and "all"';
 my @named = $said{all} =~ /^ok \d+ - (\w+):/mg;
-is_deeply [grep { !-e "$dir/xtf/tests/$_/info.json" } @named], [], 'by its name';
+is_deeply [grep { !-e "$dir/xtf/tests/$_/info.json" } @named], [],
+    'list of self-tests without a directory in the tree is empty';
 
 done_testing;

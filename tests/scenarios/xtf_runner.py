@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """
-Runs tests laid out as Xen Test Framework lays out its own, by the same contract as its runner:
+Runs tests in a directory tree of the Xen Test Framework (XTF) as XTF's own runner does:
 
     python3 xtf_runner.py DIR TEST|CATEGORY...
 
-info.json must be what it should be; the domain is made paused, its console is read from then on,
-it is let go, and when the console ends, the last line is the result, or else that is CRASH. The
-exit code is that of the worst result.
+Each info.json must have the fields and values that XTF expects. For each test, the domain is
+created paused, its console is opened, and then the domain is unpaused. The last line of the console
+is the result; if it is none, the result is CRASH. The exit code is that of the worst result.
 """
 import json
 import os
@@ -19,22 +19,22 @@ CATEGORIES = {"functional", "xsa", "special", "utility", "in-development"}
 
 
 def read_info(name):
-    """The category of a test, whose info.json must say all that it has to, and nothing false."""
+    """Returns the category of a test; raises ValueError if its info.json is not as expected."""
     with open(f"tests/{name}/info.json", encoding="utf-8") as file:
         info = json.load(file)
     if info["name"] != name:
-        raise ValueError(f"{name}: info.json is of {info['name']}")
+        raise ValueError(f"{name}: name in info.json is {info['name']}, expected {name}")
     if info["category"] not in CATEGORIES:
-        raise ValueError(f"{name}: no category: {info['category']}")
+        raise ValueError(f"{name}: category is {info['category']}, expected one of {sorted(CATEGORIES)}")
     if info["environments"] != ["pv64"] or info["variations"] != []:
-        raise ValueError(f"{name}: expected pv64 and no variations")
+        raise ValueError(f"{name}: environments or variations differ from the expected ['pv64'] and []")
     return info["category"]
 
 
 def wait_for_reader(console):
     """
-    A guest under emulation may be gone before xl console has begun, which is then no fault of the
-    guest's: wait until that has the console open.
+    Waits until xl console has opened the console. Under emulation the guest may otherwise end before
+    xl console starts, and its result would be lost.
     """
     files = f"/proc/{console.pid}/fd"
     for _ in range(100):
@@ -43,13 +43,13 @@ def wait_for_reader(console):
                 if os.readlink(f"{files}/{fd}").startswith("/dev/pts/"):
                     return
             except FileNotFoundError:
-                pass  # closed in between
+                pass  # the process closed this file after listdir
         time.sleep(0.1)
-    raise RuntimeError("xl console has not begun in 10 s")
+    raise RuntimeError("xl console has not opened a console within 10 s")
 
 
 def result_of(name):
-    """Runs a test, and shows its console."""
+    """Runs a test, prints its console, and returns its result."""
     domain = f"test-pv64-{name}"
     subprocess.run(["xl", "create", "-p", f"tests/{name}/{domain}.cfg"], check=True,
                    stdout=subprocess.DEVNULL)

@@ -78,7 +78,7 @@ for my $fact (
     ['README.md', 'the commit of these costs', qr/all rows, measured at (\w+)/,
         $cost{'1G'}[$column{version}]],
     ['README.md', 'the largest host', qr/dom0 of a host of ([\d,]+) GiB/,
-        'tests/scenarios/huge.t', qr/dom0 of all of (1\d+) GiB/],
+        'tests/scenarios/huge.t', qr/dom0 of all memory of a host of (1\d+) GiB/],
     ['README.md', 'the largest domU', qr/as a domU of ([\d,]+) GiB/,
         'tests/scenarios/huge.t', qr/'domU of (\d+) GiB'/],
     ['docs/scaling.md', 'the commit of the costs', qr/measured at (\w+)\): one row/,

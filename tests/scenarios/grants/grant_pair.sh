@@ -1,10 +1,11 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: MIT
 #
-# What is asked of guests that share pages (kernel/selftest/grant_pair.h), as steps for ../GrantPair.pm, beside those
-# of ../life/jobs.sh. Each function's first word is the guest's name.
+# Steps of ../GrantPair.pm for guests that grant pages to each other (kernel/selftest/grant_pair.h),
+# in addition to those of ../life/jobs.sh. The first argument of each function is the guest's name.
 
-# A domain's number is asked of xl once, which is slow, and is known when it is gone.
+# The domain ID is kept in a file: xl domid is slow, and the ID is still needed when the domain is
+# gone.
 begin() {
     create "$1" && xl domid "$1" >"/run/$1.id"
 }
@@ -13,7 +14,7 @@ come_back() {
     save_restore "$1" && xl domid "$1" >"/run/$1.id"
 }
 
-# node NAME PATH [VALUE]
+# node NAME PATH [VALUE]: reads or writes a xenstore node of the guest.
 node() {
     local id
     read -r id <"/run/$1.id" || return
@@ -28,11 +29,12 @@ node_is() {
     [ "$(node "$1" "$2")" = "$3" ]
 }
 
-node_says() {
+node_has_text() {
     [ -n "$(node "$1" "$2")" ]
 }
 
-# tell NAME COMMAND...: in which @PEER is PEER's number. It is done when the guest says what came of it.
+# tell NAME COMMAND...: gives the guest a command, in which @PEER stands for PEER's domain ID, and
+# waits for its report or error.
 tell() {
     local name=$1 from command='' id
     shift
@@ -53,7 +55,8 @@ has_answered() {
         grep -q '^{"report":.*}.$\|^error: grant[a-z]*: .*).$'
 }
 
-# What the granter has left for the grantee: kept, and put back; or left for a number of no domain.
+# The granter's reference in xenstore: keep_reference saves it, put_reference writes the saved one
+# or REF back, and put_reference_of ID REF writes one for a domain ID that has no domain.
 keep_reference() {
     node "$1" data/granter >"/run/$1.granter" && cat "/run/$1.granter"
 }
@@ -70,23 +73,24 @@ put_reference_of() {
         xenstore-chmod "/local/domain/$2/data/granter" r0
 }
 
-# As xl save asks for it, but for the minute that it waits for a guest that says no.
+# Requests a suspend as xl save does, and returns when the guest refuses: xl save itself waits for a
+# minute.
 ask_to_suspend() {
     node "$1" data/suspend '' && node "$1" control/shutdown suspend &&
-        domu_until 30 node_says "$1" data/suspend && node "$1" data/suspend
+        domu_until 30 node_has_text "$1" data/suspend && node "$1" data/suspend
 }
 
-# The same by xl.
+# The same by xl save.
 save_is_refused() {
     save_refused "$1"
 }
 
-# Gone, but for what others have mapped of it.
+# Destroys the guest. It stays in the list of domains, dying, as long as others map its pages.
 vanish() {
     xl destroy "$1" && xl list
 }
 
-# Xen's own record: entries of its table that a domain other than dom0 has in use.
+# Fails if, by Xen's debug key g, a domain other than dom0 uses an entry of the guest's grant table.
 no_grant_in_use() {
     local id tries=0
     read -r id <"/run/$1.id" || return
@@ -98,16 +102,16 @@ no_grant_in_use() {
         sleep 0.1
     done
     xl dmesg | tr -d '\r' | awk -v "id=$id" '
-        /grant-table for remote/ { it = $0 ~ "remote d" id " "; next }
-        it && /\[0x/ { sub(/^\(XEN\) */, ""); split($0, w, " "); if (w[2] != 0) { print; n++ } }
+        /grant-table for remote/ { is_it = $0 ~ "remote d" id " "; next }
+        is_it && /\[0x/ { sub(/^\(XEN\) */, ""); split($0, w, " "); if (w[2] != 0) { print; n++ } }
         END { exit n > 0 }'
 }
 
-# Gone for good: nobody has anything of it any more.
+# Waits until no dying domain is left: no other domain maps a page of it any more.
 vanished() {
-    domu_until 20 fails is_listed
+    domu_until 20 fails dying_is_listed
 }
 
-is_listed() {
+dying_is_listed() {
     xl list | grep '(null)'
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# Fifty times smaller and larger, at random; a new limit; ends and new beginnings; and nothing to do
-# for half a minute. Without this a frame lost at each turn could pass, or a guest that asks again
-# and again whether there is something to do.
+# The balloon, in the long form: fifty pseudo-random sizes, a new limit by xl mem-max, reboots, and
+# xl destroy during boot. An idle guest is watched for half a minute. The guest's page count is
+# compared with Xen's. Without this test a frame that is lost at each change of the size could pass
+# unnoticed, or a guest that polls instead of sleeping.
 
 use strict;
 use warnings;
@@ -18,14 +19,14 @@ my $cycles = $ENV{XENOLITH_CYCLES} // 50;
 
 life ['--xen', xen],
     idle => {
-    title     => 'a guest that has nothing to do',
+    title     => '64 MiB: an idle guest uses at most 1 % of a processor',
     memory    => 64,
     args      => 'pattern_pages=1',
     meanwhile => 1,
     steps     => [['create'], ['idle', 30], ['idle', 30], ['tests'], ['counts']],
     },
     balloon => {
-    title  => 'up and down',
+    title  => "64 MiB with maxmem=256: $cycles sizes",
     memory => 64,
     args   => 'pattern_pages=64',
     config => ['maxmem=256'],
@@ -37,7 +38,7 @@ life ['--xen', xen],
     ],
     },
     end => {
-    title  => 'new beginnings, and the end in the middle of one',
+    title  => '64 MiB with maxmem=128: reboot, shutdown, and xl destroy during boot',
     memory => 64,
     args   => 'pattern_pages=1',
     config => ['maxmem=128'],

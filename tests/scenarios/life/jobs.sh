@@ -1,19 +1,19 @@
 # shellcheck shell=dash disable=SC2154
 # SPDX-License-Identifier: MIT
 #
-# What is done to a living guest by the toolstack, as steps (scripts/dom0.d/lib/xenolith.sh) that
-# ../Life.pm looks at. Each function's first word is the guest's name; where it tests itself
-# afterwards, it has done so when the function returns.
+# Actions of the toolstack on a running guest, as steps (scripts/dom0.d/lib/xenolith.sh) whose
+# results ../Life.pm checks. The first argument of each function is the guest's name. If the guest
+# runs its self-tests after the action, the function waits for their result.
 
-# What migrate takes for ssh: it comes back to this host.
+# The command that xl migrate runs instead of ssh: the receiver runs on this host.
 cat >/tmp/wrapper <<'END'
 #!/bin/sh
 shift
 exec "$@"
 END
 
-# The same, and when a megabyte has gone through, a command for the guest that is being sent.
-cat >/tmp/ordering_wrapper <<'END'
+# The same; after the first MiB of the stream, the guest that is migrated gets a command.
+cat >/tmp/command_wrapper <<'END'
 #!/bin/sh
 shift
 {
@@ -23,7 +23,7 @@ shift
     cat
 } | "$@"
 END
-chmod +x /tmp/wrapper /tmp/ordering_wrapper
+chmod +x /tmp/wrapper /tmp/command_wrapper
 mkdir -p /tmp/small
 
 create() {
@@ -46,7 +46,7 @@ checkpoint() {
     return $code
 }
 
-# A save that fails when the guest has suspended already.
+# A save that fails after the guest has suspended: the file system of the save file is too small.
 save_fails() {
     mount -t tmpfs -o size=1m small /tmp/small || return
     domu_tests "$1" fails xl save "$1" /tmp/small/save
@@ -55,7 +55,7 @@ save_fails() {
     return $code
 }
 
-# The guest does not suspend at all, and says why; the tool waits for a minute.
+# The guest refuses to suspend, and writes the reason to data/suspend. xl waits for a minute.
 save_refused() {
     fails xl save "$1" "/tmp/$1.save" && domu_node "$1" data/suspend
 }
@@ -64,8 +64,8 @@ fails() {
     ! "$@"
 }
 
-# To this host, which takes the place of another. A guest that gives back a page just when the
-# toolstack is to map it makes it give up (write_batch of xg_sr_save.c); then it is asked again.
+# Migrates to the same host. The toolstack gives up if the guest gives back a page that the
+# toolstack is about to map (write_batch of xg_sr_save.c); the migration is then tried again.
 migrate() {
     local before tries=0
     before=$(domu_results "$1")
@@ -82,12 +82,13 @@ results_are_past() {
     [ "$(domu_results "$1")" -gt "$2" ]
 }
 
-# The guest says, while it is sent, that its list has changed; so it stays.
+# During the migration the guest changes shared_info.p2m_generation, so the toolstack must give up;
+# the guest stays.
 migrate_fails() {
     local id
     id=$(xl domid "$1") || return
     echo "/local/domain/$id/data/command" >/tmp/command_path
-    fails xl migrate -s /tmp/ordering_wrapper "$1" localhost && [ "$(xl domid "$1")" = "$id" ]
+    fails xl migrate -s /tmp/command_wrapper "$1" localhost && [ "$(xl domid "$1")" = "$id" ]
 }
 
 dump() {
@@ -101,13 +102,14 @@ mfndump() {
     xen-mfndump dump-p2m "$(xl domid "$1")" >"/out/$1.$steps.mfns"
 }
 
-# What it says is on its console a little later.
+# Waits until the answer to the command is on the console. With churn the console never becomes
+# quiet.
 guest_command() {
     domu_command "$1" "$2" || return
-    [ "$2" = churn ] || domu_until 60 console_rests "$1"
+    [ "$2" = churn ] || domu_until 60 console_is_quiet "$1"
 }
 
-console_rests() {
+console_is_quiet() {
     local size
     size=$(domu_console_size "$1")
     sleep 0.5
@@ -118,7 +120,7 @@ tests() {
     domu_tests "$1" domu_command "$1" test
 }
 
-# The same order, typed on its console.
+# The command test, typed on the guest's console.
 typed() {
     local tty
     tty=$(domu_node "$1" console/tty) && domu_tests "$1" type_in "$tty" test
@@ -140,7 +142,7 @@ counts() {
     domu_counts "$1"
 }
 
-# Its own processor time, over so many seconds of doing nothing.
+# Prints the seconds of waiting, and the guest's processor time before and after.
 idle() {
     local before
     before=$(processor_time "$1")
@@ -162,7 +164,7 @@ reboot_guest() {
     domu_tests "$1" xl reboot "$1" && [ "$(xl domid "$1")" != "$id" ]
 }
 
-# While it boots: after the first line of its console that holds this.
+# xl destroy during boot: as soon as the console has a line that matches $2.
 destroy_at() {
     local from
     from=$(($(domu_console_size "$1") + 1))
@@ -184,7 +186,7 @@ host_memory() {
     xl list && xl info | grep -E '^(free_memory|outstanding_claims) '
 }
 
-# What Xen scrubs is not free yet.
+# Memory that Xen still scrubs is not free yet, so host_end waits.
 host_is_as_before() {
     host_memory | sed 1d | awk '$1 == "Domain-0" { $6 = "" } { print }' | cmp -s - /tmp/host
 }

@@ -1,11 +1,14 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# Sent to its own host, live, while it writes its marks and moves its balloon; and kept from it by a
-# list that is said to have changed. Without this the tools could find an entry half written, or a
-# PFN that had a frame when it was sent and has none any more.
+# Live migration to the same host, while the guest rewrites its pattern pages and moves its balloon
+# (command churn); and migrations that must fail, because the guest changes
+# shared_info.p2m_generation meanwhile. The self-tests, PFN ranges and pattern pages are compared
+# with those before. Without this test the tools could meet a P2M entry that is half written, or a
+# PFN that lost its frame after it was sent.
 #
-# On a debug build, since Debian's own Xen has no shadow page tables, which find what becomes dirty.
+# The test needs a debug build of Xen: Debian's build has no shadow page tables, which find dirty
+# pages.
 
 use strict;
 use warnings;
@@ -23,7 +26,7 @@ my $cycles = $ENV{XENOLITH_CYCLES} // 5;
 life ['--xen', xen],
     map { (
         $_ => {
-        title  => "p2m=$_",
+        title  => "p2m=$_: live migration",
         memory => 64,
         args   => "pattern_pages=256 p2m=$_",
         config => ['maxmem=128'],

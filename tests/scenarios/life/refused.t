@@ -1,10 +1,10 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# A suspend that the tools could not carry out, since the guest maps a frame that is not its own: it
-# is refused by the kernel, with the reason where the toolstack can read it, and not found out by the
-# tool when the guest is stopped already. When the obstacle is gone, the next save works. (The tool
-# waits for a minute before it gives up.)
+# A suspend that the tools could not save, since the guest maps a frame that is not in its P2M: the
+# kernel must refuse the suspend and write the reason to xenstore. After the mapping is removed, a
+# save must succeed. Without this test the kernel could suspend with such a mapping, and the tools
+# would fail when the guest is already stopped. (xl waits for a minute before it gives up.)
 
 use strict;
 use warnings;
@@ -17,7 +17,7 @@ use Life;
 
 life ['--xen', xen],
     refused => {
-    title  => 'refused, and then not',
+    title  => 'a suspend is refused while a foreign frame is mapped',
     memory => 32,
     args   => 'pattern_pages=64',
     steps  => [

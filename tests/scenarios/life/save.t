@@ -1,8 +1,10 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# Saved and restored twenty times in a row, checkpointed and not saved ten times. Without this a
-# page or a frame lost at each suspend could pass: three are too few to miss it, or to run out.
+# Save and restore, in the long form: twenty times in a row, then ten checkpoints and ten saves that
+# fail. PFN ranges, pattern pages and page counts are compared with those before. Without this test
+# a page that is lost at each suspend could pass unnoticed: the three cycles of life.t are too few
+# to exhaust memory.
 
 use strict;
 use warnings;
@@ -15,12 +17,12 @@ use Life;
 
 my $cycles = $ENV{XENOLITH_CYCLES} // 20;
 
-# A dump and xen-mfndump, held against what the guest says of itself.
-my @looked_at = (['guest_command', 'p2m_list'], ['guest_command', 'pattern_pages'], ['dump'], ['mfndump']);
+# Steps that compare xl dump-core and xen-mfndump with what the guest prints of its P2M.
+my @inspect = (['guest_command', 'p2m_list'], ['guest_command', 'pattern_pages'], ['dump'], ['mfndump']);
 
 life ['--xen', xen],
     whole => {
-    title  => '64 MiB, most of it marked, up to its very last PFN',
+    title  => '64 MiB, most of it pattern pages, up to the last PFN: save, checkpoint and failing save',
     memory => 64,
     args   => 'pattern_pages=15000',
     steps  => [
@@ -32,14 +34,14 @@ life ['--xen', xen],
     ],
     },
     roomy => {
-    title  => '64 MiB with room for four times as much',
+    title  => '64 MiB with maxmem=256: save and restore',
     memory => 64,
     args   => 'pattern_pages=64',
     config => ['maxmem=256'],
     steps  => [['create'], ['counts'], cycle($cycles, ['save_restore']), ['counts'], ['shutdown']],
     },
     out => {
-    title  => '64 MiB, and a third of it given back',
+    title  => '64 MiB, a third of it ballooned out: save and restore',
     memory => 64,
     args   => 'pattern_pages=64',
     steps  => [
@@ -49,20 +51,20 @@ life ['--xen', xen],
     ],
     },
     legacy => {
-    title  => 'the legacy image, whose list was in the kernel mapping',
+    title  => 'legacy image (P2M list in the kernel mapping): save, checkpoint and dump',
     kernel => kernel . '-legacy',
     memory => 64,
     args   => 'pattern_pages=64',
-    steps  => [['create'], cycle(3, ['save_restore']), ['checkpoint'], @looked_at, ['shutdown']],
+    steps  => [['create'], cycle(3, ['save_restore']), ['checkpoint'], @inspect, ['shutdown']],
     },
     (map { (
         "p2m_$_" => {
-        title  => "p2m=$_: saved, restored, dumped, and that again",
+        title  => "p2m=$_: save, restore and dump, three times",
         memory => 16,
         args   => "pattern_pages=64 p2m=$_",
         steps  => [
-            ['create'], ['save_restore'], @looked_at, ['save_restore'], ['save_restore'],
-            ['mem_set', 10], @looked_at, ['checkpoint'], ['save_restore'], @looked_at, ['counts'],
+            ['create'], ['save_restore'], @inspect, ['save_restore'], ['save_restore'],
+            ['mem_set', 10], @inspect, ['checkpoint'], ['save_restore'], @inspect, ['counts'],
             ['shutdown'],
         ],
         }
