@@ -114,7 +114,7 @@ $(B)/version: always
 	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
 
 # Self-tests are a third of the image, and none is in a hurry but the one that takes the time.
-$(filter-out %/bench_grant.c.o,$(filter $(B)/tests/guest/%,$(OBJS))): CFLAGS_KERNEL += -Os
+$(filter-out %/bench_grant.c.o,$(filter $(B)/tests/guest/%,$(OBJS))): CFLAGS_KERNEL += -Oz
 
 -include $(OBJS:.o=.d) $(B)/elfnotes.S.d $(B)/elfnotes-legacy.S.d
 

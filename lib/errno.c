@@ -15,13 +15,13 @@ const char *errno_name(int rc)
         const char *name;
     } names[] = {
         {0, "success"},
-        NAME(EPERM),  NAME(ENOENT), NAME(EIO),    NAME(E2BIG),      NAME(EAGAIN),
-        NAME(ENOMEM),   NAME(EACCES), NAME(EFAULT), NAME(EBUSY),  NAME(EEXIST),     NAME(ENODEV),
-        NAME(EINVAL),   NAME(ENOSPC), NAME(ERANGE), NAME(ENOSYS), NAME(EOPNOTSUPP),
+        NAME(EPERM),  NAME(ENOENT), NAME(ESRCH),  NAME(EIO),    NAME(E2BIG),
+        NAME(EAGAIN),   NAME(ENOMEM), NAME(EACCES), NAME(EFAULT), NAME(EBUSY),  NAME(EEXIST),
+        NAME(ENODEV),   NAME(EINVAL), NAME(ENOSPC), NAME(ERANGE), NAME(ENOSYS), NAME(EOPNOTSUPP),
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (rc == -names[i].number)
             return names[i].name;
-    return "unknown errno";
+    return rc > 0 ? "not an errno" : "unknown errno";
 }

@@ -10,6 +10,7 @@
 enum {
     EPERM = 1,       /* Xen refused: this domain lacks the right          */
     ENOENT = 2,      /* the object that was named does not exist           */
+    ESRCH = 3,       /* the domain that was named does not exist           */
     EIO = 5,         /* the peer broke the protocol, or does not answer    */
     E2BIG = 7,       /* the request is larger than the peer accepts        */
     EAGAIN = 11,     /* another domain changed the object: try again       */
@@ -26,7 +27,8 @@ enum {
     EOPNOTSUPP = 95, /* likewise: the PV shim's answer                     */
 };
 
-/* "ENOMEM" for -ENOMEM, "success" for 0, "unknown errno" for a number that is not above. */
+/* "ENOMEM" for -ENOMEM, "success" for 0, "not an errno" for a positive number, "unknown errno"
+ * for a negative one that is not above. */
 const char *errno_name(int rc);
 
 #endif

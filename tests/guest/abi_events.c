@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without these a leak of ports would show only after days, as a guest that can open none; and an
- * event that comes while its port is masked could be lost. <xen/event_channel.h> says what each
- * operation takes; the errnos of a port that is none, of a VIRQ that is bound and of a domain that
- * has all the ports it may have, are what every backend acts on.
+ * Event channel operations of <xen/event_channel.h>: port limits, invalid arguments, masking.
+ *
+ * Without these tests a leak of ports would show only after days, when the guest can open no more
+ * ports, and an event could be lost that arrives while its port is masked. Drivers act on the errno
+ * of an operation on a closed port, on a bound VIRQ, and at the port limit; the tests check these
+ * errnos.
  */
 #include "lib/errno.h"
 
@@ -13,10 +15,11 @@
 
 #include "tests/guest/abi_room.h"
 
-#include <xen/errno.h>
+#include <xen/vcpu.h>
 
-/* Of the two-level kind: 64 words of 64 bits. xl gives a domain 1023 of them. */
+/* The limit of the two-level ABI: 64 words of 64 bits. xl limits a domain to 1023 ports. */
 #define MAX_PORTS 4096
+#define NR_VIRQS  24 /* <xen/xen.h> */
 
 static long close_port(evtchn_port_t port)
 {
@@ -48,7 +51,18 @@ static long open_port(evtchn_port_t *port)
     return rc;
 }
 
-/* Opens ports until there are no more, and says why. Their bits are set in @open. */
+static void check_port(struct test *t, long rc, long expected, const char *step, evtchn_port_t port)
+{
+    CHECK_RC(rc, expected, "%s, port 0x%x", step, port);
+}
+
+static bool is_open(const uint64_t open[MAX_PORTS / 64], evtchn_port_t port)
+{
+    return open[port / 64] >> port % 64 & 1;
+}
+
+/* Opens ports until Xen refuses one, and returns its errno. The bits of the ports are set in @open.
+ */
 static long open_all(struct test *t, uint64_t open[MAX_PORTS / 64], unsigned int *nr_open)
 {
     unsigned int nr = 0;
@@ -56,8 +70,13 @@ static long open_all(struct test *t, uint64_t open[MAX_PORTS / 64], unsigned int
     long rc;
 
     for (rc = open_port(&port); !rc && nr < MAX_PORTS; rc = open_port(&port), nr++) {
-        CHECK(port && port < MAX_PORTS, "port %u is none", port);
-        CHECK(!(open[port / 64] >> port % 64 & 1), "port %u was given twice", port);
+        if (!port || port >= MAX_PORTS) {
+            test_fail(t, "port of EVTCHNOP_alloc_unbound is 0x%x, expected in [1, 0x%x)", port,
+                      MAX_PORTS);
+            break;
+        }
+        CHECK(!is_open(open, port),
+              "port of EVTCHNOP_alloc_unbound is 0x%x, expected one that is not open", port);
         open[port / 64] |= (uint64_t)1 << port % 64;
     }
     *nr_open = nr;
@@ -67,25 +86,26 @@ static long open_all(struct test *t, uint64_t open[MAX_PORTS / 64], unsigned int
 static void close_all(struct test *t, const uint64_t open[MAX_PORTS / 64])
 {
     for (evtchn_port_t port = 0; port < MAX_PORTS; port++)
-        if (open[port / 64] >> port % 64 & 1)
-            CHECK_RC(close_port(port), 0, "closing port %u", port);
+        if (is_open(open, port))
+            check_port(t, close_port(port), 0, "EVTCHNOP_close", port);
 }
 
-/* All ports are open: the last one is closed, and is what comes back. */
+/* All ports are open. The highest one is closed, and is then the only port that can be opened. */
 static void check_full(struct test *t, const uint64_t open[MAX_PORTS / 64], unsigned int nr)
 {
     evtchn_port_t last = MAX_PORTS - 1, again;
 
-    CHECK(nr + evtchn_count() >= 1000, "only %u ports could be had", nr);
-    while (last && !(open[last / 64] >> last % 64 & 1))
+    CHECK(nr + evtchn_count() >= 1000, "number of ports of this domain is %u, expected >= 1000",
+          nr + evtchn_count());
+    while (last && !is_open(open, last))
         last--;
-    CHECK_RC(close_port(last), 0, "closing port %u", last);
-    CHECK_RC(open_port(&again), 0, "a port after one was closed");
-    CHECK(again == last, "port %u was closed, and %u is what comes back", last, again);
-    CHECK_RC(open_port(&again), -XEN_ENOSPC, "one more");
+    check_port(t, close_port(last), 0, "EVTCHNOP_close", last);
+    check_port(t, open_port(&again), 0, "EVTCHNOP_alloc_unbound after EVTCHNOP_close", last);
+    CHECK_EQ(again, last, "port of EVTCHNOP_alloc_unbound when all others are open");
+    CHECK_RC(open_port(&again), -ENOSPC, "EVTCHNOP_alloc_unbound when all ports are open again");
 }
 
-TEST(abi_ports, "ports can be had up to the domain's limit, and one that is closed is free again")
+TEST(abi_ports, "EVTCHNOP_alloc_unbound fails with ENOSPC if, and only if, all ports are open")
 {
     uint64_t open[MAX_PORTS / 64] = {0};
     unsigned int nr;
@@ -94,61 +114,83 @@ TEST(abi_ports, "ports can be had up to the domain's limit, and one that is clos
     if (shim_is_between(t))
         return;
 
-    /* Xen looks for a free port from the first one on: 4,095 of them take a second in QEMU. */
+    /* Xen searches for a free port from port 1 on: 4,095 calls take a second in QEMU. */
     if (boot_info_is_initdomain(&t->d->boot) && !cmdline_wants_full(&t->d->options)) {
-        test_skip(t, "a dom0 may have %u ports, which takes long: test=full", MAX_PORTS - 1);
+        test_skip(t, "opening the %u ports of a dom0 takes long: test=full does it", MAX_PORTS - 1);
         return;
     }
     rc = open_all(t, open, &nr);
     if (rc == -ENOMEM) { /* after balloon=max */
-        test_skip(t, "Xen has no memory for more than %u ports", nr);
+        test_skip(t, "Xen has no memory for more than %u event channel ports", nr);
     } else {
-        CHECK_RC(rc, -XEN_ENOSPC, "a port past the domain's limit, after %u", nr);
+        CHECK_RC(rc, -ENOSPC, "EVTCHNOP_alloc_unbound when %u ports were opened", nr);
         check_full(t, open, nr);
     }
     close_all(t, open);
 }
 
-TEST(abi_bad_ports, "a port, a VIRQ or a vCPU that is none is refused, and so is a second binding")
+TEST(abi_bad_ports, "an operation on a port number that is not an open port fails with EINVAL")
 {
-    struct evtchn_bind_virq virq = {.virq = VIRQ_TIMER};
-    struct evtchn_bind_ipi ipi = {.vcpu = t->d->host.nr_vcpus};
-    struct evtchn_bind_vcpu move = {.vcpu = t->d->host.nr_vcpus};
-    struct evtchn_bind_interdomain pair = {.remote_dom = DOMID_SELF, .remote_port = MAX_PORTS + 1};
     evtchn_port_t port;
 
     if (shim_is_between(t))
         return;
 
-    for (port = MAX_PORTS; port; port <<= 1) { /* far past the end, and at last 2^31 */
-        CHECK_RC(send(port), -EINVAL, "an event to port 0x%x", port);
-        CHECK_RC(close_port(port), -EINVAL, "closing port 0x%x", port);
-        CHECK_RC(unmask(port), -EINVAL, "unmasking port 0x%x", port);
+    for (port = MAX_PORTS; port; port <<= 1) { /* the first number past the limit, up to 2^31 */
+        check_port(t, send(port), -EINVAL, "EVTCHNOP_send", port);
+        check_port(t, close_port(port), -EINVAL, "EVTCHNOP_close", port);
+        check_port(t, unmask(port), -EINVAL, "EVTCHNOP_unmask", port);
     }
-    CHECK_RC(close_port(0), -EINVAL, "closing port 0");
-    CHECK_RC(send(0), -EINVAL, "an event to port 0");
+    check_port(t, close_port(0), -EINVAL, "EVTCHNOP_close", 0);
+    check_port(t, send(0), -EINVAL, "EVTCHNOP_send", 0);
 
     if (open_port(&port)) {
-        test_error(t, "no port can be had");
+        test_error(t, "EVTCHNOP_alloc_unbound failed: no port for this test");
         return;
     }
-    CHECK_RC(send(port), 0, "an event to nobody yet"); /* it is dropped */
-    CHECK_RC(close_port(port), 0, "closing it");
-    CHECK_RC(close_port(port), -EINVAL, "closing it twice");
-    CHECK_RC(send(port), -EINVAL, "an event to a port that is closed");
+    check_port(t, send(port), 0, "EVTCHNOP_send, not yet bound", port); /* Xen drops the event */
+    check_port(t, close_port(port), 0, "EVTCHNOP_close", port);
+    check_port(t, close_port(port), -EINVAL, "second EVTCHNOP_close", port);
+    check_port(t, send(port), -EINVAL, "EVTCHNOP_send after EVTCHNOP_close", port);
+}
 
-    CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_bind_virq, &virq), -EEXIST, "the timer twice");
-    virq.virq = 24; /* NR_VIRQS of <xen/xen.h> */
-    CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_bind_virq, &virq), -EINVAL, "VIRQ 24");
-    virq.virq = VIRQ_DEBUG, virq.vcpu = t->d->host.nr_vcpus;
-    CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_bind_virq, &virq), -ENOENT, "a VIRQ of vCPU %u",
-             virq.vcpu);
-    CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_bind_ipi, &ipi), -ENOENT, "an IPI to vCPU %u",
-             ipi.vcpu);
-    CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_bind_vcpu, &move), -ENOENT, "port 0 to vCPU %u",
-             move.vcpu);
+TEST(abi_bad_bind,
+     "EVTCHNOP_bind_* fails for a bound VIRQ, an unknown VIRQ, or an invalid remote port")
+{
+    struct evtchn_bind_virq virq = {.virq = VIRQ_TIMER};
+    struct evtchn_bind_interdomain pair = {.remote_dom = DOMID_SELF, .remote_port = MAX_PORTS + 1};
+
+    if (shim_is_between(t))
+        return;
+
+    CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_bind_virq, &virq), -EEXIST,
+             "EVTCHNOP_bind_virq of bound VIRQ_TIMER");
+    virq.virq = NR_VIRQS;
+    CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_bind_virq, &virq), -EINVAL,
+             "EVTCHNOP_bind_virq of unknown VIRQ %u", virq.virq);
     CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain, &pair), -EINVAL,
-             "a pair to port 0x%x of our own", pair.remote_port);
+             "EVTCHNOP_bind_interdomain to port 0x%x of this domain", pair.remote_port);
+}
+
+static void check_vcpu(struct test *t, long rc, const char *step)
+{
+    CHECK_RC(rc, -ENOENT, "%s, vCPU %u", step, t->d->host.nr_vcpus);
+}
+
+TEST(abi_no_vcpu, "an operation on a vCPU that this domain does not have fails with ENOENT")
+{
+    unsigned int vcpu = t->d->host.nr_vcpus;
+    struct evtchn_bind_virq virq = {.virq = VIRQ_DEBUG, .vcpu = vcpu};
+    struct evtchn_bind_ipi ipi = {.vcpu = vcpu};
+    struct evtchn_bind_vcpu move = {.vcpu = vcpu};
+
+    if (shim_is_between(t))
+        return;
+
+    check_vcpu(t, HYPERVISOR_event_channel_op(EVTCHNOP_bind_virq, &virq), "EVTCHNOP_bind_virq");
+    check_vcpu(t, HYPERVISOR_event_channel_op(EVTCHNOP_bind_ipi, &ipi), "EVTCHNOP_bind_ipi");
+    check_vcpu(t, HYPERVISOR_event_channel_op(EVTCHNOP_bind_vcpu, &move), "EVTCHNOP_bind_vcpu");
+    check_vcpu(t, HYPERVISOR_vcpu_op(VCPUOP_is_up, vcpu, NULL), "VCPUOP_is_up");
 }
 
 static void count(void *context)
@@ -156,37 +198,37 @@ static void count(void *context)
     ++*(unsigned int *)context;
 }
 
-TEST(abi_masked, "an event at a masked port stays pending, and comes when it is unmasked")
+TEST(abi_masked, "an event at a masked port stays pending until EVTCHNOP_unmask delivers it, once")
 {
     volatile struct shared_info *shared = t->d->shared;
     volatile uint64_t *mask, *pending;
-    unsigned int nr = 0;
+    unsigned int nr = 0, shift;
     evtchn_port_t port;
-    uint64_t bit;
 
     if (evtchn_bind_ipi(count, &nr, &port)) {
-        test_error(t, "no port for an event to ourselves");
+        test_error(t, "EVTCHNOP_bind_ipi failed: no port for this test");
         return;
     }
     mask = &shared->evtchn_mask[port / 64], pending = &shared->evtchn_pending[port / 64];
-    bit = (uint64_t)1 << port % 64;
+    shift = port % 64;
     evtchn_dispatch();
 
     nr = 0;
-    __atomic_fetch_or(mask, bit, __ATOMIC_SEQ_CST);
+    __atomic_fetch_or(mask, (uint64_t)1 << shift, __ATOMIC_SEQ_CST);
     evtchn_notify(port);
     evtchn_notify(port);
     evtchn_dispatch();
-    CHECK(nr == 0, "an event at a masked port was handled");
-    CHECK(*pending & bit, "it is not pending");
-    CHECK_RC(unmask(port), 0, "unmasking");
-    CHECK(!(*mask & bit), "the port is still masked");
-    CHECK(shared->vcpu_info[0].evtchn_upcall_pending, "unmasking did not tell us of the event");
+    CHECK_EQ(nr, 0, "number of events handled while the port is masked");
+    CHECK_EQ(*pending >> shift & 1, 1, "pending bit of a masked port after EVTCHNOP_send");
+    check_port(t, unmask(port), 0, "EVTCHNOP_unmask", port);
+    CHECK_EQ(*mask >> shift & 1, 0, "mask bit of a port after EVTCHNOP_unmask");
+    CHECK(shared->vcpu_info[0].evtchn_upcall_pending,
+          "vcpu_info[0].evtchn_upcall_pending is 0, expected not 0");
     evtchn_dispatch();
-    CHECK(nr == 1, "after unmasking it was handled %u times, expected once", nr);
-    CHECK(!(*pending & bit), "it is pending still");
-    CHECK_RC(unmask(port), 0, "unmasking what is not masked");
+    CHECK_EQ(nr, 1, "number of events handled after EVTCHNOP_unmask");
+    CHECK_EQ(*pending >> shift & 1, 0, "pending bit of a port after its event was handled");
+    check_port(t, unmask(port), 0, "second EVTCHNOP_unmask", port);
     evtchn_dispatch();
-    CHECK(nr == 1, "and came again");
+    CHECK_EQ(nr, 1, "number of events handled after a second EVTCHNOP_unmask");
     evtchn_close(port);
 }

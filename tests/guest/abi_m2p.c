@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without these a guest could tell Xen's tools, or another guest, that a frame is another page than
- * it is: the M2P is one table for the whole machine, mapped into every guest. It may be read only,
- * its holes must be a page fault and no more, and only the owner of a frame may give it a number
- * (<xen/xen.h>, MMU_MACHPHYS_UPDATE: "Updates an entry in the machine->pseudo-physical mapping
- * table").
+ * The machine-to-physical table (M2P): read-only for a guest, except for entries of its own frames.
+ *
+ * The M2P is one table for the whole host, and Xen maps it into every PV guest. Without these tests
+ * a guest could give a frame a wrong PFN in the eyes of Xen's tools or of another guest. The table
+ * must be read-only, an access to one of its holes must cause a page fault and no more, and
+ * MMU_MACHPHYS_UPDATE must accept only frames of the calling domain (<xen/xen.h>: "Updates an entry
+ * in the machine->pseudo-physical mapping table").
  */
 #include "lib/errno.h"
 
@@ -13,29 +15,40 @@
 
 #include "tests/guest/abi_room.h"
 
-/* MFNs that a page of the M2P is about, if it is one of 2 MiB. */
+/* Number of M2P entries in a 2 MiB page of the table. */
 #define MFNS_PER_2M (level_bytes(2) / sizeof(uint64_t))
 #define MAX_LOOKS   4096
 
-TEST(abi_m2p_readonly, "the M2P can be read and not written, and past its end is a page fault")
+TEST(abi_m2p_readonly,
+     "the M2P is mapped read-only (xen/arch-x86/xen-x86_64.h, MACH2PHYS_VIRT_START)")
 {
     const struct m2p *m2p = &t->d->host.m2p;
-    uint64_t step = max_u64(MFNS_PER_2M, m2p->nr / MAX_LOOKS), nr_there = 0, value;
-    /* all of the area that the header gives to it, as far as what is in use reaches, and more */
+    uint64_t step = max_u64(MFNS_PER_2M, m2p->nr / MAX_LOOKS), nr_readable = 0, value;
+    /* a few pages more than Xen uses, within what the header reserves for the table */
     uint64_t end = min_u64(ROUND_UP(m2p->nr, MFNS_PER_2M) + 4 * step, MACH2PHYS_NR_ENTRIES);
 
     for (uint64_t mfn = 0; mfn < end; mfn += step) {
         uint64_t *entry = (uint64_t *)&m2p->table[mfn];
 
-        CHECK(probe_write(entry, 0) == -EFAULT, "the M2P's entry 0x%lx can be written", mfn);
-        nr_there += probe_read(entry, &value) == 0;
+        CHECK_RC(probe_write(entry, 0), -EFAULT, "write to the M2P entry of MFN 0x%lx at %p", mfn,
+                 (void *)entry);
+        nr_readable += probe_read(entry, &value) == 0;
     }
-    CHECK(nr_there, "no entry of the M2P can be read");
-    CHECK(probe_read(&m2p->table[ROUND_UP(m2p->nr, MFNS_PER_2M)], &value) == -EFAULT,
-          "the M2P can be read past its end, which is MFN 0x%lx", m2p->nr);
+    CHECK(nr_readable, "number of readable M2P entries in MFNs [0, 0x%lx) is 0, expected more",
+          end);
 }
 
-/* By an entry for each @mfn: Xen has to refuse, and the M2P to stay. */
+TEST(abi_m2p_end, "a read past the end of the M2P is a page fault")
+{
+    const struct m2p *m2p = &t->d->host.m2p;
+    uint64_t mfn = ROUND_UP(m2p->nr, MFNS_PER_2M), value;
+
+    CHECK_RC(probe_read(&m2p->table[mfn], &value), -EFAULT,
+             "read of the M2P entry of MFN 0x%lx at %p (the M2P ends at MFN 0x%lx)", mfn,
+             (const void *)&m2p->table[mfn], m2p->nr);
+}
+
+/* Xen must refuse a PFN for @mfn, and leave its M2P entry as it is. */
 static void try_frame(struct test *t, mfn_t mfn, const char *what)
 {
     const struct m2p *m2p = &t->d->host.m2p;
@@ -43,25 +56,26 @@ static void try_frame(struct test *t, mfn_t mfn, const char *what)
     uint64_t before = INVALID_ENTRY, after = INVALID_ENTRY;
     bool listed = mfn.v < m2p->nr && probe_read(&m2p->table[mfn.v], &before) == 0;
 
-    CHECK_RC(HYPERVISOR_mmu_update(&req, 1, NULL, DOMID_SELF), -EINVAL, "a PFN for %s, 0x%lx", what,
-             mfn.v);
+    CHECK_RC(HYPERVISOR_mmu_update(&req, 1, NULL, DOMID_SELF), -EINVAL,
+             "MMU_MACHPHYS_UPDATE of MFN 0x%lx (%s)", mfn.v, what);
     if (listed && !probe_read(&m2p->table[mfn.v], &after))
-        CHECK(before == after, "%s, 0x%lx, had PFN 0x%lx, and now 0x%lx", what, mfn.v, before,
-              after);
+        CHECK_EQ(after, before, "after MMU_MACHPHYS_UPDATE: M2P entry of MFN 0x%lx (%s)", mfn.v,
+                 what);
 }
 
-TEST(abi_m2p_owner, "no PFN can be given to a frame that is not ours")
+TEST(abi_m2p_owner,
+     "MMU_MACHPHYS_UPDATE of a frame that this domain does not own fails with EINVAL")
 {
     mfn_t mfn = to_mfn(0);
 
-    try_frame(t, xen_frame(t->d), "a frame of Xen's");
-    try_frame(t, to_mfn(0), "frame 0");
-    try_frame(t, to_mfn(t->d->host.max_mfn + 1), "the frame past the last one");
-    try_frame(t, to_mfn(((uint64_t)1 << MFN_BITS) - 1), "the last that an entry can name");
+    try_frame(t, xen_frame(t->d), "a page table of Xen");
+    try_frame(t, to_mfn(0), "the first of the host");
+    try_frame(t, to_mfn(t->d->host.max_mfn + 1), "past the last of the host");
+    try_frame(t, to_mfn(((uint64_t)1 << MFN_BITS) - 1), "the highest that a PTE can hold");
     for (unsigned int i = 0; i < 16; i++, mfn.v++) {
         mfn = foreign_frame(t->d, mfn);
         if (mfn_eq(mfn, INVALID_MFN))
             break;
-        try_frame(t, mfn, "somebody's frame");
+        try_frame(t, mfn, "not owned by this domain");
     }
 }

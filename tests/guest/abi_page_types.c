@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without these a guest might write its own page tables, and be Xen. A frame is a table of one
- * level, or mapped writable, and never both: <xen/xen.h> says that "the pages that make up a
- * pagetable must be mapped read-only in the guest", and "Xen strictly enforces this, and will
- * disallow any pagetable update which will end up mapping pagetable page RW, and will disallow
- * using any writable page as a pagetable". Three ways round it were found over the years:
- * superpages that the check of level 2 entries let through (XSA-148), a linear table made writable
- * by an update of nothing but that bit (XSA-182), and entries that are not present (XSA-273, L1TF).
- * Each is tried.
+ * Page types of a PV guest: a frame is a page table of one level, or mapped writable, never both.
+ *
+ * Without these tests a guest could write its own page tables, and take over the host. <xen/xen.h>
+ * says that "the pages that make up a pagetable must be mapped read-only in the guest", and "Xen
+ * strictly enforces this, and will disallow any pagetable update which will end up mapping
+ * pagetable page RW, and will disallow using any writable page as a pagetable". Three ways around
+ * this rule have been found, and each has a test here: superpages that the check of L2 entries
+ * accepted (XSA-148), a linear page table made writable by an update of the RW bit alone (XSA-182),
+ * and PTEs that are not present (XSA-273, L1TF).
  */
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -17,7 +18,7 @@
 
 #include "tests/guest/abi_room.h"
 
-/* Frames that two levels of table and a page or two need, their mappings included. */
+/* Frames for two page tables and a page or two, and for the page tables that map them. */
 #define ROOM_PAGES 24
 
 static int vm_assist(unsigned int cmd)
@@ -25,81 +26,102 @@ static int vm_assist(unsigned int cmd)
     return (int)HYPERVISOR_any(__HYPERVISOR_vm_assist, cmd, VMASST_TYPE_writable_pagetables, 0, 0);
 }
 
+static const char *const as_level[] = {"", "as L1", "as L2", "as L3", "as L4"};
+
+static void check_level(struct test *t, long rc, long expected, const char *step, struct spot s,
+                        unsigned int level)
+{
+    CHECK_RC(rc, expected, "%s, MFN 0x%lx %s", step, s.mfn.v, as_level[level]);
+}
+
 /*
- * A store into a table faults. One into a table of level 1 Xen carries out for a dom0, and for a
- * domU that asks for it (<xen/xen.h>, VMASST_TYPE_writable_pagetables: "support writes to
- * bottom-level PTEs"), with all the checks of an mmu_update: none can make the table writable.
+ * @s.va maps an empty table of @level. A store into it faults, unless Xen emulates the store: into
+ * an L1 table, for dom0, or for a domU with VMASST_TYPE_writable_pagetables (<xen/xen.h>: "support
+ * writes to bottom-level PTEs"). Xen checks an emulated store like an mmu_update, so that no store
+ * can map the table writable.
  */
 static void check_stores(struct test *t, struct spot s, unsigned int level, bool assisted)
 {
     uint64_t *entry = (uint64_t *)s.va;
-    bool done = level == 1 && assisted;
+    bool emulated = level == 1 && assisted;
 
-    CHECK(probe_write(entry, PTE_A) == (done ? 0 : -EFAULT),
-          "a store into a level %u table is%s "
-          "carried out",
-          level, done ? " not" : "");
-    CHECK(*entry == (done ? PTE_A : 0), "the entry is %016lx after it", *entry);
-    CHECK(probe_write(entry, pte_make(s.mfn, PTE_RW)) == -EFAULT,
-          "a store can make a level %u table writable", level);
+    check_level(t, probe_write(entry, PTE_A), emulated ? 0 : -EFAULT,
+                assisted ? "store, emulation enabled" : "store, emulation disabled", s, level);
+    CHECK_EQ(*entry, emulated ? PTE_A : 0, "after a store of PTE_A: entry 0 of the L%u table",
+             level);
+    check_level(t, probe_write(entry, pte_make(s.mfn, PTE_RW)), -EFAULT,
+                "store that maps a page table writable", s, level);
 }
 
-static void check_assisted(struct test *t, struct spot s, unsigned int level)
+TEST(abi_table_stores,
+     "a store into a page table faults, except into an L1 with writable page tables")
 {
     bool initdom = boot_info_is_initdomain(&t->d->boot);
+    struct spot s;
 
-    check_stores(t, s, level, initdom);
-    if (initdom)
+    if (!spot_open(t, &s))
         return;
-    CHECK_RC(vm_assist(VMASST_CMD_enable), 0, "assistance with tables");
-    check_stores(t, s, level, true);
-    CHECK_RC(vm_assist(VMASST_CMD_disable), 0, "no assistance with tables");
+    for (unsigned int level = 1; level <= PT_LEVELS; level++) {
+        check_frame(t, spot_show(s, s.mfn, PTE_RO), 0, "read-only mapping", s.mfn);
+        check_level(t, pt_pin(s.mfn, level), 0, "pin of a zeroed frame", s, level);
+        check_stores(t, s, level, initdom);
+        if (!initdom) {
+            CHECK_RC(vm_assist(VMASST_CMD_enable), 0, "vm_assist, enable writable page tables");
+            check_stores(t, s, level, true);
+            CHECK_RC(vm_assist(VMASST_CMD_disable), 0, "vm_assist, disable writable page tables");
+        }
+        check_level(t, pt_unpin(s.mfn), 0, "unpin", s, level);
+        check_level(t, spot_show(s, s.mfn, PTE_RW), 0, "writable mapping, former page table", s,
+                    level);
+        memset((void *)s.va, 0, PAGE_SIZE); /* Xen wrote entries into the L4 table */
+    }
+    spot_close(s);
 }
 
 static void check_types(struct test *t, struct spot s, unsigned int level)
 {
-    const char *name[] = {"", "L1", "L2", "L3", "L4"};
-
-    CHECK_RC(spot_show(s, s.mfn, PTE_RW), 0, "a frame mapped writable");
+    check_frame(t, spot_show(s, s.mfn, PTE_RW), 0, "writable mapping", s.mfn);
     memset((void *)s.va, 0, PAGE_SIZE);
-    CHECK_RC(pt_pin(s.mfn, level), -EINVAL, "pinning as %s what is mapped writable", name[level]);
-    CHECK_RC(spot_show(s, s.mfn, PTE_RO), 0, "the same frame, read only");
+    check_level(t, pt_pin(s.mfn, level), -EINVAL, "pin of a frame that is mapped writable", s,
+                level);
+    check_frame(t, spot_show(s, s.mfn, PTE_RO), 0, "read-only mapping", s.mfn);
 
-    CHECK_RC(pt_pin(s.mfn, level), 0, "pinning an empty %s", name[level]);
-    CHECK_RC(pt_pin(s.mfn, level), -EINVAL, "pinning it twice");
+    check_level(t, pt_pin(s.mfn, level), 0, "pin of a zeroed frame", s, level);
+    check_level(t, pt_pin(s.mfn, level), -EINVAL, "second pin", s, level);
     for (unsigned int other = 1; other <= PT_LEVELS; other++)
         if (other != level)
-            CHECK_RC(pt_pin(s.mfn, other), -EINVAL, "pinning %s as %s", name[level], name[other]);
-    CHECK(spot_show(s, s.mfn, PTE_RW) < 0, "a pinned %s can be mapped writable", name[level]);
-    check_assisted(t, s, level);
-    CHECK_RC(spot_show(s, s.mfn, PTE_RO), 0, "a pinned %s, read only", name[level]);
+            CHECK_RC(pt_pin(s.mfn, other), -EINVAL, "pin, MFN 0x%lx, an L%u table, as L%u", s.mfn.v,
+                     level, other);
+    check_frame_refused(t, spot_show(s, s.mfn, PTE_RW), "writable mapping of a page table", s.mfn);
+    check_frame(t, spot_show(s, s.mfn, PTE_RO), 0, "read-only mapping of a page table", s.mfn);
 
-    CHECK_RC(pt_unpin(s.mfn), 0, "unpinning %s", name[level]);
-    CHECK_RC(pt_unpin(s.mfn), -EINVAL, "unpinning it twice");
-    CHECK_RC(spot_show(s, s.mfn, PTE_RW), 0, "what was %s mapped writable again", name[level]);
-    memset((void *)s.va, 0, PAGE_SIZE); /* Xen has written its part of a level 4 table */
+    check_level(t, pt_unpin(s.mfn), 0, "unpin", s, level);
+    check_frame(t, pt_unpin(s.mfn), -EINVAL, "second unpin", s.mfn);
+    check_level(t, spot_show(s, s.mfn, PTE_RW), 0, "writable mapping, former page table", s, level);
+    memset((void *)s.va, 0, PAGE_SIZE); /* Xen wrote entries into the L4 table */
 }
 
-TEST(abi_table_types, "a table of any level cannot be mapped writable, nor be of another level")
+TEST(abi_table_types, "a frame has one type at a time: L1 to L4 page table, or writable page")
 {
-    struct room r;
+    mfn_t root = t->d->pt.root, past = to_mfn(t->d->host.max_mfn + 1);
     struct spot s;
 
-    if (!room_open(&r, t, ROOM_PAGES))
+    if (!spot_open(t, &s))
         return;
-    s = room_spot(&r);
     for (unsigned int level = 1; level <= PT_LEVELS; level++)
         check_types(t, s, level);
-    CHECK(pt_pin(t->d->pt.root, 1) < 0 && pt_pin(t->d->pt.root, 3) < 0,
-          "the table in CR3 can be pinned as another level");
-    CHECK_RC(pt_pin(to_mfn(t->d->host.max_mfn + 1), 1), -EINVAL, "pinning what is no frame");
-    room_drop(&r, s);
-    room_close(&r);
+    check_frame_refused(t, pt_pin(root, 1), "pin of the L4 in CR3 as L1", root);
+    check_frame_refused(t, pt_pin(root, 3), "pin of the L4 in CR3 as L3", root);
+    check_frame(t, pt_pin(past, 1), -EINVAL, "pin of a frame past the last of the host", past);
+    spot_close(s);
 }
 
-/* XSA-148: "The code to validate level 2 page table entries is bypassed when certain conditions are
- * satisfied": when nothing but flags of a present entry changes. */
-TEST(abi_superpage, "no entry can be made a superpage, not even one that is there already")
+/*
+ * "The code to validate level 2 page table entries is bypassed when certain conditions are
+ * satisfied" (XSA-148): when the update of a present entry changes nothing but flags.
+ */
+TEST(abi_superpage,
+     "the PSE bit of an L2 entry cannot be set: PV guests get no superpages (XSA-148)")
 {
     struct spot l1, l2;
     uint64_t entry;
@@ -109,30 +131,33 @@ TEST(abi_superpage, "no entry can be made a superpage, not even one that is ther
         return;
     l1 = room_spot(&r), l2 = room_spot(&r);
     entry = pte_make(l1.mfn, PTE_TABLE);
-    CHECK_RC(pt_pin(l2.mfn, 2), 0, "pinning an empty L2");
-    CHECK_RC(pt_write(l2.mfn, 0, entry | PTE_PSE), -EINVAL, "a superpage in an empty entry");
-    CHECK_RC(pt_write(l2.mfn, 0, entry), 0, "a table in an empty entry");
-    CHECK_RC(pt_write(l2.mfn, 0, entry | PTE_PSE), -EINVAL, "a table's entry made a superpage");
-    CHECK(pt_read(&r.pt, l2.mfn, 2, 0) == entry, "the entry is %016lx, expected %016lx",
-          pt_read(&r.pt, l2.mfn, 2, 0), entry);
-    CHECK_RC(pt_write(l2.mfn, 0, 0), 0, "clearing it");
+    check_level(t, pt_pin(l2.mfn, 2), 0, "pin of a zeroed frame", l2, 2);
+    CHECK_RC(pt_write(l2.mfn, 0, entry | PTE_PSE), -EINVAL,
+             "mmu_update of an empty L2 entry to superpage 0x%lx", entry | PTE_PSE);
+    CHECK_RC(pt_write(l2.mfn, 0, entry), 0, "mmu_update of an empty L2 entry to table 0x%lx",
+             entry);
+    CHECK_RC(pt_write(l2.mfn, 0, entry | PTE_PSE), -EINVAL,
+             "mmu_update of a present L2 entry to superpage 0x%lx", entry | PTE_PSE);
+    CHECK_EQ(pt_read(&r.pt, l2.mfn, 2, 0), entry, "after the refused mmu_update: L2 entry");
+    CHECK_RC(pt_write(l2.mfn, 0, 0), 0, "mmu_update of the L2 entry to 0");
     fixmap_unmap_mfn(&t->d->fixmap, l2.mfn);
-    CHECK_RC(pt_unpin(l2.mfn), 0, "unpinning");
+    check_level(t, pt_unpin(l2.mfn), 0, "unpin", l2, 2);
     room_drop(&r, l2);
     room_drop(&r, l1);
     room_close(&r);
 }
 
+/* An empty entry of the L4 table, in the lower half, but not entry 0, which holds address 0. */
 static unsigned int free_slot(struct test *t)
 {
-    unsigned int i = 1; /* in the lower half, but not where a NULL pointer would find it */
+    unsigned int i = 1;
 
     while (pte_present(pt_read(&t->d->pt, t->d->pt.root, PT_LEVELS, i)))
         i++;
     return i;
 }
 
-/* The address at which a level 4 table shows itself, if its entry @i is itself. */
+/* The address at which an L4 table is mapped if its entry @i holds the table itself. */
 static const uint64_t *linear_va(unsigned int i)
 {
     uint64_t va = 0;
@@ -142,89 +167,106 @@ static const uint64_t *linear_va(unsigned int i)
     return (const uint64_t *)va;
 }
 
-TEST(abi_linear, "a level 4 table may show itself read only, and cannot be made writable so")
+TEST(abi_linear, "an L4 may map itself read-only, never writable (XSA-182)")
 {
     mfn_t root = t->d->pt.root;
     unsigned int i = free_slot(t), own = pte_index(VIRT_BASE, 4);
-    uint64_t readonly = pte_make(root, PTE_TABLE & ~PTE_W), value;
+    uint64_t readonly = pte_make(root, PTE_TABLE & ~PTE_W), value = 0;
     const uint64_t *table = linear_va(i);
 
-    CHECK_RC(pt_write(root, i, readonly | PTE_W), -EINVAL, "a writable linear table");
+    CHECK_RC(pt_write(root, i, readonly | PTE_W), -EINVAL,
+             "mmu_update of empty L4 entry %u to the L4 itself, writable", i);
     if (pt_write(root, i, readonly)) {
-        test_skip(t, "this Xen takes no linear tables: pv-linear-pt=off");
+        test_skip(t, "this Xen refuses linear page tables (pv-linear-pt=off)");
         return;
     }
-    CHECK(!probe_read(&table[own], &value) && value == pt_read(&t->d->pt, root, PT_LEVELS, own),
-          "the table does not show itself");
+    CHECK_RC(probe_read(&table[own], &value), 0, "read of L4 entry %u at linear address %p", own,
+             (const void *)table);
+    CHECK_EQ(value, pt_read(&t->d->pt, root, PT_LEVELS, own), "L4 entry %u at linear address %p",
+             own, (const void *)table);
     CHECK_RC(pt_write(root, i, readonly | PTE_W), -EINVAL,
-             "a linear table made writable (XSA-182)");
-    CHECK(probe_write((void *)&table[i], readonly) == -EFAULT, "a linear table can be written");
-    CHECK(pt_read(&t->d->pt, root, PT_LEVELS, i) == readonly,
-          "the entry is %016lx, expected %016lx", pt_read(&t->d->pt, root, PT_LEVELS, i), readonly);
-    CHECK_RC(pt_write(root, i, 0), 0, "clearing it");
+             "mmu_update of L4 entry %u from read-only to writable", i);
+    CHECK_RC(probe_write((void *)&table[i], readonly), -EFAULT,
+             "store into L4 entry %u at linear address %p", i, (const void *)table);
+    CHECK_EQ(pt_read(&t->d->pt, root, PT_LEVELS, i), readonly,
+             "after the refused mmu_update and store: L4 entry %u", i);
+    CHECK_RC(pt_write(root, i, 0), 0, "mmu_update of L4 entry %u to 0", i);
     pt_flush();
-    CHECK(probe_read(&table[own], &value) == -EFAULT, "the table still shows itself");
+    CHECK_RC(probe_read(&table[own], &value), -EFAULT,
+             "read at linear address %p after L4 entry %u was cleared", (const void *)table, i);
 }
 
 /*
- * An entry that is not present and has an address in it: the CPU may look there all the same
- * (XSA-273). By Xen's pv-l1tf= a dom0 is exempt unless told otherwise, and so the entry stays as it
- * is written. A domU would come under shadow paging from then on, or crash, if the CPU is one that
- * is vulnerable: nothing to try on a domain that has other tests to run.
+ * Through a PTE that is not present but holds an address, a vulnerable CPU may read the memory at
+ * this address speculatively (XSA-273). By default, Xen's option pv-l1tf= exempts dom0, and the PTE
+ * stays as written. Xen would put a domU into shadow paging, or crash the domU, if the CPU is
+ * vulnerable; the other tests still need the domain, so a domU skips this test.
  */
-TEST(abi_l1tf, "a dom0 may keep an address in an entry that is not present")
+TEST(abi_l1tf, "a dom0 may write a PTE that is not present and holds an address (XSA-273, L1TF)")
 {
-    uint64_t entry;
-    struct room r;
+    uint64_t entry, value;
     struct spot s;
 
     if (!boot_info_is_initdomain(&t->d->boot)) {
-        test_skip(t, "a domU would be put under shadow paging, or crashed");
+        test_skip(t, "Xen could put a domU into shadow paging, or crash it");
         return;
     }
-    if (!room_open(&r, t, ROOM_PAGES))
+    if (!spot_open(t, &s))
         return;
-    s = room_spot(&r);
     entry = pte_make(s.mfn, PTE_RW & ~PTE_P);
-    CHECK_RC(HYPERVISOR_update_va_mapping(s.va, entry, UVMF_INVLPG), 0, "such an entry");
-    CHECK(pt_walk(&r.pt, s.va).pte == entry, "it is %016lx, expected %016lx",
-          pt_walk(&r.pt, s.va).pte, entry);
-    CHECK(probe_read((void *)s.va, &entry) == -EFAULT, "it maps something");
-    /* it counts as no reference: the frame may become a table */
-    CHECK_RC(pt_pin(s.mfn, 1), 0, "pinning its frame");
-    CHECK_RC(pt_unpin(s.mfn), 0, "unpinning it");
-    room_drop(&r, s);
-    room_close(&r);
+    CHECK_RC(HYPERVISOR_update_va_mapping(s.va, entry, UVMF_INVLPG), 0,
+             "update_va_mapping of 0x%lx to non-present PTE 0x%lx", s.va, entry);
+    CHECK_EQ(pt_walk(&t->d->pt, s.va).pte, entry, "after update_va_mapping: PTE of 0x%lx", s.va);
+    CHECK_RC(probe_read((void *)s.va, &value), -EFAULT, "read at 0x%lx, whose PTE is not present",
+             s.va);
+    /* a PTE that is not present holds no reference: the frame may become a page table */
+    check_frame(t, pt_pin(s.mfn, 1), 0, "pin of a frame that a non-present PTE holds", s.mfn);
+    check_frame(t, pt_unpin(s.mfn), 0, "unpin", s.mfn);
+    spot_close(s);
 }
 
-static void try_foreign(struct test *t, struct spot s, mfn_t mfn, const char *whose)
+/* A frame that this domain does not own. */
+static void try_foreign(struct test *t, struct spot s, mfn_t mfn)
 {
-    CHECK(spot_show(s, mfn, PTE_RO) < 0, "%s frame, 0x%lx, can be mapped", whose, mfn.v);
-    CHECK(spot_show(s, mfn, PTE_RW) < 0, "%s frame, 0x%lx, can be mapped writable", whose, mfn.v);
-    CHECK(pt_pin(mfn, 1) < 0, "%s frame, 0x%lx, can be a table of ours", whose, mfn.v);
+    check_frame_refused(t, spot_show(s, mfn, PTE_RO), "read-only mapping of a foreign frame", mfn);
+    check_frame_refused(t, spot_show(s, mfn, PTE_RW), "writable mapping of a foreign frame", mfn);
+    check_frame_refused(t, pt_pin(mfn, 1), "pin of a foreign frame as L1", mfn);
 }
 
-TEST(abi_foreign_frame, "no frame of Xen's can be mapped, and in a domU no other domain's")
+TEST(abi_xen_frame, "a guest cannot map a frame that belongs to Xen")
 {
-    mfn_t mfn = to_mfn(0);
-    struct room r;
     struct spot s;
 
     if (shim_is_between(t))
         return;
 
-    if (!room_open(&r, t, ROOM_PAGES))
+    if (!spot_open(t, &s))
         return;
-    s = room_spot(&r);
-    try_foreign(t, s, xen_frame(t->d), "Xen's");
-    for (unsigned int i = 0; i < 16 && !boot_info_is_initdomain(&t->d->boot); i++, mfn.v++) {
+    try_foreign(t, s, xen_frame(t->d));
+    spot_close(s);
+}
+
+TEST(abi_foreign_frame, "a domU cannot map a frame of another domain")
+{
+    mfn_t mfn = to_mfn(0);
+    struct spot s;
+
+    if (shim_is_between(t))
+        return;
+
+    if (boot_info_is_initdomain(&t->d->boot)) {
+        test_skip(t, "a dom0 may map frames of other domains");
+        return;
+    }
+    if (!spot_open(t, &s))
+        return;
+    for (unsigned int i = 0; i < 16; i++, mfn.v++) {
         mfn = foreign_frame(t->d, mfn);
         if (mfn_eq(mfn, INVALID_MFN)) {
-            CHECK(i, "there is no other domain's frame to try, not even dom0's");
+            CHECK(i, "number of frames of other domains in the M2P is 0, expected those of dom0");
             break;
         }
-        try_foreign(t, s, mfn, "another domain's");
+        try_foreign(t, s, mfn);
     }
-    room_drop(&r, s);
-    room_close(&r);
+    spot_close(s);
 }

@@ -7,11 +7,18 @@
 #include "arch/x86/hypercall.h"
 #include "arch/x86/probe.h"
 
-/* Of a large machine's M2P, at most this many entries are looked at, evenly. */
+/* Number of M2P entries that foreign_frame reads at most, at equal distances. */
 #define MAX_LOOKS ((uint64_t)1 << 20)
 
-/* What may be left of a pool that inject=map:holes has cut to pieces. */
-#define MAX_RUNS 64
+/* Number of runs of PFNs that a room may consist of: inject=map:holes fragments the frame pool. */
+#define MAX_RUNS   64
+
+#define SPOT_PAGES 16
+
+static void give_up(const struct room *r, const char *what, uint64_t value)
+{
+    panic("self-test %s: %s 0x%lx", r->t->test->name, what, value);
+}
 
 bool room_open(struct room *r, struct test *t, uint64_t nr_pages)
 {
@@ -27,7 +34,8 @@ bool room_open(struct room *r, struct test *t, uint64_t nr_pages)
     if (!frame_pool_reserve(&d->frame_pool, nr_pages, &r->pool))
         return true;
     room_close(r);
-    test_error(t, "no memory for %lu pages to work on", nr_pages);
+    test_error(t, "%lu frames could not be reserved for this test; the frame pool has %lu",
+               nr_pages, d->frame_pool.nr_free);
     return false;
 }
 
@@ -35,9 +43,9 @@ void room_close(struct room *r)
 {
     struct domain *d = r->t->d;
 
-    d->pt.nr_tables += r->pt.nr_tables; /* for whoever uses these addresses next */
+    d->pt.nr_tables += r->pt.nr_tables; /* the tables stay in use for these addresses */
     if (frame_pool_release(&d->frame_pool, &r->pool))
-        panic("%lu frames of a test cannot be given back", r->pool.nr_free);
+        give_up(r, "returning frames to the frame pool failed; frames", r->pool.nr_free);
 }
 
 void *room_alloc(struct room *r, uint64_t nr)
@@ -46,7 +54,7 @@ void *room_alloc(struct room *r, uint64_t nr)
 
     page = heap_alloc(&r->heap, nr * PAGE_SIZE);
     if (!page)
-        panic("a test's room of %lu pages is too small for %lu more", r->pool.nr_free, nr);
+        give_up(r, "no frames are left in the memory of this test; pages asked for", nr);
     return page;
 }
 
@@ -60,14 +68,30 @@ struct spot room_spot(struct room *r)
     struct spot s = {.va = (uintptr_t)room_alloc(r, 1)};
 
     if (pt_unmap(&r->pt, s.va, &s.mfn))
-        panic("a page of a test at 0x%lx cannot be unmapped", s.va);
+        give_up(r, "pt_unmap failed; address", s.va);
     return s;
 }
 
 void room_drop(struct room *r, struct spot s)
 {
     if (spot_show(s, INVALID_MFN, 0) || frame_pool_free(&r->pool, s.mfn))
-        panic("frame 0x%lx of a test cannot be given back", s.mfn.v);
+        give_up(r, "unmapping or freeing a frame failed; MFN", s.mfn.v);
+}
+
+static struct room spot_room;
+
+bool spot_open(struct test *t, struct spot *s)
+{
+    if (!room_open(&spot_room, t, SPOT_PAGES))
+        return false;
+    *s = room_spot(&spot_room);
+    return true;
+}
+
+void spot_close(struct spot s)
+{
+    room_drop(&spot_room, s);
+    room_close(&spot_room);
 }
 
 int spot_show(struct spot s, mfn_t mfn, uint64_t flags)
@@ -77,7 +101,7 @@ int spot_show(struct spot s, mfn_t mfn, uint64_t flags)
     return (int)HYPERVISOR_update_va_mapping(s.va, pte, UVMF_INVLPG);
 }
 
-/* Marsaglia's xorshift, with the multiplier that Vigna gave it. */
+/* Marsaglia's xorshift generator with Vigna's multiplier (xorshift64*). */
 uint64_t draw(uint64_t *seed)
 {
     *seed ^= *seed >> 12;
@@ -86,7 +110,11 @@ uint64_t draw(uint64_t *seed)
     return *seed * 0x2545f4914f6cdd1d;
 }
 
-/* Has our PFN @pfn a frame, and not this one? (A list that is broken is for other tests to see.) */
+/*
+ * Does @mfn, whose M2P entry is @pfn, belong to another domain? True if PFN @pfn of this domain has
+ * no frame, or has another frame whose M2P entry is @pfn too. (A damaged P2M list gives false here;
+ * other tests detect that.)
+ */
 static bool is_elsewhere(const struct domain *d, uint64_t pfn, uint64_t mfn)
 {
     mfn_t own = p2m_get_ram(&d->p2m, to_pfn(pfn));
@@ -100,7 +128,7 @@ mfn_t foreign_frame(const struct domain *d, mfn_t from)
     uint64_t step = m2p->nr / MAX_LOOKS + 1, mfns_per_2m = level_bytes(2) / sizeof(uint64_t), pfn;
 
     for (uint64_t mfn = from.v; mfn < m2p->nr; mfn += step) {
-        if (probe_read(&m2p->table[mfn], &pfn)) /* a hole, of whole pages of 2 MiB */
+        if (probe_read(&m2p->table[mfn], &pfn)) /* a hole: the M2P has whole 2 MiB pages */
             mfn = ROUND_UP(mfn + 1, mfns_per_2m) - step;
         else if (pfn < m2p->nr && is_elsewhere(d, pfn, mfn))
             return to_mfn(mfn);
@@ -113,4 +141,31 @@ mfn_t xen_frame(struct domain *d)
     uint64_t pte = pt_read(&d->pt, d->pt.root, PT_LEVELS, pte_index(HYPERVISOR_VIRT_START, 4));
 
     return pte_present(pte) ? pte_mfn(pte) : INVALID_MFN;
+}
+
+bool shim_is_between(struct test *t)
+{
+    if (!boot_info_is_shim(&t->d->boot))
+        return false;
+    test_skip(t, "the PV shim, not Xen, handles the hypercalls of this domain");
+    return true;
+}
+
+void check_frame(struct test *t, long rc, long expected, const char *step, mfn_t mfn)
+{
+    CHECK_RC(rc, expected, "%s, MFN 0x%lx", step, mfn.v);
+}
+
+void check_frame_refused(struct test *t, long rc, const char *step, mfn_t mfn)
+{
+    CHECK(rc < 0, "%s, MFN 0x%lx: result is %ld, expected a negative errno", step, mfn.v, rc);
+}
+
+void check_e820_entry(struct test *t, const char *map, size_t i, const struct e820_entry *found,
+                      const struct e820_entry *expected)
+{
+    CHECK(!memcmp(found, expected, sizeof(*found)),
+          "%s: entry %lu is [0x%lx, +0x%lx) type %u, expected [0x%lx, +0x%lx) type %u", map, i,
+          found->addr, found->len_bytes, found->type, expected->addr, expected->len_bytes,
+          expected->type);
 }

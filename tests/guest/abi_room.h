@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests of Xen's interface have in common: memory of their own, and Xen's answers.
+ * Memory and helpers for the self-tests of Xen's interface (abi_*.c and others).
  *
- * A room is some frames of the pool, taken by a single request however many they are (so that
- * inject=alloc:N stays a short list of cases), and a heap that lives on them. A test may do to
- * these what it likes, and page tables that go wrong are its own.
+ * A room is the memory of one test: frames and a heap that belong to this test alone. All frames of
+ * a room are taken from the domain's frame pool by one request, whatever their number, so that the
+ * list of cases of inject=alloc:N stays short. A test may damage the contents and the page tables
+ * of its room.
  */
 #ifndef TESTS_GUEST_ABI_ROOM_H
 #define TESTS_GUEST_ABI_ROOM_H
@@ -13,57 +14,74 @@
 
 struct room {
     struct test *t;
-    struct frame_pool pool; /* frames that nobody uses         */
-    struct pagetable pt;    /* as the domain's, fed by the pool */
-    struct heap heap;       /* likewise                        */
+    struct frame_pool pool; /* the free frames of this room                            */
+    struct pagetable pt;    /* the domain's page tables; new tables come from this pool */
+    struct heap heap;       /* virtual addresses behind those of the domain's heap     */
 };
 
-/* A frame of the room, and a page of address space behind which it can be shown. */
+/* A frame of a room, and a virtual page at which the frame can be mapped. */
 struct spot {
     uintptr_t va;
     mfn_t mfn;
 };
 
 /*
- * Takes @nr_pages, page tables for what is mapped of them included. One room at a time. If there
- * are too few, the test is in error: false.
+ * Takes @nr_pages frames from the domain's frame pool; page tables for their mappings count too.
+ * Only one room may be open at a time. Returns false, and sets the test in error, if the frame pool
+ * has too few frames.
  */
 bool room_open(struct room *r, struct test *t, uint64_t nr_pages) __must_check;
 
-/* Gives everything back, which must be in the pool again but for what became page tables. */
+/* Returns the frames of the room to the domain, except frames that became page tables. */
 void room_close(struct room *r);
 
-/* @nr pages, zeroed, writable, and unmapped at both ends. Panics if the room is too small. */
+/*
+ * Allocates @nr pages: zeroed, writable, with an unmapped page on either side. Panics if the room
+ * is too small.
+ */
 void *room_alloc(struct room *r, uint64_t nr);
 void room_free(struct room *r, void *page, uint64_t nr);
 
-/* A zeroed frame that is mapped nowhere, and an address where nothing is mapped. */
+/* Allocates a zeroed frame without a mapping, and a virtual page without a mapping. */
 struct spot room_spot(struct room *r);
 void room_drop(struct room *r, struct spot s);
 
-/* Shows @mfn at the spot with rights @flags; 0: nothing. What Xen says. */
+/* Opens a room for one spot, @s, and its page tables. spot_close closes it. */
+bool spot_open(struct test *t, struct spot *s) __must_check;
+void spot_close(struct spot s);
+
+/*
+ * Maps @mfn at the virtual page of the spot with the rights @flags; 0 removes the mapping. Returns
+ * the result of HYPERVISOR_update_va_mapping.
+ */
 int spot_show(struct spot s, mfn_t mfn, uint64_t flags) __must_check;
 
-/* A pseudo-random number: the same ones after the same seed, which must not be 0. */
+/* The next number of a pseudo-random sequence. The initial *@seed, not 0, selects the sequence. */
 uint64_t draw(uint64_t *seed);
 
-/* The first frame from @from on that has a PFN, and is not ours by it. INVALID_MFN: none. */
+/*
+ * Returns the first MFN from @from on whose M2P entry holds a PFN, and which this domain does not
+ * own. INVALID_MFN: there is none.
+ */
 mfn_t foreign_frame(const struct domain *d, mfn_t from);
 
-/* A frame of Xen's own: the level 3 table of its part of our address space. */
+/* Returns a frame that belongs to Xen: the L3 table of Xen's part of the address space. */
 mfn_t xen_frame(struct domain *d);
 
 /*
- * The PV shim stands between such a test and the Xen that it is about: it keeps a table of ports
- * beside the one below, answers in its own way what is no command, and knows no other domain. Skips
- * the test there.
+ * Skips a test of Xen that would test the PV shim instead. The shim has its own table of event
+ * channel ports, returns other errnos for unknown hypercalls, and knows no other domain.
  */
-static inline bool shim_is_between(struct test *t)
-{
-    if (!boot_info_is_shim(&t->d->boot))
-        return false;
-    test_skip(t, "the PV shim stands between this domain and Xen");
-    return true;
-}
+bool shim_is_between(struct test *t);
+
+/* As CHECK_RC, for a @step on the frame @mfn. check_frame_refused: the result must be any negative
+ * errno.
+ */
+void check_frame(struct test *t, long rc, long expected, const char *step, mfn_t mfn);
+void check_frame_refused(struct test *t, long rc, const char *step, mfn_t mfn);
+
+/* Compares entry @i of an E820 map; @map names the map. */
+void check_e820_entry(struct test *t, const char *map, size_t i, const struct e820_entry *found,
+                      const struct e820_entry *expected);
 
 #endif

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without these a trap could arrive as another one, or without its error code: the stubs of entry.S
- * count on which vectors have one, and every probe of the other tests counts on the stubs. Each
- * trap that a guest can raise is raised, and vector, error code, RIP and CR2 are held against the
- * Intel SDM (vol. 3, its reference of exceptions), with two differences that are Xen's: the U bit
- * of a page fault's code is clear although the guest runs in ring 3, since its kernel is taken for
- * a kernel; and INT n for a vector that the kernel may not use is #GP, as on a CPU whose gate has a
- * lower DPL.
+ * Exceptions and events as Xen delivers them, and the registration of their entry points.
  *
- * <xen/arch-x86/xen.h> has the virtual IDT ("Terminate the array with a sentinel entry") and the
- * GDT ("A number of GDT entries are reserved by Xen"), <xen/callback.h> what can be called back
- * ("Not all callbacks can be unregistered").
+ * Without these tests an exception could arrive with a wrong vector, or without its error code. The
+ * entry points in entry.S depend on which vectors have an error code, and the probes of all other
+ * tests depend on these entry points. The tests raise each exception that a guest can raise, and
+ * compare vector, error code, RIP and CR2 with the Intel SDM (vol. 3, "Exception and Interrupt
+ * Reference"). Xen differs from the SDM in two points. The U bit in the error code of a page fault
+ * is clear, since Xen treats the guest kernel in ring 3 as a kernel. INT n for a vector that the
+ * kernel may not use is #GP, as with a gate whose DPL is lower than the CPL.
+ *
+ * <xen/arch-x86/xen.h> describes the virtual IDT ("Terminate the array with a sentinel entry") and
+ * the GDT ("A number of GDT entries are reserved by Xen"), <xen/callback.h> the callbacks ("Not all
+ * callbacks can be unregistered").
  */
 #include "arch/x86/traps.h"
 
@@ -27,18 +29,21 @@
 #include <xen/callback.h>
 #include <xen/version.h>
 
-#define PF_PRESENT 1
-#define PF_WRITE   2
-#define PF_FETCH   16
+#define PF_PRESENT   1
+#define PF_WRITE     2
+#define PF_FETCH     16
 
-/* Descriptors of a GDT: data of ring 3, the same not present, and an LDT, which is Xen's to make.
+#define NONCANONICAL 0x0000800000000000
+
+/* GDT descriptors: ring 3 data, the same but not present, and an LDT, which only Xen may install.
  */
 #define GDT_DATA    0x00cff3000000ffff
 #define GDT_ABSENT  0x00cf73000000ffff
 #define GDT_LDT     0x0000820000000000
 #define SELECTOR(i) ((unsigned int)(i) << 3 | 3)
-#define GDT_ENTRIES 512 /* in a frame */
+#define GDT_ENTRIES 512 /* in one frame */
 
+/* The exceptions and upcalls since nr was set to 0: how many, and the last one. */
 static struct seen {
     unsigned int nr;
     uint64_t vector, error, rip, va;
@@ -50,32 +55,32 @@ static bool note(struct trap_frame *frame, uint64_t fault_va)
     return false;
 }
 
-/* What a probe said: was there a trap, one, and was it this? */
+/* A probe did @what and returned @rc: did it raise one exception, with these properties? */
 static void check_trap(struct test *t, const char *what, int rc, unsigned int vector,
                        uint64_t error, uintptr_t rip)
 {
-    CHECK(rc == -EFAULT, "%s: the probe says %d", what, rc);
-    CHECK(seen.nr == 1, "%s: %u traps, expected one", what, seen.nr);
+    CHECK_RC(rc, -EFAULT, "%s, expected to raise vector %u", what, vector);
+    CHECK_EQ(seen.nr, 1, "%s: number of exceptions", what);
     if (seen.nr)
         CHECK(seen.vector == vector && seen.error == error && seen.rip == rip,
-              "%s: vector %lu, error code 0x%lx, rip %lx, expected %u, 0x%lx, %lx", what,
-              seen.vector, seen.error, seen.rip, vector, error, rip);
+              "%s: exception has vector %lu, error code 0x%lx, RIP 0x%lx, "
+              "expected vector %u, error code 0x%lx, RIP 0x%lx",
+              what, seen.vector, seen.error, seen.rip, vector, error, rip);
     seen.nr = 0;
 }
 
 static void check_fault(struct test *t, const char *what, int rc, uint64_t error, uintptr_t rip,
                         const void *va)
 {
-    uint64_t at = seen.va, by_xen = t->d->shared->vcpu_info[0].arch.cr2;
+    uint64_t cr2 = seen.va;
 
     check_trap(t, what, rc, TRAP_PAGE_FAULT, error, rip);
-    CHECK(at == (uintptr_t)va && by_xen == at, "%s: CR2 is %lx, in vcpu_info %lx, expected %p",
-          what, at, by_xen, va);
+    CHECK_EQ(cr2, (uintptr_t)va, "%s: CR2 in the page fault handler", what);
+    CHECK_EQ(t->d->shared->vcpu_info[0].arch.cr2, (uintptr_t)va, "%s: vcpu_info[0].arch.cr2", what);
 }
 
-TEST(abi_traps, "each trap that a guest can raise comes with its vector, error code and place")
+TEST(abi_traps, "each exception has the vector, error code and RIP that the Intel SDM defines")
 {
-    const uint64_t *noncanonical = (const uint64_t *)0x0000800000000000;
     uint64_t value;
     int rc;
 
@@ -83,71 +88,76 @@ TEST(abi_traps, "each trap that a guest can raise comes with its vector, error c
     seen.nr = 0;
     check_trap(t, "int3", probe_breakpoint(), 3, 0, (uintptr_t)probe_breakpoint + 1);
     check_trap(t, "ud2", probe_undefined(), 6, 0, (uintptr_t)probe_undefined);
-    check_trap(t, "a division by 0", probe_divide(0), 0, 0, (uintptr_t)probe_divide);
-    check_trap(t, "a non-canonical read", probe_read(noncanonical, &value), 13, 0,
-               (uintptr_t)probe_read);
-    check_trap(t, "a selector past the GDT", probe_ds(SELECTOR(100)), 13, SELECTOR(100) & ~3u,
-               (uintptr_t)probe_ds);
+    check_trap(t, "div by 0", probe_divide(0), 0, 0, (uintptr_t)probe_divide);
+    check_trap(t, "read at a non-canonical address",
+               probe_read((const uint64_t *)NONCANONICAL, &value), 13, 0, (uintptr_t)probe_read);
+    check_trap(t, "load of DS with a selector past the GDT", probe_ds(SELECTOR(100)), 13,
+               SELECTOR(100) & ~3u, (uintptr_t)probe_ds);
     rc = probe_interrupt();
-    if (seen.error == (PROBE_INTERRUPT << 4 | 2)) /* older QEMU: 16 a vector, not 8 */
+    if (seen.error == (PROBE_INTERRUPT << 4 | 2)) /* older QEMU: vector * 16, not * 8 */
         seen.error = PROBE_INTERRUPT << 3 | 2;
-    check_trap(t, "INT n", rc, 13, PROBE_INTERRUPT << 3 | 2, (uintptr_t)probe_interrupt);
+    check_trap(t, "INT n of a vector that the guest may not use", rc, 13, PROBE_INTERRUPT << 3 | 2,
+               (uintptr_t)probe_interrupt);
 
-    /* <xen/xen.h>: HYPERVISOR_fpu_taskswitch sets CR0.TS; Xen clears it as it tells us */
-    CHECK_RC(HYPERVISOR_any(__HYPERVISOR_fpu_taskswitch, 1, 0, 0, 0), 0, "setting CR0.TS");
-    check_trap(t, "the FPU", probe_fpu(), 7, 0, (uintptr_t)probe_fpu);
-    CHECK(!probe_fpu(), "CR0.TS is still set");
+    /* <xen/xen.h>: HYPERVISOR_fpu_taskswitch sets CR0.TS; Xen clears it when it delivers #NM */
+    CHECK_RC(HYPERVISOR_any(__HYPERVISOR_fpu_taskswitch, 1, 0, 0, 0), 0, "fpu_taskswitch(1)");
+    check_trap(t, "fnop with CR0.TS set", probe_fpu(), 7, 0, (uintptr_t)probe_fpu);
+    CHECK_RC(probe_fpu(), 0, "fnop after #NM, which clears CR0.TS");
     trap_hook = NULL;
 }
 
-TEST(abi_page_faults, "page faults say in their error code and in CR2 what was done, and where")
+TEST(abi_page_faults, "each page fault has the error code and CR2 that the Intel SDM defines")
 {
-    const void *nowhere = stack_guard;
+    const void *unmapped = stack_guard;
     uint64_t value;
 
     trap_hook = note;
     seen.nr = 0;
-    check_fault(t, "a read of nothing", probe_read(nowhere, &value), 0, (uintptr_t)probe_read,
-                nowhere);
-    check_fault(t, "a write to nothing", probe_write(stack_guard + 8, 0), PF_WRITE,
+    check_fault(t, "read of an unmapped page", probe_read(unmapped, &value), 0,
+                (uintptr_t)probe_read, unmapped);
+    check_fault(t, "write to an unmapped page", probe_write(stack_guard + 8, 0), PF_WRITE,
                 (uintptr_t)probe_write, stack_guard + 8);
-    check_fault(t, "a write to a constant", probe_write(rodata_start, 0), PF_WRITE | PF_PRESENT,
+    check_fault(t, "write to .rodata", probe_write(rodata_start, 0), PF_WRITE | PF_PRESENT,
                 (uintptr_t)probe_write, rodata_start);
-    check_fault(t, "a jump into a constant", probe_exec(rodata_start, &value),
+    check_fault(t, "call of an address in .rodata", probe_exec(rodata_start, &value),
                 PF_FETCH | PF_PRESENT, (uintptr_t)rodata_start, rodata_start);
-    /* a jump to nowhere: the return address, which the handler wants, is read by a probe too */
-    check_fault(t, "a jump to nothing", probe_exec(nowhere, &value), PF_FETCH, (uintptr_t)nowhere,
-                nowhere);
-    /* a read past its end says where the part begins that is not there */
-    check_fault(t, "a read into nothing", probe_read((void *)((uintptr_t)nowhere - 4), &value), 0,
-                (uintptr_t)probe_read, nowhere);
+    /* the trap handler reads the return address with a probe, which must not fault as well */
+    check_fault(t, "call of an address in an unmapped page", probe_exec(unmapped, &value), PF_FETCH,
+                (uintptr_t)unmapped, unmapped);
+    /* CR2 is the first address of the part that is not mapped */
+    check_fault(t, "read of 8 bytes across the start of an unmapped page",
+                probe_read((void *)((uintptr_t)unmapped - 4), &value), 0, (uintptr_t)probe_read,
+                unmapped);
     trap_hook = NULL;
 }
 
-TEST(abi_trap_table, "set_trap_table takes an entry at a time, up to one that it cannot read")
+TEST(abi_trap_table, "set_trap_table installs the entries that come before an unreadable one")
 {
     struct trap_info *table;
     struct room r;
 
     if (!room_open(&r, t, 16))
         return;
-    /* one entry at the end of a page: int3 is to come as vector 4, and the list has no end */
+    /* an entry at the end of a page, with no end of the list: int3 goes to the entry of vector 4 */
     table = (struct trap_info *)((uint8_t *)room_alloc(&r, 1) + PAGE_SIZE) - 1;
     *table = (struct trap_info){.vector = 3, .cs = FLAT_KERNEL_CS, .address = trap_entry(4)};
     trap_hook = note;
     seen.nr = 0;
-    CHECK_RC(HYPERVISOR_set_trap_table(table), -EFAULT, "a table that has no end");
-    check_trap(t, "int3, given to the entry of vector 4", probe_breakpoint(), 4, 0,
+    CHECK_RC(HYPERVISOR_set_trap_table(table), -EFAULT,
+             "set_trap_table of an array that continues in an unmapped page");
+    check_trap(t, "int3, registered for the entry of vector 4", probe_breakpoint(), 4, 0,
                (uintptr_t)probe_breakpoint + 1);
-    CHECK_RC(traps_start(), 0, "the table as it was");
-    check_trap(t, "int3", probe_breakpoint(), 3, 0, (uintptr_t)probe_breakpoint + 1);
-    CHECK_RC(HYPERVISOR_set_trap_table((void *)HYPERVISOR_VIRT_START), -EFAULT, "a table of Xen's");
+    CHECK_RC(traps_start(), 0, "set_trap_table of this kernel's own array");
+    check_trap(t, "int3, registered for its own entry", probe_breakpoint(), 3, 0,
+               (uintptr_t)probe_breakpoint + 1);
+    CHECK_RC(HYPERVISOR_set_trap_table((void *)HYPERVISOR_VIRT_START), -EFAULT,
+             "set_trap_table of an array in Xen's area");
     trap_hook = NULL;
     room_free(&r, (uint8_t *)(table + 1) - PAGE_SIZE, 1);
     room_close(&r);
 }
 
-/* An upcall that comes by the entry of an exception is masked as the usual one is. */
+/* Masks further upcalls also if an upcall arrives at the entry point of an exception. */
 static bool note_and_mask(struct trap_frame *frame, uint64_t fault_va)
 {
     note(frame, fault_va);
@@ -160,16 +170,23 @@ static void nothing(void *context)
     (void)context;
 }
 
-/* Lets an upcall in. */
-static void upcall(struct test *t, evtchn_port_t port)
+/* Sends this domain an event with upcalls unmasked: it must arrive once, at the entry of @vector.
+ */
+static void check_upcall(struct test *t, evtchn_port_t port, unsigned int vector)
 {
+    volatile struct vcpu_info *vcpu = &t->d->shared->vcpu_info[0];
+
+    seen.nr = 0;
     evtchn_dispatch();
     evtchn_notify(port);
-    *(volatile uint8_t *)&t->d->shared->vcpu_info[0].evtchn_upcall_mask = 0;
-    CHECK(HYPERVISOR_xen_version(XENVER_version, NULL) > 0, "a hypercall that is interrupted");
-    CHECK(t->d->shared->vcpu_info[0].evtchn_upcall_mask, "upcalls are not masked after one");
-    *(volatile uint8_t *)&t->d->shared->vcpu_info[0].evtchn_upcall_mask = 1;
+    vcpu->evtchn_upcall_mask = 0;
+    CHECK(HYPERVISOR_xen_version(XENVER_version, NULL) > 0,
+          "result of XENVER_version with a pending upcall is <= 0, expected > 0");
+    CHECK(vcpu->evtchn_upcall_mask, "vcpu_info[0].evtchn_upcall_mask is 0, expected not 0");
+    vcpu->evtchn_upcall_mask = 1;
     evtchn_dispatch();
+    CHECK_EQ(seen.nr, 1, "number of upcalls after one event");
+    CHECK_EQ(seen.vector, vector, "vector of the entry point of an upcall");
 }
 
 static long callback(unsigned int cmd, unsigned int type, uint64_t address)
@@ -179,40 +196,56 @@ static long callback(unsigned int cmd, unsigned int type, uint64_t address)
     return HYPERVISOR_any(__HYPERVISOR_callback_op, cmd, (uintptr_t)&reg, 0, 0);
 }
 
-TEST(abi_callbacks, "callback_op moves where events come in, and refuses what is no callback")
+/* Opens a port to this domain, and notes upcalls. */
+static bool upcalls_start(struct test *t, evtchn_port_t *port)
+{
+    if (evtchn_bind_ipi(nothing, NULL, port)) {
+        test_error(t, "EVTCHNOP_bind_ipi failed: no port for this test");
+        return false;
+    }
+    trap_hook = note_and_mask;
+    return true;
+}
+
+static void upcalls_stop(evtchn_port_t port)
+{
+    trap_hook = NULL;
+    evtchn_close(port);
+}
+
+TEST(abi_callbacks, "CALLBACKOP_register moves the entry point of event upcalls (xen/callback.h)")
 {
     evtchn_port_t port;
 
-    if (evtchn_bind_ipi(nothing, NULL, &port)) {
-        test_error(t, "no port for an event to ourselves");
+    if (!upcalls_start(t, &port))
         return;
-    }
-    trap_hook = note_and_mask;
-    seen.nr = 0;
-    upcall(t, port);
-    CHECK(seen.nr == 1 && seen.vector == VECTOR_EVENT,
-          "an event: %u upcalls, the last by vector %lu", seen.nr, seen.vector);
-    seen.nr = 0;
+    check_upcall(t, port, VECTOR_EVENT);
     CHECK_RC(callback(CALLBACKOP_register, CALLBACKTYPE_event, trap_entry(4)), 0,
-             "events given to the entry of vector 4");
-    upcall(t, port);
-    CHECK(seen.nr == 1 && seen.vector == 4,
-          "an event: %u upcalls, the last by vector %lu, expected 4", seen.nr, seen.vector);
-    CHECK_RC(callback(CALLBACKOP_register, CALLBACKTYPE_event, 0x0000800000000000), -EINVAL,
-             "a non-canonical entry");
-    CHECK_RC(callback(CALLBACKOP_register, 99, trap_entry(4)), -ENOSYS, "a callback of type 99");
+             "CALLBACKOP_register of CALLBACKTYPE_event at the entry of vector 4");
+    check_upcall(t, port, 4);
+    CHECK_RC(traps_start(), 0, "registration of this kernel's own entry points");
+    check_upcall(t, port, VECTOR_EVENT);
+    upcalls_stop(port);
+}
+
+TEST(abi_bad_callbacks, "a callback_op that fails does not change the entry point of event upcalls")
+{
+    evtchn_port_t port;
+
+    if (!upcalls_start(t, &port))
+        return;
+    CHECK_RC(callback(CALLBACKOP_register, CALLBACKTYPE_event, NONCANONICAL), -EINVAL,
+             "CALLBACKOP_register of a non-canonical entry point");
+    CHECK_RC(callback(CALLBACKOP_register, 99, trap_entry(4)), -ENOSYS,
+             "CALLBACKOP_register of unknown type 99");
     CHECK_RC(callback(CALLBACKOP_unregister, CALLBACKTYPE_event, 0), -EINVAL,
-             "no entry for events");
-    CHECK_RC(callback(99, CALLBACKTYPE_event, 0), -ENOSYS, "callback_op 99");
+             "CALLBACKOP_unregister of CALLBACKTYPE_event");
+    CHECK_RC(callback(99, CALLBACKTYPE_event, 0), -ENOSYS, "unknown callback_op 99");
     CHECK_RC(
         HYPERVISOR_any(__HYPERVISOR_callback_op, CALLBACKOP_register, HYPERVISOR_VIRT_START, 0, 0),
-        -EFAULT, "a callback in Xen's area");
-    CHECK_RC(traps_start(), 0, "the entry as it was");
-    seen.nr = 0;
-    upcall(t, port);
-    CHECK(seen.nr == 1 && seen.vector == VECTOR_EVENT, "the entry is not as it was");
-    trap_hook = NULL;
-    evtchn_close(port);
+        -EFAULT, "CALLBACKOP_register with its argument in Xen's area");
+    check_upcall(t, port, VECTOR_EVENT);
+    upcalls_stop(port);
 }
 
 static long set_gdt(mfn_t mfn, uint64_t nr_entries)
@@ -222,51 +255,70 @@ static long set_gdt(mfn_t mfn, uint64_t nr_entries)
     return HYPERVISOR_any(__HYPERVISOR_set_gdt, (uintptr_t)frames, nr_entries, 0, 0);
 }
 
-/* Our GDT is in force: what its descriptors are good for. */
+/* The GDT of the test is installed, in the frame of @s: are its descriptors used? */
 static void use_gdt(struct test *t, struct spot s)
 {
     uint16_t ds;
 
+    check_frame_refused(t, spot_show(s, s.mfn, PTE_RW), "writable mapping of the GDT in use",
+                        s.mfn);
     __asm__ volatile("mov %%ds, %0" : "=r"(ds));
-    CHECK(spot_show(s, s.mfn, PTE_RW) < 0, "a GDT in use can be mapped writable");
-    CHECK(!probe_ds(SELECTOR(1)), "a segment that is there cannot be loaded");
-    check_trap(t, "a segment that is not present", probe_ds(SELECTOR(2)), 11, SELECTOR(2) & ~3u,
-               (uintptr_t)probe_ds);
-    check_trap(t, "a stack that is not present", probe_ss(SELECTOR(2)), 12, SELECTOR(2) & ~3u,
-               (uintptr_t)probe_ss);
-    CHECK(!probe_ds(ds), "DS cannot be what it was, 0x%x", ds);
+    CHECK_RC(probe_ds(SELECTOR(1)), 0, "load of DS with a data segment of the new GDT");
+    check_trap(t, "load of DS with a segment that is not present", probe_ds(SELECTOR(2)), 11,
+               SELECTOR(2) & ~3u, (uintptr_t)probe_ds);
+    check_trap(t, "load of SS with a segment that is not present", probe_ss(SELECTOR(2)), 12,
+               SELECTOR(2) & ~3u, (uintptr_t)probe_ss);
+    CHECK_RC(probe_ds(ds), 0, "load of DS with selector 0x%x, as before set_gdt", ds);
 }
 
-TEST(abi_gdt, "set_gdt takes a frame that is not mapped writable and holds what a guest may have")
+/* Writes descriptors into the frame of @s, which is then not mapped. */
+static void fill_gdt(struct test *t, struct spot s, uint64_t last)
 {
-    uint64_t *gdt;
-    struct room r;
+    uint64_t *gdt = (uint64_t *)s.va;
+
+    check_frame(t, spot_show(s, s.mfn, PTE_RW), 0, "writable mapping", s.mfn);
+    gdt[1] = GDT_DATA, gdt[2] = GDT_ABSENT, gdt[3] = last;
+    check_frame(t, spot_show(s, INVALID_MFN, 0), 0, "unmapping", s.mfn);
+}
+
+static void check_gdt(struct test *t, mfn_t mfn, uint64_t nr_entries, long expected,
+                      const char *what)
+{
+    CHECK_RC(set_gdt(mfn, nr_entries), expected, "set_gdt, MFN 0x%lx, %lu entries (%s)", mfn.v,
+             nr_entries, what);
+}
+
+TEST(abi_gdt, "after set_gdt, a segment load uses the descriptors of the new GDT")
+{
     struct spot s;
 
-    if (!room_open(&r, t, 16))
+    if (!spot_open(t, &s))
         return;
-    s = room_spot(&r);
-    gdt = (uint64_t *)s.va;
-    CHECK_RC(spot_show(s, s.mfn, PTE_RW), 0, "a frame mapped writable");
-    gdt[1] = GDT_DATA, gdt[2] = GDT_ABSENT, gdt[3] = GDT_LDT;
-    CHECK_RC(set_gdt(s.mfn, GDT_ENTRIES), -EINVAL, "a GDT that is mapped writable");
-    CHECK_RC(spot_show(s, INVALID_MFN, 0), 0, "the mapping removed");
-    CHECK_RC(set_gdt(s.mfn, GDT_ENTRIES), -EINVAL, "a GDT with a descriptor of an LDT");
-    CHECK_RC(spot_show(s, s.mfn, PTE_RW), 0, "a frame that was no GDT");
-    gdt[3] = 0;
-    CHECK_RC(spot_show(s, INVALID_MFN, 0), 0, "the mapping removed");
-
-    CHECK_RC(set_gdt(s.mfn, FIRST_RESERVED_GDT_ENTRY + 1), -EINVAL,
-             "more entries than there may be");
-    CHECK_RC(set_gdt(to_mfn(t->d->host.max_mfn + 1), 1), -EINVAL, "a GDT in no frame");
-    CHECK_RC(HYPERVISOR_any(__HYPERVISOR_set_gdt, HYPERVISOR_VIRT_START, 1, 0, 0), -EFAULT,
-             "a list of frames in Xen's area");
+    fill_gdt(t, s, 0);
     trap_hook = note;
     seen.nr = 0;
-    CHECK_RC(set_gdt(s.mfn, GDT_ENTRIES), 0, "a good GDT");
+    check_gdt(t, s.mfn, GDT_ENTRIES, 0, "a valid GDT");
     use_gdt(t, s);
-    CHECK_RC(set_gdt(s.mfn, 0), 0, "no GDT any more");
+    check_gdt(t, s.mfn, 0, 0, "no GDT");
     trap_hook = NULL;
-    room_drop(&r, s);
-    room_close(&r);
+    spot_close(s);
+}
+
+TEST(abi_bad_gdt, "set_gdt fails if the frame is mapped writable or a descriptor is not allowed")
+{
+    struct spot s;
+
+    if (!spot_open(t, &s))
+        return;
+    fill_gdt(t, s, GDT_LDT);
+    check_gdt(t, s.mfn, GDT_ENTRIES, -EINVAL, "an LDT descriptor in entry 3");
+    fill_gdt(t, s, 0);
+    check_frame(t, spot_show(s, s.mfn, PTE_RW), 0, "writable mapping", s.mfn);
+    check_gdt(t, s.mfn, GDT_ENTRIES, -EINVAL, "a frame that is mapped writable");
+    check_frame(t, spot_show(s, INVALID_MFN, 0), 0, "unmapping", s.mfn);
+    check_gdt(t, s.mfn, FIRST_RESERVED_GDT_ENTRY + 1, -EINVAL, "too many entries");
+    check_gdt(t, to_mfn(t->d->host.max_mfn + 1), 1, -EINVAL, "a frame past the last of the host");
+    CHECK_RC(HYPERVISOR_any(__HYPERVISOR_set_gdt, HYPERVISOR_VIRT_START, 1, 0, 0), -EFAULT,
+             "set_gdt with its list of frames in Xen's area");
+    spot_close(s);
 }

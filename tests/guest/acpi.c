@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this an identity range could be right in the tables and useless: what a dom0 wants of
- * it is to read what the firmware left there. ACPI's root pointer and root table are found as on
- * bare metal, by PFN, and their checksums must come out as 0 (ACPI 6.5, 5.2.5 and 5.2.6).
+ * Reading firmware tables through identity PFNs.
+ *
+ * Without this test an identity range could be right in the range table and still be useless: a
+ * dom0 needs identity PFNs to read firmware memory. The test finds ACPI's root pointer (RSDP) and
+ * root table (RSDT) as on bare metal, by physical address through the P2M. The checksums of both
+ * must be 0 (ACPI 6.5, sections 5.2.5 and 5.2.6).
  */
 #include "lib/string.h"
 
@@ -14,7 +17,7 @@
 #define HEADER_LEN    36
 #define MAX_TABLE_LEN 4096
 
-/* Copies @len bytes at the pseudo-physical address @addr through the P2M. False: not to be had. */
+/* Copies @len bytes at the pseudo-physical address @addr. False: a page could not be mapped. */
 static bool read_physical(struct domain *d, uint64_t addr, void *to, size_t len)
 {
     for (uint8_t *out = to; len;) {
@@ -44,7 +47,8 @@ static bool find_rsdp(struct test *t, uint8_t rsdp[RSDP_LEN])
 {
     for (uint64_t at = BIOS_START; at + RSDP_LEN <= BIOS_END; at += 16) {
         if (!read_physical(t->d, at, rsdp, RSDP_LEN)) {
-            test_fail(t, "0x%lx, where a BIOS is, cannot be read through the P2M", at);
+            test_fail(t, "search for the RSDP: address 0x%lx (PFN 0x%lx) cannot be mapped", at,
+                      at / PAGE_SIZE);
             return false;
         }
         if (!memcmp(rsdp, "RSD PTR ", 8))
@@ -53,32 +57,38 @@ static bool find_rsdp(struct test *t, uint8_t rsdp[RSDP_LEN])
     return false;
 }
 
-TEST(acpi, "ACPI's root table, read through identity PFNs, has a right checksum")
+TEST(acpi, "ACPI's root table (RSDT), read through identity PFNs, has a valid checksum")
 {
     static uint8_t rsdp[RSDP_LEN], table[MAX_TABLE_LEN];
+    enum range_kind kind;
     uint32_t addr, len;
 
     if (!boot_info_is_initdomain(&t->d->boot)) {
-        test_skip(t, "only a dom0 sees the machine's tables");
+        test_skip(t, "only a dom0 may map the firmware tables of the host");
         return;
     }
     if (!find_rsdp(t, rsdp)) {
-        test_skip(t, "no RSDP below 1 MiB: this machine has no BIOS");
+        test_skip(t, "no RSDP in [0xe0000, 0x100000): this host has no BIOS");
         return;
     }
     memcpy(&addr, rsdp + 16, sizeof(addr));
-    CHECK(checksum(rsdp, RSDP_LEN) == 0, "the RSDP's bytes sum to %u, expected 0",
-          checksum(rsdp, RSDP_LEN));
-    CHECK(ranges_find(&t->d->p2m.ranges, addr / PAGE_SIZE).kind == RANGE_IDENTITY,
-          "the root table at 0x%x does not lie in an identity range", addr);
+    kind = ranges_find(&t->d->p2m.ranges, addr / PAGE_SIZE).kind;
+    CHECK_EQ(checksum(rsdp, RSDP_LEN), 0, "checksum of the RSDP");
+    CHECK(kind == RANGE_IDENTITY, "PFN 0x%lx of the RSDT at 0x%x is %s, expected %s",
+          addr / PAGE_SIZE, addr, range_kind_name(kind), range_kind_name(RANGE_IDENTITY));
     if (!read_physical(t->d, addr, table, HEADER_LEN)) {
-        test_fail(t, "the root table at 0x%x cannot be mapped", addr);
+        test_fail(t, "the header of the RSDT at 0x%x cannot be mapped", addr);
         return;
     }
     memcpy(&len, table + 4, sizeof(len));
-    CHECK(!memcmp(table, "RSDT", 4), "the root table begins \"%.4s\", expected \"RSDT\"",
-          (const char *)table);
-    CHECK(len >= HEADER_LEN && len <= MAX_TABLE_LEN && read_physical(t->d, addr, table, len) &&
-              checksum(table, len) == 0,
-          "the root table's %u bytes do not sum to 0", len);
+    CHECK(!memcmp(table, "RSDT", 4), "signature of the RSDT at 0x%x is \"%.4s\", expected \"RSDT\"",
+          addr, (const char *)table);
+    if (len < HEADER_LEN || len > MAX_TABLE_LEN) {
+        test_fail(t, "length of the RSDT at 0x%x is %u bytes, expected in [%d, %d]", addr, len,
+                  HEADER_LEN, MAX_TABLE_LEN);
+        return;
+    }
+    CHECK(read_physical(t->d, addr, table, len),
+          "the %u bytes of the RSDT at 0x%x cannot be mapped", len, addr);
+    CHECK_EQ(checksum(table, len), 0, "checksum of the %u bytes of the RSDT at 0x%x", len, addr);
 }

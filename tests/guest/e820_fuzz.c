@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this the sanitiser of memory maps would be right for the maps that somebody thought of.
- * A domain may set any map on itself (XENMEM_set_memory_map; <xen/memory.h> calls it the
- * "pseudo-physical memory map of a domain"), so a thousand random ones go to Xen and come back, and
- * of each the ranges that it becomes are asked, PFN by PFN, what the raw entries say: the question
- * is put to every entry anew, with none of the sanitiser's sorting and counting. The seed is
- * printed, and seed=N repeats it.
+ * e820_sanitize (mm/e820.h) with random E820 maps.
+ *
+ * Without this test e820_sanitize would be tested only with maps that somebody thought of. A domain
+ * may set any E820 map on itself (XENMEM_set_memory_map; <xen/memory.h>: the "pseudo-physical
+ * memory map of a domain"). The test sets a thousand random maps and reads each back from Xen.
+ * e820_sanitize turns each map into PFN ranges. For many PFNs the test compares the kind of the
+ * range with the kind that follows from the raw entries, which it computes anew for each PFN,
+ * without the sorting and counting of e820_sanitize. The test prints its seed; seed=N repeats it.
  */
 #include "lib/errno.h"
 #include "lib/printk.h"
@@ -16,26 +18,27 @@
 #include "tests/guest/abi_room.h"
 
 #define NR_MAPS      1000
-#define MAX_ENTRIES  1024 /* that Xen takes            */
-#define FEW_ENTRIES  12   /* of all but one map in 64  */
+#define MAX_ENTRIES  1024 /* Xen's limit for a map                        */
+#define FEW_ENTRIES  12   /* the limit for all but one of 64 random maps  */
 #define LOW_MIB_PFNS 0x100
-#define NR_QUESTIONS 16 /* at random PFNs, beside those at the ranges' edges, of which */
-#define MAX_EDGES    64 /* this many are asked about                                   */
-#define MAX_NS       (2 * NS_PER_S) /* then the rest is left out                           */
-#define SPARE_PAGES  24 /* for tables, and for a map that comes back                        */
+#define NR_QUESTIONS 16             /* random PFNs checked in each map                       */
+#define MAX_EDGES    64             /* ranges, and entries, whose edges are checked in a map */
+#define MAX_NS       (2 * NS_PER_S) /* the test stops after this time           */
+#define SPARE_PAGES  24             /* for page tables, and for the map read back from Xen   */
 
 struct fuzz {
     struct test *t;
     struct heap *heap;
     uint64_t seed;
     bool initdom;
-    struct memory_map raw;   /* what is sent     */
-    struct e820_edge *edges; /* scratch          */
-    struct ranges ranges, again;
-    uint64_t nr_entries, nr_ranges;
+    struct memory_map raw;          /* the random map that is set on this domain       */
+    struct e820_edge *edges;        /* working memory of e820_sanitize                 */
+    struct ranges ranges, again;    /* of the map read back, and of its shuffled copy  */
+    uint64_t nr_map;                /* number of the map, from 0, for messages         */
+    uint64_t nr_entries, nr_ranges; /* of all maps so far                           */
 };
 
-/* An address: mostly small, and at page boundaries or just beside them; sometimes anything. */
+/* A random address: mostly small, at a page boundary or close to one; sometimes any 64 bits. */
 static uint64_t draw_addr(struct fuzz *f)
 {
     uint64_t x = draw(&f->seed), kind = x % 16;
@@ -44,12 +47,12 @@ static uint64_t draw_addr(struct fuzz *f)
     if (kind == 0)
         return x << 8 | kind; /* all 64 bits */
     if (kind < 4)
-        return x % ((uint64_t)1 << 53); /* past what an entry can name, too */
+        return x % ((uint64_t)1 << 53); /* also more than 52 bits */
     x = x % 0x400 * PAGE_SIZE;
     return kind < 10 ? x : x + draw(&f->seed) % 7 * 0x2ff - 3;
 }
 
-/* A length: seldom so large that it covers all the rest. */
+/* A random length: mostly less than 32 pages. */
 static uint64_t draw_len(struct fuzz *f)
 {
     uint64_t x = draw(&f->seed);
@@ -63,7 +66,7 @@ static struct e820_entry draw_entry(struct fuzz *f)
     struct e820_entry e = {.addr = draw_addr(f), .len_bytes = draw_len(f)};
 
     if (draw(&f->seed) % 64 == 0)
-        e.len_bytes -= e.addr; /* to the top, or past it and round */
+        e.len_bytes -= e.addr; /* the entry ends at or past 2^64 */
     if (kind < 16)
         e.type = E820_RAM;
     else if (kind < 30)
@@ -82,7 +85,10 @@ static void draw_map(struct fuzz *f)
         f->raw.entries[i] = draw_entry(f);
 }
 
-/* Does the entry touch the page at @pfn, or cover it whole? One that wraps reaches to the top. */
+/*
+ * Does the entry overlap the page at @pfn; or, if @whole, cover all of it? An entry that wraps past
+ * 2^64 counts as ending there.
+ */
 static bool touches(const struct e820_entry *e, uint64_t pfn, bool whole)
 {
     uint64_t start = pfn * PAGE_SIZE, last = start + PAGE_SIZE - 1;
@@ -96,8 +102,8 @@ static bool touches(const struct e820_entry *e, uint64_t pfn, bool whole)
 }
 
 /*
- * What the page is by the raw entries: the rule in mm/e820.h, put as a question about one page.
- * *@said: there is an entry that makes it so.
+ * The kind of one page by the raw entries, from the rules in mm/e820.h. *@said: an entry, or the
+ * rule for the first MiB of a domU, determines the kind.
  */
 static enum range_kind kind_of(const struct fuzz *f, const struct memory_map *map, uint64_t pfn,
                                bool *said)
@@ -132,14 +138,14 @@ static void ask(struct fuzz *f, const struct memory_map *map, uint64_t pfn)
     if (pfn >> MFN_BITS)
         return;
     expected = kind_of(f, map, pfn, &said), found = ranges_find(&f->ranges, pfn).kind;
-    /* past the last entry that says something there is what lies beyond */
+    /* past the last range the kind is that of ranges.beyond */
     if (!said && (!f->ranges.nr || pfn >= f->ranges.r[f->ranges.nr - 1].end))
         expected = f->ranges.beyond;
-    CHECK(found == expected, "of a map of %lu entries PFN 0x%lx is %s, expected %s", map->nr, pfn,
+    CHECK(found == expected, "E820 map %lu: PFN 0x%lx is %s, expected %s", f->nr_map, pfn,
           range_kind_name(found), range_kind_name(expected));
 }
 
-/* At the edges of the entries, of as many as of the ranges. */
+/* Checks PFNs at the edges of up to MAX_EDGES entries. */
 static void ask_entries(struct fuzz *f, const struct memory_map *map)
 {
     size_t step = map->nr / MAX_EDGES + 1;
@@ -160,12 +166,15 @@ static void check_ranges(struct fuzz *f, const struct memory_map *map)
     struct test *t = f->t;
     size_t step = r->nr / MAX_EDGES + 1;
 
-    CHECK(!r->nr || r->r[0].start == 0, "the ranges begin at PFN 0x%lx", r->r[0].start);
     for (size_t i = 0; i < r->nr; i++) {
+        CHECK_EQ(r->r[i].start, i ? r->r[i - 1].end : 0, "E820 map %lu: first PFN of range %lu",
+                 f->nr_map, i);
         CHECK(r->r[i].start < r->r[i].end && r->r[i].end <= (uint64_t)1 << MFN_BITS,
-              "range %lu is [0x%lx, 0x%lx)", i, r->r[i].start, r->r[i].end);
-        CHECK(!i || (r->r[i].start == r->r[i - 1].end && r->r[i].kind != r->r[i - 1].kind),
-              "range %lu does not begin where the one before ends, or is of its kind", i);
+              "E820 map %lu: range %lu is [0x%lx, 0x%lx), expected not empty, end <= 0x%lx",
+              f->nr_map, i, r->r[i].start, r->r[i].end, (uint64_t)1 << MFN_BITS);
+        CHECK(!i || r->r[i].kind != r->r[i - 1].kind,
+              "E820 map %lu: ranges %lu and %lu are both %s, expected one joined range", f->nr_map,
+              i - 1, i, range_kind_name(r->r[i].kind));
     }
     for (size_t i = draw(&f->seed) % step; i < r->nr; i += step) {
         ask(f, map, r->r[i].start);
@@ -176,8 +185,8 @@ static void check_ranges(struct fuzz *f, const struct memory_map *map)
         ask(f, map, draw(&f->seed) % 0x480);
 }
 
-/* The entries in another order make the same ranges. */
-static void check_command(struct fuzz *f, struct memory_map *map, int rc)
+/* A map with the same entries in another order must give the same result and ranges. */
+static void check_shuffled(struct fuzz *f, struct memory_map *map, int rc)
 {
     struct test *t = f->t;
     const struct ranges *a = &f->ranges, *b = &f->again;
@@ -191,35 +200,40 @@ static void check_command(struct fuzz *f, struct memory_map *map, int rc)
         map->entries[j] = e;
     }
     rc_again = e820_sanitize(map->entries, map->nr, f->initdom, f->edges, &f->again);
-    CHECK(rc == rc_again && a->nr == b->nr && a->beyond == b->beyond &&
-              (!a->nr || !memcmp(a->r, b->r, a->nr * sizeof(*a->r))),
-          "another order of %lu entries makes other ranges: %lu, and %lu before", map->nr, b->nr,
-          a->nr);
+    CHECK_RC(rc_again, rc, "E820 map %lu, shuffled: e820_sanitize", f->nr_map);
+    CHECK_EQ(b->nr, a->nr, "E820 map %lu, shuffled: number of ranges", f->nr_map);
+    CHECK_EQ(b->beyond, a->beyond, "E820 map %lu, shuffled: kind past the last range", f->nr_map);
+    for (size_t i = 0; i < a->nr && a->nr == b->nr; i++)
+        CHECK(a->r[i].start == b->r[i].start && a->r[i].end == b->r[i].end &&
+                  a->r[i].kind == b->r[i].kind,
+              "E820 map %lu, shuffled: range %lu is [0x%lx, 0x%lx) %s, expected [0x%lx, 0x%lx) %s",
+              f->nr_map, i, b->r[i].start, b->r[i].end, range_kind_name(b->r[i].kind),
+              a->r[i].start, a->r[i].end, range_kind_name(a->r[i].kind));
 }
 
 static void check_map(struct fuzz *f, struct memory_map *back)
 {
     struct test *t = f->t;
-    int rc;
+    int rc, expected;
 
-    if (f->raw.nr) { /* a map of none is no map, and then one of RAM is made up */
-        CHECK(back->nr == f->raw.nr, "a map of %lu entries was set, one of %lu came back",
-              f->raw.nr, back->nr);
-        CHECK(back->nr != f->raw.nr ||
-                  !memcmp(back->entries, f->raw.entries, back->nr * sizeof(*back->entries)),
-              "a map of %lu entries came back changed", f->raw.nr);
+    if (f->raw.nr) { /* host_memory_map makes up a map of RAM in place of an empty map */
+        CHECK_EQ(back->nr, f->raw.nr, "E820 map %lu: number of entries read back from Xen",
+                 f->nr_map);
+        for (size_t i = 0; i < back->nr && back->nr == f->raw.nr; i++)
+            check_e820_entry(t, "E820 map read back from Xen", i, &back->entries[i],
+                             &f->raw.entries[i]);
     }
     rc = e820_sanitize(back->entries, back->nr, f->initdom, f->edges, &f->ranges);
-    CHECK(rc == 0 || rc == -EINVAL, "a map of %lu entries: %d (%s)", back->nr, rc, errno_name(rc));
-    CHECK((rc == 0) == (ranges_count(&f->ranges, RANGE_RAM, UINT64_MAX) > 0),
-          "a map of %lu entries: %d, and there is%s RAM", back->nr, rc, rc ? "" : " no");
+    expected = ranges_count(&f->ranges, RANGE_RAM, UINT64_MAX) ? 0 : -EINVAL;
+    CHECK_RC(rc, expected, "E820 map %lu, whose ranges have %s RAM: e820_sanitize", f->nr_map,
+             expected ? "no" : "some");
     check_ranges(f, back);
-    check_command(f, back, rc);
+    check_shuffled(f, back, rc);
     f->nr_entries += back->nr;
     f->nr_ranges += f->ranges.nr;
 }
 
-/* One map to Xen and back. False: that went wrong, or Xen has no memory for it. */
+/* Sets a random map, reads it back and checks it. False: a check failed, or Xen lacks memory. */
 static bool round_trip(struct fuzz *f)
 {
     struct test *t = f->t;
@@ -229,13 +243,14 @@ static bool round_trip(struct fuzz *f)
     draw_map(f);
     rc = host_set_memory_map(&f->raw);
     if (rc == -ENOMEM) { /* after balloon=max */
-        test_skip(t, "Xen has no memory for a map of %lu entries", f->raw.nr);
+        test_skip(t, "Xen has no memory for an E820 map of %lu entries", f->raw.nr);
         return false;
     }
-    CHECK(rc == 0, "Xen does not take a map of %lu entries: %d", f->raw.nr, rc);
-    if (!rc)
-        rc = host_memory_map(&back, f->heap, MAP_OWN, t->d->boot.nr_pages);
-    CHECK(rc == 0, "a map of %lu entries does not come back: %d", f->raw.nr, rc);
+    CHECK_RC(rc, 0, "XENMEM_set_memory_map of E820 map %lu, %lu entries", f->nr_map, f->raw.nr);
+    if (rc)
+        return false;
+    rc = host_memory_map(&back, f->heap, MAP_OWN, t->d->boot.nr_pages);
+    CHECK_RC(rc, 0, "XENMEM_memory_map of E820 map %lu, %lu entries", f->nr_map, f->raw.nr);
     if (rc)
         return false;
     check_map(f, &back);
@@ -243,30 +258,26 @@ static bool round_trip(struct fuzz *f)
     return t->result == TEST_SUCCESS;
 }
 
-/* Until the time is up. How many maps that were. */
-static unsigned int make_round_trips(struct fuzz *f)
+/* Makes round trips until NR_MAPS or MAX_NS is reached. f->nr_map is how many succeeded. */
+static void make_round_trips(struct fuzz *f)
 {
     uint64_t until = clock_ns() + MAX_NS, heap_next = f->heap->next;
-    unsigned int nr = 0;
 
-    while (nr < NR_MAPS && clock_ns() < until && round_trip(f)) {
-        f->heap->next = heap_next; /* there is nothing left on it */
-        nr++;
-    }
-    return nr;
+    for (f->nr_map = 0; f->nr_map < NR_MAPS && clock_ns() < until && round_trip(f); f->nr_map++)
+        f->heap->next = heap_next; /* nothing is allocated behind it: its addresses are reused */
 }
 
-/* The map that the domain has of its own; one of no entries if it has none, as a dom0. */
+/* Reads the E820 map of this domain. The result is an empty map if there is none, as in a dom0. */
 static int read_own(struct heap *heap, struct memory_map *map)
 {
     int rc = host_memory_map(map, heap, MAP_OWN, 0);
 
     if (!rc && map->nr == 1 && map->entries[0].len_bytes == 0)
-        map->nr = 0; /* what host_memory_map makes up for none */
+        map->nr = 0; /* host_memory_map made this entry up: there is no map */
     return rc;
 }
 
-/* The buffers, in @r; without one, how many pages they are. */
+/* Allocates the buffers in @r. Returns their number of pages, also if @r is NULL. */
 static uint64_t set_up(struct fuzz *f, struct room *r)
 {
     uint64_t entries_bytes = MAX_ENTRIES * sizeof(struct e820_entry);
@@ -285,22 +296,27 @@ static uint64_t set_up(struct fuzz *f, struct room *r)
     return nr_pages;
 }
 
-/* The domain gets its @own map again. */
+/* Sets the domain's @own map again. */
 static void put_back(struct fuzz *f, const struct memory_map *own)
 {
     struct memory_map again, none = {.entries = f->raw.entries};
     struct test *t = f->t;
+    int rc;
 
-    /* one of no entries first: it makes room for the other, if Xen is out of memory */
-    CHECK(!host_set_memory_map(&none), "a map of no entries cannot be set");
-    CHECK(!host_set_memory_map(own), "the domain's own map cannot be set again");
-    if (read_own(f->heap, &again)) {
-        test_error(t, "the domain's own memory map cannot be read again");
+    /* an empty map first: Xen frees the memory of the map before */
+    CHECK_RC(host_set_memory_map(&none), 0, "XENMEM_set_memory_map of an empty map");
+    CHECK_RC(host_set_memory_map(own), 0, "XENMEM_set_memory_map of the domain's own %lu entries",
+             own->nr);
+    rc = read_own(f->heap, &again);
+    if (rc) {
+        test_error(t, "the E820 map could not be read again: result is %d (%s), expected 0", rc,
+                   errno_name(rc));
         return;
     }
-    CHECK(again.nr == own->nr &&
-              !memcmp(again.entries, own->entries, own->nr * sizeof(*own->entries)),
-          "the domain's own map is not what it was");
+    CHECK_EQ(again.nr, own->nr, "after the test: number of entries of the domain's own map");
+    for (size_t i = 0; i < own->nr && again.nr == own->nr; i++)
+        check_e820_entry(t, "the domain's own map after the test", i, &again.entries[i],
+                         &own->entries[i]);
     heap_free(f->heap, again.entries, again.len_bytes);
 }
 
@@ -309,26 +325,30 @@ static void fuzz(struct fuzz *f)
     uint64_t seed = f->t->d->options.seed;
     struct test *t = f->t;
     struct memory_map own;
-    unsigned int nr;
+    int rc = read_own(f->heap, &own);
 
-    if (read_own(f->heap, &own)) {
-        test_error(t, "the domain's own memory map cannot be read");
+    if (rc) {
+        test_error(t, "the E820 map could not be read again: result is %d (%s), expected 0", rc,
+                   errno_name(rc));
         return;
     }
     if (!seed)
-        seed = clock_ns() % 999999999 + 1; /* as long as seed= takes */
+        seed = clock_ns() % 999999999 + 1; /* nine digits: the limit of seed= */
     f->seed = seed;
-    nr = make_round_trips(f);
-    print("# e820_fuzz: seed=%lu: %u maps of %lu entries became %lu ranges\n", seed, nr,
+    make_round_trips(f);
+    print("# e820_fuzz: seed=%lu: %lu maps of %lu entries became %lu ranges\n", seed, f->nr_map,
           f->nr_entries, f->nr_ranges);
-    if (nr < NR_MAPS && t->result == TEST_SUCCESS)
-        print("# e820_fuzz: after 2 s the other %u were left out\n", NR_MAPS - nr);
-    CHECK(nr || t->result == TEST_SKIP, "not one map was tried");
+    if (f->nr_map < NR_MAPS && t->result == TEST_SUCCESS)
+        print("# e820_fuzz: stopped after 2 s: %lu of %d maps were not tried\n",
+              NR_MAPS - f->nr_map, NR_MAPS);
+    CHECK(f->nr_map || t->result == TEST_SKIP,
+          "number of maps that passed is 0, expected at least 1");
     put_back(f, &own);
     heap_free(f->heap, own.entries, own.len_bytes);
 }
 
-TEST(e820_fuzz, "random memory maps go to Xen and back, and their ranges are what the entries say")
+TEST(e820_fuzz,
+     "the PFN ranges that e820_sanitize makes of random E820 maps match the maps' entries")
 {
     struct fuzz f = {.t = t, .initdom = boot_info_is_initdomain(&t->d->boot)};
     uint64_t nr_pages = set_up(&f, NULL);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this the map could be right and the P2M deaf to it. Every PFN below the list's end that
- * the machine's map (read again, and walked entry by entry, with no table of ranges between) does
- * not call RAM must hold no frame; so a kernel that never renumbered fails here. And what all
- * holes share must be unwritable: a store there would change them all at once.
+ * Holes of the memory map in the P2M list.
+ *
+ * Without these tests the P2M list could have frames where the memory map has a hole, for example
+ * because frames were not renumbered (given new PFNs because theirs lie in a hole). The memory map
+ * is read again, and evaluated entry by entry, independently of the PFN ranges of the kernel. All
+ * leaves of the P2M list (pages of 512 entries) without RAM are one shared page of ~0, which must
+ * be read-only: a store into this page would change the entries of all holes at once.
  */
 #include "lib/errno.h"
 
@@ -13,12 +16,13 @@
 
 #include "kernel/selftest/test.h"
 
-/* A domU's first MiB is RAM, though its map may not say so. */
+/* The first MiB of a domU is RAM, even if its E820 map says otherwise. */
 #define LOW_MIB_PFNS 0x100
 
 /*
- * Is the page RAM, by the map alone? Whole pages only; what else touches it decides. UNUSABLE, also
- * a part of a page, is address space for RAM in a dom0, and nothing at all in a domU.
+ * Is the page RAM by the E820 map? A RAM entry must cover the whole page; an entry of another type
+ * that overlaps it wins. A page that an UNUSABLE entry overlaps is address space for RAM in a dom0,
+ * and missing in a domU.
  */
 static bool map_says_ram(const struct memory_map *map, bool initdom, uint64_t pfn)
 {
@@ -39,7 +43,7 @@ static bool map_says_ram(const struct memory_map *map, bool initdom, uint64_t pf
     return unusable ? initdom : ram;
 }
 
-/* What the map makes of a PFN that is not RAM: a domU has nothing past the last entry. */
+/* The kind of a PFN that is not RAM. Past the last entry, a PFN of a domU is missing. */
 static enum range_kind kind_of_hole(const struct memory_map *map, bool initdom, uint64_t pfn)
 {
     bool unusable = false, inside = initdom;
@@ -64,7 +68,7 @@ static void lower(uint64_t *next, uint64_t pfn, uint64_t edge)
         *next = edge;
 }
 
-/* The next PFN at which the map, or what we made of it, may change. */
+/* The next PFN behind @pfn at which the E820 map or the PFN ranges may change. */
 static uint64_t next_edge(const struct domain *d, const struct memory_map *map, uint64_t pfn)
 {
     uint64_t next = min_u64(ranges_find(&d->p2m.ranges, pfn).end, d->p2m.nr);
@@ -81,28 +85,81 @@ static uint64_t next_edge(const struct domain *d, const struct memory_map *map, 
     return next;
 }
 
-/* PFNs [start, end), all alike by the map: are they for us too, and empty if they are no RAM? */
-static void check_stretch(struct test *t, struct sweep *s, const struct memory_map *map,
-                          bool initdom, uint64_t start, uint64_t end)
+/* A test that reads the memory map again, and compares the PFNs below the end of the list with it.
+ */
+struct check {
+    struct test *t;
+    struct memory_map map;
+    bool initdom;
+    struct sweep sweep;
+};
+
+static bool is_ram(const struct check *c, uint64_t pfn)
 {
-    bool ram = map_says_ram(map, initdom, start) || (!initdom && start < LOW_MIB_PFNS);
-    enum range_kind kind = ranges_find(&t->d->p2m.ranges, start).kind;
-    enum range_kind expected = ram ? RANGE_RAM : kind_of_hole(map, initdom, start);
-
-    CHECK(kind == expected, "PFNs [0x%lx, 0x%lx) are %s, by the map they are %s", start, end,
-          range_kind_name(kind), range_kind_name(expected));
-    if (ram)
-        return;
-    for (uint64_t pfn = sweep_next(s, start); pfn < end; pfn = sweep_next(s, pfn + 1)) {
-        mfn_t mfn = p2m_get_ram(&t->d->p2m, to_pfn(pfn));
-
-        CHECK(mfn_eq(mfn, INVALID_MFN), "PFN 0x%lx has frame 0x%lx, the map does not call it RAM",
-              pfn, mfn.v);
-    }
+    return map_says_ram(&c->map, c->initdom, pfn) || (!c->initdom && pfn < LOW_MIB_PFNS);
 }
 
-/* A page in each of its tables: it is mapped by many entries. */
-static void check_shared_leaf(struct test *t)
+/* Calls @check for stretches of PFNs [start, end) that the map and the ranges treat alike. */
+static void for_each_stretch(struct test *t, struct check *c,
+                             void (*check)(struct check *c, uint64_t start, uint64_t end))
+{
+    struct domain *d = t->d;
+    int rc = host_memory_map(&c->map, &d->heap, d->map_source, d->boot.nr_pages);
+
+    if (rc) {
+        test_error(t, "the E820 map could not be read again: result is %d (%s), expected 0", rc,
+                   errno_name(rc));
+        return;
+    }
+    c->t = t;
+    c->initdom = boot_info_is_initdomain(&d->boot);
+    for (uint64_t pfn = 0, next; pfn < d->p2m.nr; pfn = next) {
+        next = next_edge(d, &c->map, pfn);
+        check(c, pfn, next);
+    }
+    heap_free(&d->heap, c->map.entries, c->map.len_bytes);
+}
+
+static void check_no_frames(struct check *c, uint64_t start, uint64_t end)
+{
+    struct test *t = c->t;
+    struct sweep *s = &c->sweep;
+
+    if (is_ram(c, start))
+        return;
+    for (uint64_t pfn = sweep_next(s, start); pfn < end; pfn = sweep_next(s, pfn + 1))
+        CHECK_EQ(p2m_get_ram(&t->d->p2m, to_pfn(pfn)).v, INVALID_ENTRY,
+                 "P2M entry of PFN 0x%lx, which is not RAM in the E820 map,", pfn);
+}
+
+TEST(holes, "the P2M list has no frame at a PFN that is not RAM in the memory map")
+{
+    struct check c;
+
+    test_sweep(t, &c.sweep, t->d->p2m.nr, 0, "PFNs");
+    for_each_stretch(t, &c, check_no_frames);
+}
+
+static void check_kind(struct check *c, uint64_t start, uint64_t end)
+{
+    enum range_kind expected =
+        is_ram(c, start) ? RANGE_RAM : kind_of_hole(&c->map, c->initdom, start);
+    enum range_kind kind = ranges_find(&c->t->d->p2m.ranges, start).kind;
+    struct test *t = c->t;
+
+    CHECK(kind == expected, "PFNs [0x%lx, 0x%lx) are %s, expected %s by the E820 map", start, end,
+          range_kind_name(kind), range_kind_name(expected));
+}
+
+TEST(holes_kind, "the kind of each PFN (RAM, identity, missing) is that of the memory map")
+{
+    struct check c;
+
+    for_each_stretch(t, &c, check_kind);
+}
+
+/* Writes to the shared leaf at one address in each page table that maps it. */
+TEST(holes_readonly, "the P2M list pages of holes, one shared page of ~0, cannot be written")
 {
     uint64_t *list = t->d->p2m.list;
 
@@ -113,31 +170,10 @@ static void check_shared_leaf(struct test *t)
              leaf = ROUND_DOWN(leaf, PTES_PER_TABLE) + PTES_PER_TABLE) {
             uint64_t *entry = &list[leaf * P2M_PER_PAGE];
 
-            CHECK(probe_write(entry, *entry) == -EFAULT,
-                  "entry 0x%lx of the list, in a hole, can be written", leaf * P2M_PER_PAGE);
+            CHECK_RC(probe_write(entry, *entry), -EFAULT,
+                     "write to the P2M entry of PFN 0x%lx, in a hole, at %p", leaf * P2M_PER_PAGE,
+                     (void *)entry);
         }
         leaf = run.end;
     }
-}
-
-TEST(holes, "a PFN is RAM just where the map says so; in holes the list is empty, and read-only")
-{
-    bool initdom = boot_info_is_initdomain(&t->d->boot);
-    struct memory_map map;
-    struct sweep s;
-    int rc = host_memory_map(&map, &t->d->heap, t->d->map_source, t->d->boot.nr_pages);
-
-    if (rc) {
-        test_error(t, "the memory map cannot be read again: %d", rc);
-        return;
-    }
-    test_sweep(t, &s, t->d->p2m.nr, 0, "PFNs");
-    for (uint64_t pfn = 0; pfn < t->d->p2m.nr;) {
-        uint64_t next = next_edge(t->d, &map, pfn);
-
-        check_stretch(t, &s, &map, initdom, pfn, next);
-        pfn = next;
-    }
-    heap_free(&t->d->heap, map.entries, map.len_bytes);
-    check_shared_leaf(t);
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this the MAXPHYS_SIZE note would be a claim: that all 40 bits of an MFN survive every
- * mask on the way into a page-table entry and back. Machine addresses far above any RAM are mapped
- * (not touched: nothing may be there), and the entry is read back. Xen may add cache bits.
+ * The ELF note XEN_ELFNOTE_MAXPHYS_SIZE of this kernel: machine addresses of 52 bits.
+ *
+ * Without this test nothing would verify the note, which promises that all 40 bits of an MFN
+ * survive each mask on the way into a PTE and back. The test maps machine addresses far above all
+ * RAM, and reads the PTEs back. It does not access the pages, which do not exist. Xen may add cache
+ * attributes to a PTE.
  */
 #include "kernel/selftest/test.h"
 
@@ -12,24 +15,26 @@ static void check_width(struct test *t, unsigned int bit)
     void *va = heap_map(&t->d->heap, mfn, PTE_RO);
     uint64_t pte;
 
-    CHECK(va, "machine address 0x%lx cannot be mapped", mfn_to_maddr(mfn));
-    if (!va)
+    if (!va) {
+        test_fail(t, "machine address 0x%lx (bit %u) cannot be mapped", mfn_to_maddr(mfn), bit);
         return;
+    }
     pte = pt_walk(&t->d->pt, (uintptr_t)va).pte;
-    CHECK(mfn_eq(pte_mfn(pte), mfn), "the entry for MFN 0x%lx reads %016lx", mfn.v, pte);
-    CHECK(!heap_unmap(&t->d->heap, va, &mfn), "0x%lx cannot be unmapped", mfn.v);
+    CHECK_EQ(pte_mfn(pte).v, mfn.v, "MFN in PTE 0x%lx of machine address 0x%lx", pte,
+             mfn_to_maddr(mfn));
+    CHECK_RC(heap_unmap(&t->d->heap, va, &mfn), 0, "heap_unmap of MFN 0x%lx at %p", mfn.v, va);
 }
 
-TEST(maxphys, "machine addresses of 2^46, 2^48 and 2^51 keep all their bits in an entry")
+TEST(maxphys, "a PTE keeps all bits of a machine address up to 2^51 (XEN_ELFNOTE_MAXPHYS_SIZE)")
 {
     static const unsigned int bits[] = {46, 48, 51};
 
     if (!boot_info_is_initdomain(&t->d->boot)) {
-        test_skip(t, "a domU may map none that is not its own");
+        test_skip(t, "a domU may map only machine addresses of its own frames");
         return;
     }
     if (t->d->host.cpu_bits <= bits[ARRAY_SIZE(bits) - 1]) {
-        test_skip(t, "this CPU has %u bits of machine address, 52 are needed", t->d->host.cpu_bits);
+        test_skip(t, "this CPU has machine addresses of %u bits, expected 52", t->d->host.cpu_bits);
         return;
     }
     for (size_t i = 0; i < ARRAY_SIZE(bits); i++)

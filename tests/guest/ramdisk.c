@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a ramdisk could be lost when its frames are renumbered. It is read page by page
- * through the P2M, each page at the number that it has now, and summed up so that a page in
- * another's place changes the result; whoever made it compares (tests/scenarios).
+ * The ramdisk after frames were renumbered (given new PFNs because theirs lay in a hole).
+ *
+ * Without this test the ramdisk could be lost when its frames are renumbered. The test reads the
+ * ramdisk page by page through the P2M, each page at its present PFN, and prints a checksum that
+ * depends on the order of the pages. tests/scenarios compares the checksum with that of the file.
  */
 #include "lib/printk.h"
 
 #include "kernel/selftest/test.h"
 
-/* Sum of the 64-bit words of the first @len_bytes; what lies past them counts as 0. */
+/* Sum of the 64-bit words of the first @len_bytes; the rest of the last word counts as 0. */
 static uint64_t sum_page(const uint8_t *page, uint64_t len_bytes)
 {
     const uint64_t *words = (const uint64_t *)page;
@@ -21,13 +23,13 @@ static uint64_t sum_page(const uint8_t *page, uint64_t len_bytes)
     return sum;
 }
 
-TEST(ramdisk, "every page of the ramdisk can be read at its PFN")
+TEST(ramdisk, "each page of the ramdisk can be mapped through the P2M")
 {
     struct domain *d = t->d;
     uint64_t sum = 0, left = d->boot.ramdisk_bytes;
 
     if (!left) {
-        test_skip(t, "there is no ramdisk");
+        test_skip(t, "start_info names no ramdisk");
         return;
     }
     for (uint64_t i = 0; left; i++) {
@@ -37,7 +39,8 @@ TEST(ramdisk, "every page of the ramdisk can be read at its PFN")
         uint64_t len = min_u64(left, PAGE_SIZE);
 
         if (!page) {
-            test_fail(t, "page %lu, PFN 0x%lx, frame 0x%lx, cannot be mapped", i, pfn.v, mfn.v);
+            test_fail(t, "page %lu of the ramdisk (PFN 0x%lx, MFN 0x%lx) cannot be mapped", i,
+                      pfn.v, mfn.v);
             return;
         }
         sum += (i + 1) * sum_page(page, len);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a PFN could answer with the wrong kind of frame: memory of ours where the machine
- * has a device, or the machine's where we have memory. Each range is asked at its first and last
- * PFN and at the neighbours of both; a hole's PFNs must hold nothing in the list itself, since
- * the tools would take an entry there for memory.
+ * PFN ranges (mm/range.h) and p2m_get.
+ *
+ * Without these tests p2m_get could return a wrong kind of frame for a PFN: RAM of this domain
+ * where the host has a device, or a frame of the host where this domain has RAM. The test calls
+ * p2m_get for the first and last PFN of each range, and for the PFNs next to them. The P2M list
+ * must hold ~0 for each PFN that is not RAM, since Xen's tools would take another entry for RAM.
  */
 #include "kernel/selftest/test.h"
 
@@ -14,16 +16,13 @@ static void check_pfn(struct test *t, uint64_t pfn)
     mfn_t mfn = p2m_get(p2m, to_pfn(pfn)), ram = p2m_get_ram(p2m, to_pfn(pfn));
 
     if (kind != RANGE_RAM)
-        CHECK(mfn_eq(ram, INVALID_MFN), "PFN 0x%lx is %s, its list entry 0x%lx, expected ~0", pfn,
-              range_kind_name(kind), ram.v);
+        CHECK_EQ(ram.v, INVALID_ENTRY, "P2M entry of PFN 0x%lx (%s)", pfn, range_kind_name(kind));
     if (kind == RANGE_IDENTITY)
-        CHECK(mfn.v == pfn, "PFN 0x%lx is identity and answers 0x%lx, expected itself", pfn, mfn.v);
+        CHECK_EQ(mfn.v, pfn, "p2m_get of PFN 0x%lx (identity)", pfn);
     if (kind == RANGE_MISSING)
-        CHECK(mfn_eq(mfn, INVALID_MFN), "PFN 0x%lx is missing and answers 0x%lx, expected ~0", pfn,
-              mfn.v);
+        CHECK_EQ(mfn.v, INVALID_ENTRY, "p2m_get of PFN 0x%lx (missing)", pfn);
     if (kind == RANGE_RAM)
-        CHECK(mfn_eq(mfn, ram), "PFN 0x%lx is RAM and answers 0x%lx, its entry is 0x%lx", pfn,
-              mfn.v, ram.v);
+        CHECK_EQ(mfn.v, ram.v, "p2m_get of PFN 0x%lx (RAM, expected its P2M entry)", pfn);
 }
 
 static void check_edge(struct test *t, uint64_t edge)
@@ -33,20 +32,29 @@ static void check_edge(struct test *t, uint64_t edge)
     check_pfn(t, edge);
 }
 
-TEST(ranges, "identity PFNs answer with themselves, missing ones with ~0, at every range's edges")
+TEST(ranges, "p2m_get follows the kind of a PFN's range, at the edges of each range")
 {
     const struct ranges *r = &t->d->p2m.ranges;
 
-    CHECK(r->nr && r->r[0].start == 0, "the ranges do not begin at PFN 0");
     for (size_t i = 0; i < r->nr; i++) {
-        CHECK(r->r[i].start < r->r[i].end, "range %lu is [0x%lx, 0x%lx)", i, r->r[i].start,
-              r->r[i].end);
-        CHECK(!i || r->r[i].start == r->r[i - 1].end, "range %lu begins at 0x%lx, expected 0x%lx",
-              i, r->r[i].start, r->r[i ? i - 1 : 0].end);
         check_edge(t, r->r[i].start);
         check_edge(t, r->r[i].start + 1);
         check_edge(t, r->r[i].end);
         check_edge(t, r->r[i].end + 1);
     }
     check_edge(t, t->d->p2m.nr);
+}
+
+TEST(ranges_order, "the PFN ranges begin at 0, ascend, and leave no gap")
+{
+    const struct ranges *r = &t->d->p2m.ranges;
+    uint64_t end = 0;
+
+    CHECK(r->nr, "number of PFN ranges is 0, expected at least 1");
+    for (size_t i = 0; i < r->nr; i++) {
+        CHECK_EQ(r->r[i].start, end, "first PFN of range %lu of %lu", i, r->nr);
+        CHECK(r->r[i].start < r->r[i].end, "range %lu is PFNs [0x%lx, 0x%lx), expected not empty",
+              i, r->r[i].start, r->r[i].end);
+        end = r->r[i].end;
+    }
 }

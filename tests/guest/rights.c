@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without these a stray store could change code, stray data be run, and a stack overflow or a NULL
- * pointer go unnoticed. The CPU is asked; for the tables' own word see accounting.c.
+ * Access rights of the kernel's memory: .text, .rodata, data, stack, heap, and guard pages.
+ *
+ * Without these tests a stray store could change code, data could be executed, and a stack overflow
+ * or a NULL pointer could go unnoticed. These tests make the CPU do the accesses; accounting.c
+ * checks the rights in the page tables.
  */
 #include "lib/errno.h"
 
@@ -14,36 +17,40 @@ extern uintptr_t __stack_chk_guard;
 static const uint64_t constant = 1;
 static uint64_t ret_in_data = 0xc3c3c3c3c3c3c3c3;
 
-TEST(text_readonly, "text and constants cannot be written")
+TEST(text_readonly, "a write to .text or .rodata faults")
 {
     uint64_t before = *(const uint64_t *)image_start;
 
-    CHECK(probe_write(image_start, before) == -EFAULT, "text at %p can be written",
-          (void *)image_start);
-    CHECK(probe_write((void *)(uintptr_t)&constant, 1) == -EFAULT, "a constant can be written");
-    CHECK(probe_write(&ret_in_data, ret_in_data) == 0, "data cannot be written");
+    CHECK_RC(probe_write(image_start, before), -EFAULT, "write to .text at %p",
+             (void *)image_start);
+    CHECK_RC(probe_write((void *)(uintptr_t)&constant, 1), -EFAULT, "write to .rodata at %p",
+             (const void *)&constant);
+    CHECK_RC(probe_write(&ret_in_data, ret_in_data), 0, "write to .data at %p",
+             (void *)&ret_in_data);
 }
 
-/* By its entry first: a page that could be run might do anything. */
+/* Calls @code only if its PTE forbids execution: what is there is not code. */
 static void check_no_exec(struct test *t, const char *what, const void *code)
 {
     uint64_t result, pte = pt_walk(&t->d->pt, (uintptr_t)code).pte;
 
-    CHECK(pte & PTE_NX, "%s at %p is executable by its entry %016lx", what, code, pte);
-    CHECK(!(pte & PTE_NX) || probe_exec(code, &result) == -EFAULT, "%s can be run", what);
+    if (pte & PTE_NX)
+        CHECK_RC(probe_exec(code, &result), -EFAULT, "call of %s at %p", what, code);
+    else
+        test_fail(t, "PTE of %s at %p is 0x%lx, expected bit 63 (NX) set", what, code, pte);
 }
 
-TEST(data_no_exec, "data, stack, heap and the list cannot be run")
+TEST(data_no_exec, "a call into data, stack, heap or the P2M list faults")
 {
     uint64_t on_stack = ret_in_data;
     uint64_t *on_heap = heap_alloc(&t->d->heap, PAGE_SIZE);
 
-    check_no_exec(t, "data", &ret_in_data);
-    check_no_exec(t, "a constant", &constant);
+    check_no_exec(t, ".data", &ret_in_data);
+    check_no_exec(t, ".rodata", &constant);
     check_no_exec(t, "the stack", &on_stack);
-    check_no_exec(t, "the list", t->d->p2m.list);
+    check_no_exec(t, "the P2M list", t->d->p2m.list);
     if (!on_heap) {
-        test_error(t, "no page for the heap");
+        test_error(t, "a heap page could not be allocated");
         return;
     }
     *on_heap = ret_in_data;
@@ -51,25 +58,30 @@ TEST(data_no_exec, "data, stack, heap and the list cannot be run")
     heap_free(&t->d->heap, on_heap, PAGE_SIZE);
 }
 
-TEST(guards, "page 0, the page below the stack and the one past a heap block fault")
+TEST(guards, "guard pages fault: page 0, below the stack, behind a heap block")
 {
-    uint64_t *page = heap_alloc(&t->d->heap, PAGE_SIZE), value;
-    void *next = heap_alloc(&t->d->heap, PAGE_SIZE); /* else nothing would be there anyway */
+    uint64_t *page = heap_alloc(&t->d->heap, PAGE_SIZE), value = 1;
+    void *next = heap_alloc(&t->d->heap, PAGE_SIZE); /* mapped, so that the guard lies between */
 
-    if (!page || !next)
-        test_error(t, "no pages for the heap");
-    CHECK(probe_read(NULL, &value) == -EFAULT, "page 0 can be read");
-    CHECK(probe_read(stack_guard, &value) == -EFAULT, "the stack's guard page can be read");
-    CHECK(probe_write(stack_guard + PAGE_SIZE - 8, 0) == -EFAULT, "the guard can be written");
-    CHECK(page && probe_read(page, &value) == 0 && value == 0,
-          "a heap page is not there, or not 0");
-    CHECK(page && probe_read(page + PAGE_SIZE / 8, &value) == -EFAULT, "a heap page has no guard");
+    CHECK_RC(probe_read(NULL, &value), -EFAULT, "read at address 0");
+    CHECK_RC(probe_read(stack_guard, &value), -EFAULT, "read of the stack's guard page at %p",
+             (void *)stack_guard);
+    CHECK_RC(probe_write(stack_guard + PAGE_SIZE - 8, 0), -EFAULT,
+             "write to the stack's guard page at %p", (void *)(stack_guard + PAGE_SIZE - 8));
+    if (page && next) {
+        CHECK_RC(probe_read(page, &value), 0, "read of a new heap page at %p", (void *)page);
+        CHECK_EQ(value, 0, "word 0 of a new heap page at %p", (void *)page);
+        CHECK_RC(probe_read(page + PAGE_SIZE / 8, &value), -EFAULT,
+                 "read of the guard page behind a heap page at %p", (void *)(page + PAGE_SIZE / 8));
+    } else {
+        test_error(t, "two heap pages could not be allocated");
+    }
     heap_free(&t->d->heap, page, PAGE_SIZE);
     heap_free(&t->d->heap, next, PAGE_SIZE);
 }
 
-TEST(canary, "the stack protector's canary is set, and its low byte ends a string")
+TEST(canary, "the stack protector's canary is set, with a low byte of 0")
 {
-    CHECK(__stack_chk_guard != 0, "the canary is 0, as in the image");
-    CHECK((__stack_chk_guard & 0xff) == 0, "the canary is 0x%lx", __stack_chk_guard);
+    CHECK(__stack_chk_guard != 0, "__stack_chk_guard is 0, expected not 0");
+    CHECK_EQ(__stack_chk_guard & 0xff, 0, "low byte of __stack_chk_guard (0 ends a string)");
 }

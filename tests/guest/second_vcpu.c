@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this nothing would show that what the kernel builds on one vCPU holds on two: tables and
- * list, read at the same time from another CPU with a TLB of its own, on a stack of its own. A
- * second vCPU is brought up, sums up the list while the first one does, and takes itself down,
- * twice.
+ * A second vCPU: its initialisation, and the P2M list as it reads it.
  *
- * <xen/vcpu.h>: "Each VCPU can be initialised only once", and a second time is -EEXIST; one that is
- * down "still holds memory references via its pagetable base pointer", and VCPUOP_up lets it go on
- * where it went down, in the hypercall. XSA-296 ("VCPUOP_initialise DoS") is why bad contexts are
- * tried first.
+ * Without these tests nothing would show that the page tables and the P2M list that this kernel
+ * builds on vCPU 0 are right on another vCPU, which has its own TLB and its own stack. vCPU 1 is
+ * brought up, computes a checksum of the P2M list at the same time as vCPU 0, and takes itself
+ * down, twice.
+ *
+ * <xen/vcpu.h>: "Each VCPU can be initialised only once"; a second VCPUOP_initialise returns
+ * -EEXIST. A vCPU that is down "still holds memory references via its pagetable base pointer".
+ * VCPUOP_up continues it behind its VCPUOP_down. Invalid contexts are tried first (XSA-296,
+ * "VCPUOP_initialise DoS").
  */
 #include "lib/errno.h"
 #include "lib/panic.h"
@@ -24,22 +26,22 @@
 
 #include <xen/vcpu.h>
 
-#define SECOND      1
+#define SECOND      1 /* the number of the second vCPU */
 #define STACK_PAGES 2
 #define MAX_NS      (10 * NS_PER_S)
-#define MAX_ENTRIES ((uint64_t)1 << 24) /* that are summed up: those of 64 GiB */
+#define MAX_ENTRIES ((uint64_t)1 << 24) /* in the checksum: the P2M entries of 64 GiB */
 #define NR_TURNS    2
 
-/* What both vCPUs see. */
+/* What both vCPUs share. A turn is one checksum, from VCPUOP_up to VCPUOP_down. */
 struct work {
     const uint64_t *list;
     uint64_t nr;
-    volatile uint64_t turn; /* that the second one has begun, from 1 on */
-    volatile uint64_t done; /* and finished                             */
+    volatile uint64_t turn; /* the last one that vCPU 1 has begun, from 1 */
+    volatile uint64_t done; /* the last one that vCPU 1 has completed     */
     volatile uint64_t sum, stack;
 };
 
-static uint64_t sum_up(const struct work *w)
+static uint64_t checksum(const struct work *w)
 {
     uint64_t sum = 0;
 
@@ -48,7 +50,7 @@ static uint64_t sum_up(const struct work *w)
     return sum;
 }
 
-/* On the second vCPU. Each turn ends in VCPUOP_down, and the next one begins behind it. */
+/* Runs on vCPU 1. VCPUOP_down ends a turn; after VCPUOP_up the next turn begins behind it. */
 static void second_main(void *arg)
 {
     struct work *w = arg;
@@ -56,7 +58,7 @@ static void second_main(void *arg)
     for (;;) {
         w->turn++;
         w->stack = (uintptr_t)__builtin_frame_address(0);
-        w->sum = sum_up(w);
+        w->sum = checksum(w);
         barrier();
         w->done = w->turn;
         (void)!HYPERVISOR_vcpu_op(VCPUOP_down, SECOND, NULL);
@@ -77,7 +79,7 @@ static long is_up(void)
     return HYPERVISOR_vcpu_op(VCPUOP_is_up, SECOND, NULL);
 }
 
-/* Down by its own word, and off its CPU: its stack may go. */
+/* Down, and no longer on a physical CPU (RUNSTATE_offline): the stack of vCPU 1 may be freed. */
 static bool wait_until_down(void)
 {
     uint64_t until = clock_ns() + MAX_NS;
@@ -94,18 +96,21 @@ static void take_turn(struct test *t, struct work *w, uint64_t turn, uintptr_t s
 {
     uint64_t sum;
 
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_up, SECOND, NULL), 0, "bringing it up");
-    sum = sum_up(w);
-    CHECK(wait_for(&w->done, turn), "turn %lu: it has begun %lu and ended %lu", turn, w->turn,
-          w->done);
-    CHECK(w->done != turn || w->sum == sum, "it sums up the list to %lx, the first one to %lx",
-          w->sum, sum);
-    CHECK(stack_end - w->stack < STACK_PAGES * PAGE_SIZE, "its stack is at %lx, expected below %lx",
-          w->stack, stack_end);
-    CHECK(wait_until_down(), "it does not go down: VCPUOP_is_up says %ld", is_up());
+    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_up, SECOND, NULL), 0, "turn %lu: VCPUOP_up of vCPU 1", turn);
+    sum = checksum(w);
+    CHECK(wait_for(&w->done, turn),
+          "turn %lu: after 10 s vCPU 1 has begun %lu turns and completed %lu, expected %lu", turn,
+          w->turn, w->done, turn);
+    if (w->done == turn)
+        CHECK_EQ(w->sum, sum, "turn %lu: checksum of the P2M list on vCPU 1", turn);
+    CHECK(stack_end - w->stack < STACK_PAGES * PAGE_SIZE,
+          "turn %lu: stack frame of vCPU 1 is at 0x%lx, expected in [0x%lx, 0x%lx)", turn, w->stack,
+          stack_end - STACK_PAGES * PAGE_SIZE, stack_end);
+    CHECK(wait_until_down(),
+          "turn %lu: vCPU 1 is not offline 10 s after VCPUOP_down, expected offline", turn);
 }
 
-/* A context whose page tables are in no frame: what Xen says to it tells if it has one already. */
+/* A context whose CR3 is past all memory. The errno tells whether vCPU 1 is initialised already. */
 static long try_bad_root(struct vcpu_guest_context *c)
 {
     uint64_t root = c->ctrlreg[3];
@@ -117,67 +122,105 @@ static long try_bad_root(struct vcpu_guest_context *c)
     return rc;
 }
 
-/* What else Xen must refuse, with the vCPU left as it was: never initialised. */
+/* Other calls that Xen must refuse. vCPU 1 stays uninitialised. */
 static void try_bad_contexts(struct test *t, struct vcpu_guest_context *c)
 {
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_up, SECOND, NULL), -EINVAL, "bringing up what is not there");
+    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_up, SECOND, NULL), -EINVAL,
+             "VCPUOP_up of vCPU 1, which is not initialised");
     CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, (void *)HYPERVISOR_VIRT_START), -EFAULT,
-             "a context in Xen's area");
+             "VCPUOP_initialise of vCPU 1, context at 0x%lx in Xen's area", HYPERVISOR_VIRT_START);
     c->event_callback_eip ^= (uint64_t)1 << 62;
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, c), -EINVAL, "a non-canonical callback");
+    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, c), -EINVAL,
+             "VCPUOP_initialise of vCPU 1, event callback at non-canonical 0x%lx",
+             c->event_callback_eip);
     c->event_callback_eip ^= (uint64_t)1 << 62;
 }
 
 static void bring_up(struct test *t, struct vcpu_guest_context *context, struct work *work,
                      uintptr_t stack_end)
 {
-    long rc;
+    long rc = HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, context);
 
-    try_bad_contexts(t, context);
-    rc = HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, context);
-    CHECK_RC(rc, 0, "initialising it");
-    CHECK(is_up() == 0, "it is up before its time");
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, context), -EEXIST, "initialising twice");
+    CHECK_RC(rc, 0, "VCPUOP_initialise of vCPU 1");
+    CHECK_EQ((uint64_t)is_up(), 0, "result of VCPUOP_is_up of vCPU 1 before VCPUOP_up");
+    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, context), -EEXIST,
+             "second VCPUOP_initialise of vCPU 1");
     for (uint64_t turn = 1; !rc && turn <= NR_TURNS && t->result == TEST_SUCCESS; turn++)
         take_turn(t, work, turn, stack_end);
 
-    if (!rc && !wait_until_down()) /* somewhere on its stack, which cannot be given back */
-        panic("the second vCPU does not stop: it has begun %lu turns, and ended %lu", work->turn,
-              work->done);
+    if (!rc && !wait_until_down()) /* it uses its stack, which can then not be freed */
+        panic("self-test %s: vCPU 1 does not go down; it has begun %lu turns and completed %lu",
+              t->test->name, work->turn, work->done);
 }
 
-static void run(struct test *t, struct room *r)
+/* Memory of the test: the stack of vCPU 1, and its initial registers. */
+struct second {
+    struct room room;
+    struct vcpu_guest_context *context;
+    uint8_t *stack, *stack_end;
+    bool initialised; /* vCPU 1 is, by an earlier run: the self-tests run again after a suspend */
+};
+
+#define CONTEXT_PAGES DIV_ROUND_UP(sizeof(struct vcpu_guest_context), PAGE_SIZE)
+
+/* Prepares a context that runs @work. Skips the test if the domain has no second vCPU to
+ * initialise.
+ */
+static bool second_open(struct test *t, struct second *s, struct work *work)
 {
-    struct vcpu_guest_context *context = room_alloc(r, DIV_ROUND_UP(sizeof(*context), PAGE_SIZE));
-    uint8_t *stack = room_alloc(r, STACK_PAGES), *stack_end = stack + STACK_PAGES * PAGE_SIZE;
-    static struct work work; /* the second one keeps its address for good */
     uint64_t value;
     long rc;
 
-    work = (struct work){.list = t->d->p2m.list, .nr = min_u64(t->d->p2m.nr, MAX_ENTRIES)};
-    vcpu_context(context, second_main, &work, stack_end, t->d->pt.root);
-    CHECK(probe_read(stack - 8, &value) == -EFAULT, "there is something below its stack");
-    rc = try_bad_root(context);
-    if (rc == -EEXIST) { /* these tests run again, after a suspend that was cancelled */
-        test_skip(t, "it was up before, and its stack is gone; a context is taken only once");
-    } else {
-        CHECK_RC(rc, -EINVAL, "a root in no frame");
-        bring_up(t, context, &work, (uintptr_t)stack_end);
-    }
-    room_free(r, stack, STACK_PAGES);
-    room_free(r, context, DIV_ROUND_UP(sizeof(*context), PAGE_SIZE));
-}
-
-TEST(second_vcpu, "a second vCPU sums up the list beside the first, goes down and comes up again")
-{
-    struct room r;
-
     if (t->d->host.nr_vcpus < 2) {
         test_skip(t, "the domain has one vCPU");
-        return;
+        return false;
     }
-    if (!room_open(&r, t, 16))
+    if (!room_open(&s->room, t, 16))
+        return false;
+    s->context = room_alloc(&s->room, CONTEXT_PAGES);
+    s->stack = room_alloc(&s->room, STACK_PAGES);
+    s->stack_end = s->stack + STACK_PAGES * PAGE_SIZE;
+    vcpu_context(s->context, second_main, work, s->stack_end, t->d->pt.root);
+    CHECK_RC(probe_read(s->stack - 8, &value), -EFAULT,
+             "read of the guard page below the stack of vCPU 1 at %p", (void *)(s->stack - 8));
+    rc = try_bad_root(s->context);
+    s->initialised = rc == -EEXIST;
+    if (s->initialised)
+        test_skip(t, "vCPU 1 was initialised by an earlier run, which Xen allows only once");
+    else
+        CHECK_RC(rc, -EINVAL, "VCPUOP_initialise of vCPU 1, CR3 at 2^51, past all memory");
+    return true;
+}
+
+static void second_close(struct second *s)
+{
+    room_free(&s->room, s->stack, STACK_PAGES);
+    room_free(&s->room, s->context, CONTEXT_PAGES);
+    room_close(&s->room);
+}
+
+/* Runs before second_vcpu, which initialises the vCPU: self-tests run in the order of their names.
+ */
+TEST(abi_bad_vcpu, "VCPUOP_initialise refuses an invalid context (XSA-296)")
+{
+    struct second s;
+
+    if (!second_open(t, &s, NULL))
         return;
-    run(t, &r);
-    room_close(&r);
+    if (!s.initialised)
+        try_bad_contexts(t, s.context);
+    second_close(&s);
+}
+
+TEST(second_vcpu, "a second vCPU reads the same P2M list as the first, also after VCPUOP_down")
+{
+    static struct work work; /* vCPU 1 keeps this address for its whole life */
+    struct second s;
+
+    work = (struct work){.list = t->d->p2m.list, .nr = min_u64(t->d->p2m.nr, MAX_ENTRIES)};
+    if (!second_open(t, &s, &work))
+        return;
+    if (!s.initialised)
+        bring_up(t, s.context, &work, (uintptr_t)s.stack_end);
+    second_close(&s);
 }

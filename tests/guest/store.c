@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without these the toolstack's wishes could be misread, and ours not be heard. The real xenstored
- * answers; the answers that it never gives are in the unit tests.
+ * The xenstore client (xen/xenstore.h) with the real xenstored.
+ *
+ * Without these tests this kernel could misread what the toolstack writes (shutdown requests,
+ * memory targets), and its own reports could be lost. The answers that a correct xenstored never
+ * gives are in the unit tests.
  */
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -12,84 +15,155 @@
 
 #include "kernel/selftest/test.h"
 
-/* A node that the toolstack lets us write below. */
-#define OURS "data/test"
+/* A path below which a domain may write, relative to /local/domain/N. */
+#define NODE "data/test"
 
 static bool is_there(struct test *t)
 {
     if (xenstore_is_connected())
         return true;
-    test_skip(t, boot_info_is_initdomain(&t->d->boot) ? "a dom0 begins without a xenstore"
-                                                      : "there is no xenstore");
+    test_skip(t, boot_info_is_initdomain(&t->d->boot) ? "a dom0 starts before xenstored"
+                                                      : "this domain is not connected to xenstore");
     return false;
+}
+
+static void write_node(struct test *t, xs_tx_t tx, const char *path, const char *value)
+{
+    CHECK_RC(xs_write(tx, path, value), 0, "XS_WRITE of %lu bytes to %s (transaction %u)",
+             strlen(value), path, tx);
 }
 
 static void check_value(struct test *t, xs_tx_t tx, const char *path, const char *expected)
 {
     struct xs_reply reply = {.data = ""};
-    int rc = xs_read(tx, path, &reply);
 
-    CHECK(!rc && !strcmp(reply.data, expected), "%s is \"%.40s\" (%d), expected \"%s\"", path,
-          reply.data, rc, expected);
+    CHECK_RC(xs_read(tx, path, &reply), 0, "XS_READ of %s (transaction %u)", path, tx);
+    CHECK(!strcmp(reply.data, expected),
+          "XS_READ of %s (transaction %u): value is \"%.20s\", %lu bytes, expected \"%.20s\", %lu "
+          "bytes",
+          path, tx, reply.data, strlen(reply.data), expected, strlen(expected));
 }
 
-TEST(store, "xenstore: what is written is read, listed, watched and removed; errors are told")
+static void remove_node(struct test *t)
 {
-    static struct xs_watch watch = {.path = OURS};
+    CHECK_RC(xs_remove(0, NODE), 0, "XS_RM of " NODE);
+}
+
+static void begin(struct test *t, xs_tx_t *tx)
+{
+    CHECK_RC(xs_begin(tx), 0, "XS_TRANSACTION_START");
+}
+
+TEST(store, "a xenstore node has the value that was written, until the node is removed")
+{
     static char long_value[1900]; /* more than the ring holds, less than the quota of a node */
     struct xs_reply reply;
+
+    if (!is_there(t))
+        return;
+    write_node(t, 0, NODE, "1");
+    check_value(t, 0, NODE, "1");
+    write_node(t, 0, NODE "/a", "");
+    check_value(t, 0, NODE "/a", "");
+
+    memset(long_value, 'x', sizeof(long_value) - 1);
+    write_node(t, 0, NODE "/a", long_value);
+    check_value(t, 0, NODE "/a", long_value);
+
+    remove_node(t);
+    CHECK_RC(xs_read(0, NODE "/a", &reply), -ENOENT,
+             "XS_READ of " NODE "/a, whose parent is removed");
+}
+
+TEST(store_list, "XS_DIRECTORY lists the children of a xenstore node")
+{
+    struct xs_reply reply = {.data = ""};
+
+    if (!is_there(t))
+        return;
+    write_node(t, 0, NODE "/a", "");
+    CHECK_RC(xs_list(0, NODE, &reply), 0, "XS_DIRECTORY of " NODE);
+    CHECK(reply.len_bytes == 2 && !strcmp(reply.data, "a"),
+          "XS_DIRECTORY of " NODE " is \"%.40s\" and has %lu bytes, expected \"a\", 2 bytes",
+          reply.data, reply.len_bytes);
+    remove_node(t);
+}
+
+TEST(store_errors, "a xenstore request that xenstored refuses returns xenstored's errno")
+{
+    struct xs_reply reply;
+
+    if (!is_there(t))
+        return;
+    CHECK_RC(xs_read(0, NODE "/none", &reply), -ENOENT,
+             "XS_READ of " NODE "/none, which does not exist");
+    CHECK_RC(xs_write(0, "/local/domain/0/name", "us"), -EACCES,
+             "XS_WRITE to /local/domain/0/name, a node of dom0");
+    CHECK_RC(xs_read(0, "a b", &reply), -EINVAL, "XS_READ of \"a b\", a path with a blank");
+}
+
+static struct xs_watch watch = {.path = NODE};
+
+static void check_fired(struct test *t, const char *step)
+{
+    CHECK(watch.fired, "number of watch events of " NODE " within 10 s of %s is 0, expected 1",
+          step);
+}
+
+TEST(store_watch, "a xenstore watch fires when a node below its path changes")
+{
     uint64_t until;
 
     if (!is_there(t))
         return;
-    CHECK(!xs_write(0, OURS, "1"), OURS " cannot be written");
-    check_value(t, 0, OURS, "1");
-    CHECK(!xs_write(0, OURS "/a", ""), OURS "/a cannot be written");
-    check_value(t, 0, OURS "/a", "");
-    CHECK(!xs_list(0, OURS, &reply) && reply.len_bytes == 2 && !strcmp(reply.data, "a"),
-          OURS " has not just the one name \"a\"");
-    CHECK(xs_read(0, OURS "/none", &reply) == -ENOENT, "a node that is not there can be read");
-    CHECK(xs_write(0, "/local/domain/0/name", "us") == -EACCES, "dom0's name can be written");
-    CHECK(xs_read(0, "a b", &reply) == -EINVAL, "a path with a blank is taken");
-
-    memset(long_value, 'x', sizeof(long_value) - 1);
-    CHECK(!xs_write(0, OURS "/a", long_value), "a value longer than the ring cannot be written");
-    check_value(t, 0, OURS "/a", long_value);
-
-    CHECK(!xs_watch(&watch), OURS " cannot be watched");
+    watch.fired = false;
+    CHECK_RC(xs_watch(&watch), 0, "XS_WATCH of " NODE);
     until = clock_ns() + 10 * NS_PER_S;
-    for (watch.fired = false; !xs_write(0, OURS "/a", "2") && !watch.fired && clock_ns() < until;)
+    while (!watch.fired && clock_ns() < until) /* the first event, which every watch gets */
         xenstore_poll();
-    CHECK(watch.fired, "a change below a watched node is not seen");
-    CHECK(!xs_unwatch(&watch), "the watch cannot be ended");
-    CHECK(!xs_remove(0, OURS), OURS " cannot be removed");
-    CHECK(xs_read(0, OURS "/a", &reply) == -ENOENT, OURS "/a is there although " OURS " is not");
+    check_fired(t, "XS_WATCH");
+    for (watch.fired = false; !xs_write(0, NODE "/a", "2") && !watch.fired && clock_ns() < until;)
+        xenstore_poll();
+    check_fired(t, "XS_WRITE");
+    CHECK_RC(xs_unwatch(&watch), 0, "XS_UNWATCH of " NODE);
+    remove_node(t);
 }
 
-TEST(store_transaction, "xenstore: a transaction is all or nothing, and loses to who was faster")
+TEST(store_transaction,
+     "a write in a xenstore transaction is visible outside only after its commit")
 {
     xs_tx_t tx;
 
     if (!is_there(t))
         return;
-    CHECK(!xs_write(0, OURS, "before"), OURS " cannot be written");
-    CHECK(!xs_begin(&tx), "no transaction can be begun");
-    CHECK(!xs_write(tx, OURS, "inside"), "nothing can be written in it");
-    check_value(t, tx, OURS, "inside");
-    check_value(t, 0, OURS, "before");
-    CHECK(!xs_end(tx, false), "it cannot be given up");
-    check_value(t, 0, OURS, "before");
+    write_node(t, 0, NODE, "before");
+    begin(t, &tx);
+    write_node(t, tx, NODE, "inside");
+    check_value(t, tx, NODE, "inside");
+    check_value(t, 0, NODE, "before");
+    CHECK_RC(xs_end(tx, false), 0, "XS_TRANSACTION_END, abort");
+    check_value(t, 0, NODE, "before");
 
-    CHECK(!xs_begin(&tx), "no second transaction can be begun");
-    check_value(t, tx, OURS, "before");
-    CHECK(!xs_write(0, OURS, "meanwhile"), "nothing can be written beside it");
-    CHECK(!xs_write(tx, OURS, "after"), "nothing can be written in it");
-    CHECK(xs_end(tx, true) == -EAGAIN, "it is carried out although it is late");
-    check_value(t, 0, OURS, "meanwhile");
+    begin(t, &tx);
+    write_node(t, tx, NODE, "after");
+    CHECK_RC(xs_end(tx, true), 0, "XS_TRANSACTION_END, commit");
+    check_value(t, 0, NODE, "after");
+    remove_node(t);
+}
 
-    CHECK(!xs_begin(&tx), "no third transaction can be begun");
-    CHECK(!xs_write(tx, OURS, "after"), "nothing can be written in it");
-    CHECK(!xs_end(tx, true), "it is not carried out");
-    check_value(t, 0, OURS, "after");
-    CHECK(!xs_remove(0, OURS), OURS " cannot be removed");
+TEST(store_conflict, "a xenstore transaction fails with EAGAIN if a node it has read has changed")
+{
+    xs_tx_t tx;
+
+    if (!is_there(t))
+        return;
+    write_node(t, 0, NODE, "before");
+    begin(t, &tx);
+    check_value(t, tx, NODE, "before");
+    write_node(t, 0, NODE, "meanwhile");
+    write_node(t, tx, NODE, "after");
+    CHECK_RC(xs_end(tx, true), -EAGAIN,
+             "XS_TRANSACTION_END, commit, after " NODE " changed outside");
+    check_value(t, 0, NODE, "meanwhile");
+    remove_node(t);
 }

@@ -82,6 +82,8 @@ domus ['--host-mem', '8G'],
         like $log, qr/^host: 2 vCPUs; the kernel runs on vCPU 0/m,
             'the kernel prints which of the two vCPUs it uses';
         like $log, qr/^ok \d+ - second_vcpu: (?!.*# SKIP)/m, 'self-test second_vcpu is not skipped';
+        like $log, qr/^ok \d+ - abi_foreign_frame: (?!.*# SKIP)/m,
+            'self-test abi_foreign_frame is not skipped';
         },
     },
     ramdisk => {
