@@ -84,7 +84,7 @@ void report_boot(const struct domain *d)
           d->max_pages, d->shared->arch.max_pfn, d->host.max_mfn);
     print(",\"frame_requests\":%lu,\"free_pages\":%lu,\"ballooned\":%ld,\"teardown_pages\":%lu,"
           "\"ramdisk_bytes\":%lu",
-          d->frame_pool.nr_requests, d->frame_pool.nr_free,
+          d->frame_pool.nr_requests, d->frame_pool.free.nr_pfns,
           (long)(d->balloon.nr_pages - d->boot.nr_pages), d->kernel_mapping.nr_freed,
           d->boot.ramdisk_bytes);
     report_list(d);

@@ -1,82 +1,95 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames of this domain that nobody uses. None of them is mapped anywhere, so each can at once
- * become a page table, be mapped writable, or be given back to Xen.
+ * The frame pool: the free frames of this domain.
  *
- * The pool is a sorted array of runs of PFNs, since free memory is few long runs: its cost grows
- * with the number of holes, not of pages. Frames are taken from the top.
+ *      pool       PFNs  [ 0x200, 0x3f0 )  [ 0x1000, 0x8000 )       pfn_runs.h
+ *                          |                         ^
+ *                          | P2M (alloc)             | M2P (free)
+ *                          v                         |
+ *      the caller's   MFN 0x5a10                MFN 0x77f2
+ *
+ * A free frame is mapped nowhere. It can at once become a page table (Xen allows that only for a
+ * frame that nobody maps writable), be mapped writable, or be given back to Xen. The pool keeps
+ * PFNs; callers get and give MFNs. Frames are taken from the highest PFN downwards.
  */
 #ifndef MM_FRAME_POOL_H
 #define MM_FRAME_POOL_H
 
+#include "mm/pfn_runs.h"
 #include "mm/plan.h"
 
-struct pfn_run {
-    uint64_t start, end;
-};
-
 struct frame_pool {
-    struct pfn_run *runs; /* ascending, disjoint, none empty, none touching the next */
-    size_t nr_runs, cap_runs;
-    uint64_t nr_free;
-    uint64_t nr_requests;  /* that were ever made */
-    uint64_t fail_at;      /* tests: the request of this number is refused; 0: none is */
-    const struct p2m *p2m; /* where a PFN's frame is looked up */
-    const struct m2p *m2p; /* and a frame's PFN                 */
+    struct pfn_runs free;
+    uint64_t nr_requests;  /* calls of alloc and reserve so far                           */
+    uint64_t fail_at;      /* tests: the request of this number fails (-ENOMEM); 0: none  */
+    const struct p2m *p2m; /* gives the frame of a PFN                                    */
+    const struct m2p *m2p; /* gives the PFN of a frame                                    */
 };
 
-/* An empty pool whose runs are kept in @runs. */
+/* Makes an empty pool. @runs, of @cap_runs elements, stays the caller's and outlives the pool. */
 void frame_pool_init(struct frame_pool *f, struct pfn_run *runs, size_t cap_runs,
                      const struct p2m *p2m, const struct m2p *m2p);
 
-/* Moves the runs into a larger array, which may be on the heap: the pool may grow from then on. */
+/*
+ * Moves the runs into the larger array @runs, which may be on the heap: then the number of runs is
+ * no longer limited by the image. The old array is the caller's again.
+ */
 void frame_pool_set_array(struct frame_pool *f, struct pfn_run *runs, size_t cap_runs);
 
 /*
- * Adds the PFNs [@start, @end), which the caller no longer uses or maps. -EEXIST if one of them is
- * free already, -ENOMEM if they would be a run of their own and the array is full: then they stay
- * the caller's.
+ * Adds the frames of the PFNs [@start, @end), which the caller no longer uses or maps. Returns 0;
+ * -EEXIST if one of them is free already; -ENOMEM if they need a new run and the array is full. On
+ * error the frames stay the caller's.
  */
 int frame_pool_add(struct frame_pool *f, uint64_t start, uint64_t end) __must_check;
 
-/* Takes the PFNs [@start, @end) out of the pool, those of them that are in it. -ENOMEM as above. */
+/*
+ * Takes those PFNs of [@start, @end) out of the pool that are in it. Returns 0; -ENOMEM if a run
+ * must be split and the array is full: then the pool is unchanged.
+ */
 int frame_pool_exclude(struct frame_pool *f, uint64_t start, uint64_t end) __must_check;
 
-/* Gives back one frame. As frame_pool_add; the PFN comes from the M2P, -EINVAL if it knows none. */
+/*
+ * Gives back one frame. Its PFN comes from the M2P: -EINVAL if the M2P has none. Other errors are
+ * those of frame_pool_add.
+ */
 int frame_pool_free(struct frame_pool *f, mfn_t mfn) __must_check;
 
-/* Is @pfn free? */
+/* Is the frame of @pfn free? */
 bool frame_pool_has(const struct frame_pool *f, pfn_t pfn);
 
-/* Takes a frame, with whatever it holds. -ENOMEM if there is none. */
+/* Takes one frame; its contents are not cleared. -ENOMEM if no frame is free. */
 int frame_pool_alloc(struct frame_pool *f, mfn_t *mfn) __must_check;
 
-/* Takes up to @max PFNs that follow each other. An empty run if there is none. */
+/* Takes up to @max contiguous PFNs with their frames. An empty run if no frame is free. */
 struct pfn_run frame_pool_alloc_run(struct frame_pool *f, uint64_t max) __must_check;
 
 /*
- * Moves @nr frames into the empty pool @reserve, or fails with -ENOMEM and moves none. A task that
- * must not run out half way reserves all it needs first. The array of @reserve must be as large
- * as this pool's.
+ * Moves @nr frames into the empty pool @reserve, or moves none and returns -ENOMEM. A task that
+ * must not run out of frames half-way reserves all of them first. The array of @reserve must be at
+ * least as large as that of this pool.
  */
 int frame_pool_reserve(struct frame_pool *f, uint64_t nr, struct frame_pool *reserve) __must_check;
 
-/* Goes through the frames of a pool without taking them. Begins as {.frame_pool = pool}. */
+/* Visits the frames of a pool in PFN order and takes none. Begins as {.frame_pool = pool}. */
 struct frame_cursor {
     const struct frame_pool *frame_pool;
-    uint64_t nr_done, run; /* frames of run number @run that are done */
+    uint64_t nr_done, run; /* @nr_done frames of run number @run were visited */
 };
 
-/* The next frame; -ENOMEM behind the last one. */
+/* Returns the next frame in *@mfn, or -ENOMEM after the last one. */
 int frame_pool_next(struct frame_cursor *c, mfn_t *mfn) __must_check;
 
-/* Forgets all that is in @reserve: its frames are in use now. */
+/* Empties @reserve without giving its frames back: they are in use now. */
 void frame_pool_spend(struct frame_pool *reserve);
 
-/* Gives back all that is in @reserve, which is empty then. */
+/* Moves all frames of @reserve back into @f. Errors are those of frame_pool_add. */
 int frame_pool_release(struct frame_pool *f, struct frame_pool *reserve) __must_check;
 
-/* The plan was carried out: free PFNs in holes have their new numbers. */
+/*
+ * After the frames of @plan's moves got their new PFNs (renumber.h): replaces the old PFNs in the
+ * pool by the new ones. Errors are those of frame_pool_add and frame_pool_exclude.
+ */
 int frame_pool_renumber(struct frame_pool *f, const struct plan *plan) __must_check;
 
 #endif

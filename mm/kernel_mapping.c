@@ -103,7 +103,7 @@ static int build_tables(struct builder *b, mfn_t *l3)
 static void flush_run(struct builder *b)
 {
     struct frame_pool *f = b->pt->frame_pool;
-    uint64_t free_before = f->nr_free;
+    uint64_t free_before = f->free.nr_pfns;
     int rc = frame_pool_add(f, b->run.start, b->run.end);
 
     for (uint64_t pfn = b->run.start; rc == -EEXIST && pfn < b->run.end; pfn++)
@@ -112,7 +112,7 @@ static void flush_run(struct builder *b)
     if (rc == -ENOMEM)
         panic("kernel_mapping: the pool has no room for PFNs [0x%lx, 0x%lx)", b->run.start,
               b->run.end);
-    b->out->nr_freed += f->nr_free - free_before;
+    b->out->nr_freed += f->free.nr_pfns - free_before;
     b->run = (struct pfn_run){0};
 }
 

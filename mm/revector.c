@@ -18,7 +18,7 @@ static void return_supplies(struct revector *r, struct supplies *s, struct revec
 {
     if (frame_pool_release(r->pt->frame_pool, &s->frame_pool))
         panic("frames reserved for the list cannot be given back");
-    heap_free(r->heap, s->frame_pool.runs, s->runs_bytes);
+    heap_free(r->heap, s->frame_pool.free.runs, s->runs_bytes);
     heap_free(r->heap, out->old_tables, s->old_tables_bytes);
     out->old_tables = NULL;
 }
@@ -27,7 +27,7 @@ static int get_supplies(struct revector *r, struct supplies *s, struct revectore
 {
     uint64_t old_leaves = DIV_ROUND_UP(r->plan->nr_pages, P2M_PER_PAGE);
     uint64_t tables = list_tables_count(r->plan);
-    size_t cap = r->pt->frame_pool->cap_runs;
+    size_t cap = r->pt->frame_pool->free.cap_runs;
 
     out->nr_new_leaves = leaves_count(r->plan, LEAF_NEW);
     out->nr_none = leaves_count(r->plan, LEAF_NONE);
@@ -39,13 +39,13 @@ static int get_supplies(struct revector *r, struct supplies *s, struct revectore
     s->runs_bytes = cap * sizeof(struct pfn_run);
     frame_pool_init(&s->frame_pool, heap_alloc(r->heap, s->runs_bytes), cap, r->p2m, r->m2p);
 
-    if (!out->old_tables || !s->frame_pool.runs)
+    if (!out->old_tables || !s->frame_pool.free.runs)
         printk(LOG_ERROR, "revector: no memory to note down what is done\n");
     else if (!frame_pool_reserve(r->pt->frame_pool, tables + out->nr_new_leaves, &s->frame_pool))
         return 0;
     else
         printk(LOG_ERROR, "revector: %lu tables and %lu leaves are refused; %lu frames are free\n",
-               tables, out->nr_new_leaves, r->pt->frame_pool->nr_free);
+               tables, out->nr_new_leaves, r->pt->frame_pool->free.nr_pfns);
     return_supplies(r, s, out);
     return -ENOMEM;
 }
@@ -141,7 +141,7 @@ int revector(struct revector *r, struct revectored *out)
     move_entries(r->plan, r->p2m->list);
 
     frame_pool_spend(&s.frame_pool);
-    heap_free(r->heap, s.frame_pool.runs, s.runs_bytes);
+    heap_free(r->heap, s.frame_pool.free.runs, s.runs_bytes);
     if (pte_present(old_l4e))
         free_old_tables(r, pte_mfn(old_l4e), 3, &s, out);
     return 0;

@@ -4,7 +4,7 @@
 #include "lib/errno.h"
 #include "lib/panic.h"
 
-void unpopulated_init(struct unpopulated *s, struct p2m *p2m, struct frame_pool *empty,
+void unpopulated_init(struct unpopulated *s, struct p2m *p2m, struct pfn_runs *empty,
                       unsigned int cpu_bits)
 {
     *s = (struct unpopulated){
@@ -74,11 +74,11 @@ int unpopulated_alloc(struct unpopulated *s, const struct foreign_range *range, 
         slot++;
     if (slot == MAX_UNPOPULATED)
         return -ENOMEM;
-    rc = in_ram ? frame_pool_exclude(s->empty, run.start, run.end) : 0;
+    rc = in_ram ? pfn_runs_remove(s->empty, run.start, run.end) : 0;
     if (rc)
         return rc;
     rc = ranges_set(&s->p2m->ranges, run.start, run.end, RANGE_UNPOPULATED);
-    if (rc && in_ram && frame_pool_add(s->empty, run.start, run.end))
+    if (rc && in_ram && pfn_runs_add(s->empty, run.start, run.end))
         panic("empty PFNs from 0x%lx on can be neither taken nor given back", run.start);
     if (rc)
         return rc;
@@ -97,7 +97,7 @@ int unpopulated_free(struct unpopulated *s, uint64_t start)
 
         if (!s->taken[i].range || run.start != start)
             continue;
-        rc = in_ram ? frame_pool_add(s->empty, run.start, run.end) : 0;
+        rc = in_ram ? pfn_runs_add(s->empty, run.start, run.end) : 0;
         if (rc)
             return rc;
         rc = ranges_set(&s->p2m->ranges, run.start, run.end,

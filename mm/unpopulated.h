@@ -30,9 +30,9 @@
 
 struct unpopulated {
     struct p2m *p2m;
-    struct frame_pool *empty; /* the balloon's: RAM PFNs without a frame; NULL: there are none */
-    uint64_t map_end;         /* where the memory map ends */
-    uint64_t limit;           /* no PFN is safe from here on */
+    struct pfn_runs *empty; /* the balloon's: RAM PFNs without a frame; NULL: there are none */
+    uint64_t map_end;       /* where the memory map ends */
+    uint64_t limit;         /* no PFN is safe from here on */
     struct {
         struct pfn_run run;
         const struct foreign_range *range;
@@ -43,7 +43,7 @@ struct unpopulated {
  * Begins with what the map names, and machine addresses of @cpu_bits (CPUID 0x80000008). The
  * ranges of @p2m need room for UNPOPULATED_MAX_RANGES more.
  */
-void unpopulated_init(struct unpopulated *s, struct p2m *p2m, struct frame_pool *empty,
+void unpopulated_init(struct unpopulated *s, struct p2m *p2m, struct pfn_runs *empty,
                       unsigned int cpu_bits);
 
 /*

@@ -15,15 +15,14 @@ int balloon_start(struct balloon *b, const struct plan *plan, struct pfn_run *ru
     const struct ranges *map = &b->p2m->ranges;
     int rc = 0;
 
-    frame_pool_init(&b->empty, runs, cap_runs, b->p2m, NULL);
+    pfn_runs_init(&b->empty, runs, cap_runs);
     for (size_t i = 0; !rc && i < map->nr; i++)
         if (map->r[i].kind == RANGE_RAM)
-            rc = frame_pool_add(&b->empty, map->r[i].start, min_u64(map->r[i].end, b->p2m->nr));
+            rc = pfn_runs_add(&b->empty, map->r[i].start, min_u64(map->r[i].end, b->p2m->nr));
     if (!rc)
-        rc = frame_pool_exclude(&b->empty, 0, plan->nr_pages);
+        rc = pfn_runs_remove(&b->empty, 0, plan->nr_pages);
     for (size_t i = 0; !rc && i < plan->nr_moves; i++)
-        rc =
-            frame_pool_exclude(&b->empty, plan->moves[i].to, plan->moves[i].to + plan->moves[i].nr);
+        rc = pfn_runs_remove(&b->empty, plan->moves[i].to, plan->moves[i].to + plan->moves[i].nr);
     b->nr_pages = plan->nr_pages;
     return rc;
 }
@@ -61,13 +60,14 @@ static int give_back(struct balloon *b, struct pfn_run run, uint64_t *nr_gone)
  */
 static bool have_room(const struct balloon *b)
 {
-    return b->pool->nr_runs + 2 <= b->pool->cap_runs && b->empty.nr_runs + 2 <= b->empty.cap_runs;
+    return b->pool->free.nr_runs + 2 <= b->pool->free.cap_runs &&
+           b->empty.nr_runs + 2 <= b->empty.cap_runs;
 }
 
 /* Up to @max frames go. 0 and *@nr_moved 0: none that is free. */
 static int move_out(struct balloon *b, uint64_t max, uint64_t *nr_moved)
 {
-    uint64_t spare = b->pool->nr_free - min_u64(b->pool->nr_free, BALLOON_RESERVE);
+    uint64_t spare = b->pool->free.nr_pfns - min_u64(b->pool->free.nr_pfns, BALLOON_RESERVE);
     struct pfn_run run;
     int rc;
 
@@ -77,12 +77,12 @@ static int move_out(struct balloon *b, uint64_t max, uint64_t *nr_moved)
     run = frame_pool_alloc_run(b->pool, min_u64(min_u64(max, BATCH), spare));
     if (run.start == run.end)
         return 0;
-    rc = frame_pool_add(&b->empty, run.start, run.end);
+    rc = pfn_runs_add(&b->empty, run.start, run.end);
     if (!rc)
         rc = give_back(b, run, nr_moved);
     b->nr_pages -= *nr_moved;
     if (run.start + *nr_moved < run.end) { /* what Xen did not take is ours still */
-        int kept = frame_pool_exclude(&b->empty, run.start + *nr_moved, run.end);
+        int kept = pfn_runs_remove(&b->empty, run.start + *nr_moved, run.end);
 
         if (!kept)
             kept = frame_pool_add(b->pool, run.start + *nr_moved, run.end);
@@ -101,7 +101,7 @@ static int move_in(struct balloon *b, uint64_t max, uint64_t *nr_moved)
     *nr_moved = 0;
     if (!have_room(b))
         return -ENOMEM;
-    run = frame_pool_alloc_run(&b->empty, min_u64(max, BATCH));
+    run = pfn_runs_pop(&b->empty, min_u64(max, BATCH));
     nr = run.end - run.start;
     for (uint64_t i = 0; i < nr; i++)
         extents[i] = run.start + i;
@@ -112,7 +112,7 @@ static int move_in(struct balloon *b, uint64_t max, uint64_t *nr_moved)
     if (!rc)
         rc = frame_pool_add(b->pool, run.start, run.start + got);
     b->nr_pages += got;
-    return rc ? rc : frame_pool_add(&b->empty, run.start + got, run.end);
+    return rc ? rc : pfn_runs_add(&b->empty, run.start + got, run.end);
 }
 
 int balloon_move(struct balloon *b, uint64_t target, balloon_tick_t tick, void *context)
@@ -146,7 +146,7 @@ static int reconcile_pfn(struct balloon *b, uint64_t pfn)
         return rc;
     if (!have_room(b))
         return -ENOMEM;
-    rc = frame_pool_exclude(&b->empty, pfn, pfn + 1);
+    rc = pfn_runs_remove(&b->empty, pfn, pfn + 1);
     b->nr_pages += rc == 0;
     return rc ? rc : frame_pool_add(b->pool, pfn, pfn + 1);
 }

@@ -20,9 +20,9 @@
 struct balloon {
     struct p2m *p2m;
     struct frame_pool *pool;
-    struct fixmap *fixmap;   /* which may show a free frame still */
-    struct frame_pool empty; /* as a set of PFNs: RAM without a frame */
-    uint64_t nr_pages;       /* that the domain has */
+    struct fixmap *fixmap; /* which may show a free frame still */
+    struct pfn_runs empty; /* RAM PFNs without a frame */
+    uint64_t nr_pages;     /* that the domain has */
 };
 
 /*

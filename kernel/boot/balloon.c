@@ -90,7 +90,7 @@ void balloon_follow(struct domain *d, uint64_t target)
     else if (now > target)
         why = "the other pages are in use";
     else if (now < target)
-        why = d->balloon.empty.nr_free ? "Xen allocates no more pages"
+        why = d->balloon.empty.nr_pfns ? "Xen allocates no more pages"
                                        : "the P2M list has no more RAM PFNs";
     format(text, sizeof(text), "%lu of %lu pages%s%s", now, target, *why ? ": " : "", why);
     if (now != before || now != target)

@@ -48,7 +48,8 @@ int frame_pool_stage(struct domain *d)
         rc = add_hidden(d, stack_guard, stack_guard + PAGE_SIZE);
     if (!rc)
         rc = add_hidden(d, fixmap_start, fixmap_end);
-    printk(LOG_INFO, "frame_pool: %lu of %lu pages are free\n", d->frame_pool.nr_free, b->nr_pages);
+    printk(LOG_INFO, "frame_pool: %lu of %lu pages are free\n", d->frame_pool.free.nr_pfns,
+           b->nr_pages);
     return rc;
 }
 
@@ -107,7 +108,7 @@ int map_stage(struct domain *d)
 static bool plan_is_affordable(const struct domain *d)
 {
     return d->plan.list_end <= LIST_MAX_ENTRIES &&
-           leaves_count(&d->plan, LEAF_NEW) <= d->frame_pool.nr_free / 4;
+           leaves_count(&d->plan, LEAF_NEW) <= d->frame_pool.free.nr_pfns / 4;
 }
 
 /*

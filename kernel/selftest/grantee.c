@@ -194,7 +194,8 @@ struct memory_state {
 
 static struct memory_state read_memory_state(struct domain *d)
 {
-    struct memory_state o = {.free = d->frame_pool.nr_free, .reservation = host_current_pages()};
+    struct memory_state o = {.free = d->frame_pool.free.nr_pfns,
+                             .reservation = host_current_pages()};
 
     for (uint64_t pfn = 0; pfn < d->p2m.nr; pfn++) {
         if (pfn % (KICK_PAGES * P2M_PER_PAGE) == 0)

@@ -207,6 +207,6 @@ int granter_end(struct domain *d, const char *arguments)
     deferred = grants_poll(&d->grants);
     print("{\"report\":\"granter_end\",\"pages\":%lu,\"grants\":%u,\"deferred\":%u,\"free\":%lu,"
           "\"tables\":%lu}\n",
-          nr, d->grants.nr_used, deferred, d->frame_pool.nr_free, d->pt.nr_tables);
+          nr, d->grants.nr_used, deferred, d->frame_pool.free.nr_pfns, d->pt.nr_tables);
     return 0;
 }

@@ -229,9 +229,9 @@ static void swap_entries(struct domain *d)
 {
     uint64_t pfn, entry, *list = d->p2m.list;
 
-    if (!d->frame_pool.nr_runs)
+    if (!d->frame_pool.free.nr_runs)
         return;
-    pfn = d->frame_pool.runs[0].start;
+    pfn = d->frame_pool.free.runs[0].start;
     entry = list[pfn];
     list[pfn] = list[pfn + 1];
     list[pfn + 1] = entry;

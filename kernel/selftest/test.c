@@ -161,7 +161,7 @@ struct holdings {
 static struct holdings holdings_of(const struct domain *d)
 {
     return (struct holdings){
-        .frames = d->frame_pool.nr_free + d->pt.nr_tables + d->grants.nr_record_frames,
+        .frames = d->frame_pool.free.nr_pfns + d->pt.nr_tables + d->grants.nr_record_frames,
         .ports = evtchn_count(),
         .watches = xs_count_watches(),
         .grants = d->grants.nr_used + d->grants.nr_deferred,

@@ -147,7 +147,7 @@ int show_stats(struct domain *d, const char *arguments)
     print("pages: %lu, limit %lu; P2M list of 0x%lx entries\n", d->balloon.nr_pages, d->max_pages,
           d->p2m.nr);
     print("frame pool: %lu free frames in %lu runs; %lu allocations since boot\n",
-          d->frame_pool.nr_free, d->frame_pool.nr_runs, d->frame_pool.nr_requests);
+          d->frame_pool.free.nr_pfns, d->frame_pool.free.nr_runs, d->frame_pool.nr_requests);
     print("page tables: %lu allocated; heap addresses are used up to 0x%lx\n", d->pt.nr_tables,
           d->heap.next);
     print("P2M list: %lu new leaves, %lu shared leaves; %lu frames with new PFNs\n",
@@ -161,7 +161,7 @@ int show_stats(struct domain *d, const char *arguments)
 
 int show_frame_pool(struct domain *d, const char *arguments)
 {
-    const struct frame_pool *f = &d->frame_pool;
+    const struct pfn_runs *f = &d->frame_pool.free;
 
     (void)arguments;
     for (size_t i = 0; i < min_u64(f->nr_runs, SHOW_MAX_LINES); i++)
@@ -169,7 +169,7 @@ int show_frame_pool(struct domain *d, const char *arguments)
               f->runs[i].end - f->runs[i].start);
     if (f->nr_runs > SHOW_MAX_LINES)
         print("%lu more runs are not printed\n", f->nr_runs - SHOW_MAX_LINES);
-    print("%lu pages free in %lu runs\n", f->nr_free, f->nr_runs);
+    print("%lu pages free in %lu runs\n", f->nr_pfns, f->nr_runs);
     return 0;
 }
 

@@ -188,7 +188,7 @@ static void fill(const struct test *t, struct batch *b, uint64_t last)
  */
 static bool batch_start(struct test *t, struct batch *b)
 {
-    b->nr = min_u64(LARGE_BATCH, t->d->frame_pool.nr_free / 2 * REQ_PER_PAGE);
+    b->nr = min_u64(LARGE_BATCH, t->d->frame_pool.free.nr_pfns / 2 * REQ_PER_PAGE);
     b->nr_pages = DIV_ROUND_UP(b->nr, REQ_PER_PAGE);
     if (b->nr < LARGE_BATCH)
         print("%s: free memory allows a batch of %lu requests, not of %d\n", t->title, b->nr,

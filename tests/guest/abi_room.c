@@ -35,7 +35,7 @@ bool room_open(struct room *r, struct test *t, uint64_t nr_pages)
         return true;
     room_close(r);
     test_error(t, "%lu frames could not be reserved for this test; the frame pool has %lu",
-               nr_pages, d->frame_pool.nr_free);
+               nr_pages, d->frame_pool.free.nr_pfns);
     return false;
 }
 
@@ -45,7 +45,7 @@ void room_close(struct room *r)
 
     d->pt.nr_tables += r->pt.nr_tables; /* the tables stay in use for these addresses */
     if (frame_pool_release(&d->frame_pool, &r->pool))
-        give_up(r, "returning frames to the frame pool failed; frames", r->pool.nr_free);
+        give_up(r, "returning frames to the frame pool failed; frames", r->pool.free.nr_pfns);
 }
 
 void *room_alloc(struct room *r, uint64_t nr)

@@ -106,7 +106,7 @@ static void mark_rings(struct ledger *l)
 /* Marks the free frames, 64 at a time; none of them may be marked before. */
 static void mark_free(struct ledger *l)
 {
-    const struct frame_pool *f = &l->t->d->frame_pool;
+    const struct pfn_runs *f = &l->t->d->frame_pool.free;
 
     for (size_t i = 0; i < f->nr_runs; i++)
         for (uint64_t pfn = f->runs[i].start, nr; pfn < f->runs[i].end; pfn += nr) {

@@ -37,7 +37,7 @@ TEST(old_tables, "the tables that mapped the builder's list are free: each can b
           "start_info.nr_p2m_frames is 0x%lx, expected 0x%lx leaves and %lu tables",
           t->d->boot.nr_list_pfns, DIV_ROUND_UP(t->d->boot.nr_pages, P2M_PER_PAGE),
           list->nr_old_tables);
-    CHECK(frame_pool_has(&t->d->frame_pool, to_pfn(t->d->frame_pool.runs[0].start)),
+    CHECK(frame_pool_has(&t->d->frame_pool, to_pfn(t->d->frame_pool.free.runs[0].start)),
           "the pool forgets its frames");
     for (uint64_t i = 0; i < list->nr_old_tables; i++) {
         pfn_t pfn = list->old_tables[i];

@@ -28,7 +28,7 @@ static void read_books(const struct domain *d, struct books *b)
     b->nr_ranges = d->p2m.ranges.nr;
     b->nr_empty = d->balloon.empty.nr_runs;
     b->nr_pages = host_current_pages();
-    b->nr_free = d->frame_pool.nr_free;
+    b->nr_free = d->frame_pool.free.nr_pfns;
     memcpy(b->ranges, d->p2m.ranges.r, min_u64(b->nr_ranges, MAX_KEPT) * sizeof(b->ranges[0]));
     memcpy(b->empty, d->balloon.empty.runs, min_u64(b->nr_empty, MAX_KEPT) * sizeof(b->empty[0]));
 }
@@ -69,7 +69,7 @@ static void check_pfn(struct test *t, pfn_t pfn, mfn_t ours)
     CHECK(mfn_eq(p2m_get(&d->p2m, pfn), INVALID_MFN), "PFN 0x%lx has frame 0x%lx", pfn.v,
           p2m_get(&d->p2m, pfn).v);
     CHECK(p2m_set(&d->p2m, pfn, ours) < 0, "PFN 0x%lx can be given a frame", pfn.v);
-    CHECK(!frame_pool_has(&d->balloon.empty, pfn), "the balloon may fill PFN 0x%lx", pfn.v);
+    CHECK(!pfn_runs_has(&d->balloon.empty, pfn), "the balloon may fill PFN 0x%lx", pfn.v);
     CHECK(pfn.v < (uint64_t)1 << (d->host.cpu_bits - PAGE_SHIFT),
           "PFN 0x%lx is past the machine's %u bits", pfn.v, d->host.cpu_bits);
     CHECK(!page_show(&d->fixmap, &d->unpopulated, pfn), "something is behind PFN 0x%lx", pfn.v);
@@ -115,7 +115,7 @@ static void check_show(struct foreign_room *s, struct foreign_range *r, uint64_t
 /* Is there anything to take? By the books, without unpopulated.c's arithmetic. */
 static bool has_space(const struct domain *d)
 {
-    const struct frame_pool *e = &d->balloon.empty;
+    const struct pfn_runs *e = &d->balloon.empty;
 
     for (size_t i = 0; i < e->nr_runs; i++)
         for (uint64_t pfn = e->runs[i].start; pfn + 2 * P2M_PER_PAGE <= e->runs[i].end; pfn++)

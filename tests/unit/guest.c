@@ -29,7 +29,7 @@ static void add_free_frames(struct guest *g)
              frame_pool_add(&g->frame_pool, list_end, d->shape.nr_pages);
     else
         rc = frame_pool_add(&g->frame_pool, d->kernel_pfns, d->shape.nr_pages);
-    /* behind the windows are other frames than their own from now on */
+    /* From now on the fixmap's pages do not map their own frames. */
     uint64_t fixmap_pfn = ((uintptr_t)d->fixmap - FAKE_VIRT_BASE) / PAGE_SIZE;
 
     rc = rc || frame_pool_add(&g->frame_pool, fixmap_pfn, fixmap_pfn + NR_FIXMAP_SLOTS);
@@ -116,7 +116,7 @@ struct shared_info *guest_start_with_tree(struct guest *g, const struct guest_ro
     return shared;
 }
 
-static bool in_pool(const struct frame_pool *f, uint64_t pfn)
+static bool in_pool(const struct pfn_runs *f, uint64_t pfn)
 {
     for (size_t i = 0; i < f->nr_runs; i++)
         if (pfn - f->runs[i].start < f->runs[i].end - f->runs[i].start)
@@ -134,16 +134,16 @@ void guest_check_frames(const char *what, struct guest *g, uint64_t from, uint64
     for (uint64_t pfn = 0; pfn < g->domain.shape.nr_pages; pfn++) {
         uint64_t mfn = fake_builder_mfn(pfn);
 
-        if (is_used(mfn) && in_pool(&g->frame_pool, fake.m2p.table[mfn]))
+        if (is_used(mfn) && in_pool(&g->frame_pool.free, fake.m2p.table[mfn]))
             fail_msg("%s: builder's PFN %#lx is in the pool and in use", what, pfn);
     }
-    /* to be seen through a window is no use that would keep a frame from being lost */
+    /* A mapping in the fixmap does not count as a use of a frame. */
     for (unsigned int slot = 0; slot < NR_FIXMAP_SLOTS; slot++)
         fixmap_unmap(&g->fixmap, slot);
     for (uint64_t pfn = 0; pfn < g->domain.shape.nr_pages; pfn++) {
         uint64_t mfn = fake_builder_mfn(pfn);
 
-        if (!is_used(mfn) && !in_pool(&g->frame_pool, fake.m2p.table[mfn]) &&
+        if (!is_used(mfn) && !in_pool(&g->frame_pool.free, fake.m2p.table[mfn]) &&
             !(pfn >= from && pfn < to))
             fail_msg("%s: builder's PFN %#lx is neither in use nor in the pool", what, pfn);
     }
@@ -163,11 +163,12 @@ const char *guest_fail_nth(unsigned int n, long rc, void (*call)(void *arg), voi
 
 struct guest_state guest_state(struct guest *g)
 {
-    struct guest_state s = {.list = g->p2m.list, .nr = g->p2m.nr, .nr_free = g->frame_pool.nr_free};
+    struct guest_state s = {
+        .list = g->p2m.list, .nr = g->p2m.nr, .nr_free = g->frame_pool.free.nr_pfns};
 
-    for (size_t i = 0; i < g->frame_pool.nr_runs; i++)
-        s.pool_hash =
-            s.pool_hash * 31 + g->frame_pool.runs[i].start * 7 + g->frame_pool.runs[i].end;
+    for (size_t i = 0; i < g->frame_pool.free.nr_runs; i++)
+        s.pool_hash = s.pool_hash * 31 + g->frame_pool.free.runs[i].start * 7 +
+                      g->frame_pool.free.runs[i].end;
     s.mappings_hash = fake_mappings_hash((uintptr_t)g->fixmap.pages, NR_FIXMAP_SLOTS * PAGE_SIZE);
     return s;
 }

@@ -256,7 +256,7 @@ static void check_numbers(const char *what)
     for (uint64_t pfn = 0; pfn < live.p2m.nr; pfn++) {
         bool is_ram = ranges_find(&live.p2m.ranges, pfn).kind == RANGE_RAM;
         bool is_free = frame_pool_has(&live.frame_pool, to_pfn(pfn));
-        bool is_empty = frame_pool_has(&live.balloon.empty, to_pfn(pfn));
+        bool is_empty = pfn_runs_has(&live.balloon.empty, to_pfn(pfn));
         uint64_t mfn = p2m_get_ram(&live.p2m, to_pfn(pfn)).v;
         const struct fake_frame *f = mfn == INVALID_ENTRY ? NULL : fake_frame(mfn);
 

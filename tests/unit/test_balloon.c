@@ -56,7 +56,7 @@ static void check_books(const char *what)
     for (uint64_t pfn = 0; pfn < g.p2m.nr; pfn++) {
         bool is_ram = ranges_find(&g.p2m.ranges, pfn).kind == RANGE_RAM;
         bool is_free = frame_pool_has(&g.frame_pool, to_pfn(pfn)),
-             is_empty = frame_pool_has(&b.empty, to_pfn(pfn));
+             is_empty = pfn_runs_has(&b.empty, to_pfn(pfn));
         uint64_t mfn = g.p2m.list[pfn];
         struct fake_frame *f = mfn == INVALID_ENTRY ? NULL : fake_frame(mfn);
 
@@ -83,8 +83,8 @@ static void check_books(const char *what)
         owned += !fake_frame(fake.first_mfn + i)->foreign;
     check_equal(what, b.nr_pages, nr_filled);
     check_equal(what, owned, nr_filled);
-    check_equal(what, nr_free, g.frame_pool.nr_free);
-    check_equal(what, nr_empty, b.empty.nr_free);
+    check_equal(what, nr_free, g.frame_pool.free.nr_pfns);
+    check_equal(what, nr_empty, b.empty.nr_pfns);
     check_equal(what, nr_used, nr_in_use);
 }
 
@@ -101,7 +101,7 @@ static void start(void)
     fake.on_release = check_not_in_list;
     fake.nr_hypercalls = 0;
     nr_ticks = 0;
-    nr_in_use = NR_PAGES - g.frame_pool.nr_free;
+    nr_in_use = NR_PAGES - g.frame_pool.free.nr_pfns;
 }
 
 static void test_start(void **state)
@@ -109,7 +109,7 @@ static void test_start(void **state)
     (void)state;
     start();
     check_equal("pages", b.nr_pages, NR_PAGES);
-    check_true("room to grow", b.empty.nr_free >= NR_MAX - NR_PAGES);
+    check_true("room to grow", b.empty.nr_pfns >= NR_MAX - NR_PAGES);
     check_books("at the start");
     for (size_t cap = 0; cap < 2; cap++) /* the map has two runs of RAM that are empty in part */
         check_equal("too few runs", balloon_start(&b, &g.plan, empty_runs, cap), -ENOMEM);
@@ -121,12 +121,12 @@ static void test_out_and_in(void **state)
 
     (void)state;
     start();
-    room = b.empty.nr_free;
+    room = b.empty.nr_pfns;
     check_equal("nowhere", move(NR_PAGES), 0);
     check_equal("costs nothing", fake.nr_hypercalls, 0);
     check_equal("out", move(NR_PAGES - 600), 0);
     check_equal("pages", b.nr_pages, NR_PAGES - 600);
-    check_equal("empty", b.empty.nr_free, room + 600);
+    check_equal("empty", b.empty.nr_pfns, room + 600);
     check_equal("said", last_tick, b.nr_pages);
     check_true("in batches", nr_ticks >= 2);
     check_books("out");
@@ -145,15 +145,15 @@ static void test_to_the_ends(void **state)
 
     (void)state;
     start();
-    full = b.nr_pages + b.empty.nr_free;
+    full = b.nr_pages + b.empty.nr_pfns;
     check_equal("as small as can be", move(0), 0);
-    check_equal("the reserve is there", g.frame_pool.nr_free, BALLOON_RESERVE);
+    check_equal("the reserve is there", g.frame_pool.free.nr_pfns, BALLOON_RESERVE);
     check_equal("and what is in use", b.nr_pages, nr_in_use + BALLOON_RESERVE);
     check_books("small");
     check_equal("smaller", move(1), 0);
     check_equal("no", b.nr_pages, nr_in_use + BALLOON_RESERVE);
     check_equal("as large as can be", move(UINT64_MAX), 0);
-    if (b.empty.nr_free)
+    if (b.empty.nr_pfns)
         check_equal("Xen has no more", fake.nr_mfns - 1, b.nr_pages);
     else
         check_equal("the list has no more room", b.nr_pages, full);
@@ -184,7 +184,7 @@ static void test_book_is_full(void **state)
     start();
     check_equal("PFNs among empty ones", move(NR_PAGES + 50), 0);
     b.empty.cap_runs = b.empty.nr_runs;
-    run = g.frame_pool.runs[g.frame_pool.nr_runs - 1];
+    run = g.frame_pool.free.runs[g.frame_pool.free.nr_runs - 1];
     check_equal("now they touch none", frame_pool_exclude(&g.frame_pool, run.end - 1, run.end), 0);
     check_equal("on either side", frame_pool_exclude(&g.frame_pool, run.start, run.start + 1), 0);
     nr_in_use += 2;
@@ -225,15 +225,15 @@ static void test_random_moves(void **state)
     fake.limited = true;
     for (unsigned int i = 0; i < 150; i++) {
         uint64_t target = NR_PAGES - 1800 + rng_below(&r, 2600), before = b.nr_pages, want;
-        uint64_t smallest = nr_in_use + min_u64(g.frame_pool.nr_free, BALLOON_RESERVE);
-        uint64_t largest = min_u64(b.nr_pages + b.empty.nr_free, fake.nr_mfns - 1);
+        uint64_t smallest = nr_in_use + min_u64(g.frame_pool.free.nr_pfns, BALLOON_RESERVE);
+        uint64_t largest = min_u64(b.nr_pages + b.empty.nr_pfns, fake.nr_mfns - 1);
         uint64_t step = rng_below(&r, 4) ? UINT64_MAX : rng_below(&r, 700);
         mfn_t taken;
 
         if (rng_below(&r, 3) == 0 && frame_pool_alloc(&g.frame_pool, &taken) == 0) {
             check_equal("in use", fake_get_type(taken.v, FAKE_WRITABLE), 0);
             nr_in_use++;
-            smallest = nr_in_use + min_u64(g.frame_pool.nr_free, BALLOON_RESERVE);
+            smallest = nr_in_use + min_u64(g.frame_pool.free.nr_pfns, BALLOON_RESERVE);
         }
         fake.nr_extents_left = step;
         check_equal("move", move(target), 0);
@@ -245,7 +245,7 @@ static void test_random_moves(void **state)
         check_equal("where the model is", b.nr_pages, want);
         check_books("a random move");
     }
-    check_true("in pieces", b.empty.nr_runs > 1 || g.frame_pool.nr_runs > 1);
+    check_true("in pieces", b.empty.nr_runs > 1 || g.frame_pool.free.nr_runs > 1);
 }
 
 static void out_and_in(void *rc)
@@ -267,7 +267,7 @@ static void test_every_hypercall_failing(void **state)
         int rc = 0;
 
         start();
-        top = &g.frame_pool.runs[g.frame_pool.nr_runs - 1]; /* what goes first */
+        top = &g.frame_pool.free.runs[g.frame_pool.free.nr_runs - 1]; /* what goes first */
         for (unsigned int slot = 0; slot < NR_FIXMAP_SLOTS; slot += 3) {
             mfn_t mfn = p2m_get_ram(&g.p2m, to_pfn(top->end - 1 - slot * 20));
 
@@ -296,7 +296,7 @@ static void fill(uint64_t pfn)
 {
     uint64_t at = pfn;
 
-    check_true("was empty", frame_pool_has(&b.empty, to_pfn(pfn)));
+    check_true("was empty", pfn_runs_has(&b.empty, to_pfn(pfn)));
     for (uint64_t i = 0; i < fake.nr_mfns - 1; i++) {
         struct fake_frame *f = fake_frame(fake.first_mfn + (i * 31 + at) % (fake.nr_mfns - 1));
 
@@ -375,13 +375,13 @@ static void test_reconcile_every_run(void **state)
 
     (void)state;
     start();
-    check_equal("no others", frame_pool_exclude(&b.empty, 0, UINT64_MAX), 0);
-    p = g.frame_pool.runs[g.frame_pool.nr_runs - 1].end - 1;
+    check_equal("no others", pfn_runs_remove(&b.empty, 0, UINT64_MAX), 0);
+    p = g.frame_pool.free.runs[g.frame_pool.free.nr_runs - 1].end - 1;
     q = p - 2;
     check_equal("p", frame_pool_exclude(&g.frame_pool, p, p + 1), 0);
     check_equal("q", frame_pool_exclude(&g.frame_pool, q, q + 1), 0);
-    check_equal("p", frame_pool_add(&b.empty, p, p + 1), 0);
-    check_equal("q", frame_pool_add(&b.empty, q, q + 1), 0);
+    check_equal("p", pfn_runs_add(&b.empty, p, p + 1), 0);
+    check_equal("q", pfn_runs_add(&b.empty, q, q + 1), 0);
     b.nr_pages -= 2; /* the list still has their frames, as after a live migration */
     fake.limited = true;
     fake.nr_extents_left = 0;
@@ -400,7 +400,7 @@ static void test_pool_is_full(void **state)
     check_equal("so that none touches", frame_pool_alloc(&g.frame_pool, &taken), 0);
     check_equal("in use", fake_get_type(taken.v, FAKE_WRITABLE), 0);
     nr_in_use++;
-    g.frame_pool.cap_runs = g.frame_pool.nr_runs;
+    g.frame_pool.free.cap_runs = g.frame_pool.free.nr_runs;
     check_equal("in", move(NR_PAGES), -ENOMEM);
     check_books("pool full");
 }

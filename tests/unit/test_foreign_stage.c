@@ -100,9 +100,9 @@ static void test_page_show(void **state)
     start(live_restored, true);
     check_mapped("at first");
     page = (uint64_t *)page_show(&live.fixmap, &live.unpopulated,
-                                 to_pfn(live.frame_pool.runs[0].start));
+                                 to_pfn(live.frame_pool.free.runs[0].start));
     check_equal("RAM", fake_walk((uintptr_t)page).mfn,
-                p2m_get_ram(&live.p2m, to_pfn(live.frame_pool.runs[0].start)).v);
+                p2m_get_ram(&live.p2m, to_pfn(live.frame_pool.free.runs[0].start)).v);
     check_true("nothing", !page_show(&live.fixmap, &live.unpopulated,
                                      to_pfn(live.balloon.empty.runs[0].start)));
     check_true("far off", !page_show(&live.fixmap, &live.unpopulated, to_pfn(UINT64_MAX)));

@@ -151,12 +151,12 @@ static void test_deferred_pool_full(void **state)
     pfn = gg_page();
     (void)gg_page();
     ref = gg_access(pfn, false);
-    wg.g.frame_pool.cap_runs = wg.g.frame_pool.nr_runs;
+    wg.g.frame_pool.free.cap_runs = wg.g.frame_pool.free.nr_runs;
     check_equal("end", grant_end_page(&grants, ref), 0);
     check_equal("it waits", grants_poll(&grants), 1);
     check_true("not free", !frame_pool_has(&wg.g.frame_pool, pfn));
     check_equal("nobody can map it", fake_peer_map(FAKE_PEER, ref, true), GNTST_general_error);
-    wg.g.frame_pool.cap_runs = ARRAY_SIZE(wg.g.runs);
+    wg.g.frame_pool.free.cap_runs = ARRAY_SIZE(wg.g.runs);
     check_equal("there is room", grants_poll(&grants), 0);
     check_true("free", frame_pool_has(&wg.g.frame_pool, pfn));
 }
@@ -243,7 +243,7 @@ static void test_random_sequences(void **state)
         uint64_t nr_free;
 
         gg_start_version(version);
-        nr_free = wg.g.frame_pool.nr_free;
+        nr_free = wg.g.frame_pool.free.nr_pfns;
         memset(live_grants, 0, sizeof(live_grants));
         for (int i = 0; i < 6000; i++) {
             step(&rng);
@@ -254,7 +254,7 @@ static void test_random_sequences(void **state)
             if (l->ref && !l->deferred)
                 check_equal("end", grant_end_page(&grants, l->ref), 0);
         check_equal("all have ended", grants_poll(&grants), 0);
-        check_equal("no frame is lost", wg.g.frame_pool.nr_free, nr_free);
+        check_equal("no frame is lost", wg.g.frame_pool.free.nr_pfns, nr_free);
         gg_check_all_free("at the end");
     }
 }

@@ -149,11 +149,11 @@ static void test_deferred(void **state)
     check_says("said", output(), "block the suspend: grants");
     check_equal("it waits", grants_poll(&live.grants), 1);
     fake_peer_unmap(lent[5].ref); /* and nobody polls */
-    nr_free = live.frame_pool.nr_free;
+    nr_free = live.frame_pool.free.nr_pfns;
     check_equal("suspend", suspend(&live), 0);
     check_equal("nothing waits", live.grants.nr_deferred, 0);
     check_true("free", frame_pool_has(&live.frame_pool, lent[5].pfn));
-    check_equal("one more", live.frame_pool.nr_free, nr_free + 1);
+    check_equal("one more", live.frame_pool.free.nr_pfns, nr_free + 1);
     check_equal("no entry", fake_grants_entry(lent[5].ref).flags, 0);
 }
 

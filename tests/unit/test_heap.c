@@ -48,7 +48,7 @@ static void test_heap(void **state)
 
     (void)state;
     start();
-    nr_free = g.frame_pool.nr_free;
+    nr_free = g.frame_pool.free.nr_pfns;
     a = heap_alloc(&g.heap, 3 * PAGE_SIZE - 5);
     b = heap_alloc(&g.heap, 1);
     for (uint64_t i = 0; i < 3 * PAGE_SIZE; i++)
@@ -56,7 +56,7 @@ static void test_heap(void **state)
     a[3 * PAGE_SIZE - 1] = 1;
     check_true("a guard between", b >= a + 4 * PAGE_SIZE);
     check_true("a guard between", !fake_walk((uintptr_t)a + 3 * PAGE_SIZE).present);
-    check_equal("pages", g.frame_pool.nr_free, nr_free - 4);
+    check_equal("pages", g.frame_pool.free.nr_pfns, nr_free - 4);
 
     shared = heap_map(&g.heap, maddr_to_mfn(g.domain.shared_info), PTE_RW);
     shared[0] = 7;
@@ -69,7 +69,7 @@ static void test_heap(void **state)
     heap_free(&g.heap, a, 3 * PAGE_SIZE - 5);
     heap_free(&g.heap, b, 1);
     heap_free(&g.heap, NULL, 5);
-    check_equal("given back", g.frame_pool.nr_free, nr_free);
+    check_equal("given back", g.frame_pool.free.nr_pfns, nr_free);
     check_equal("more than there is", (uintptr_t)heap_alloc(&g.heap, (nr_free + 1) * PAGE_SIZE), 0);
     guest_check_frames("after", &g, 0, 0);
 }
@@ -83,7 +83,7 @@ static void test_tables_are_given_back(void **state)
     (void)state;
     start();
     a = alloc(1);
-    nr_free = g.frame_pool.nr_free;
+    nr_free = g.frame_pool.free.nr_pfns;
     nr_tables = g.pt.nr_tables;
     b = alloc(2 * MIB2_NR);
     c = alloc(1);
@@ -101,7 +101,7 @@ static void test_tables_are_given_back(void **state)
     free_pages(c, 1);
     check_true("the level 1 table of the next block", has_l1((void *)g.heap.next));
     check_equal("tables", g.pt.nr_tables, nr_tables);
-    check_equal("free frames", g.frame_pool.nr_free, nr_free + 1);
+    check_equal("free frames", g.frame_pool.free.nr_pfns, nr_free + 1);
     guest_check_frames("after all is freed", &g, 0, 0);
 }
 
@@ -133,13 +133,13 @@ static void test_tables_of_a_failed_allocation(void **state)
 
         (void)state;
         start();
-        nr_free = g.frame_pool.nr_free;
+        nr_free = g.frame_pool.free.nr_pfns;
         nr_tables = g.pt.nr_tables;
         g.frame_pool.fail_at = g.frame_pool.nr_requests + request;
         check_true("no memory", !heap_alloc(&g.heap, 3 * MIB2));
         g.frame_pool.fail_at = 0;
         check_equal("tables", g.pt.nr_tables, nr_tables);
-        check_equal("free frames", g.frame_pool.nr_free, nr_free);
+        check_equal("free frames", g.frame_pool.free.nr_pfns, nr_free);
         guest_check_frames("after a failed allocation", &g, 0, 0);
     }
 }
@@ -153,7 +153,7 @@ static void test_failure_at_the_end_of_a_gib(void **state)
         void *page;
 
         start();
-        all = g.frame_pool.nr_free + g.pt.nr_tables;
+        all = g.frame_pool.free.nr_pfns + g.pt.nr_tables;
         g.heap.next = gib - 2 * PAGE_SIZE;
         g.frame_pool.fail_at = g.frame_pool.nr_requests + request;
         page = heap_alloc(&g.heap, 4 * PAGE_SIZE);
@@ -162,7 +162,7 @@ static void test_failure_at_the_end_of_a_gib(void **state)
         if (page)
             continue;
         check_equal("level of the entry for the next GiB", fake_walk(gib).level, 3);
-        check_equal("frames", g.frame_pool.nr_free + g.pt.nr_tables, all);
+        check_equal("frames", g.frame_pool.free.nr_pfns + g.pt.nr_tables, all);
     }
 }
 
@@ -181,18 +181,18 @@ static void test_unmap(void **state)
     g.heap.next = ROUND_UP(g.heap.next, MIB2);
     block = alloc(2);
     first = to_mfn(fake_walk((uintptr_t)block).mfn);
-    nr_free = g.frame_pool.nr_free;
+    nr_free = g.frame_pool.free.nr_pfns;
 
     check_equal("unmap shared_info", heap_unmap(&g.heap, shared, &mfn), 0);
     check_equal("its frame", mfn.v, g.domain.shared_info / PAGE_SIZE);
     check_true("its level 1 table", !has_l1(shared));
-    check_equal("free frames: a table's", g.frame_pool.nr_free, nr_free + 1);
+    check_equal("free frames: a table's", g.frame_pool.free.nr_pfns, nr_free + 1);
     check_equal("unmap it twice", heap_unmap(&g.heap, shared, &mfn), -ENOENT);
 
     check_equal("unmap a page of a block", heap_unmap(&g.heap, block, &mfn), 0);
     check_equal("its frame", mfn.v, first.v);
     check_true("the other page", fake_walk((uintptr_t)block + PAGE_SIZE).present);
-    check_equal("free frames", g.frame_pool.nr_free, nr_free + 1);
+    check_equal("free frames", g.frame_pool.free.nr_pfns, nr_free + 1);
     check_equal("tables", g.pt.nr_tables, nr_tables);
     check_equal("the frame goes back", frame_pool_free(&g.frame_pool, mfn), 0);
     free_pages(block + PAGE_SIZE, 1);
@@ -236,7 +236,7 @@ static void test_random(void **state)
     (void)state;
     print_message("# seed %#lx\n", rng.state);
     start();
-    all = g.frame_pool.nr_free + g.pt.nr_tables;
+    all = g.frame_pool.free.nr_pfns + g.pt.nr_tables;
     for (unsigned int step = 0; step < NR_STEPS; step++) {
         struct block *b = &blocks[rng_below(&rng, ARRAY_SIZE(blocks))];
 
@@ -250,7 +250,7 @@ static void test_random(void **state)
             nr_pages += b->nr;
         }
         check_tables(step);
-        check_equal("frames", g.frame_pool.nr_free + g.pt.nr_tables + nr_pages, all);
+        check_equal("frames", g.frame_pool.free.nr_pfns + g.pt.nr_tables + nr_pages, all);
     }
     guest_check_frames("at the end", &g, 0, 0);
 }

@@ -84,7 +84,7 @@ static void test_reduce(void **state)
         for (uint64_t va = kernel_mapping.image.start; va < kernel_mapping.image.end;
              va += PAGE_SIZE)
             before[(va - kernel_mapping.image.start) / PAGE_SIZE] = pte_at(va);
-        nr_free = g.frame_pool.nr_free;
+        nr_free = g.frame_pool.free.nr_pfns;
         nr_tables = 2 + pte_index(kernel_mapping.image.end - 1, 2) -
                     pte_index(kernel_mapping.image.start, 2) + 1;
         check_equal(what, kernel_mapping_reduce(&g.pt, &kernel_mapping, &result), 0);
@@ -99,7 +99,7 @@ static void test_reduce(void **state)
         check_equal(what, kernel_mapping_first_mapped(&g.pt, FAKE_KERNEL_SLOT),
                     kernel_mapping.image.start);
         check_equal(what, kernel_mapping_first_mapped(&g.pt, kernel_mapping.image.end), 0);
-        check_equal(what, g.frame_pool.nr_free, nr_free - nr_tables + result.nr_freed);
+        check_equal(what, g.frame_pool.free.nr_pfns, nr_free - nr_tables + result.nr_freed);
 
         if (rows[i].keep_ramdisk)
             ramdisk = (g.domain.ramdisk_va - FAKE_VIRT_BASE) / PAGE_SIZE;
@@ -217,7 +217,8 @@ static void test_each_frame_is_missing(void **state)
         start(&rows[1]);
         frame_pool_init(&drained, runs, ARRAY_SIZE(runs), &g.p2m, &g.m2p);
         check_equal("drain",
-                    frame_pool_reserve(&g.frame_pool, g.frame_pool.nr_free - left, &drained), 0);
+                    frame_pool_reserve(&g.frame_pool, g.frame_pool.free.nr_pfns - left, &drained),
+                    0);
         before = guest_state(&g);
         rc = kernel_mapping_reduce(&g.pt, &kernel_mapping, &result);
         check_equal("reduce", rc, left < 3 ? -ENOMEM : 0);

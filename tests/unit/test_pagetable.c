@@ -254,7 +254,7 @@ static void test_tables(void **state)
                 0);
     pt_drop_tables(&g.pt, FAKE_LIST_BASE + ((uint64_t)400 << 30),
                    FAKE_LIST_BASE + ((uint64_t)400 << 30) + PAGE_SIZE);
-    nr_free = g.frame_pool.nr_free;
+    nr_free = g.frame_pool.free.nr_pfns;
     for (size_t a = 0; a < ARRAY_SIZE(edges); a++)
         for (size_t b = a; b < ARRAY_SIZE(edges); b++) {
             uint64_t base = FAKE_LIST_BASE + ((uint64_t)300 << 30), tables = g.pt.nr_tables;
@@ -268,7 +268,7 @@ static void test_tables(void **state)
             if (from < to)
                 check_equal("level", fake_walk(to - PAGE_SIZE).level, 1);
             check_equal("no more than that", g.pt.nr_tables - tables, l1s + l2s);
-            check_equal("frames", nr_free - g.frame_pool.nr_free, l1s + l2s);
+            check_equal("frames", nr_free - g.frame_pool.free.nr_pfns, l1s + l2s);
             check_equal("again", pt_make_tables(&g.pt, from, to), 0);
             check_equal("nothing to do", g.pt.nr_tables - tables, l1s + l2s);
             if (from < to) { /* what is in use stays */
@@ -282,7 +282,7 @@ static void test_tables(void **state)
             }
             pt_drop_tables(&g.pt, from, to);
             check_equal("none is left", g.pt.nr_tables, tables);
-            check_equal("no frame is lost", g.frame_pool.nr_free, nr_free);
+            check_equal("no frame is lost", g.frame_pool.free.nr_pfns, nr_free);
         }
     guest_check_frames("after", &g, 0, 0);
 }
@@ -321,15 +321,15 @@ static void test_tables_refused(void **state)
     (void)state;
     for (uint64_t request = 1; request <= 4; request++) {
         start();
-        nr_free = g.frame_pool.nr_free;
+        nr_free = g.frame_pool.free.nr_pfns;
         g.frame_pool.fail_at = g.frame_pool.nr_requests + request;
         check_equal("make", pt_make_tables(&g.pt, va, va + 3 * PAGE_SIZE),
                     request > 3 ? 0 : -ENOMEM);
-        check_equal("what was made stays", nr_free - g.frame_pool.nr_free, request - 1);
+        check_equal("what was made stays", nr_free - g.frame_pool.free.nr_pfns, request - 1);
         g.frame_pool.fail_at = 0;
         check_equal("the rest", pt_make_tables(&g.pt, va, va + 3 * PAGE_SIZE), 0);
         pt_drop_tables(&g.pt, va, va + 3 * PAGE_SIZE);
-        check_equal("all but level 3", nr_free - g.frame_pool.nr_free, 1);
+        check_equal("all but level 3", nr_free - g.frame_pool.free.nr_pfns, 1);
     }
     do {
         const char *panic;

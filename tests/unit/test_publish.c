@@ -173,11 +173,12 @@ static void test_no_frames_for_the_tree(void **state)
     (void)state;
     prepare(&rows[3]);
     frame_pool_init(&drained, runs, ARRAY_SIZE(runs), &g.p2m, &g.m2p);
-    check_equal("drain", frame_pool_reserve(&g.frame_pool, g.frame_pool.nr_free - 2, &drained), 0);
-    nr_free = g.frame_pool.nr_free;
+    check_equal("drain", frame_pool_reserve(&g.frame_pool, g.frame_pool.free.nr_pfns - 2, &drained),
+                0);
+    nr_free = g.frame_pool.free.nr_pfns;
     check_equal("build", publish_build_tree(&pub, &g.pt, &g.heap, &g.p2m), -ENOMEM);
     check_true("no tree", !pub.top && !pub.mids);
-    check_equal("frames", g.frame_pool.nr_free, nr_free);
+    check_equal("frames", g.frame_pool.free.nr_pfns, nr_free);
 }
 
 #define AT(field) offsetof(struct shared_info, arch.field)

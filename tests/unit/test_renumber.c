@@ -64,7 +64,7 @@ static void test_half_a_batch(void **state)
         uint64_t free_before, done = (n - 1) * MMU_BATCH + 70, seen = 0;
 
         start(1100);
-        free_before = g.frame_pool.runs[0].start;
+        free_before = g.frame_pool.free.runs[0].start;
         fake.fail_at = n;
         fake.fail_with = -XEN_EINVAL;
         fake.fail_after = 70;
@@ -78,7 +78,7 @@ static void test_half_a_batch(void **state)
                         moved && seen < done ? new : pfn);
             seen += moved;
         }
-        check_equal("the pool", g.frame_pool.runs[0].start, free_before);
+        check_equal("the pool", g.frame_pool.free.runs[0].start, free_before);
         fake.fail_at = fake.fail_after = 0;
         fake_machine_stop();
     }

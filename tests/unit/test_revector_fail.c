@@ -103,7 +103,8 @@ static void test_each_frame_is_missing(void **state)
             start(&rows[i]);
             frame_pool_init(&drained, drained_runs, ARRAY_SIZE(drained_runs), &g.p2m, &g.m2p);
             check_equal(
-                what, frame_pool_reserve(&g.frame_pool, g.frame_pool.nr_free - left, &drained), 0);
+                what, frame_pool_reserve(&g.frame_pool, g.frame_pool.free.nr_pfns - left, &drained),
+                0);
             before = guest_state(&g);
             output_clear();
             rc = revector(&g.revector, &g.revectored);

@@ -332,7 +332,7 @@ static void check_accounts(const char *what)
     uint64_t nr_pages = d->shape.nr_pages, old_leaves = DIV_ROUND_UP(nr_pages, P2M_PER_PAGE);
     uint64_t heap = note_pages(nr_pages) + g.pt.nr_tables;
 
-    check_equal(what, g.frame_pool.nr_free,
+    check_equal(what, g.frame_pool.free.nr_pfns,
                 nr_pages - 1 /* root */ - image - image_tables - old_leaves - list_pages() - heap);
 }
 
@@ -436,10 +436,10 @@ static void run(const struct row *row)
     for (size_t i = 0; i < g.plan.nr_moves; i++)
         for (unsigned int last = 0; last < 2; last++)
             leaves[i][last] = moved_leaf(i, last, false);
-    nr_free = g.frame_pool.nr_free;
+    nr_free = g.frame_pool.free.nr_pfns;
     heap_tables = g.pt.nr_tables;
     check_equal(row->what, guest_revector(&g), 0);
-    check_costs(row, nr_free + g.revectored.nr_old_tables - g.frame_pool.nr_free,
+    check_costs(row, nr_free + g.revectored.nr_old_tables - g.frame_pool.free.nr_pfns,
                 g.pt.nr_tables - heap_tables);
     for (size_t i = 0; i < g.plan.nr_moves; i++)
         for (unsigned int last = 0; last < 2; last++)

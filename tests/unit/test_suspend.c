@@ -56,7 +56,7 @@ static long refused(uint64_t start_info)
 /* Some PFNs come with a frame that they did not have. */
 static long restored_live(uint64_t start_info)
 {
-    const struct frame_pool *empty = &live.balloon.empty;
+    const struct pfn_runs *empty = &live.balloon.empty;
     const struct pfn_run *run = &empty->runs[empty->nr_runs - 1];
 
     fake_tools.refilled[0] = empty->runs[0].start;

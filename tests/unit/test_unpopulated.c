@@ -24,7 +24,7 @@ static uint64_t list[NR_LIST];
 static struct range entries[64];
 static struct pfn_run runs[64];
 static struct p2m p2m;
-static struct frame_pool empty;
+static struct pfn_runs empty;
 static struct unpopulated unpopulated;
 
 /* RAM with a hole in it; empty are those PFNs that is_empty says. */
@@ -42,12 +42,12 @@ static void start(enum range_kind beyond)
     check_equal("a hole", ranges_append(&p2m.ranges, HOLE, HOLE_END, RANGE_IDENTITY), 0);
     check_equal("RAM", ranges_append(&p2m.ranges, HOLE_END, MAP_END - 100, RANGE_RAM), 0);
     check_equal("a hole", ranges_append(&p2m.ranges, MAP_END - 100, MAP_END, RANGE_IDENTITY), 0);
-    frame_pool_init(&empty, runs, ARRAY_SIZE(runs), &p2m, NULL);
+    pfn_runs_init(&empty, runs, ARRAY_SIZE(runs));
     for (uint64_t pfn = 0; pfn < NR_LIST; pfn++) {
         list[pfn] = is_empty(pfn) || ranges_find(&p2m.ranges, pfn).kind != RANGE_RAM ? INVALID_ENTRY
                                                                                      : 0x5000 + pfn;
         if (is_empty(pfn))
-            check_equal("empty", frame_pool_add(&empty, pfn, pfn + 1), 0);
+            check_equal("empty", pfn_runs_add(&empty, pfn, pfn + 1), 0);
     }
     unpopulated_init(&unpopulated, &p2m, &empty, CPU_BITS);
 }
@@ -67,7 +67,7 @@ static struct snapshot snapshot(void)
     memset(&s, 0, sizeof(s));
     s.nr = p2m.ranges.nr;
     s.nr_runs = empty.nr_runs;
-    s.nr_free = empty.nr_free;
+    s.nr_free = empty.nr_pfns;
     for (size_t i = 0; i < s.nr; i++)
         s.r[i] = entries[i];
     for (size_t i = 0; i < s.nr_runs; i++)
@@ -120,7 +120,7 @@ static void test_in_ram(void **state)
 
         check_equal("kind", ranges_find(&p2m.ranges, pfn).kind == RANGE_UNPOPULATED,
                     is_unpopulated);
-        check_equal("empty", frame_pool_has(&empty, to_pfn(pfn)), is_empty(pfn) && !is_unpopulated);
+        check_equal("empty", pfn_runs_has(&empty, to_pfn(pfn)), is_empty(pfn) && !is_unpopulated);
         if (is_unpopulated)
             check_equal("no frame", p2m_get(&p2m, to_pfn(pfn)).v, INVALID_ENTRY);
         check_true("nothing is behind it", !unpopulated_page(&unpopulated, to_pfn(pfn)));
@@ -257,7 +257,7 @@ static void test_random_sequences(void **state)
             for (uint64_t pfn = 0; pfn < NR_PFNS; pfn += 1 + rng_below(&rng, 150)) {
                 check_equal("kind", ranges_find(&p2m.ranges, pfn).kind == RANGE_UNPOPULATED,
                             is_taken(pfn));
-                check_equal("empty", frame_pool_has(&empty, to_pfn(pfn)),
+                check_equal("empty", pfn_runs_has(&empty, to_pfn(pfn)),
                             is_empty(pfn) && !is_taken(pfn));
             }
         }
@@ -300,8 +300,8 @@ static void test_full(void **state)
     was = snapshot();
     for (uint64_t pfn = 0; pfn < NR_LIST; pfn++)
         if (is_empty(pfn) && pfn != at)
-            check_equal("its neighbours", frame_pool_exclude(&empty, pfn, pfn + 1), 0);
-    check_equal("a run of others", frame_pool_add(&empty, 1, 2), 0);
+            check_equal("its neighbours", pfn_runs_remove(&empty, pfn, pfn + 1), 0);
+    check_equal("a run of others", pfn_runs_add(&empty, 1, 2), 0);
     empty.cap_runs = 1;
     p2m.ranges.cap = ARRAY_SIZE(entries);
     check_equal("no room to give it", unpopulated_free(&unpopulated, at), -ENOMEM);
