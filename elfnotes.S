@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What this kernel tells whoever builds its domain: Xen for a dom0, xl's libxenguest for a domU,
- * the PV shim, GRUB. The numbers are those of <xen/elfnote.h>; each note says why it is here.
- * scripts/check-notes reads them back after every link.
+ * ELF notes for the domain builder: Xen for a dom0, libxenguest for a domU of xl, the PV shim, or
+ * GRUB. <xen/elfnote.h> defines the types. scripts/check-notes verifies the notes of the image
+ * after every link.
  */
 #define __ASSEMBLY__
 #include "arch/x86/layout.h"
@@ -11,11 +11,11 @@
 #include <xen/features.h>
 
 /*
- * Proposed on xen-devel in August 2017 as the "maximum physical address size the kernel can
- * handle", and never merged; its number was given to PHYS32_RELOC in Xen 4.19, which is read for
- * PVH kernels only. So no released Xen acts on it, and an image that also had a PHYS32_ENTRY
- * would be misread: the build forbids that. We give it as proposed, in bits, the number
- * by which arch/x86/pte.h masks.
+ * MAXPHYS_SIZE was proposed on xen-devel in August 2017 as the maximum physical address size that a
+ * kernel can handle, and was never merged. No released Xen reads the note. Xen 4.19 gave its number
+ * to PHYS32_RELOC, which Xen reads only for a PVH kernel, that is, an image with a PHYS32_ENTRY
+ * note; the build rejects an image with both. The value is in bits, as proposed: the width of the
+ * mask in arch/x86/pte.h.
  */
 #define XEN_ELFNOTE_MAXPHYS_SIZE 19
 
@@ -30,32 +30,32 @@
     .popsection
 .endm
 
-/* libelf refuses an image without these three, or takes it for another kind of guest. */
+/* Without these libelf (xen/common/libelf) rejects the image or assumes another guest type. */
 note XEN_ELFNOTE_XEN_VERSION,        .asciz "xen-3.0"
 note XEN_ELFNOTE_GUEST_OS,           .asciz "Xenolith"
 note XEN_ELFNOTE_LOADER,             .asciz "generic"
-/* For whoever reads the toolstack's log. */
+/* Printed in the log of the domain builder. */
 note XEN_ELFNOTE_GUEST_VERSION,      .asciz VERSION
-/* Where to enter, and what the segments' load addresses are counted from. */
+/* The entry point, the virtual address of PFN 0, and the base of the segments' load addresses. */
 note XEN_ELFNOTE_ENTRY,              .quad _start
 note XEN_ELFNOTE_VIRT_BASE,          .quad VIRT_BASE
 note XEN_ELFNOTE_PADDR_OFFSET,       .quad 0
 /*
- * "May be a dom0": required once the note exists. Nothing else is asked for: each further bit
- * would let Xen do something that this kernel does not expect.
+ * XENFEAT_dom0: Xen requires the bit in a dom0 kernel that has this note. No other bit is set: each
+ * allows Xen a behaviour that this kernel does not support (<xen/features.h>).
  */
 note XEN_ELFNOTE_SUPPORTED_FEATURES, .quad 1 << XENFEAT_dom0
 /*
- * What kernels did not have in 2012: build/xenolith-legacy is an image without, so that builders
- * map list and ramdisk with the kernel, as they did then.
+ * build/xenolith-legacy lacks these two notes, as kernels of 2012 did: builders then map the P2M
+ * list and the ramdisk behind the kernel.
  */
 #ifndef LEGACY
-/* Where the P2M list goes, instead of into the kernel's mapping; our final place for it. */
+/* The address at which the builder maps the P2M list: the same as after revectoring. */
 note XEN_ELFNOTE_INIT_P2M,           .quad LIST_BASE
-/* The ramdisk need not be mapped; start_info then gives its first PFN. */
+/* The builder need not map the ramdisk: start_info.mod_start is then its first PFN. */
 note XEN_ELFNOTE_MOD_START_PFN,      .quad 1
 #endif
-/* A suspend may be cancelled: we understand the hypercall returning 1. */
+/* A suspend may be cancelled: the kernel handles a suspend hypercall that returns 1. */
 note XEN_ELFNOTE_SUSPEND_CANCEL,     .quad 1
 note XEN_ELFNOTE_MAXPHYS_SIZE,       .quad PADDR_BITS
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every function that can fail returns 0 or a negative value of these. The numbers are those of
- * Xen's public errno.h (<xen/errno.h>), so that the result of a hypercall can be passed on
+ * Error numbers. A function that can fail returns 0 or one of these numbers, negated. The numbers
+ * are those of Xen's public errno.h (<xen/errno.h>), so the result of a hypercall can be returned
  * unchanged.
  */
 #ifndef LIB_ERRNO_H
@@ -11,7 +11,7 @@ enum {
     EPERM = 1,       /* Xen refused: this domain lacks the right          */
     ENOENT = 2,      /* the object that was named does not exist           */
     ESRCH = 3,       /* the domain that was named does not exist           */
-    EIO = 5,         /* the peer broke the protocol, or does not answer    */
+    EIO = 5,         /* the peer broke the protocol or does not answer     */
     E2BIG = 7,       /* the request is larger than the peer accepts        */
     EAGAIN = 11,     /* another domain changed the object: try again       */
     ENOMEM = 12,     /* no free frame, or no free slot in a table          */
@@ -24,11 +24,13 @@ enum {
     ENOSPC = 28,     /* no virtual address, PFN or grant entry is left     */
     ERANGE = 34,     /* outside the P2M list, or outside the range         */
     ENOSYS = 38,     /* this Xen, or this kind of domain, lacks the call   */
-    EOPNOTSUPP = 95, /* likewise: the PV shim's answer                     */
+    EOPNOTSUPP = 95, /* as ENOSYS; the PV shim returns this number         */
 };
 
-/* "ENOMEM" for -ENOMEM, "success" for 0, "not an errno" for a positive number, "unknown errno"
- * for a negative one that is not above. */
+/*
+ * The name of @rc: "ENOMEM" for -ENOMEM, "success" for 0, "not an errno" for a positive number,
+ * "unknown errno" for any other negative number.
+ */
 const char *errno_name(int rc);
 
 #endif

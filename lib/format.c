@@ -3,13 +3,13 @@
 
 #include "lib/string.h"
 
-/* Where the text goes; len counts on past size, so that the caller learns what was needed. */
+/* The output. len keeps counting past size, so that the caller learns the length of the text. */
 struct out {
     char *buf;
     size_t size, len;
 };
 
-/* One conversion, as its letters ask for it. */
+/* One parsed conversion specification. */
 struct spec {
     bool left, zero;
     size_t width, precision;
@@ -53,7 +53,7 @@ static void put_number(struct out *o, const struct spec *s, uint64_t v, unsigned
     put_padded(o, &rest, digits + n, sizeof(digits) - n);
 }
 
-/* Reads what stands between '%' and the letter; returns the letter's place. */
+/* Parses what stands between '%' and the conversion letter; returns the letter's address. */
 static const char *parse_spec(struct spec *s, const char *f, va_list *args)
 {
     *s = (struct spec){.precision = SIZE_MAX};
@@ -84,7 +84,7 @@ static void put_signed(struct out *o, const struct spec *s, int64_t v)
     put_number(o, s, v < 0 ? -(uint64_t)v : (uint64_t)v, 10, v < 0);
 }
 
-/* Prints one conversion; false if it knows no such letter. */
+/* Prints one conversion; false if the letter is not supported. */
 static bool put_conversion(struct out *o, const struct spec *s, char letter, va_list *args)
 {
     const char *text;
@@ -136,7 +136,7 @@ size_t format_v(char *buf, size_t size_bytes, const char *fmt, va_list list)
         }
         fmt = parse_spec(&s, fmt, &args);
         if (!*fmt || !put_conversion(&o, &s, *fmt, &args)) {
-            put(&o, *start); /* as it stands, from the '%' on */
+            put(&o, *start); /* unsupported: copied unchanged, from the '%' on */
             fmt = start + 1;
             continue;
         }

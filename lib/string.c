@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memcpy and memset use the CPU's string instructions: no alignment cases, and as fast as anything
- * on a CPU with fast strings. By words, which is an eighth of the steps where the CPU, or an
- * emulator that counts, takes them one by one.
+ * memcpy and memset use the string instructions (Intel SDM vol. 2, REP MOVS and REP STOS). They
+ * need no code for unaligned buffers, and a CPU with fast string operations executes them in large
+ * blocks. The unit is a word of 8 bytes: a CPU or an emulator that executes them one by one needs
+ * an eighth of the steps.
  */
 #include "lib/string.h"
 
-/* Eight bytes of any alignment, that may be part of anything. */
+/* Eight bytes of any alignment, which may alias objects of any type. */
 typedef uint64_t __attribute__((aligned(1), may_alias)) word_t;
 
 void *memcpy(void *restrict to, const void *restrict from, size_t len_bytes)
@@ -27,7 +28,7 @@ void *memmove(void *to, const void *from, size_t len_bytes)
 
     if (d <= s || d >= s + len_bytes)
         return memcpy(to, from, len_bytes);
-    /* from the end; a word is read before any of it is written */
+    /* Copies from the end. Each word is read completely before it is written. */
     for (; len_bytes >= sizeof(word_t); len_bytes -= sizeof(word_t))
         *(word_t *)(d + len_bytes - sizeof(word_t)) =
             *(const word_t *)(s + len_bytes - sizeof(word_t));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The part of <string.h> that a freestanding compiler may call by itself, and the few string
- * functions the command line needs. Semantics are those of C11.
+ * The functions of <string.h> that a freestanding compiler may call on its own account (memcpy,
+ * memmove, memset, memcmp), and the string functions that this kernel uses. Semantics are those of
+ * C11, and of POSIX for strnlen.
  */
 #ifndef LIB_STRING_H
 #define LIB_STRING_H

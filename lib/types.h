@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The few words every file uses. No Xen, no CPU: this layer would build for a toaster.
+ * Basic types and macros for all files. lib/ uses neither Xen's headers nor arch/.
  */
 #ifndef LIB_TYPES_H
 #define LIB_TYPES_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A result that must not be dropped: every function that can fail bears it. */
+/* For a function whose result must not be ignored: every function that can fail has it. */
 #define __must_check        __attribute__((warn_unused_result))
 #define __noreturn          __attribute__((noreturn))
 #define __printf(fmt, args) __attribute__((format(printf, fmt, args)))

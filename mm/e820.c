@@ -5,7 +5,7 @@
 
 #include "arch/x86/page.h"
 
-/* Entries by how much they forbid: where several overlap, the highest decides. */
+/* Types of entries by how much they forbid: where entries overlap, the highest rank wins. */
 enum rank { RANK_RAM, RANK_UNUSABLE, RANK_OTHER, NR_RANKS };
 
 #define LOW_MIB_PFNS 0x100
@@ -23,7 +23,7 @@ static enum rank rank_of(uint32_t type)
     }
 }
 
-/* The pages of one entry, rounded and clamped by the rule; empty if nothing is left. */
+/* The pages of one entry, rounded and clamped as e820.h says; empty if none is left. */
 static struct range entry_pages(const struct e820_entry *e, enum rank rank)
 {
     uint64_t start = e->addr, end = e->addr + e->len_bytes;
@@ -45,7 +45,10 @@ static struct range entry_pages(const struct e820_entry *e, enum rank rank)
     return r;
 }
 
-/* Shell's sort: in place, few lines, and no worse than n^1.3 whatever a hostile map holds. */
+/*
+ * Shellsort (D. L. Shell, 1959), with the gaps of M. Ciura (2001): in place, and about n^1.3 steps
+ * for any input, so that a hostile map cannot delay the boot.
+ */
 static void sort_edges(struct e820_edge *e, size_t nr)
 {
     static const size_t gaps[] = {1750, 701, 301, 132, 57, 23, 10, 4, 1};
@@ -77,7 +80,7 @@ static size_t find_edges(const struct e820_entry *raw, size_t nr, struct e820_ed
     return n;
 }
 
-/* What a stretch is, that @open[rank] entries of each rank cover. */
+/* The kind of PFNs that @open[rank] entries of each rank cover. */
 static enum range_kind kind_of(const int open[NR_RANKS], bool initdom)
 {
     if (open[RANK_OTHER])
@@ -87,7 +90,7 @@ static enum range_kind kind_of(const int open[NR_RANKS], bool initdom)
     return open[RANK_RAM] ? RANGE_RAM : RANGE_IDENTITY;
 }
 
-/* Appends a stretch; below 1 MiB a domU has RAM. */
+/* Appends PFNs of one kind. In a domU the PFNs below 1 MiB are RAM whatever @kind is. */
 static int append(struct ranges *out, uint64_t start, uint64_t end, enum range_kind kind,
                   bool initdom)
 {

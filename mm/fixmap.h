@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Windows: a few virtual pages behind which any machine frame can be shown for a while.
+ * The fixmap: eight virtual pages (slots) that can map any machine frame for a short time.
  *
- * Most frames of this domain are mapped nowhere: page tables must not be writable, the builder's
- * own tables were never mapped, and what is not mapped cannot be harmed. A window is how they are
- * read, and how a new table is filled before it becomes one. The pages are part of the image's
- * address space, so their level 1 table exists from the first instruction on, and showing a frame
- * is one hypercall (update_va_mapping) and no memory.
+ * Most frames of this domain are mapped nowhere: Xen does not allow a writable mapping of a page
+ * table, and a free frame that is not mapped cannot be overwritten by mistake. The fixmap is used
+ * to read page tables, and to fill a frame before it becomes a page table. The slots are part of
+ * the image's address space, so their level 1 table always exists: mapping a frame takes one
+ * hypercall (update_va_mapping) and no memory.
  *
- *   slot   0 .. 3         4 .. 6             7
- *          tables read    tables under       anything, for
- *          by level       construction       one function
+ *   slot   0 .. 3                 4 .. 6                  7
+ *          page tables being      page tables being       any frame, for the
+ *          read, one a level      built, levels 1 to 3    time of one call
  */
 #ifndef MM_FIXMAP_H
 #define MM_FIXMAP_H
@@ -18,35 +18,41 @@
 #include "arch/x86/pte.h"
 
 enum fixmap_slot {
-    FIXMAP_LEVEL = 0,   /* + level - 1: read by pagetable.c                      */
-    FIXMAP_BUILD = 4,   /* + level - 1, up to 3: list_tables.c and kernel_mapping.c        */
-    FIXMAP_SCRATCH = 7, /* never kept over a call                                */
+    FIXMAP_LEVEL = 0,   /* + level - 1: page tables read by pagetable.c                      */
+    FIXMAP_BUILD = 4,   /* + level - 1, up to 3: used by list_tables.c and kernel_mapping.c  */
+    FIXMAP_SCRATCH = 7, /* not kept over a call of a function that may use the slot itself   */
     NR_FIXMAP_SLOTS = 8,
 };
 
 struct fixmap {
-    uint8_t *pages;               /* NR_FIXMAP_SLOTS virtual pages, page-aligned                */
-    mfn_t shown[NR_FIXMAP_SLOTS]; /* INVALID_MFN: the slot is empty                        */
-    uint64_t flags[NR_FIXMAP_SLOTS]; /* with these rights                                     */
+    uint8_t *pages;                  /* NR_FIXMAP_SLOTS virtual pages, page-aligned    */
+    mfn_t mapped[NR_FIXMAP_SLOTS];   /* the frame in each slot; INVALID_MFN: none      */
+    uint64_t flags[NR_FIXMAP_SLOTS]; /* the flags of its mapping (PTE_RO or PTE_RW)    */
 };
 
-/* Takes the @pages, whatever is mapped there now, and forgets it: their frames are the caller's. */
-void fixmap_init(struct fixmap *w, void *pages);
+/*
+ * Makes all slots at @pages empty. The frames that were mapped there belong to the caller. Panics
+ * if Xen refuses.
+ */
+void fixmap_init(struct fixmap *f, void *pages);
 
 /*
- * Shows @mfn in @slot with rights @flags (PTE_RO or PTE_RW), and returns its address. A frame that
- * is shown there already costs nothing. NULL if Xen refuses: not our frame, or a table that is
- * asked for writable. The address is good until the slot shows another frame.
+ * Maps @mfn in @slot with @flags (PTE_RO or PTE_RW) and returns the address, which is valid until
+ * the slot is used again. No hypercall if the slot maps @mfn with these flags already. NULL if Xen
+ * refuses: the frame is not this domain's, or is a page table and @flags is PTE_RW.
  */
-void *fixmap_map(struct fixmap *w, unsigned int slot, mfn_t mfn, uint64_t flags) __must_check;
+void *fixmap_map(struct fixmap *f, unsigned int slot, mfn_t mfn, uint64_t flags) __must_check;
 
-/* Empties @slot, so that the frame behind it may become a page table, or leave the domain. */
-void fixmap_unmap(struct fixmap *w, unsigned int slot);
+/*
+ * Unmaps @slot, so that its frame may become a page table or be given back to Xen. Panics if Xen
+ * refuses.
+ */
+void fixmap_unmap(struct fixmap *f, unsigned int slot);
 
-/* Empties every slot: what a frame's number is may be about to change. */
-void fixmap_unmap_all(struct fixmap *w);
+/* Unmaps all slots: before a suspend, which may change all MFNs. */
+void fixmap_unmap_all(struct fixmap *f);
 
-/* Empties every slot that shows @mfn. */
-void fixmap_unmap_mfn(struct fixmap *w, mfn_t mfn);
+/* Unmaps every slot that maps @mfn. */
+void fixmap_unmap_mfn(struct fixmap *f, mfn_t mfn);
 
 #endif

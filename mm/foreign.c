@@ -22,7 +22,7 @@ const struct foreign_range *foreign_find(const struct foreign_window *w, uint64_
     return NULL;
 }
 
-/* What a range of @nr pages needs: its head in bytes, and all of it. */
+/* The layout of a range of @nr pages: requests in its buffer, bytes of its head, all bytes. */
 static uint64_t nr_requests(uint64_t nr)
 {
     return min_u64(nr, FOREIGN_BATCH);
@@ -40,7 +40,7 @@ static uint64_t range_bytes(uint64_t nr)
     return head_bytes(nr) + PAGE_SIZE + nr * PAGE_SIZE + PAGE_SIZE;
 }
 
-/* The link that leads to the first gap of @len_bytes, which begins at *@start. NULL: none does. */
+/* The link to insert a range of @len_bytes at, and its address in *@start; NULL: no gap fits. */
 static struct foreign_range **find_gap(struct foreign_window *w, uint64_t len_bytes,
                                        uint64_t *start)
 {
@@ -56,8 +56,9 @@ static struct foreign_range **find_gap(struct foreign_window *w, uint64_t len_by
 }
 
 /*
- * Gives back the tables of a range that is none any more. One that the range below needs as well
- * stays, though nothing may be in it yet; in one of the range above is that range's head.
+ * Frees the tables of a range that was removed from the list. A table that the range below also
+ * needs stays, even if it is empty at the moment. A table that the range above also needs is not
+ * empty: it maps the head of that range.
  */
 static void drop_tables(struct foreign_window *w, uint64_t start, uint64_t end)
 {
@@ -66,20 +67,20 @@ static void drop_tables(struct foreign_window *w, uint64_t start, uint64_t end)
     pt_drop_tables(w->pt, start, end);
 }
 
-/* Takes away the first @len_bytes of a head, and the tables of the range. */
+/* Unmaps and frees the first @len_bytes of a head, and frees the tables of the range. */
 static void unmake(struct foreign_window *w, uint64_t start, uint64_t len_bytes, uint64_t end)
 {
     for (uint64_t va = start; va < start + len_bytes; va += PAGE_SIZE) {
         mfn_t mfn;
 
         if (pt_unmap(w->pt, va, &mfn) || frame_pool_free(w->pt->frame_pool, mfn))
-            panic("page 0x%lx of a range's head cannot be given back", va);
+            panic("foreign window: cannot unmap and free the head page at 0x%lx of a range", va);
         w->nr_frames--;
     }
     drop_tables(w, start, end);
 }
 
-/* Maps a head and makes the tables of the whole range. */
+/* Maps the head of a range and makes the tables of the whole range. */
 static int make(struct foreign_window *w, uint64_t start, uint64_t len_bytes, uint64_t end)
 {
     uint64_t done = 0;
@@ -93,7 +94,8 @@ static int make(struct foreign_window *w, uint64_t start, uint64_t len_bytes, ui
             break;
         rc = pt_map(w->pt, start + done, mfn, PTE_RW);
         if (rc && frame_pool_free(w->pt->frame_pool, mfn))
-            panic("frame 0x%lx can neither be mapped nor be given back", mfn.v);
+            panic("foreign window: cannot map MFN 0x%lx at 0x%lx (%d) or return it to the pool",
+                  mfn.v, start + done, rc);
         w->nr_frames += rc == 0;
     }
     if (!rc)
@@ -154,13 +156,14 @@ int foreign_release(struct foreign_window *w, struct foreign_range *r)
     return 0;
 }
 
-/* Writes @n level 1 entries that are queued; how many Xen has done is in *@done. */
+/* Writes the first @n queued level 1 entries. *@done is the number of entries that Xen wrote. */
 static int carry_out(struct foreign_range *r, uint64_t n, domid_t domain, unsigned int *done)
 {
     *done = 0;
     return (int)HYPERVISOR_mmu_update(r->requests, (unsigned int)n, done, domain);
 }
 
+/* Makes request @n write @pte to the level 1 entry of page @i. */
 static void queue(struct foreign_window *w, struct foreign_range *r, uint64_t n, uint64_t i,
                   uint64_t pte)
 {
@@ -199,7 +202,7 @@ int foreign_map(struct foreign_window *w, struct foreign_range *r, uint64_t firs
         if (!mfn_valid(mfns[i]))
             return -EINVAL;
     }
-    flags |= PTE_NX; /* nobody else's code is run */
+    flags |= PTE_NX; /* This kernel never executes foreign pages. */
     if (r->kind == FOREIGN_MACHINE)
         flags |= PTE_UC;
     for (uint64_t done = 0, n; !rc && done < nr; done += n) {
@@ -207,7 +210,8 @@ int foreign_map(struct foreign_window *w, struct foreign_range *r, uint64_t firs
         rc = map_batch(w, r, first + done, mfns + done, n, flags);
     }
     if (rc && foreign_unmap(w, r, first, nr))
-        panic("what was mapped at 0x%lx cannot be unmapped", foreign_va(r, first));
+        panic("foreign window: cannot unmap the pages from 0x%lx after a failed mmu_update (%d)",
+              foreign_va(r, first), rc);
     return rc;
 }
 
@@ -255,8 +259,8 @@ int foreign_suspend(struct foreign_window *w, const struct foreign_range **who)
         if (!rc)
             continue;
         *who = r;
-        (void)foreign_resume(w,
-                             false); /* a peer may have ended a grant meanwhile: no fault of ours */
+        /* A range that fails here stays unmapped: its granter may have ended a grant meanwhile. */
+        (void)foreign_resume(w, false);
         return rc;
     }
     return 0;

@@ -18,13 +18,13 @@ static int map_page(struct heap *h, uint64_t va)
         return rc;
     rc = pt_map(h->pt, va, mfn, PTE_RW);
     if (rc && frame_pool_free(h->pt->frame_pool, mfn))
-        panic("frame 0x%lx can neither be mapped nor be given back", mfn.v);
+        panic("heap: cannot map MFN 0x%lx at 0x%lx (%d) or return it to the pool", mfn.v, va, rc);
     return rc;
 }
 
 /*
- * Gives back the page tables for [@start, @end) in which nothing is left, but for the level 1 table
- * of the next address: the next allocation needs it.
+ * Frees the page tables for [@start, @end) that are empty, except for the level 1 table of the next
+ * address, which the next allocation needs.
  */
 static void release_tables(struct heap *h, uint64_t start, uint64_t end)
 {
@@ -34,14 +34,14 @@ static void release_tables(struct heap *h, uint64_t start, uint64_t end)
     pt_drop_tables(h->pt, max_u64(start, kept_end), end);
 }
 
-/* Unmaps [@start, @end), whose frames go to the pool. */
+/* Unmaps [@start, @end), and gives the frames to the pool. */
 static void unmap_pages(struct heap *h, uint64_t start, uint64_t end)
 {
     for (uint64_t va = start; va < end; va += PAGE_SIZE) {
         mfn_t mfn;
 
         if (pt_unmap(h->pt, va, &mfn) || frame_pool_free(h->pt->frame_pool, mfn))
-            panic("heap page 0x%lx cannot be given back: not mapped, or free already", va);
+            panic("heap: cannot free the page at 0x%lx: expected a mapped page that is in use", va);
     }
 }
 
@@ -52,7 +52,7 @@ void *heap_alloc(struct heap *h, uint64_t len_bytes)
     for (uint64_t done = 0; done < len; done += PAGE_SIZE) {
         if (map_page(h, base + done)) {
             unmap_pages(h, base, base + done);
-            /* one page more: it may have got tables before the frames ran out */
+            /* One page more: its tables may have been made before no frame was free. */
             release_tables(h, base, base + done + PAGE_SIZE);
             return NULL;
         }

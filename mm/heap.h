@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory for the kernel's own data: whole pages, writable, never executable, zeroed.
+ * The heap: memory for the kernel's own data, in whole pages, zeroed, writable, not executable.
  *
- *      HEAP_BASE  [ a a a ][ guard ][ b ][ guard ][ c c ] ...  upward, addresses are not used twice
+ *      HEAP_BASE  [ a a a ][ guard ][ b ][ guard ][ c c ] ...  addresses ascend; none is reused
  *
- * Page tables are made as addresses need them. Since addresses are not used twice, a level 1 or
- * level 2 table in which nothing is left is given back to the pool; only the level 1 table that the
- * next allocation needs is kept.
+ * Page tables are made when an address needs them. Addresses are not reused, so a level 1 or level
+ * 2 table that has become empty is returned to the frame pool; only the level 1 table of the next
+ * allocation is kept.
  *
- * An address says nothing of the PFN behind it, on purpose: the first allocations are made before
- * the memory map is known, and a frame that turns out to lie in a hole gets another number. Who
- * needs the PFN of such a page asks the M2P.
+ * The address of a heap page does not tell its PFN: the first allocations are made before the
+ * memory map is known, and a frame whose PFN lies in a hole is renumbered later. pt_mfn
+ * (pagetable.h) and m2p_get (p2m.h) give the frame and the PFN of a heap page.
  */
 #ifndef MM_HEAP_H
 #define MM_HEAP_H
@@ -19,34 +19,36 @@
 
 struct heap {
     struct pagetable *pt;
-    uint64_t next; /* the lowest address not handed out yet */
+    uint64_t next; /* the address of the next allocation */
 };
 
-/* An empty heap from @base on, the start of a level 4 slot in which nothing is mapped yet. */
+/* Makes an empty heap at @base, the start of a level 4 slot in which nothing is mapped. */
 void heap_init(struct heap *h, struct pagetable *pt, uint64_t base);
 
 /*
- * Returns @len_bytes rounded up to pages, or NULL if frames ran out; then no page is taken, and no
- * table beyond those of the first page.
+ * Allocates @len_bytes, rounded up to pages. The memory is the caller's until heap_free. NULL if
+ * the frame pool has too few frames: then no page is allocated, and no page table is kept but those
+ * of the first page.
  */
 void *heap_alloc(struct heap *h, uint64_t len_bytes) __must_check;
 
 /*
- * Maps one frame that is not the pool's, and perhaps not ours, as shared_info, with rights @flags
- * (PTE_RO, PTE_RW). NULL: refused. heap_unmap() undoes it.
+ * Maps the frame @mfn, which is not from the pool, with @flags (PTE_RO or PTE_RW); for example
+ * shared_info, which is Xen's frame. The frame stays its owner's. NULL if Xen refuses the mapping
+ * or no frame is free for a table. heap_unmap() removes the mapping.
  */
 void *heap_map(struct heap *h, mfn_t mfn, uint64_t flags) __must_check;
 
 /*
- * Unmaps one page of the heap, from heap_map or of what heap_alloc returned, and gives back the
- * page tables in which nothing is left. The frame, *@mfn, is the caller's from now on, and the page
- * must not be passed to heap_free. -ENOENT if nothing is mapped there, or Xen's errno.
+ * Unmaps one page of the heap, from heap_map or heap_alloc, and frees the page tables that have
+ * become empty. *@mfn is the frame, which is the caller's; the page must not be passed to
+ * heap_free. Returns 0; -ENOENT if @page is not mapped; or Xen's negative errno.
  */
 int heap_unmap(struct heap *h, void *page, mfn_t *mfn) __must_check;
 
 /*
- * Gives back what heap_alloc returned for the same @len_bytes, and the page tables in which nothing
- * is left. NULL is allowed. Panics if a page of it is not mapped.
+ * Frees the memory at @page that heap_alloc returned for the same @len_bytes, and the page tables
+ * that have become empty. @page may be NULL. Panics if a page is not mapped.
  */
 void heap_free(struct heap *h, void *page, uint64_t len_bytes);
 

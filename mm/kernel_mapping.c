@@ -5,7 +5,7 @@
 #include "lib/panic.h"
 #include "lib/string.h"
 
-/* Tables for the image: levels 3 and 2, and a level 1 for each 2 MiB that it touches. */
+/* Tables for the image: one at level 3, one at level 2, and a level 1 table for each 2 MiB. */
 #define MAX_TABLES 8
 
 struct builder {
@@ -13,7 +13,7 @@ struct builder {
     const struct kernel_mapping *k;
     mfn_t tables[MAX_TABLES];
     unsigned int nr_tables, nr_used;
-    struct pfn_run run; /* freed pages that follow each other, not in the pool yet */
+    struct pfn_run run; /* contiguous PFNs to be freed, not yet in the pool */
     struct kernel_mapping_result *out;
 };
 
@@ -33,7 +33,8 @@ static void give_back(struct builder *b)
 {
     for (unsigned int i = 0; i < b->nr_tables; i++)
         if (frame_pool_free(b->pt->frame_pool, b->tables[i]))
-            panic("kernel_mapping: table frame 0x%lx cannot be given back", b->tables[i].v);
+            panic("kernel mapping: cannot return the table frame MFN 0x%lx to the pool",
+                  b->tables[i].v);
 }
 
 static int take_tables(struct builder *b)
@@ -63,7 +64,7 @@ static uint64_t *open_table(struct builder *b, unsigned int level, mfn_t *mfn)
     return t ? memset(t, 0, PAGE_SIZE) : NULL;
 }
 
-/* The image's pages as they are mapped now; but windows stay empty, for they may show a table. */
+/* Maps the image's pages as before, but not the fixmap slots, which may map a page table. */
 static int build_l1(struct builder *b, uint64_t start, mfn_t *mfn)
 {
     uint64_t end = min_u64(ROUND_DOWN(start, level_bytes(2)) + level_bytes(2), b->k->image.end);
@@ -99,7 +100,7 @@ static int build_tables(struct builder *b, mfn_t *l3)
     return 0;
 }
 
-/* Gives the run to the pool. Some of it may be there already: the builder maps its tables too. */
+/* Gives the run to the pool. Parts may be there already: the builder maps its page tables too. */
 static void flush_run(struct builder *b)
 {
     struct frame_pool *f = b->pt->frame_pool;
@@ -110,13 +111,13 @@ static void flush_run(struct builder *b)
         if (frame_pool_add(f, pfn, pfn + 1) == -ENOMEM)
             rc = -ENOMEM;
     if (rc == -ENOMEM)
-        panic("kernel_mapping: the pool has no room for PFNs [0x%lx, 0x%lx)", b->run.start,
-              b->run.end);
+        panic("kernel mapping: the frame pool has no room for the run of PFNs [0x%lx, 0x%lx)",
+              b->run.start, b->run.end);
     b->out->nr_freed += f->free.nr_pfns - free_before;
     b->run = (struct pfn_run){0};
 }
 
-/* Frees @mfn if it is memory of ours that nobody keeps. */
+/* Frees @mfn if it is a frame of this domain that is not to be kept. */
 static void free_frame(struct builder *b, mfn_t mfn)
 {
     pfn_t pfn = m2p_get(b->pt->frame_pool->m2p, mfn);
@@ -133,7 +134,7 @@ static void free_frame(struct builder *b, mfn_t mfn)
     b->run.end = pfn.v + 1;
 }
 
-/* Frees the tree under @table, which maps @va on: pages that nobody keeps, then the tables. */
+/* Frees @table, which maps addresses from @va on, the tables below it, and pages not to be kept. */
 static void free_tree(struct builder *b, mfn_t table, unsigned int level, uint64_t va)
 {
     for (unsigned int i = 0; i < PTES_PER_TABLE; i++, va += level_bytes(level)) {
@@ -166,7 +167,7 @@ int kernel_mapping_reduce(struct pagetable *pt, const struct kernel_mapping *k,
     rc = build_tables(&b, &l3);
     for (unsigned int slot = 0; slot < NR_FIXMAP_SLOTS; slot++)
         fixmap_unmap(pt->fixmap, slot);
-    /* The one write. The code that runs next is in the image, which both trees map alike. */
+    /* The one write. Both sets of tables map the code that runs next. */
     if (!rc)
         rc = pt_hook(pt, k->image.start, l3);
     if (rc) {
@@ -191,7 +192,7 @@ uint64_t kernel_mapping_end(struct pagetable *pt, uint64_t from)
             va = ROUND_DOWN(va, level_bytes(e.level)) + level_bytes(e.level);
             continue;
         }
-        /* one table is read to its end without walking down to it again */
+        /* Read this level 1 table to its end, without a walk for each entry. */
         for (unsigned int i = e.index; i < PTES_PER_TABLE; i++, va += PAGE_SIZE)
             if (!pte_present(pt_read(pt, e.table, 1, i)))
                 return va;

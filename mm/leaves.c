@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mm/leaves.h"
 
-/* Lowers @end to the first edge of these PFNs above leaf @at: there the answer may change. */
+/* Lowers *@end to the first edge of these PFNs above leaf @at: the kind may change there. */
 static void stop_at(uint64_t *end, uint64_t at, uint64_t start_pfn, uint64_t nr_pfns)
 {
     uint64_t start = start_pfn / P2M_PER_PAGE, stop = (start_pfn + nr_pfns) / P2M_PER_PAGE;
@@ -17,7 +17,7 @@ static bool covers(uint64_t start_pfn, uint64_t nr_pfns, uint64_t leaf)
     return leaf * P2M_PER_PAGE - start_pfn < nr_pfns;
 }
 
-/* The first move of whole leaves at or behind move @i; NULL if there is none. */
+/* The first move of whole leaves from move @i on; NULL if there is none. */
 static const struct move *leaves_move(const struct plan *p, size_t i)
 {
     if (i < p->nr_moves)

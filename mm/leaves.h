@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the new list is put together from leaves (pages of 512 entries): which of the builder's go
- * where, where new ones are needed, and where one shared page of ~0 will do. A sequence of runs,
- * computed from the plan and its map, never stored: a list of any length costs a few steps for
- * each hole.
+ * The leaves of the new P2M list, as runs of leaves of one kind. A leaf is one page of the list:
+ * 512 entries (p2m.h).
+ *
+ *      builder's list   | 0   1   2   3   4 |                    leaf 2 lies in a hole
+ *      new list         | 0   1 | N | 3   4 | 2   | new | N   N |
+ *      kind               OLD    NONE OLD     OLD   NEW   NONE
+ *      from               0           3       2
+ *
+ * A leaf without any RAM is NONE: all NONE leaves are one shared page full of ~0. The runs are
+ * computed from the plan and its map and never stored, so the cost depends on the number of holes
+ * and not on the length of the list.
  */
 #ifndef MM_LEAVES_H
 #define MM_LEAVES_H
@@ -11,24 +18,24 @@
 #include "mm/plan.h"
 
 enum leaf_kind {
-    LEAF_OLD, /* a leaf of the builder's list           */
-    LEAF_NEW, /* RAM space beyond it: a page of its own */
-    LEAF_NONE /* no RAM at all: the shared page         */
+    LEAF_OLD, /* a page of the builder's list             */
+    LEAF_NEW, /* PFNs of RAM past that list: a new page   */
+    LEAF_NONE /* no PFN of RAM: the shared page of ~0     */
 };
 
-/* Leaves [start, end) of the new list; if OLD, they are the builder's from @from on. */
+/* Leaves [start, end) of the new list. For LEAF_OLD they are the builder's leaves from @from on. */
 struct leaf_run {
     uint64_t start, end, from;
     enum leaf_kind kind;
 };
 
-/* The run that begins at leaf @at, as far as it goes, but not past the end of the list. */
+/* The run that starts at leaf @at. It ends at the end of the list or earlier. */
 struct leaf_run leaves_at(const struct plan *plan, uint64_t at);
 
-/* How many leaves of @kind the whole list has. */
+/* The number of leaves of @kind in the whole list. */
 uint64_t leaves_count(const struct plan *plan, enum leaf_kind kind);
 
-/* Is every leaf in [@start, @end) the shared one? @end is at most the list's. */
+/* Is each leaf of [@start, @end) LEAF_NONE? @end is at most the number of leaves of the list. */
 bool leaves_none(const struct plan *plan, uint64_t start, uint64_t end);
 
 #endif

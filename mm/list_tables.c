@@ -8,13 +8,16 @@
 #define LEAVES_PER_L1 ((uint64_t)PTES_PER_TABLE)
 #define LEAVES_PER_L2 (LEAVES_PER_L1 * PTES_PER_TABLE)
 
-/* Tables are built bottom up, one of each level at a time, each in the window of its level. */
+/*
+ * Tables are built depth first: at most one table of each level is open at a time, in the fixmap
+ * slot of its level.
+ */
 struct builder {
     struct revector *r;
     struct frame_cursor reserve;
     struct revectored *out;
-    mfn_t none_l1, none_l2; /* INVALID_MFN until the first hole that fills one */
-    mfn_t span_mfn;         /* old leaves [span_at, span_end) have frames from here on */
+    mfn_t none_l1, none_l2; /* shared tables; INVALID_MFN until a hole covers a whole one */
+    mfn_t span_mfn;         /* the builder's leaves [span_at, span_end) have these frames */
     uint64_t span_at, span_end;
 };
 
@@ -28,13 +31,13 @@ static bool all_none(const struct builder *b, uint64_t start, uint64_t leaves)
     return leaves_none(b->r->plan, start, min_u64(start + leaves, list_leaves(b)));
 }
 
-/* A frame from the reserve, whose size was computed: it cannot be empty. */
+/* A frame of the reserve. The reserve has as many frames as list_tables_count computed. */
 static mfn_t take(struct builder *b)
 {
     mfn_t mfn;
 
     if (frame_pool_next(&b->reserve, &mfn))
-        panic("the list needs more frames than were counted: bug in list_tables_count");
+        panic("revector: the new P2M list needs more frames than list_tables_count computed (bug)");
     return mfn;
 }
 
@@ -53,7 +56,7 @@ static void close_table(struct builder *b, unsigned int level)
     fixmap_unmap(b->r->pt->fixmap, FIXMAP_BUILD + level - 1);
 }
 
-/* A table of @level in which each entry is @pte. */
+/* Builds a table at @level with @pte in each entry. */
 static int build_uniform(struct builder *b, unsigned int level, uint64_t pte, mfn_t *mfn)
 {
     uint64_t *table;
@@ -83,7 +86,7 @@ static int none_leaf(struct builder *b)
     return 0;
 }
 
-/* The frame of the builder's leaf @leaf; a superpage answers for all its 4 KiB pages at once. */
+/* The frame of the builder's leaf @leaf. One walk gives the frames of a whole superpage. */
 static mfn_t old_leaf(struct builder *b, uint64_t leaf)
 {
     if (leaf < b->span_at || leaf >= b->span_end) {
@@ -92,8 +95,9 @@ static mfn_t old_leaf(struct builder *b, uint64_t leaf)
         uint64_t inside = (va & (level_bytes(e.level) - 1)) / PAGE_SIZE;
 
         if (!pte_present(e.pte))
-            panic("the builder's P2M is not mapped at 0x%lx, entry 0x%lx of level %u", va, e.pte,
-                  e.level);
+            panic("revector: the level %u entry for 0x%lx, in the builder's P2M list, is 0x%lx, "
+                  "expected present",
+                  e.level, va, e.pte);
         b->span_mfn = to_mfn(pte_mfn(e.pte).v + inside);
         b->span_at = leaf;
         b->span_end = leaf + level_bytes(e.level) / PAGE_SIZE - inside;
@@ -195,7 +199,10 @@ int list_tables_build(struct revector *r, const struct frame_pool *reserve, stru
     return 0;
 }
 
-/* How many tables of one level are not all hole; in @shared, whether one of them is. */
+/*
+ * The number of tables of one level, of @leaves_each leaves, that are not all hole. Sets *@shared
+ * if at least one table is all hole.
+ */
 static uint64_t count_level(const struct plan *plan, uint64_t leaves_each, bool *shared)
 {
     uint64_t end = plan->list_end / P2M_PER_PAGE, n = 0;

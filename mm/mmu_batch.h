@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Many mmu_updates by few hypercalls. A hypercall costs Xen some 400 ticks before the first
- * update and 180 for each, so 512 at a time are within 1 % of any larger number.
+ * Batches of M2P updates: many updates in few mmu_update hypercalls (<xen/xen.h>). A hypercall
+ * costs about 400 TSC ticks, and each update in it about 180. So a batch of 512 updates costs at
+ * most 1 % more than one of any larger size.
  */
 #ifndef MM_MMU_BATCH_H
 #define MM_MMU_BATCH_H
@@ -14,18 +15,18 @@
 struct mmu_batch {
     struct mmu_update req[MMU_BATCH];
     unsigned int nr;
-    uint64_t nr_updates, nr_hypercalls; /* over its life */
+    uint64_t nr_updates, nr_hypercalls; /* since the batch was made */
 };
 
 /*
- * Carries out what is queued. Returns 0, or Xen's negative errno for one of the updates: those
- * before it were carried out, those behind it are forgotten.
+ * Carries out the queued updates, and empties the queue. Returns 0 or Xen's negative errno. After
+ * an error the updates before the failed one were carried out, and those behind it are lost.
  */
 int mmu_batch_flush(struct mmu_batch *b) __must_check;
 
 /*
- * Queues "machine frame @mfn has PFN @pfn" for the M2P; a full batch is carried out first, with
- * what mmu_batch_flush says for a result. Inlined, for this is done for each renumbered frame.
+ * Queues the update that sets the M2P entry of @mfn to @pfn. A full batch is carried out before:
+ * the result is that of mmu_batch_flush. Inlined, because it is called for every renumbered frame.
  */
 static inline int __must_check mmu_batch_m2p(struct mmu_batch *b, mfn_t mfn, pfn_t pfn)
 {

@@ -12,7 +12,8 @@ const volatile uint64_t *pt_show(struct pagetable *pt, mfn_t table, unsigned int
     const volatile uint64_t *t = fixmap_map(pt->fixmap, FIXMAP_LEVEL + level - 1, table, PTE_RO);
 
     if (!t)
-        panic("level %u table 0x%lx cannot be read: Xen refused to map it", level, table.v);
+        panic("page tables: cannot read the level %u table, MFN 0x%lx: Xen refused to map it",
+              level, table.v);
     return t;
 }
 
@@ -31,7 +32,7 @@ int pt_write(mfn_t table, unsigned int index, uint64_t pte)
     return (int)HYPERVISOR_mmu_update(&req, 1, NULL, DOMID_SELF);
 }
 
-/* As pt_walk, but no further down than a table at level @lowest. */
+/* As pt_walk, but the walk ends at level @lowest or above. */
 static struct pt_entry walk_to(struct pagetable *pt, uint64_t va, unsigned int lowest)
 {
     struct pt_entry e = {.level = PT_LEVELS, .table = pt->root};
@@ -59,7 +60,7 @@ mfn_t pt_mfn(struct pagetable *pt, uint64_t va)
     return pte_present(e.pte) ? to_mfn(pte_mfn(e.pte).v + inside / PAGE_SIZE) : INVALID_MFN;
 }
 
-/* Hooks an empty table under the entry where a walk ended. */
+/* Makes an empty table and sets @parent, a non-present entry, to it. */
 static int add_table(struct pagetable *pt, const struct pt_entry *parent)
 {
     mfn_t table;
@@ -75,7 +76,8 @@ static int add_table(struct pagetable *pt, const struct pt_entry *parent)
     }
     rc = page ? pt_write(parent->table, parent->index, pte_make(table, PTE_TABLE)) : -EPERM;
     if (rc && frame_pool_free(pt->frame_pool, table))
-        panic("frame 0x%lx can neither become a table nor be given back", table.v);
+        panic("page tables: cannot make a table of MFN 0x%lx (%d) or return it to the pool",
+              table.v, rc);
     pt->nr_tables += rc == 0;
     return rc;
 }
@@ -120,7 +122,7 @@ static bool is_empty(struct pagetable *pt, mfn_t table, unsigned int level)
     return true;
 }
 
-/* Unhooks the table at @level that is in charge of @va, and frees it, if nothing is in it: true. */
+/* Frees the table at @level that maps @va, and returns true, if there is one and it is empty. */
 static bool drop_table(struct pagetable *pt, uint64_t va, unsigned int level)
 {
     struct pt_entry e = walk_to(pt, va, level + 1);
@@ -130,8 +132,8 @@ static bool drop_table(struct pagetable *pt, uint64_t va, unsigned int level)
         return false;
     fixmap_unmap_mfn(pt->fixmap, table);
     if (pt_write(e.table, e.index, 0) || frame_pool_free(pt->frame_pool, table))
-        panic("the empty table 0x%lx at level %u can be neither unhooked nor freed", table.v,
-              level);
+        panic("page tables: cannot remove and free the empty level %u table, MFN 0x%lx", level,
+              table.v);
     pt->nr_tables--;
     return true;
 }
@@ -181,7 +183,8 @@ void pt_flush(void)
     int rc = mmuext(MMUEXT_TLB_FLUSH_LOCAL, to_mfn(0));
 
     if (rc)
-        panic("the TLB cannot be flushed: Xen says %d, expected 0", rc);
+        panic("page tables: cannot flush the TLB: MMUEXT_TLB_FLUSH_LOCAL: result is %d, expected 0",
+              rc);
 }
 
 int pt_pin(mfn_t table, unsigned int level)
@@ -202,7 +205,7 @@ int pt_hook(struct pagetable *pt, uint64_t va, mfn_t l3)
         return rc;
     rc = pt_write(pt->root, pte_index(va, 4), pte_make(l3, PTE_TABLE));
     if (pt_unpin(l3))
-        panic("level 3 table 0x%lx was pinned and cannot be unpinned", l3.v);
+        panic("page tables: cannot unpin the level 3 table, MFN 0x%lx, that was just pinned", l3.v);
     if (!rc)
         pt_flush();
     return rc;

@@ -3,7 +3,7 @@
 
 #include "lib/errno.h"
 
-/* The next PFN of RAM that nobody has been promised, at or above which targets are looked for. */
+/* The lowest PFN that may be a target: all RAM below it is in use or is the target of a move. */
 struct cursor {
     const struct ranges *map;
     uint64_t at;
@@ -20,7 +20,7 @@ static int add_move(struct plan *p, uint64_t from, uint64_t to, uint64_t nr, boo
     return 0;
 }
 
-/* Splits a move whose ends agree modulo a leaf into edge, whole leaves, edge. */
+/* Adds a move between PFNs that are congruent modulo 512: an edge, whole leaves, an edge. */
 static int add_congruent(struct plan *p, uint64_t from, uint64_t to, uint64_t nr)
 {
     uint64_t head = min_u64(ROUND_UP(from, P2M_PER_PAGE) - from, nr);
@@ -34,7 +34,7 @@ static int add_congruent(struct plan *p, uint64_t from, uint64_t to, uint64_t nr
     return rc;
 }
 
-/* Finds places for the frames [from, end), which lie in a hole. */
+/* Finds new PFNs for the frames of [from, end), which lies in a hole. */
 static int move_run(struct plan *p, struct cursor *c, uint64_t from, uint64_t end, bool by_leaf)
 {
     bool has_leaf = ROUND_UP(from, P2M_PER_PAGE) + P2M_PER_PAGE <= end;
@@ -63,7 +63,7 @@ static int move_run(struct plan *p, struct cursor *c, uint64_t from, uint64_t en
     return 0;
 }
 
-/* Plans every move; the end of the last one, or nr_pages, comes back in @used_end. */
+/* Plans all moves. *@used_end is the end of the highest new PFNs, or nr_pages without moves. */
 static int plan_moves(struct plan *p, bool by_leaf, uint64_t *used_end)
 {
     struct cursor c = {.map = p->map, .at = p->nr_pages};
@@ -86,7 +86,7 @@ static int plan_moves(struct plan *p, bool by_leaf, uint64_t *used_end)
     return 0;
 }
 
-/* The first PFN up to which the map has @nr pages of RAM; its last RAM's end if it has fewer. */
+/* The lowest PFN below which the map has @nr PFNs of RAM; the end of its RAM if it has fewer. */
 static uint64_t end_of_ram(const struct ranges *map, uint64_t nr)
 {
     uint64_t end = 0;
@@ -111,7 +111,7 @@ int plan_make(struct plan *plan, const struct ranges *map, uint64_t nr_pages, ui
     plan->nr_pages = nr_pages;
 
     rc = plan_moves(plan, true, &used_end);
-    if (rc) /* to agree modulo 512 wastes up to 511 PFNs a move: try without */
+    if (rc) /* Congruence wastes up to 511 PFNs for each move: try again without it. */
         rc = plan_moves(plan, false, &used_end);
     if (rc)
         return rc;
@@ -125,13 +125,13 @@ int plan_make(struct plan *plan, const struct ranges *map, uint64_t nr_pages, ui
 
 enum move_side { SIDE_FROM, SIDE_TO };
 
-/* The end of the PFNs that @m takes away, or of those that it gives. */
+/* The end of the old or of the new PFNs of @m. */
 static uint64_t end_of(const struct move *m, enum move_side side)
 {
     return (side == SIDE_FROM ? m->from : m->to) + m->nr;
 }
 
-/* The moves ascend on both sides, so one bisection serves both. */
+/* The moves ascend in their old and in their new PFNs, so one bisection serves both. */
 static size_t first_ending_above(const struct plan *p, uint64_t pfn, enum move_side side)
 {
     size_t low = 0, high = p->nr_moves;

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The plan: which PFNs must be renumbered, and how long the list becomes. Pure arithmetic on
- * ranges; nothing is touched.
+ * The plan: which frames must get new PFNs, and how many entries the new P2M list has. This file
+ * only computes; revector.h and renumber.h carry the plan out.
  *
- * The builder numbers a domain's frames 0 to nr_pages without looking at the memory map. Frames
- * whose number falls into a hole of the map get a number in RAM above nr_pages instead, so that
- * the hole can be what it is on the machine. No frame is lost, none is copied.
+ * The builder numbers a domain's frames 0 to nr_pages - 1 without regard to the memory map. A frame
+ * whose PFN lies in a hole of the map gets a PFN of RAM above nr_pages, so that the PFNs of the
+ * hole can be identity. No frame is lost or copied.
  *
  *      builder   [ frames 0 .......................... nr_pages )
  *      map       [ RAM       |  hole  |      RAM                     |  ...
- *      result    [ frames    |        |  frames       | renumbered | room to grow ]
+ *      result    [ frames    |   ~0   |  frames       | renumbered | room to grow, ~0 )
  *                                                                              list_end
  *
- * Where a hole covers whole leaves of the list (512 entries), the leaf itself is given another
- * place in the list, which takes source and target that agree modulo 512; what is left at the
- * edges is moved entry by entry.
+ * A hole that covers whole leaves of the P2M list (p2m.h) moves these leaves to another place in
+ * the list: one page-table entry instead of 512 P2M entries. The old and the new PFNs must then be
+ * congruent modulo 512. The entries at the edges of a hole are moved one by one.
  */
 #ifndef MM_PLAN_H
 #define MM_PLAN_H
@@ -22,50 +22,52 @@
 #include "mm/p2m.h"
 
 /*
- * A dom0's list has room for as much as this multiple of its initial size, when the limit that Xen
- * names is higher or there is none: 8 bytes a page, so 2 % of initial memory.
+ * The P2M list of a dom0 has room for at most this multiple of the dom0's initial pages, if Xen's
+ * limit is higher or absent. The room costs 8 bytes for each page: 2 % of the initial memory.
  */
 #define PLAN_GROWTH_RATIO 10
 
+/* The nr_max of plan_make for a dom0 of @nr_pages whose limit in Xen is @limit pages. */
 static inline uint64_t plan_dom0_max(uint64_t nr_pages, uint64_t limit)
 {
     return min_u64(limit, nr_pages * PLAN_GROWTH_RATIO);
 }
 
-/* [from, from + nr) is renumbered [to, to + nr). */
+/* The frames of the PFNs [from, from + nr) get the PFNs [to, to + nr). */
 struct move {
     uint64_t from, to, nr; /* PFNs */
-    bool leaves;           /* whole leaves: all three are multiples of P2M_PER_PAGE */
-    size_t next_leaves;    /* the first move from here on that is of whole leaves   */
+    bool leaves;           /* whole leaves: all three are multiples of P2M_PER_PAGE  */
+    size_t next_leaves;    /* index of the first move with @leaves, from this one on */
 };
 
 struct plan {
     const struct ranges *map;
-    struct move *moves; /* the caller's array, ascending in from and in to */
+    struct move *moves; /* the caller's array; ascending in @from and in @to */
     size_t nr_moves, cap_moves;
-    uint64_t nr_pages; /* entries of the builder's list                      */
-    uint64_t nr_moved; /* frames that change their number                    */
-    uint64_t list_end; /* entries of the new list, a multiple of P2M_PER_PAGE */
+    uint64_t nr_pages; /* entries of the builder's list                       */
+    uint64_t nr_moved; /* frames that get a new PFN                           */
+    uint64_t list_end; /* entries of the new list; a multiple of P2M_PER_PAGE */
 };
 
-/* How many moves a table of @nr_ranges can ask for. */
+/* The number of moves that a map of @nr_ranges can need. */
 #define PLAN_MAX_MOVES(nr_ranges) (6 * (nr_ranges) + 6)
 
 /*
- * Fills @plan for a domain of @nr_pages that may grow to @nr_max pages, as far as @map has RAM.
- * -ENOMEM if the map has less room for RAM than the domain has pages.
+ * Fills @plan for a domain of @nr_pages whose list must have room for @nr_max pages, as far as @map
+ * has RAM. The caller has set @plan->moves and cap_moves; @map must outlive the plan. Returns 0;
+ * -ENOMEM if the RAM of the map has fewer PFNs than @nr_pages, or @moves is too small.
  */
 int plan_make(struct plan *plan, const struct ranges *map, uint64_t nr_pages,
               uint64_t nr_max) __must_check;
 
 /*
- * The first move whose @from ends above @pfn, or whose @to does; nr_moves if none does. By
- * bisection.
+ * The index of the first move whose old PFNs (from), or new PFNs (to), end above @pfn; nr_moves if
+ * there is none. A bisection.
  */
 size_t plan_first_from(const struct plan *plan, uint64_t pfn);
 size_t plan_first_to(const struct plan *plan, uint64_t pfn);
 
-/* The number that the builder's @pfn has once the plan is carried out. */
+/* The PFN after renumbering of the frame whose PFN was @pfn. */
 pfn_t plan_renumbered(const struct plan *plan, pfn_t pfn);
 
 #endif

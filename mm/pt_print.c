@@ -5,7 +5,7 @@
 
 #include <xen/xen.h>
 
-/* Intel SDM 4.5; bits 9 to 11 are software's, and Xen marks a granted page by the highest. */
+/* Bits 0 to 8 (Intel SDM vol. 3, 4.5). Bits 9 to 11 are available to software; Xen uses some. */
 static const char *const flag_names[] = {"P", "W", "U", "PWT", "PCD", "A", "D", "PSE", "G"};
 
 static void print_flags(uint64_t pte, unsigned int level)
@@ -22,19 +22,19 @@ void pt_print_walk(struct pagetable *pt, uint64_t va)
     mfn_t table = pt->root;
 
     if (va >= HYPERVISOR_VIRT_START && va < HYPERVISOR_VIRT_END) {
-        print("0x%lx: Xen's, whose tables are not ours to read\n", va);
+        print("0x%lx: in Xen's area: this domain cannot read Xen's page tables\n", va);
         return;
     }
     for (unsigned int level = PT_LEVELS; level; level--) {
         uint64_t pte = pt_read(pt, table, level, pte_index(va, level));
 
-        print("0x%lx: level %u entry %3u of table 0x%lx is %016lx", va, level, pte_index(va, level),
-              table.v, pte);
+        print("0x%lx: level %u entry %3u, in table MFN 0x%lx, is %016lx", va, level,
+              pte_index(va, level), table.v, pte);
         if (!pte_present(pte)) {
-            print(": nothing is mapped\n");
+            print(": not present\n");
             return;
         }
-        print(": frame 0x%lx", pte_mfn(pte).v);
+        print(": MFN 0x%lx", pte_mfn(pte).v);
         print_flags(pte, level);
         print("\n");
         if (pte_is_leaf(pte, level))

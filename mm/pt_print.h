@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Page tables for people: what a walk meets. */
+/* Prints page-table walks, for the shell and for a fatal trap. */
 #ifndef MM_PT_PRINT_H
 #define MM_PT_PRINT_H
 
 #include "mm/pagetable.h"
 
-/* Prints a line for each level on the way to what is mapped at @va, with all flags by name. */
+/*
+ * Prints the entries of a walk to @va: a line for each level with index, table, value and the names
+ * of the flags, until the page or the entry that is not present.
+ */
 void pt_print_walk(struct pagetable *pt, uint64_t va);
 
 #endif

@@ -14,7 +14,7 @@ static bool is_xens(unsigned int level, uint64_t va)
     return level == PT_LEVELS && va >= HYPERVISOR_VIRT_START && va < HYPERVISOR_VIRT_END;
 }
 
-/* Visits @table, whose first entry is for @va. */
+/* Visits @table, whose first entry covers addresses from @va on. */
 static bool visit_table(const struct walk *w, mfn_t table, unsigned int level, uint64_t va)
 {
     for (unsigned int i = 0; i < PTES_PER_TABLE; i++, va += level_bytes(level)) {

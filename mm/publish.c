@@ -7,7 +7,7 @@
 
 #define LEAVES_PER_MID (PAGE_SIZE / sizeof(uint64_t))
 
-/* The level 1 table that maps the list's pages from @leaf on: as many as one mid page holds. */
+/* The level 1 table that maps the leaves from @leaf on. It maps as many as one mid page lists. */
 static mfn_t l1_of(struct pagetable *pt, const struct p2m *p2m, uint64_t leaf)
 {
     return pt_walk(pt, (uintptr_t)p2m->list + leaf * PAGE_SIZE).table;
@@ -25,8 +25,8 @@ static void fill_mid(uint64_t *mid, struct pagetable *pt, mfn_t l1)
 }
 
 /*
- * A mid page lists what an L1 table maps, and the list begins where an L1 does: so there is one
- * mid page for each L1, and tables that are shared give shared mids.
+ * The list starts where a level 1 table starts, so a mid page lists the leaves of one level 1
+ * table. A shared level 1 table gives a shared mid page.
  */
 static uint64_t count_mids(struct pagetable *pt, const struct p2m *p2m)
 {
@@ -86,7 +86,7 @@ void publish_fill_tree(struct publication *pub, struct pagetable *pt, const stru
     pub->top_mfn = pt_mfn(pt, (uintptr_t)pub->top);
 }
 
-/* One store, that the compiler neither splits nor moves. */
+/* One store, which the compiler neither splits nor moves. */
 #define PUBLISH(field, value) (*(volatile __typeof__(field) *)&(field) = (value), store_barrier())
 
 int publish(struct arch_shared_info *shared, const struct publication *pub,
@@ -96,7 +96,7 @@ int publish(struct arch_shared_info *shared, const struct publication *pub,
 
     if (!tree && form == PUBLISH_TREE)
         return -EINVAL;
-    store_barrier(); /* the contents come first */
+    store_barrier(); /* The list and the tree are complete before a field points to them. */
     PUBLISH(shared->p2m_vaddr, (uintptr_t)p2m->list);
     PUBLISH(shared->p2m_generation, 0);
     PUBLISH(shared->pfn_to_mfn_frame_list_list, tree ? pub->top_mfn.v : INVALID_ENTRY);

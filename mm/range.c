@@ -32,7 +32,7 @@ int ranges_append(struct ranges *t, uint64_t start, uint64_t end, enum range_kin
     return 0;
 }
 
-/* The index of the first range that ends above @pfn; nr if none does. */
+/* The index of the first range that ends above @pfn; nr if there is none. */
 static size_t first_above(const struct ranges *t, uint64_t pfn)
 {
     size_t lo = 0, hi = t->nr;
@@ -53,7 +53,7 @@ uint64_t ranges_end(const struct ranges *t)
     return t->nr ? t->r[t->nr - 1].end : 0;
 }
 
-/* Makes the range [t->r[i].start, pfn) end at @pfn, and another of its kind begin there. */
+/* Splits the range that contains @pfn in two at @pfn, unless it starts there. */
 static void split(struct ranges *t, uint64_t pfn)
 {
     size_t i = first_above(t, pfn);
@@ -66,7 +66,7 @@ static void split(struct ranges *t, uint64_t pfn)
     t->r[i + 1].start = pfn;
 }
 
-/* Joins neighbours of a kind. */
+/* Joins neighbours of the same kind. */
 static void join(struct ranges *t)
 {
     size_t nr = t->nr;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a PFN is for: a short sorted table of half-open ranges. It is what gives a P2M entry of ~0
- * its meaning, and so must be kept by the guest: the tools that save and restore it know only
- * "MFN" and ~0.
+ * The kind of each PFN, as a sorted table of half-open ranges. The table gives a P2M entry of ~0
+ * its meaning. The guest must keep that information outside the P2M list: Xen's tools, which save
+ * and restore the list, know MFNs and ~0 only.
  *
- *      0        0x9f    0x100                 0xbffe0      0x100000             last
+ *      0        0x9f    0x100                 0xbffe0      0x100000             last end
  *      |  RAM    |IDENT. |        RAM          |  IDENTITY  |       RAM          |  beyond ...
  *
- * The table covers everything from 0 to its last entry's end without a gap.
+ * The ranges cover [0, end of the last range) without a gap. Two neighbours never have the same
+ * kind. This file holds PFNs only; p2m.h explains the kinds with an example.
  */
 #ifndef MM_RANGE_H
 #define MM_RANGE_H
@@ -15,10 +16,10 @@
 #include "lib/types.h"
 
 enum range_kind {
-    RANGE_RAM,         /* may hold a frame; ~0 means that it holds none now       */
-    RANGE_IDENTITY,    /* no memory of ours: the machine's frame of the same number */
-    RANGE_MISSING,     /* nothing, ever: neither a frame nor the machine's          */
-    RANGE_UNPOPULATED, /* a name for what is not ours and not the machine's: unpopulated.h */
+    RANGE_RAM,         /* may have a frame of this domain; ~0: it has none at the moment */
+    RANGE_IDENTITY,    /* never a frame of this domain: stands for the MFN of this number */
+    RANGE_MISSING,     /* never a frame of this domain, and no identity                  */
+    RANGE_UNPOPULATED, /* given to a page of another domain or a device (unpopulated.h)  */
     NR_RANGE_KINDS,
 };
 
@@ -28,43 +29,44 @@ struct range {
 };
 
 struct ranges {
-    struct range *r; /* the caller's array of cap entries */
+    struct range *r; /* the caller's array of cap elements */
     size_t nr, cap;
-    enum range_kind beyond; /* what lies past the last one */
+    enum range_kind beyond; /* the kind of all PFNs past the last range */
 };
 
+/* "ram", "identity", "missing" or "unpopulated". */
 const char *range_kind_name(enum range_kind kind);
 
 /*
- * Appends [@start, @end) behind the last range, which must end at @start; joins it to that one if
- * they are of a kind. Empty ranges vanish. -ENOMEM if the array is full.
+ * Appends [@start, @end). The last range must end at @start; if it has the same kind it is extended
+ * instead. Does nothing if @end is not above @start. Returns 0, or -ENOMEM if the array is full.
  */
 int ranges_append(struct ranges *t, uint64_t start, uint64_t end,
                   enum range_kind kind) __must_check;
 
 /*
- * Makes [@start, @end) of kind @kind, whatever it was; what the table did not reach before, up to
- * @start, becomes of the kind @t->beyond. Neighbours of a kind are joined. It needs room for two
- * ranges more, and returns -ENOMEM without: then nothing has changed.
+ * Sets the kind of all PFNs in [@start, @end) to @kind. If the table ended below @start, the gap
+ * gets the kind @t->beyond. Neighbours of the same kind are joined. Returns 0, or -ENOMEM if the
+ * array has less than two free elements: then the table is unchanged.
  */
 int ranges_set(struct ranges *t, uint64_t start, uint64_t end, enum range_kind kind) __must_check;
 
-/* Drops what the table ends with and @t->beyond says as well, but nothing below @end. */
+/* Removes what the last range has above @end if its kind is @t->beyond: the meaning is the same. */
 void ranges_trim(struct ranges *t, uint64_t end);
 
-/* Where the table ends. */
+/* The end of the last range; 0 for an empty table. */
 uint64_t ranges_end(const struct ranges *t);
 
 /*
- * The range that @pfn lies in; for one past the table, [end of the table, UINT64_MAX) of the kind
- * @beyond. By bisection.
+ * The range that @pfn lies in. For a PFN past the last range: [end of the last range, UINT64_MAX)
+ * of the kind @t->beyond. A bisection.
  */
 struct range ranges_find(const struct ranges *t, uint64_t pfn);
 
-/* The first RAM range that ends above @pfn; an empty one at UINT64_MAX if there is none. */
+/* The first RAM range that ends above @pfn; [UINT64_MAX, UINT64_MAX) if there is none. */
 struct range ranges_next_ram(const struct ranges *t, uint64_t pfn);
 
-/* How many PFNs of kind @kind lie in [0, @end). */
+/* The number of PFNs of kind @kind in [0, @end), without those past the last range. */
 uint64_t ranges_count(const struct ranges *t, enum range_kind kind, uint64_t end);
 
 #endif

@@ -11,7 +11,7 @@ static bool bad_frame(const struct readback *rb, mfn_t mfn)
     return mfn.v == 0 || mfn.v >= rb->m2p->nr;
 }
 
-/* A leaf must be an ordinary page of the domain, which the P2M itself, and the M2P, know. */
+/* A leaf must be a page of this domain, with consistent P2M and M2P entries. */
 static int check_leaf(const struct readback *rb, uint64_t leaf, mfn_t mfn)
 {
     pfn_t pfn = m2p_get(rb->m2p, mfn);
@@ -32,7 +32,7 @@ static int check_addresses(uint64_t start, uint64_t end)
     return -ERANGE;
 }
 
-/* The frame that @va leads to; the level 2 entry's frame on the way comes back in @l1. */
+/* Walks to @va. *@leaf is the frame mapped there, *@l1 the level 1 table. */
 static int walk(const struct readback *rb, uint64_t va, mfn_t *leaf, mfn_t *l1)
 {
     mfn_t mfn = maddr_to_mfn(rb->shared->p2m_cr3);
@@ -85,7 +85,7 @@ int readback_list(const struct readback *rb, readback_visit_t visit, void *conte
     return rc;
 }
 
-/* Entry @index of a page of MFNs: of the tree's top (@level 2) or a mid page (1). */
+/* Reads entry @index of the tree's top page (@level 2) or of a mid page (@level 1). */
 static int tree_entry(const struct readback *rb, mfn_t page, unsigned int level, uint64_t index,
                       mfn_t *mfn)
 {

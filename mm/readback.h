@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Our own publication, read as Xen's tools read it: from shared_info alone, by machine frames,
- * with the checks that they make and in the order they make them. Where a tool would fail, this
- * fails, in the tool's words.
+ * Reads the published P2M (publish.h) as Xen's tools read it: from shared_info only, by MFNs, with
+ * the tools' checks in the tools' order. Where a tool would fail, these functions fail and print a
+ * message that resembles the tool's.
  *
- * The rules are those of xg_sr_save_x86_pv.c in Xen's tools/libs/guest (map_p2m_list and
- * map_p2m_tree), as of Xen 4.17; xg_core_x86.c has the same. The tools look at bits 51:12 of an
- * entry and at nothing else: neither "present" nor the page size, so that a hole is an error and
- * a superpage would be read as a table.
+ * The rules are those of map_p2m_list and map_p2m_tree in Xen tools/libs/guest/xg_sr_save_x86_pv.c,
+ * as of Xen 4.17; xg_core_x86.c has the same rules. Of a page-table entry the tools use bits 51:12
+ * only, and neither P nor PSE: a non-present entry is an error, and a superpage is taken for a
+ * table.
  */
 #ifndef MM_READBACK_H
 #define MM_READBACK_H
@@ -17,7 +17,7 @@
 #include <xen/xen.h>
 
 struct readback {
-    struct pagetable *pt; /* for its windows only */
+    struct pagetable *pt; /* its fixmap shows the frames; its root is not used */
     const struct p2m *p2m;
     const struct m2p *m2p;
     const struct arch_shared_info *shared;
@@ -27,16 +27,16 @@ struct readback {
 typedef void (*readback_visit_t)(void *context, uint64_t leaf, mfn_t mfn);
 
 /*
- * Walks the published list. In *@nr_pfns, how many PFNs a tool believes in: max_pfn, less a
- * trailing run of identical level 1 tables, which it takes for "nothing here". Returns 0, or
- * -ENOENT if no list is published, or -ERANGE where a tool would give up.
+ * Walks the published list. *@nr_pfns is the number of PFNs that a tool would use: max_pfn, without
+ * a run of identical level 1 tables at the end, which tools take for the end of the list. Returns
+ * 0; -ENOENT if no list is published; -ERANGE if a tool would fail.
  */
 int readback_list(const struct readback *rb, readback_visit_t visit, void *context,
                   uint64_t *nr_pfns) __must_check;
 
 /*
- * Walks the published tree, likewise, all of it. (The tools trim a trailing run of identical mid
- * pages, but keep the run's first: no frame can be in what they leave out.)
+ * Walks the whole published tree. Results as for readback_list. (The tools leave out a run of
+ * identical mid pages at the end, except for its first page. Such a run has no RAM in this kernel.)
  */
 int readback_tree(const struct readback *rb, readback_visit_t visit, void *context) __must_check;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "mm/renumber.h"
 
-/* Frames between two calls of tick: some milliseconds' worth. */
+/* Frames between two calls of tick: some milliseconds. */
 #define STEP ((uint64_t)1 << 16)
 
-/* The frames that have new PFNs [start, end). */
+/* Writes the M2P entries of the frames whose new PFNs are [start, end). */
 static int renumber_some(uint64_t start, uint64_t end, const struct p2m *p2m,
                          struct mmu_batch *batch)
 {

@@ -8,16 +8,17 @@
 
 #include "mm/list_tables.h"
 
-/* All that revectoring may run out of, taken before anything is changed. */
+/* All memory that revectoring needs, reserved before anything is changed. */
 struct supplies {
-    struct frame_pool frame_pool; /* for tables, new leaves and the shared leaf */
+    struct frame_pool frame_pool; /* frames for tables, new leaves and the shared leaf */
     uint64_t runs_bytes, old_tables_bytes, cap_old_tables;
 };
 
 static void return_supplies(struct revector *r, struct supplies *s, struct revectored *out)
 {
     if (frame_pool_release(r->pt->frame_pool, &s->frame_pool))
-        panic("frames reserved for the list cannot be given back");
+        panic("revector: cannot return the reserved frames to the frame pool: expected room for "
+              "them");
     heap_free(r->heap, s->frame_pool.free.runs, s->runs_bytes);
     heap_free(r->heap, out->old_tables, s->old_tables_bytes);
     out->old_tables = NULL;
@@ -32,7 +33,7 @@ static int get_supplies(struct revector *r, struct supplies *s, struct revectore
     out->nr_new_leaves = leaves_count(r->plan, LEAF_NEW);
     out->nr_none = leaves_count(r->plan, LEAF_NONE);
 
-    /* at most an L1 for each 512 leaves, an L2 for each 512 of those, the L3, and edges */
+    /* The builder has at most an L1 for 512 leaves, an L2 for 512 L1s, the L3, and edges. */
     s->cap_old_tables = old_leaves / PTES_PER_TABLE * 2 + 6;
     s->old_tables_bytes = s->cap_old_tables * sizeof(pfn_t);
     out->old_tables = heap_alloc(r->heap, s->old_tables_bytes);
@@ -40,17 +41,19 @@ static int get_supplies(struct revector *r, struct supplies *s, struct revectore
     frame_pool_init(&s->frame_pool, heap_alloc(r->heap, s->runs_bytes), cap, r->p2m, r->m2p);
 
     if (!out->old_tables || !s->frame_pool.free.runs)
-        printk(LOG_ERROR, "revector: no memory to note down what is done\n");
+        printk(LOG_ERROR, "revector: no memory for its own arrays (%lu and %lu bytes of heap)\n",
+               s->old_tables_bytes, s->runs_bytes);
     else if (!frame_pool_reserve(r->pt->frame_pool, tables + out->nr_new_leaves, &s->frame_pool))
         return 0;
     else
-        printk(LOG_ERROR, "revector: %lu tables and %lu leaves are refused; %lu frames are free\n",
+        printk(LOG_ERROR,
+               "revector: needs %lu frames for tables and %lu for leaves, but %lu are free\n",
                tables, out->nr_new_leaves, r->pt->frame_pool->free.nr_pfns);
     return_supplies(r, s, out);
     return -ENOMEM;
 }
 
-/* New leaves hold garbage, and so does the builder's last one past nr_pages. */
+/* Fills with ~0: the new leaves, and the builder's last leaf from entry nr_pages on. */
 static void fill_rest(const struct plan *plan, uint64_t *list)
 {
     uint64_t old_end = ROUND_UP(plan->nr_pages, P2M_PER_PAGE);
@@ -65,7 +68,7 @@ static void fill_rest(const struct plan *plan, uint64_t *list)
     }
 }
 
-/* The entries at the edges of holes; whole leaves were moved when the tables were built. */
+/* Moves the entries at the edges of holes. list_tables_build has moved the whole leaves. */
 static void move_entries(const struct plan *plan, uint64_t *list)
 {
     for (size_t i = 0; i < plan->nr_moves; i++) {
@@ -78,7 +81,7 @@ static void move_entries(const struct plan *plan, uint64_t *list)
     }
 }
 
-/* Gives the builder's tables under @table to the pool, bottom up; counts its superpages. */
+/* Gives @table and the builder's tables below it to the pool, bottom up; counts superpages. */
 static void free_old_tables(struct revector *r, mfn_t table, unsigned int level,
                             const struct supplies *s, struct revectored *out)
 {
@@ -93,18 +96,21 @@ static void free_old_tables(struct revector *r, mfn_t table, unsigned int level,
             out->nr_old_1g++;
     }
     fixmap_unmap_mfn(r->pt->fixmap, table);
-    /* a list longer than nr_pages, as vNUMA's, has more: they are freed, and not noted down */
+    /* A list longer than nr_pages (vNUMA) has more tables: these are freed without a record. */
     if (out->nr_old_tables < s->cap_old_tables)
         out->old_tables[out->nr_old_tables++] = plan_renumbered(r->plan, m2p_get(r->m2p, table));
     if (frame_pool_free(r->pt->frame_pool, table))
-        panic("the old list's table 0x%lx cannot be given back: free already?", table.v);
+        panic(
+            "revector: cannot free level %u table, MFN 0x%lx, of the builder's P2M list: expected "
+            "a frame of this domain that is in use",
+            level, table.v);
 }
 
 static int check_plan(const struct revector *r)
 {
     if (r->plan->list_end <= LIST_MAX_ENTRIES)
         return 0;
-    printk(LOG_ERROR, "revector: a list of 0x%lx entries was planned, 0x%lx fit its slot\n",
+    printk(LOG_ERROR, "revector: the planned P2M list has 0x%lx entries, expected at most 0x%lx\n",
            r->plan->list_end, LIST_MAX_ENTRIES);
     return -EINVAL;
 }

@@ -4,10 +4,10 @@
 #include "lib/errno.h"
 #include "lib/panic.h"
 
-void unpopulated_init(struct unpopulated *s, struct p2m *p2m, struct pfn_runs *empty,
+void unpopulated_init(struct unpopulated *u, struct p2m *p2m, struct pfn_runs *empty,
                       unsigned int cpu_bits)
 {
-    *s = (struct unpopulated){
+    *u = (struct unpopulated){
         .p2m = p2m,
         .empty = empty,
         .map_end = ranges_end(&p2m->ranges),
@@ -15,7 +15,7 @@ void unpopulated_init(struct unpopulated *s, struct p2m *p2m, struct pfn_runs *e
     };
 }
 
-/* Whole leaves, @nr PFNs of them, in [start, end); an empty run if they do not fit. */
+/* The first @nr PFNs of [start, end) that start at a leaf; an empty run if they do not fit. */
 static struct pfn_run fit(uint64_t start, uint64_t end, uint64_t nr)
 {
     uint64_t first = ROUND_UP(start, P2M_PER_PAGE);
@@ -25,13 +25,13 @@ static struct pfn_run fit(uint64_t start, uint64_t end, uint64_t nr)
     return (struct pfn_run){first, first + nr};
 }
 
-/* RAM of the map that has no frame. */
-static struct pfn_run fit_in_ram(const struct unpopulated *s, uint64_t nr)
+/* @nr PFNs of RAM that have no frame. */
+static struct pfn_run fit_in_ram(const struct unpopulated *u, uint64_t nr)
 {
     struct pfn_run none = {0, 0};
 
-    for (size_t i = 0; s->empty && i < s->empty->nr_runs; i++) {
-        struct pfn_run run = fit(s->empty->runs[i].start, s->empty->runs[i].end, nr);
+    for (size_t i = 0; u->empty && i < u->empty->nr_runs; i++) {
+        struct pfn_run run = fit(u->empty->runs[i].start, u->empty->runs[i].end, nr);
 
         if (run.end)
             return run;
@@ -39,11 +39,11 @@ static struct pfn_run fit_in_ram(const struct unpopulated *s, uint64_t nr)
     return none;
 }
 
-/* What no map names, between the runs that are taken there already. */
-static struct pfn_run fit_above(const struct unpopulated *s, uint64_t nr)
+/* @nr PFNs past the memory map, between the runs that are unpopulated there already. */
+static struct pfn_run fit_above(const struct unpopulated *u, uint64_t nr)
 {
-    const struct ranges *t = &s->p2m->ranges;
-    uint64_t from = max_u64(s->map_end, s->p2m->nr);
+    const struct ranges *t = &u->p2m->ranges;
+    uint64_t from = max_u64(u->map_end, u->p2m->nr);
 
     for (size_t i = 0; i < t->nr; i++) {
         struct pfn_run run;
@@ -55,69 +55,70 @@ static struct pfn_run fit_above(const struct unpopulated *s, uint64_t nr)
             return run;
         from = t->r[i].end;
     }
-    return fit(from, s->limit, nr);
+    return fit(from, u->limit, nr);
 }
 
-int unpopulated_alloc(struct unpopulated *s, const struct foreign_range *range, uint64_t *start)
+int unpopulated_alloc(struct unpopulated *u, const struct foreign_range *range, uint64_t *start)
 {
     uint64_t nr = ROUND_UP(range->nr, P2M_PER_PAGE);
-    struct pfn_run run = fit_in_ram(s, nr);
+    struct pfn_run run = fit_in_ram(u, nr);
     bool in_ram = run.end != 0;
     size_t slot = 0;
     int rc;
 
     if (!in_ram)
-        run = fit_above(s, nr);
+        run = fit_above(u, nr);
     if (!run.end)
         return -ENOSPC;
-    while (slot < MAX_UNPOPULATED && s->taken[slot].range)
+    while (slot < MAX_UNPOPULATED && u->used[slot].range)
         slot++;
     if (slot == MAX_UNPOPULATED)
         return -ENOMEM;
-    rc = in_ram ? pfn_runs_remove(s->empty, run.start, run.end) : 0;
+    rc = in_ram ? pfn_runs_remove(u->empty, run.start, run.end) : 0;
     if (rc)
         return rc;
-    rc = ranges_set(&s->p2m->ranges, run.start, run.end, RANGE_UNPOPULATED);
-    if (rc && in_ram && pfn_runs_add(s->empty, run.start, run.end))
-        panic("empty PFNs from 0x%lx on can be neither taken nor given back", run.start);
+    rc = ranges_set(&u->p2m->ranges, run.start, run.end, RANGE_UNPOPULATED);
+    if (rc && in_ram && pfn_runs_add(u->empty, run.start, run.end))
+        panic("unpopulated: cannot return PFNs from 0x%lx to the balloon's set after error %d",
+              run.start, rc);
     if (rc)
         return rc;
-    s->taken[slot].run = run;
-    s->taken[slot].range = range;
+    u->used[slot].run = run;
+    u->used[slot].range = range;
     *start = run.start;
     return 0;
 }
 
-int unpopulated_free(struct unpopulated *s, uint64_t start)
+int unpopulated_free(struct unpopulated *u, uint64_t start)
 {
     for (size_t i = 0; i < MAX_UNPOPULATED; i++) {
-        struct pfn_run run = s->taken[i].run;
-        bool in_ram = run.end <= s->map_end;
+        struct pfn_run run = u->used[i].run;
+        bool in_ram = run.end <= u->map_end;
         int rc;
 
-        if (!s->taken[i].range || run.start != start)
+        if (!u->used[i].range || run.start != start)
             continue;
-        rc = in_ram ? pfn_runs_add(s->empty, run.start, run.end) : 0;
+        rc = in_ram ? pfn_runs_add(u->empty, run.start, run.end) : 0;
         if (rc)
             return rc;
-        rc = ranges_set(&s->p2m->ranges, run.start, run.end,
-                        in_ram ? RANGE_RAM : s->p2m->ranges.beyond);
+        rc = ranges_set(&u->p2m->ranges, run.start, run.end,
+                        in_ram ? RANGE_RAM : u->p2m->ranges.beyond);
         if (rc)
             return rc;
-        ranges_trim(&s->p2m->ranges, s->map_end);
-        s->taken[i].range = NULL;
+        ranges_trim(&u->p2m->ranges, u->map_end);
+        u->used[i].range = NULL;
         return 0;
     }
     return -EINVAL;
 }
 
-void *unpopulated_page(const struct unpopulated *s, pfn_t pfn)
+void *unpopulated_page(const struct unpopulated *u, pfn_t pfn)
 {
     for (size_t i = 0; i < MAX_UNPOPULATED; i++) {
-        const struct foreign_range *range = s->taken[i].range;
-        uint64_t page = pfn.v - s->taken[i].run.start;
+        const struct foreign_range *range = u->used[i].range;
+        uint64_t page = pfn.v - u->used[i].run.start;
 
-        if (range && pfn.v >= s->taken[i].run.start && page < range->nr &&
+        if (range && pfn.v >= u->used[i].run.start && page < range->nr &&
             foreign_is_mapped(range, page))
             return (void *)(uintptr_t)foreign_va(range, page);
     }

@@ -1,68 +1,75 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Unpopulated PFNs: names for pages that are not ours, for whoever needs a PFN and not only an
- * address.
+ * Unpopulated PFNs: PFNs without a frame of this domain, given to the pages of a range of the
+ * foreign window (foreign.h), for code that needs a PFN and not only an address. Linux has the same
+ * idea under this name (drivers/xen/unpopulated-alloc.c).
  *
- *      RAM  | IDENTITY | RAM, no frame    | RAM   |  ...  | beyond the map
- *                       [ SAFE ]                            [ SAFE ]
- *                       taken first: the balloon is told    then: below the CPU's width
+ *      RAM  | IDENTITY | RAM, no frame    | RAM   |  ...  | beyond the map    | limit of the CPU
+ *                       [ UNPOP. ]                         [ UNPOP. ]
+ *                       first choice: the PFNs leave       second choice: past the map and
+ *                       the balloon's set                  past the end of the list
  *
- * They come from what is missing, never from what has a frame. (Beyond a dom0's map a PFN stands
- * for the machine's frame of that number; a device that no map names may be there. Whoever wants
- * that maps it by machine address, foreign.h, not by PFN.) In the list a unpopulated PFN is ~0, for
- * the tools know nothing of it; p2m_get has no frame for it, since what is behind it can be mapped
- * by its owner's reference only. What is behind it is a range of the foreign window, page by page:
- * unpopulated_page gives the address, and with it a unpopulated PFN can be read and written like
- * RAM.
+ * They are allocated in whole leaves of the P2M list (512 PFNs), from PFNs that have no frame. A
+ * PFN past a dom0's map is identity before: it stands for the MFN of that number, where a device
+ * may be that the map does not name. Such a device is mapped by its machine address (foreign.h),
+ * not by PFN.
  *
- * Unpopulated PFNs are taken in whole leaves of the list, so that none of those is half RAM, half
- * not.
+ * The P2M entry of an unpopulated PFN is ~0, so Xen's tools do not see it. p2m_get returns
+ * INVALID_MFN for it, since a grant cannot be mapped by MFN. unpopulated_page returns the address
+ * of the foreign page.
  */
 #ifndef MM_UNPOPULATED_H
 #define MM_UNPOPULATED_H
 
 #include "mm/foreign.h"
 
-#define MAX_UNPOPULATED 16 /* runs that may be taken at a time */
+#define MAX_UNPOPULATED 16 /* runs of unpopulated PFNs at a time */
 
-/* Each makes two ranges of one at most; and the last needs room to be put in. */
+/* The ranges that these runs add to the table at most, and the room that ranges_set needs. */
 #define UNPOPULATED_MAX_RANGES (2 * MAX_UNPOPULATED + 2)
 
 struct unpopulated {
     struct p2m *p2m;
-    struct pfn_runs *empty; /* the balloon's: RAM PFNs without a frame; NULL: there are none */
-    uint64_t map_end;       /* where the memory map ends */
-    uint64_t limit;         /* no PFN is safe from here on */
+    struct pfn_runs *empty; /* the balloon's set of RAM PFNs without a frame; NULL: no balloon */
+    uint64_t map_end;       /* the end of the memory map */
+    uint64_t limit;         /* PFNs from here on cannot be addressed by the CPU */
     struct {
         struct pfn_run run;
         const struct foreign_range *range;
-    } taken[MAX_UNPOPULATED];
+    } used[MAX_UNPOPULATED]; /* @range is NULL in a free element */
 };
 
 /*
- * Begins with what the map names, and machine addresses of @cpu_bits (CPUID 0x80000008). The
- * ranges of @p2m need room for UNPOPULATED_MAX_RANGES more.
+ * Starts without unpopulated PFNs. @cpu_bits is the width of machine addresses (CPUID leaf
+ * 0x80000008, Intel SDM vol. 2). The ranges of @p2m must be those of the memory map and have room
+ * for UNPOPULATED_MAX_RANGES more. @p2m and @empty must outlive @u.
  */
-void unpopulated_init(struct unpopulated *s, struct p2m *p2m, struct pfn_runs *empty,
+void unpopulated_init(struct unpopulated *u, struct p2m *p2m, struct pfn_runs *empty,
                       unsigned int cpu_bits);
 
 /*
- * Takes PFNs for the pages of @range, a multiple of 512, from *@start on. -ENOSPC if there are not
- * so many side by side; -ENOMEM if a table is full. No frame is taken in either case.
+ * Allocates contiguous PFNs for the pages of @range: *@start is the first one, a multiple of 512,
+ * and their number is rounded up to a multiple of 512. Page i of @range gets the PFN *@start + i.
+ * Returns 0; -ENOSPC if there are not enough contiguous PFNs without a frame; -ENOMEM if a table is
+ * full. Nothing changes after an error.
  */
-int unpopulated_alloc(struct unpopulated *s, const struct foreign_range *range,
+int unpopulated_alloc(struct unpopulated *u, const struct foreign_range *range,
                       uint64_t *start) __must_check;
 
-/* Gives back what unpopulated_alloc gave at @start. The range is the caller's to release. */
-int unpopulated_free(struct unpopulated *s, uint64_t start) __must_check;
+/*
+ * Frees the PFNs that unpopulated_alloc returned at @start: their range kind and the balloon's set
+ * become what they were before. The foreign range stays the caller's. Returns 0; -EINVAL if @start
+ * is not such a PFN; -ENOMEM if a table is full: then the PFNs stay unpopulated.
+ */
+int unpopulated_free(struct unpopulated *u, uint64_t start) __must_check;
 
-/* The page behind @pfn; NULL if it is not safe, or nothing is mapped there. */
-void *unpopulated_page(const struct unpopulated *s, pfn_t pfn);
+/* The address of the foreign page of @pfn; NULL if @pfn is not unpopulated or not mapped. */
+void *unpopulated_page(const struct unpopulated *u, pfn_t pfn);
 
 /*
- * Shows the page behind @pfn read-only: a RAM page of this domain, in the fixmap's scratch slot, or
- * the foreign page behind an unpopulated PFN. The address is good until the next call. NULL: there
- * is no page behind @pfn.
+ * The address of the page of @pfn, for reading: a RAM page of this domain is mapped in the fixmap
+ * slot FIXMAP_SCRATCH; an unpopulated PFN gives its foreign page. Valid until the next use of that
+ * slot. NULL if @pfn has no page.
  */
 const void *page_show(struct fixmap *f, const struct unpopulated *u, pfn_t pfn) __must_check;
 

@@ -7,7 +7,7 @@
 
 #define BATCH 512
 
-/* Frames on their way, as Xen takes and gives them. */
+/* The PFNs or MFNs of one batch, for the hypercall. */
 static uint64_t extents[BATCH];
 
 int balloon_start(struct balloon *b, const struct plan *plan, struct pfn_run *runs, size_t cap_runs)
@@ -28,9 +28,9 @@ int balloon_start(struct balloon *b, const struct plan *plan, struct pfn_run *ru
 }
 
 /*
- * Takes the frames away from the PFNs [run.start, run.end), which nobody uses: from what may show
- * them, from the list, and then from us. Those that Xen will not have keep their PFNs; how many
- * went, from the first on, comes back in *@nr_gone.
+ * Gives the frames of the PFNs [run.start, run.end), which are not in use, to Xen: unmaps them from
+ * the fixmap, clears their P2M entries, and releases them. Frames that Xen refuses keep their PFNs.
+ * *@nr_gone is the number of frames given, from the first on.
  */
 static int give_back(struct balloon *b, struct pfn_run run, uint64_t *nr_gone)
 {
@@ -55,8 +55,8 @@ static int give_back(struct balloon *b, struct pfn_run run, uint64_t *nr_gone)
 }
 
 /*
- * Do both books have room for whatever a move makes of their runs? Asked before, since what has
- * been given away cannot be had back.
+ * Do both sets have room for the runs that a move can add? Checked before a move: a frame that was
+ * given to Xen cannot be taken back.
  */
 static bool have_room(const struct balloon *b)
 {
@@ -64,7 +64,7 @@ static bool have_room(const struct balloon *b)
            b->empty.nr_runs + 2 <= b->empty.cap_runs;
 }
 
-/* Up to @max frames go. 0 and *@nr_moved 0: none that is free. */
+/* Gives up to @max frames to Xen. Returns 0 with *@nr_moved 0 if no frame is free. */
 static int move_out(struct balloon *b, uint64_t max, uint64_t *nr_moved)
 {
     uint64_t spare = b->pool->free.nr_pfns - min_u64(b->pool->free.nr_pfns, BALLOON_RESERVE);
@@ -81,7 +81,7 @@ static int move_out(struct balloon *b, uint64_t max, uint64_t *nr_moved)
     if (!rc)
         rc = give_back(b, run, nr_moved);
     b->nr_pages -= *nr_moved;
-    if (run.start + *nr_moved < run.end) { /* what Xen did not take is ours still */
+    if (run.start + *nr_moved < run.end) { /* Xen refused these frames: back to the pool */
         int kept = pfn_runs_remove(&b->empty, run.start + *nr_moved, run.end);
 
         if (!kept)
@@ -91,7 +91,7 @@ static int move_out(struct balloon *b, uint64_t max, uint64_t *nr_moved)
     return rc;
 }
 
-/* Up to @max frames come. 0 and *@nr_moved 0: no PFN for one, or Xen gives none. */
+/* Gets up to @max frames. Returns 0 with *@nr_moved 0 if no PFN is empty or Xen has no frame. */
 static int move_in(struct balloon *b, uint64_t max, uint64_t *nr_moved)
 {
     struct pfn_run run;
@@ -128,7 +128,7 @@ int balloon_move(struct balloon *b, uint64_t target, balloon_tick_t tick, void *
     return rc;
 }
 
-/* The first PFN of [start, end) that has a frame; the end if none has. */
+/* The first PFN of [start, end) that has a frame; @end if there is none. */
 static uint64_t first_filled(const struct p2m *p2m, uint64_t start, uint64_t end)
 {
     while (start < end && mfn_eq(p2m_get_ram(p2m, to_pfn(start)), INVALID_MFN))
@@ -136,7 +136,7 @@ static uint64_t first_filled(const struct p2m *p2m, uint64_t start, uint64_t end
     return start;
 }
 
-/* PFN @pfn has a frame, and should have none. */
+/* @pfn is in the set empty and has a frame: gives the frame to Xen or to the pool. */
 static int reconcile_pfn(struct balloon *b, uint64_t pfn)
 {
     uint64_t nr_gone;
@@ -153,7 +153,7 @@ static int reconcile_pfn(struct balloon *b, uint64_t pfn)
 
 int balloon_reconcile(struct balloon *b, uint64_t *nr_found)
 {
-    uint64_t from = 0; /* all below is right */
+    uint64_t from = 0; /* the PFNs below were checked */
     size_t i = 0;
 
     *nr_found = 0;
@@ -166,7 +166,7 @@ int balloon_reconcile(struct balloon *b, uint64_t *nr_found)
             i++;
             continue;
         }
-        rc = reconcile_pfn(b, pfn); /* which may take the PFN out of its run, or the run away */
+        rc = reconcile_pfn(b, pfn); /* may split or remove the run, so it is looked up again */
         if (rc)
             return rc;
         from = pfn + 1;

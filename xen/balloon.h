@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The balloon: frames go back to Xen and come from it, while the domain runs.
+ * The balloon: gives frames to Xen and gets frames from Xen while the domain runs
+ * (XENMEM_decrease_reservation and XENMEM_populate_physmap of <xen/memory.h>).
  *
- *      pool   free frames, with a PFN and an MFN     -- out -->   give back to Xen
- *      empty  RAM PFNs that have no frame             <-- in --   ask Xen for some
+ *   set     members                    a PFN leaves it by
+ *   pool    PFNs whose frame is free   decrease_reservation, to empty: the frame goes to Xen
+ *   empty   RAM PFNs without a frame   populate_physmap, to pool: the frame comes from Xen
  *
- * Only frames that nobody uses are given up, and only PFNs that the map calls RAM, and that the
- * list has room for, get one. The list's mapping never changes, so a migration may go on meanwhile.
+ * Only free frames are given to Xen. Only PFNs of RAM ranges that have an entry in the P2M list get
+ * a frame. The page tables of the P2M list do not change, so a live migration may be in progress.
  */
 #ifndef XEN_BALLOON_H
 #define XEN_BALLOON_H
@@ -14,41 +16,43 @@
 #include "mm/fixmap.h"
 #include "mm/frame_pool.h"
 
-/* Free frames that stay in the pool, for tables and for whoever asks next. */
+/* The number of free frames that the balloon leaves in the pool, for page tables and other uses. */
 #define BALLOON_RESERVE 128
 
 struct balloon {
     struct p2m *p2m;
     struct frame_pool *pool;
-    struct fixmap *fixmap; /* which may show a free frame still */
-    struct pfn_runs empty; /* RAM PFNs without a frame */
-    uint64_t nr_pages;     /* that the domain has */
+    struct fixmap *fixmap; /* a slot may still map a free frame */
+    struct pfn_runs empty; /* RAM PFNs without a frame          */
+    uint64_t nr_pages;     /* frames of this domain             */
 };
 
 /*
- * Begins with the @nr_pages that the builder gave, on the PFNs that @plan gave them. What else of
- * the list is RAM is empty; so are PFNs that the builder left without a frame, of which nothing is
- * known here. @runs is for the set. -ENOMEM if it is too small.
+ * Starts with the frames of the builder, at their PFNs after @plan. All other RAM PFNs of the P2M
+ * list are empty. The caller has set p2m, pool and fixmap of @b. @runs, of @cap_runs elements, is
+ * the array of the set and must outlive @b. Returns 0, or -ENOMEM if the array is too small.
  */
 int balloon_start(struct balloon *b, const struct plan *plan, struct pfn_run *runs,
                   size_t cap_runs) __must_check;
 
-/* Called now and then with how many pages the domain has. */
+/* Called after each batch with the number of frames of the domain. */
 typedef void (*balloon_tick_t)(void *context, uint64_t nr_pages);
 
 /*
- * Moves towards @target pages, in batches; @b->nr_pages is where that ended. Returns 0 there, or
- * as near as can be: above, if the frames are in use; below, if the list is full or Xen gives no
- * more. Negative if the books cannot be kept: -ENOMEM, or a hypercall's error; what is not moved
- * is where it was then.
+ * Changes the number of frames towards @target, in batches of at most 512. On return @b->nr_pages
+ * is the number reached. Returns 0 at the target or as close to it as possible: above it if the
+ * other frames are in use; below it if no PFN is empty or Xen has no frame. Negative if a set has
+ * no room for another run (-ENOMEM) or a P2M entry cannot be written; frames that did not move stay
+ * where they were.
  */
 int balloon_move(struct balloon *b, uint64_t target, balloon_tick_t tick,
                  void *context) __must_check;
 
 /*
- * After a live migration a PFN that was emptied while it went on may have a frame again, since the
- * tools never take one back. Gives those back to Xen, or, if Xen will not have one, to the pool.
- * How many there were comes back in *@nr_found.
+ * After a restore: finds the PFNs of the set empty that have a frame. A PFN that was emptied during
+ * a live migration may have one, because Xen's tools never remove a page that they have sent. Gives
+ * these frames to Xen, or to the pool if Xen refuses. *@nr_found is their number. Results as for
+ * balloon_move.
  */
 int balloon_reconcile(struct balloon *b, uint64_t *nr_found) __must_check;
 

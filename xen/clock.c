@@ -10,7 +10,7 @@ void clock_start(const struct vcpu_time_info *r)
     record = r;
 }
 
-/* @ticks of the TSC in nanoseconds: shifted first, then times a binary fraction. */
+/* Converts TSC ticks to nanoseconds, as <xen/xen.h> says at struct vcpu_time_info. */
 static uint64_t scale(uint64_t ticks, int shift, uint32_t fraction)
 {
     ticks = shift < 0 ? ticks >> -shift : ticks << shift;
@@ -24,7 +24,7 @@ uint64_t clock_ns(void)
 
     if (!record)
         return 0;
-    do { /* odd: Xen is writing; changed: it has written */
+    do { /* An odd version: Xen is writing the record. A changed one: Xen has written it. */
         version = record->version;
         barrier();
         ns = record->system_time +

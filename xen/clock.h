@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System time: what Xen calls the nanoseconds since it booted, read without a hypercall from the
- * record that it keeps for each vCPU in shared_info (<xen/xen.h>, struct vcpu_time_info).
+ * System time: nanoseconds since Xen booted. The time is computed without a hypercall from the
+ * record that Xen keeps for each vCPU in shared_info (struct vcpu_time_info of <xen/xen.h>).
  */
 #ifndef XEN_CLOCK_H
 #define XEN_CLOCK_H
@@ -13,12 +13,12 @@
 #define NS_PER_MS ((uint64_t)1000000)
 #define NS_PER_S  ((uint64_t)1000000000)
 
-/* The record to read from now on, in memory that stays mapped; NULL: there is no clock. */
+/* Sets the record, which must stay mapped; NULL: from now on there is no clock. */
 void clock_start(const struct vcpu_time_info *record);
 
 /*
- * Nanoseconds since Xen booted; 0 as long as there is no record. Goes on over a save and restore
- * from where the new Xen is, so it may jump either way there.
+ * The system time in nanoseconds; 0 without a record. After a restore or migration the time is that
+ * of the new host's Xen, so it may be earlier or later than before.
  */
 uint64_t clock_ns(void);
 

@@ -17,25 +17,25 @@
 #include <xen/sched.h>
 
 /*
- * How long a reader of a full ring may stand still before what does not fit is lost: xenconsoled
- * lets a guest that talks much wait for a fifth of a second, and may have other things to do.
- * Before there is a clock, how often the CPU is offered to it instead.
+ * The time that the reader of a full ring may stand still before output is lost. xenconsoled limits
+ * the rate of a guest, and then does not read for 200 ms at a time. Without a clock the kernel
+ * counts yields instead.
  */
 #define PATIENCE_NS (10 * NS_PER_S)
 #define SLICE_NS    NS_PER_MS
 #define MAX_YIELDS  (1u << 14)
 
-/* The other end may write anything here: what it writes is read once, and is never an index. */
+/* The reader may write any value here: each is read once, checked, and never used as an index. */
 static volatile struct xencons_interface *ring;
-static uint32_t prod, cons_in; /* ours; the ring's are for the other end */
+static uint32_t prod, cons_in; /* this kernel's indices; those in the ring are copies */
 static evtchn_port_t port;
 static uint64_t nr_lost;
 
-/* A reader that was waited for in vain is not waited for again until it has moved from here. */
+/* After a timeout the kernel does not wait again until the reader's index is not stuck_at. */
 static bool is_stuck;
 static uint32_t stuck_at;
 
-/* What was said before it was known where to say it. */
+/* Output before console_start. */
 static char early[1024];
 static size_t early_len;
 static bool is_dom0;
@@ -44,11 +44,11 @@ static void notify(void)
 {
     struct evtchn_send send = {.port = port};
 
-    /* a port that is gone has nobody behind it: nothing to be done */
+    /* An error means that the port is closed: there is no reader. */
     (void)!HYPERVISOR_event_channel_op(EVTCHNOP_send, &send);
 }
 
-/* Bytes of the ring that are free if the reader is at @cons; none if that makes no sense. */
+/* The free bytes of the ring if the reader's index is @cons; 0 if @cons is impossible. */
 static uint32_t room_at(uint32_t cons)
 {
     uint32_t used = prod - cons;
@@ -57,8 +57,8 @@ static uint32_t room_at(uint32_t cons)
 }
 
 /*
- * Sleeps for a slice of time; true if time is left. No port ends it: its event stays pending until
- * it is dispatched, and a poll for one that is pending does not sleep.
+ * Sleeps for SLICE_NS. False if the time is over. SCHEDOP_poll (<xen/sched.h>) gets no port: it
+ * would not sleep while an event of the port is pending, and events are dispatched elsewhere.
  */
 static bool wait_for_reader(uint64_t since_ns, unsigned int nr_waits)
 {
@@ -71,11 +71,11 @@ static bool wait_for_reader(uint64_t since_ns, unsigned int nr_waits)
     }
     HYPERVISOR_sched_op(SCHEDOP_poll, &poll);
     if (nr_waits % 512 == 511)
-        watchdog_kick(); /* it is the reader that is slow, not we */
+        watchdog_kick(); /* The reader is slow; the kernel does not hang. */
     return now - since_ns < PATIENCE_NS;
 }
 
-/* Waits for room, a while, and only for a reader that reads. */
+/* Waits for @bytes of room. False if the reader has not moved for PATIENCE_NS. */
 static bool wait_for_room(uint32_t bytes)
 {
     uint32_t cons = ring->out_cons, last = cons;
@@ -93,7 +93,7 @@ static bool wait_for_room(uint32_t bytes)
             return false;
         }
         cons = ring->out_cons;
-        if (room_at(cons) > room_at(last)) { /* it reads: patience begins anew */
+        if (room_at(cons) > room_at(last)) { /* The reader has moved: restart the timeout. */
             since_ns = clock_ns();
             last = cons;
         }
@@ -108,11 +108,11 @@ static void ring_put(char c)
         return;
     }
     ring->out[MASK_XENCONS_IDX(prod, ring->out)] = c;
-    store_barrier(); /* the byte before the index that shows it */
+    store_barrier(); /* The reader reads the byte once out_prod shows it. */
     ring->out_prod = ++prod;
 }
 
-/* A terminal at the other end is in raw mode: it needs the carriage return. */
+/* xenconsoled's terminal is in raw mode, so a line end needs a carriage return. */
 static void ring_write(const char *text, size_t len_bytes)
 {
     for (; len_bytes; len_bytes--, text++) {
@@ -129,7 +129,7 @@ static void hypercall_write(const char *text, size_t len_bytes)
         long rc = HYPERVISOR_console_io(CONSOLEIO_write, (unsigned int)len_bytes,
                                         (char *)(uintptr_t)text);
 
-        /* 0: all written. An error, as a domU gets, has nowhere to be reported to. */
+        /* 0: all was written. An error, as in a domU, cannot be reported anywhere. */
         if (rc <= 0 || (size_t)rc > len_bytes)
             return;
         text += rc;
@@ -146,21 +146,21 @@ static void remember(const char *text, size_t len_bytes)
     nr_lost += len_bytes - part;
 }
 
-/* As soon as there is room to say so again. */
-static void confess_loss(void)
+/* Reports lost bytes once half of the ring is free. */
+static void report_loss(void)
 {
     uint64_t n = nr_lost;
 
     if (!n || room_at(ring->out_cons) < sizeof(ring->out) / 2)
         return;
     nr_lost = 0;
-    print("\nconsole: %lu bytes were lost here, for nobody read them\n", n);
+    print("\nwarning: console: %lu bytes are missing here: the ring was full and not read\n", n);
 }
 
 void platform_write(const char *text, size_t len_bytes)
 {
     if (ring) {
-        confess_loss();
+        report_loss();
         ring_write(text, len_bytes);
         return;
     }
@@ -184,7 +184,7 @@ int console_start(const struct start_info *si, void *page)
         return rc;
     port = si->console.domU.evtchn;
     ring = page;
-    prod = ring->out_prod; /* GRUB has used the ring before us */
+    prod = ring->out_prod; /* not 0 if a loader (GRUB) has used the ring */
     cons_in = ring->in_cons;
     ring_write(early, early_len);
     return 0;
@@ -200,13 +200,13 @@ static size_t ring_read(char *text, size_t size_bytes)
 {
     uint32_t there = ring->in_prod - cons_in, n;
 
-    if (there > sizeof(ring->in)) /* makes no sense: what is there is not ours to guess */
+    if (there > sizeof(ring->in)) /* an impossible index: there is no valid input */
         return 0;
     n = (uint32_t)min_u64(there, size_bytes);
-    barrier(); /* the index before the bytes that it shows */
+    barrier(); /* in_prod is read before the bytes that it shows */
     for (uint32_t i = 0; i < n; i++)
         text[i] = ring->in[MASK_XENCONS_IDX(cons_in + i, ring->in)];
-    store_barrier(); /* read, then given back */
+    store_barrier(); /* xenconsoled overwrites the bytes once in_cons gives them back */
     cons_in += n;
     ring->in_cons = cons_in;
     if (n)
@@ -229,6 +229,6 @@ void console_drain(void)
     if (!ring)
         return;
     (void)!wait_for_room(sizeof(ring->out));
-    confess_loss();
+    report_loss();
     (void)!wait_for_room(sizeof(ring->out));
 }

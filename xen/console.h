@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the kernel's words go.
+ * The console.
  *
- * A dom0 writes by hypercall, which needs nothing to be set up, so the first line can be the first
- * thing that the kernel does. A domU is refused there, and writes into a ring in a page that it
- * shares with xenconsoled; what it said before the ring was found is kept, and written first.
- * Provides platform_write (lib/printk.h).
+ *   dom0   CONSOLEIO_write and CONSOLEIO_read (<xen/xen.h>): Xen's console; needs no setup
+ *   domU   a ring in a page shared with xenconsoled (<xen/io/console.h>); Xen refuses the calls
+ *          above. Text printed before console_start is kept, up to 1 KiB, and written first.
+ *
+ * Defines platform_write (lib/printk.h).
  */
 #ifndef XEN_CONSOLE_H
 #define XEN_CONSOLE_H
@@ -15,23 +16,24 @@
 #include <xen/xen.h>
 
 /*
- * Finds the ring, if this is a domU, from the builder's page @si: the only fields of it that are
- * read before start_info_read() has checked them, since its complaints need somewhere to go. Maps
- * it at @page, a virtual page of the image whose own frame is the caller's from then on; in a dom0
- * nothing is mapped there then. Returns 0, or Xen's negative errno if it will not map the frame.
+ * Starts the console. Reads the ring's MFN and port from the builder's start_info @si, before
+ * start_info_read() validates it, because the messages of that function need a console. In a domU
+ * maps the ring at @page; in a dom0 unmaps @page. @page is a FOREIGN_PAGE (foreign_page.h) of the
+ * image; the frame that was mapped there is the caller's. Returns 0; -EINVAL if the MFN is wider
+ * than 40 bits; or Xen's negative errno.
  */
 int console_start(const struct start_info *si, void *page) __must_check;
 
 /*
- * What has been typed: up to @size_bytes, without waiting; how many there were. Nothing is lost
- * that fits the ring, or Xen's buffer.
+ * Reads typed characters into @text, up to @size_bytes, without waiting. Returns their number.
+ * Input is lost only if the ring, or Xen's buffer for a dom0, is full.
  */
 size_t console_read(char *text, size_t size_bytes);
 
-/* In a new domain the ring is the same page, and its port another. */
+/* Sets the port of the ring: after a restore the ring is the same page and the port is new. */
 void console_set_port(uint32_t port);
 
-/* Waits until the other end has read everything, or seems not to read at all. */
+/* Waits until the reader has read the whole ring, or has not moved for ten seconds. */
 void console_drain(void);
 
 #endif

@@ -71,7 +71,7 @@ int evtchn_listen(evtchn_port_t port, evtchn_handler_t handler, void *context)
         if (listeners[i].handler)
             continue;
         listeners[i] = (struct listener){handler, context, port};
-        /* By Xen, which also raises the upcall for an event that came while it was masked. */
+        /* By hypercall: Xen also sets the upcall bits for an event that came while masked. */
         rc = (int)HYPERVISOR_event_channel_op(EVTCHNOP_unmask, &unmask);
         if (rc)
             listeners[i].handler = NULL;
@@ -87,7 +87,7 @@ static int close_port(evtchn_port_t port)
     return (int)HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
 }
 
-/* Listens to the @port that Xen has made, if @rc says that it has, and closes it if that fails. */
+/* Listens to @new_port, which a hypercall with the result @rc allocated; closes it on an error. */
 static int listen_to_new(long rc, evtchn_port_t new_port, evtchn_handler_t handler, void *context,
                          evtchn_port_t *port)
 {
@@ -127,7 +127,7 @@ void evtchn_close(evtchn_port_t port)
     l->handler = NULL;
     if (shared)
         set_bit(shared->evtchn_mask, port);
-    (void)!close_port(port); /* an error: it is closed already */
+    (void)!close_port(port); /* An error means that the port is closed already. */
 }
 
 unsigned int evtchn_count(void)
@@ -146,7 +146,7 @@ void evtchn_notify(evtchn_port_t port)
     (void)!HYPERVISOR_event_channel_op(EVTCHNOP_send, &send);
 }
 
-/* Cleared first, then handled: an event that comes meanwhile is another event. */
+/* Clears the bit before the call, so that an event that comes during the call is not lost. */
 static void handle(evtchn_port_t port)
 {
     const struct listener *l = find(port);
@@ -154,7 +154,7 @@ static void handle(evtchn_port_t port)
     clear_bit(shared->evtchn_pending, port);
     if (l)
         l->handler(l->context);
-    else /* of a port that was closed as it came */
+    else /* The port was closed when its event was already pending. */
         set_bit(shared->evtchn_mask, port);
 }
 
@@ -191,7 +191,7 @@ static void set_alarm(uint64_t at_ns)
 {
     struct vcpu_set_singleshot_timer alarm = {.timeout_abs_ns = at_ns};
 
-    /* one that is past goes off at once; an error would leave us asleep until something comes */
+    /* A time in the past fires at once. After an error only an event ends the wait. */
     (void)!HYPERVISOR_vcpu_op(VCPUOP_set_singleshot_timer, 0, &alarm);
 }
 
@@ -201,7 +201,7 @@ void evtchn_wait(uint64_t until_ns)
         return;
     if (until_ns != UINT64_MAX)
         set_alarm(until_ns);
-    /* Unmasks upcalls, and sleeps if none is pending: Xen does both as one step. */
+    /* SCHEDOP_block unmasks upcalls and blocks if no event is pending, as one atomic step. */
     HYPERVISOR_sched_op(SCHEDOP_block, NULL);
     shared->vcpu_info[0].evtchn_upcall_mask = 1;
     evtchn_dispatch();

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels, of the two-level kind (<xen/event_channel.h>, <xen/xen.h>, struct shared_info):
- * how Xen and other domains tell us that something has happened.
+ * Event channels with the two-level ABI (<xen/event_channel.h>; struct shared_info of <xen/xen.h>):
+ * Xen and other domains send events to the ports of this domain.
  *
- *      vcpu_info    upcall_pending ---- 1 bit     "look"
- *                   pending_sel    ---- 64 bits   "in these words"
- *      shared_info  pending[64]    ---- 4096 bits, a port each;  mask[64]: not now
+ *      vcpu_info     evtchn_upcall_pending   1 bit       an event is pending
+ *                    evtchn_pending_sel      64 bits     in these words of evtchn_pending
+ *      shared_info   evtchn_pending[64]      4096 bits   one for each port
+ *                    evtchn_mask[64]         4096 bits   do not report this port
  *
- * Events are handled where the kernel asks for it, and nowhere else: evtchn_dispatch() calls the
- * handlers as ordinary functions, so that nothing here needs a lock. Upcalls stay masked, but
- * while evtchn_wait() blocks; the upcall that ends a wait does nothing but end it (traps.c). No
- * event is lost on the way, for it stays pending until it is dispatched, and Xen does not block a
- * vCPU that has one pending.
+ * Handlers run only inside evtchn_dispatch() and evtchn_wait(), as ordinary function calls, so this
+ * file needs no lock. Upcalls are masked except while evtchn_wait() blocks. The upcall that ends a
+ * wait does nothing else (arch/x86/traps.c). No event is lost: it stays pending until it is
+ * dispatched, and Xen does not block a vCPU that has a pending event.
  */
 #ifndef XEN_EVTCHN_H
 #define XEN_EVTCHN_H
@@ -24,47 +24,47 @@
 typedef void (*evtchn_handler_t)(void *context);
 
 /*
- * Takes @shared for the place where events are seen, and forgets all handlers: at boot, and in a
- * new domain, where no port of the old one is left. Every port is masked until it is listened to.
- * NULL: shared_info is about to go; nothing is dispatched until the next call.
+ * Starts with the events in @shared and no handlers, and masks all ports: at boot, and in a new
+ * domain after a suspend, where the ports of the old domain do not exist. @shared must stay mapped.
+ * NULL, before shared_info is unmapped: events are not dispatched until the next call.
  */
 void evtchn_start(struct shared_info *shared);
 
-/* shared_info is at another machine address, and all ports are what they were: after a suspend
- * that was cancelled. */
+/* As evtchn_start, but keeps handlers and masks: after a suspend that was cancelled. */
 void evtchn_resume(struct shared_info *shared);
 
 /*
- * Calls @handler(@context) for each event at @port from now on, one that is pending first.
- * -EINVAL for a number that is no port, or one that is listened to, -ENOMEM if there are too many
- * handlers, or Xen's errno.
+ * Unmasks @port; each dispatch calls @handler(@context) for an event of @port, also for one that is
+ * pending already. @context must outlive the port's use. Returns 0; -EINVAL if @port is not a valid
+ * port number or has a handler; -ENOMEM if 32 ports have handlers; or Xen's negative errno.
  */
 int evtchn_listen(evtchn_port_t port, evtchn_handler_t handler, void *context) __must_check;
 
 /*
- * Makes a port and listens to it: for a VIRQ of this vCPU (VIRQ_* of <xen/xen.h>), or for events
- * that this vCPU sends itself. *@port is the caller's, until evtchn_close. Xen's errno, or an error
- * of evtchn_listen; then there is no port, and *@port is not written.
+ * Allocates a port and listens to it: for a VIRQ of vCPU 0 (VIRQ_* of <xen/xen.h>), or for events
+ * that vCPU 0 sends to itself. *@port is the caller's until evtchn_close. Returns 0, Xen's negative
+ * errno, or an error of evtchn_listen: then no port is allocated and *@port is not written.
  */
 int evtchn_bind_virq(unsigned int virq, evtchn_handler_t handler, void *context,
                      evtchn_port_t *port) __must_check;
 int evtchn_bind_ipi(evtchn_handler_t handler, void *context, evtchn_port_t *port) __must_check;
 
-/* No more events at @port, which is closed. */
+/* Removes the handler of @port and closes @port. Does nothing if @port has no handler. */
 void evtchn_close(evtchn_port_t port);
 
-/* Ports that are listened to: tests count them before and after. */
+/* The number of ports that have a handler; self-tests compare it before and after a test. */
 unsigned int evtchn_count(void);
 
-/* Tells whoever is behind @port. An error, from a port that is gone, has nobody to be told to. */
+/* Sends an event through @port (EVTCHNOP_send). An error is ignored: the other end is closed. */
 void evtchn_notify(evtchn_port_t port);
 
-/* Handles every event that is pending; how many that were. */
+/* Calls the handlers of all pending events. Returns the number of events. */
 unsigned int evtchn_dispatch(void);
 
 /*
- * Handles events; if none is pending, sleeps in Xen until there is one or the clock (clock.h) is at
- * @until_ns, UINT64_MAX: however long that takes. May return with nothing handled.
+ * Dispatches pending events. If there is none, blocks in Xen (SCHEDOP_block) until an event comes
+ * or the system time (clock.h) is @until_ns, and dispatches then. UINT64_MAX: no timeout. May
+ * return without an event.
  */
 void evtchn_wait(uint64_t until_ns);
 

@@ -7,10 +7,12 @@
 
 struct grant_map_counts grant_map_counts;
 
-_Static_assert(sizeof(struct gnttab_map_grant_ref) <= FOREIGN_REQUEST_BYTES, "no room in a range");
-_Static_assert(sizeof(struct gnttab_unmap_grant_ref) <= FOREIGN_REQUEST_BYTES, "nor here");
+_Static_assert(sizeof(struct gnttab_map_grant_ref) <= FOREIGN_REQUEST_BYTES,
+               "a map request does not fit the request buffer of a range");
+_Static_assert(sizeof(struct gnttab_unmap_grant_ref) <= FOREIGN_REQUEST_BYTES,
+               "an unmap request does not fit the request buffer of a range");
 
-/* Are these the pages of the range, with nothing behind them? */
+/* Checks that the pages [first, first + nr) are in the range and not mapped. */
 static int check_free(const struct foreign_range *r, uint64_t first, uint64_t nr)
 {
     if (first > r->nr || nr > r->nr - first)
@@ -33,7 +35,7 @@ static int map_batch(struct foreign_range *r, uint64_t first, const uint32_t *re
             .flags = GNTMAP_host_map | (readonly ? GNTMAP_readonly : 0),
             .ref = refs[i],
             .dom = r->domain,
-            .status = GNTST_general_error, /* for one that Xen does not come to */
+            .status = GNTST_general_error, /* stays if Xen does not process the request */
         };
     rc = (int)HYPERVISOR_grant_table_op(GNTTABOP_map_grant_ref, ops, (unsigned int)nr);
     grant_map_counts.nr_hypercalls++;
@@ -67,12 +69,12 @@ int grant_map(struct foreign_range *r, uint64_t first, const uint32_t *refs, int
         now = map_batch(r, first + done, refs + done, status + done, n, readonly);
         rc = rc ? rc : now;
         if (now && now != -EIO)
-            break; /* Xen did not even read the requests */
+            break; /* The hypercall failed: the next one would, too. */
     }
     return rc;
 }
 
-/* Unmaps what the @n requests that are queued say, for the pages from @from on. */
+/* Carries out the @n queued unmap requests, for the mapped pages from @from on. */
 static int unmap_batch(struct foreign_range *r, uint64_t from, uint64_t n)
 {
     const struct gnttab_unmap_grant_ref *ops = r->requests;

@@ -7,12 +7,12 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/hypercall.h"
 
-enum note_state { NOTE_FREE, NOTE_USED, NOTE_DEFERRED };
+enum record_state { RECORD_FREE, RECORD_USED, RECORD_DEFERRED };
 
-/* A line of the book. */
-struct grant_note {
+/* An element of the side table. */
+struct grant_record {
     uint64_t pfn;
-    uint32_t next; /* free, or deferred: the next such reference; 0 ends the list */
+    uint32_t next; /* the next reference in the list free or deferred; 0: none */
     domid_t domain;
     uint8_t state;
     bool readonly;
@@ -28,20 +28,21 @@ static uint32_t per_frame(const struct grants *g)
     return g->version == 1 ? PER_FRAME_V1 : PER_FRAME_V2;
 }
 
-static struct grant_note *note_of(const struct grants *g, uint32_t ref)
+static struct grant_record *record_of(const struct grants *g, uint32_t ref)
 {
-    return &g->book[ref / per_frame(g)][ref % per_frame(g)];
+    return &g->records[ref / per_frame(g)][ref % per_frame(g)];
 }
 
-/* The note of a reference that somebody calls a grant of ours; NULL if it is none. */
-static struct grant_note *find_note(const struct grants *g, uint32_t ref, enum note_state state)
+/* The record of @ref; NULL if @ref is not a reference of grant_access in the state @state. */
+static struct grant_record *find_record(const struct grants *g, uint32_t ref,
+                                        enum record_state state)
 {
-    struct grant_note *note;
+    struct grant_record *record;
 
     if (ref < GNTTAB_NR_RESERVED_ENTRIES || ref >= g->nr_frames * per_frame(g))
         return NULL;
-    note = note_of(g, ref);
-    return note->state == state ? note : NULL;
+    record = record_of(g, ref);
+    return record->state == state ? record : NULL;
 }
 
 static volatile grant_entry_v1_t *entry_v1(const struct grants *g, uint32_t ref)
@@ -59,7 +60,7 @@ static volatile uint16_t *flags_of(const struct grants *g, uint32_t ref)
     return g->version == 1 ? &entry_v1(g, ref)->flags : &entry_v2(g, ref)->hdr.flags;
 }
 
-/* Where Xen says whether the entry is in use. */
+/* The flags with which Xen marks that the grant is in use. */
 static uint16_t status_of(const struct grants *g, uint32_t ref)
 {
     const volatile grant_status_t *status;
@@ -71,8 +72,9 @@ static uint16_t status_of(const struct grants *g, uint32_t ref)
 }
 
 /*
- * Is the table mapped? Not if Xen has none for us, nor if it could not be set up again after a
- * suspend: then what the peers may do is not known, and nothing can be begun or ended.
+ * Is the grant table mapped? False if Xen has no grant table for this domain, or if the table could
+ * not be set up again after a suspend. In the second case the state of the grants is unknown, so no
+ * grant can begin or end.
  */
 static bool is_up(const struct grants *g)
 {
@@ -82,7 +84,7 @@ static bool is_up(const struct grants *g)
            (g->version == 1 || (g->status && g->status->nr_mapped >= DIV_ROUND_UP(nr, PER_STATUS)));
 }
 
-/* Can an entry name this frame? */
+/* Checks that an entry can hold @mfn. */
 static int check_mfn(const struct grants *g, mfn_t mfn)
 {
     if (mfn_eq(mfn, INVALID_MFN))
@@ -90,31 +92,31 @@ static int check_mfn(const struct grants *g, mfn_t mfn)
     return g->version == 1 && mfn.v > UINT32_MAX ? -ERANGE : 0;
 }
 
-static uint16_t permission(const struct grant_note *note)
+static uint16_t permission(const struct grant_record *record)
 {
-    return GTF_permit_access | (note->readonly ? GTF_readonly : 0);
+    return GTF_permit_access | (record->readonly ? GTF_readonly : 0);
 }
 
-/* Flags last, for with them the entry begins to hold. */
-static void write_entry(const struct grants *g, uint32_t ref, const struct grant_note *note,
+/* Writes the flags last: they make the entry valid (<xen/grant_table.h>). */
+static void write_entry(const struct grants *g, uint32_t ref, const struct grant_record *record,
                         mfn_t mfn)
 {
     if (g->version == 1) {
-        entry_v1(g, ref)->domid = note->domain;
+        entry_v1(g, ref)->domid = record->domain;
         entry_v1(g, ref)->frame = (uint32_t)mfn.v;
     } else {
-        entry_v2(g, ref)->full_page.hdr.domid = note->domain;
+        entry_v2(g, ref)->full_page.hdr.domid = record->domain;
         entry_v2(g, ref)->full_page.frame = mfn.v;
     }
     store_barrier();
-    *flags_of(g, ref) = permission(note);
+    *flags_of(g, ref) = permission(record);
 }
 
 /*
- * Takes the permission away, in use or not. In version 1 Xen's marks of the use are in the same 16
- * bits, and must stay there; in version 2 they are elsewhere, and are looked at when nobody can
- * begin any more. Whoever maps the page may map it again until it lets go: Xen does not look at the
- * entry then.
+ * Revokes the permission. True if the grant was not in use. In version 1 Xen's use marks are in the
+ * same 16 bits and must stay there: one atomic AND. In version 2 the use marks are in the status
+ * frame: the flags are cleared first, then the status is read. A grantee that has the page mapped
+ * may map it again until its last unmap: Xen does not read the entry then.
  */
 static bool revoke_v1(const struct grants *g, uint32_t ref)
 {
@@ -134,14 +136,14 @@ static bool revoke(const struct grants *g, uint32_t ref)
     return g->version == 1 ? revoke_v1(g, ref) : revoke_v2(g, ref);
 }
 
-/* @g->mfns, as Xen writes frame numbers. */
+/* @g->mfns as an array of the type that Xen writes. */
 static uint64_t *frame_list(struct grants *g)
 {
-    _Static_assert(sizeof(mfn_t) == sizeof(uint64_t), "Xen writes other frame numbers");
+    _Static_assert(sizeof(mfn_t) == sizeof(uint64_t), "mfn_t is not the size of xen_pfn_t");
     return (uint64_t *)g->mfns;
 }
 
-/* Maps those of the @nr frames in @g->mfns that @r does not have mapped yet. */
+/* Maps those of the @nr frames in @g->mfns that are not mapped in @r yet. */
 static int map_frames(struct grants *g, struct foreign_range *r, uint64_t nr)
 {
     uint64_t have = r->nr_mapped;
@@ -149,7 +151,7 @@ static int map_frames(struct grants *g, struct foreign_range *r, uint64_t nr)
     return nr > have ? foreign_map(g->window, r, have, g->mfns + have, nr - have, PTE_RW) : 0;
 }
 
-/* Asks for @nr frames of the table, and for the status frames that go with them. */
+/* Requests @nr frames of the table and the status frames for them, and maps both. */
 static int map_table(struct grants *g, uint32_t nr)
 {
     struct gnttab_setup_table setup = {.dom = DOMID_SELF, .nr_frames = nr};
@@ -173,18 +175,21 @@ static int map_table(struct grants *g, uint32_t nr)
     return rc ? rc : map_frames(g, g->status, get.nr_frames);
 }
 
-/* One frame more. The book first: what Xen has given, it does not take back. */
+/*
+ * Adds a frame to the table. The side table is allocated first, because a frame that Xen has added
+ * cannot be returned.
+ */
 static int grow(struct grants *g)
 {
-    uint64_t len_bytes = per_frame(g) * sizeof(struct grant_note);
+    uint64_t len_bytes = per_frame(g) * sizeof(struct grant_record);
     uint32_t frame = g->nr_frames, first = frame * per_frame(g);
     int rc;
 
     if (frame == g->max_frames)
         return -ENOSPC;
-    if (!g->book[frame]) {
-        g->book[frame] = heap_alloc(g->heap, len_bytes);
-        if (!g->book[frame])
+    if (!g->records[frame]) {
+        g->records[frame] = heap_alloc(g->heap, len_bytes);
+        if (!g->records[frame])
             return -ENOMEM;
         g->nr_record_frames += DIV_ROUND_UP(len_bytes, PAGE_SIZE);
     }
@@ -192,10 +197,10 @@ static int grow(struct grants *g)
     if (rc)
         return rc;
     g->nr_frames++;
-    for (uint32_t i = per_frame(g); i-- > 0;) { /* the lowest is taken first */
+    for (uint32_t i = per_frame(g); i-- > 0;) { /* The lowest reference becomes the list's head. */
         if (first + i < GNTTAB_NR_RESERVED_ENTRIES)
             break;
-        g->book[frame][i].next = g->free;
+        g->records[frame][i].next = g->free;
         g->free = first + i;
     }
     return 0;
@@ -205,42 +210,42 @@ static void set_version(struct grants *g, uint32_t version)
 {
     struct gnttab_set_version set = {.version = version};
 
-    /* a Xen that has no such question, or says no, has version 1 */
+    /* An error means version 1: this Xen has no version 2, or does not allow it. */
     g->version = HYPERVISOR_grant_table_op(GNTTABOP_set_version, &set, 1) ? 1 : version;
 }
 
-/* For a suspend: nobody may be at our pages, and no table of ours may lead to Xen's. */
+/* Before a suspend: no grant may be in use, and no page table may map a frame of Xen. */
 static int unmap_for_suspend(struct foreign_range *r, void *context)
 {
     struct grants *g = context;
 
     for (uint32_t ref = 0; r == g->table && ref < g->nr_frames * per_frame(g); ref++)
-        if (note_of(g, ref)->state != NOTE_FREE && grant_in_use(g, ref))
+        if (record_of(g, ref)->state != RECORD_FREE && grant_in_use(g, ref))
             return -EBUSY;
     return foreign_unmap(g->window, r, 0, r->nr);
 }
 
 /*
- * In a new domain nothing is left in the table. But the old one may have been resumed as if it were
- * new (xg_resume.c, fast=0): then the entries are there still, perhaps with Xen's marks of a use
- * that began meanwhile, and must not be written.
+ * Writes the entries again. In a new domain the table is empty. The old domain may also have been
+ * resumed as if it were new (fast=0 in Xen tools/libs/guest/xg_resume.c): then the entries still
+ * exist, perhaps with Xen's use marks, and must not be overwritten.
  */
-static int enter_anew(struct grants *g)
+static int write_entries_again(struct grants *g)
 {
     int rc = 0;
 
     for (uint32_t ref = 0; ref < g->nr_frames * per_frame(g); ref++) {
-        const struct grant_note *note = note_of(g, ref);
+        const struct grant_record *record = record_of(g, ref);
 
         mfn_t mfn;
         int bad;
 
-        if (note->state != NOTE_USED || *flags_of(g, ref) != 0)
+        if (record->state != RECORD_USED || *flags_of(g, ref) != 0)
             continue;
-        mfn = p2m_get_ram(g->p2m, to_pfn(note->pfn));
+        mfn = p2m_get_ram(g->p2m, to_pfn(record->pfn));
         bad = check_mfn(g, mfn);
         if (!bad)
-            write_entry(g, ref, note, mfn);
+            write_entry(g, ref, record, mfn);
         rc = rc ? rc : bad;
     }
     grants_poll(g);
@@ -254,15 +259,15 @@ static int remap_after_suspend(struct foreign_range *r, void *context, bool new_
     int rc;
 
     if (r->nr_mapped)
-        return 0; /* the status frames, with the table */
+        return 0; /* The range of the status frames, which was mapped with the table. */
     if (new_domain)
         set_version(g, version);
     if (g->version != version) {
-        g->version = version; /* the book is of that */
+        g->version = version; /* The layout of the side table depends on the version. */
         return -ENOSYS;
     }
     rc = map_table(g, g->nr_frames);
-    return rc || !new_domain ? rc : enter_anew(g);
+    return rc || !new_domain ? rc : write_entries_again(g);
 }
 
 int grants_start(struct grants *g, unsigned int version)
@@ -286,7 +291,7 @@ int grants_start(struct grants *g, unsigned int version)
 int grant_access(struct grants *g, domid_t domain, pfn_t pfn, bool readonly, uint32_t *ref)
 {
     mfn_t mfn = p2m_get_ram(g->p2m, pfn);
-    struct grant_note *note;
+    struct grant_record *record;
     int rc = is_up(g) ? check_mfn(g, mfn) : -ENOSYS;
 
     if (!rc && !g->free)
@@ -294,12 +299,12 @@ int grant_access(struct grants *g, domid_t domain, pfn_t pfn, bool readonly, uin
     if (rc)
         return rc;
     *ref = g->free;
-    note = note_of(g, *ref);
-    g->free = note->next;
-    *note = (struct grant_note){
-        .pfn = pfn.v, .domain = domain, .state = NOTE_USED, .readonly = readonly};
+    record = record_of(g, *ref);
+    g->free = record->next;
+    *record = (struct grant_record){
+        .pfn = pfn.v, .domain = domain, .state = RECORD_USED, .readonly = readonly};
     g->nr_used++;
-    write_entry(g, *ref, note, mfn);
+    write_entry(g, *ref, record, mfn);
     return 0;
 }
 
@@ -308,54 +313,54 @@ bool grant_in_use(const struct grants *g, uint32_t ref)
     return !is_up(g) || status_of(g, ref) & IN_USE;
 }
 
-static void free_note(struct grants *g, uint32_t ref)
+static void free_record(struct grants *g, uint32_t ref)
 {
-    *note_of(g, ref) = (struct grant_note){.next = g->free};
+    *record_of(g, ref) = (struct grant_record){.next = g->free};
     g->free = ref;
 }
 
 int grant_end(struct grants *g, uint32_t ref)
 {
-    struct grant_note *note = find_note(g, ref, NOTE_USED);
+    struct grant_record *record = find_record(g, ref, RECORD_USED);
 
-    if (!note)
+    if (!record)
         return -EINVAL;
     if (grant_in_use(g, ref))
         return -EBUSY;
-    if (!revoke(g, ref)) { /* just now the peer was faster; Xen's marks may be beside it */
+    if (!revoke(g, ref)) { /* The grantee mapped the page meanwhile: restore the permission. */
         if (is_up(g))
-            __atomic_fetch_or(flags_of(g, ref), permission(note), __ATOMIC_SEQ_CST);
+            __atomic_fetch_or(flags_of(g, ref), permission(record), __ATOMIC_SEQ_CST);
         return -EBUSY;
     }
-    free_note(g, ref);
+    free_record(g, ref);
     g->nr_used--;
     return 0;
 }
 
-/* True if the grant has ended and its page is free: the pool may be short of room for it. */
+/* True if the grant has ended and its page is in the pool. The pool may have no room for a run. */
 static bool end_deferred(struct grants *g, uint32_t ref)
 {
-    uint64_t pfn = note_of(g, ref)->pfn;
+    uint64_t pfn = record_of(g, ref)->pfn;
 
     if (!revoke(g, ref) || frame_pool_add(g->pool, pfn, pfn + 1))
         return false;
-    free_note(g, ref);
+    free_record(g, ref);
     g->nr_deferred--;
     return true;
 }
 
 int grant_end_page(struct grants *g, uint32_t ref)
 {
-    struct grant_note *note = find_note(g, ref, NOTE_USED);
+    struct grant_record *record = find_record(g, ref, RECORD_USED);
 
-    if (!note)
+    if (!record)
         return -EINVAL;
-    note->state = NOTE_DEFERRED;
+    record->state = RECORD_DEFERRED;
     g->nr_used--;
     g->nr_deferred++;
     if (end_deferred(g, ref))
         return 0;
-    note->next = g->deferred;
+    record->next = g->deferred;
     g->deferred = ref;
     return 0;
 }
@@ -365,12 +370,12 @@ uint32_t grants_poll(struct grants *g)
     uint32_t *link = &g->deferred;
 
     while (*link) {
-        uint32_t ref = *link, next = note_of(g, ref)->next;
+        uint32_t ref = *link, next = record_of(g, ref)->next;
 
         if (end_deferred(g, ref))
             *link = next;
         else
-            link = &note_of(g, ref)->next;
+            link = &record_of(g, ref)->next;
     }
     return g->nr_deferred;
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The grant table: which of our pages which other domain may map, or copy (<xen/grant_table.h>).
+ * The grant table (<xen/grant_table.h>): permissions for other domains (grantees) to map or copy
+ * pages of this domain (the granter).
  *
- *      table    frames of Xen's, mapped in the foreign window; 512 entries each (v1), or 256 (v2)
- *               [ 0 console | 1 xenstore | 2..7 reserved | 8 ours | 9 ours | ... ]
- *      status   v2 only: where Xen says that an entry is in use; in v1 it says so in the entry
- *      book     ours: for each entry the PFN behind it, or the next one that is free
+ *      table    frames of Xen, mapped in the foreign window; 512 entries each (v1), or 256 (v2)
+ *               [ 0 console | 1 xenstore | 2..7 reserved | 8 .. references of this kernel ]
+ *      status   v2 only: frames in which Xen marks entries in use; in v1 Xen marks the entry itself
+ *      records  the kernel's side table: for each reference its PFN, or the next free reference
  *
- * A grant names a frame by MFN. It is given by PFN, and the book keeps that: in a new domain, after
- * a restore, the same grants are entered again with the frames that those PFNs have then, for the
- * same domain numbers. Whether the peer of that number still is who it was, is for the owner of the
- * grant to know.
+ * An entry names a frame by MFN. A caller grants a PFN, and the side table keeps the PFN: after a
+ * restore, in a new domain, the entries are written again with the new frames of these PFNs, for
+ * the same domain numbers. The owner of a grant must check that the grantee is still the same.
  *
- * The peer is hostile: it may keep a page mapped for ever. Then the grant cannot be ended, and the
- * page must not be used for anything else.
+ * A grantee may be hostile and keep a page mapped forever. Then the grant cannot end, and the page
+ * must not get another use (compare XSA-396).
  */
 #ifndef XEN_GRANTS_H
 #define XEN_GRANTS_H
@@ -24,58 +24,65 @@
 
 #include <xen/grant_table.h>
 
-/* Frames of the table, at most: Xen's own default is 64, and a toolstack may allow more. */
+/* The maximum number of frames of the table. Xen's default is 64; a toolstack may allow more. */
 #define GRANT_MAX_FRAMES 1024
 
 struct grants {
     struct foreign_window *window;
     struct heap *heap;
     const struct p2m *p2m;
-    struct frame_pool *pool; /* where a page goes whose grant has ended late */
+    struct frame_pool *pool; /* gets the page of a deferred grant when the grant ends */
     unsigned int version;    /* 1 or 2 */
     uint32_t nr_frames, max_frames;
     struct foreign_range *table, *status;
     struct foreign_owner owner;
-    struct grant_note *book[GRANT_MAX_FRAMES]; /* one array for each of the table's frames */
-    uint64_t nr_record_frames;                 /* frames of the heap that these take */
-    uint32_t free, deferred;                   /* heads of lists */
+    struct grant_record *records[GRANT_MAX_FRAMES]; /* side table: an array for each table frame */
+    uint64_t nr_record_frames;                      /* heap frames of the side table */
+    uint32_t free, deferred;                        /* heads of lists of references; 0: empty */
     uint32_t nr_used, nr_deferred;
-    mfn_t mfns[GRANT_MAX_FRAMES]; /* as Xen last named them: the table's, or the status frames */
+    mfn_t mfns[GRANT_MAX_FRAMES]; /* result buffer of the last request: table or status frames */
 };
 
 /*
- * Sets the table up, with one frame, as @version 1 or 2; a Xen that has no version 2 gives 1, as
- * @g->version says then. What is needed of @g is set by the caller: window, heap, p2m, pool.
- * -ENOSYS if Xen has no grant tables for this domain, or its errno.
+ * Sets up the table with one frame, in @version 1 or 2. If Xen refuses version 2, the table has
+ * version 1; see @g->version. The caller has set window, heap, p2m and pool of @g. Returns 0;
+ * -ENOSYS if Xen has no grant table for this domain; -EPERM, -ENOMEM, -ENOSPC; or Xen's errno.
  */
 int grants_start(struct grants *g, unsigned int version) __must_check;
 
 /*
- * Lets @domain map and copy the page @pfn, or, @readonly, map it for reading and copy from it. Its
- * reference is *@ref. The table grows for it if it must. -ENOSPC: it may not grow any further;
- * -ENOMEM; -EINVAL: the PFN has no frame; -ERANGE: the frame's number is too large for version 1;
- * -ENOSYS: there is no table, or none any more since a suspend.
+ * Grants the page @pfn to @domain, which may then map it and copy from and to it; if @readonly, map
+ * it read-only and copy from it. *@ref is the reference. Adds a frame to the table if necessary.
+ * Returns 0; -ENOSPC if the table is full; -ENOMEM; -EINVAL if @pfn has no frame; -ERANGE if the
+ * MFN is wider than the 32 bits of a version 1 entry; -ENOSYS if there is no table, or it could not
+ * be set up again after a suspend.
  */
 int grant_access(struct grants *g, domid_t domain, pfn_t pfn, bool readonly,
                  uint32_t *ref) __must_check;
 
-/* Is it mapped, or being copied, just now? True as well if that cannot be known without a table. */
+/* Is the page mapped by the grantee, or being copied? Also true if there is no table to tell. */
 bool grant_in_use(const struct grants *g, uint32_t ref);
 
-/* Takes the grant back. -EBUSY while it is in use: then it still holds; -EINVAL: it is no grant. */
+/*
+ * Ends the grant; the page is the caller's alone. -EBUSY if the grant is in use: then it stays
+ * valid. -EINVAL if @ref is not a grant.
+ */
 int grant_end(struct grants *g, uint32_t ref) __must_check;
 
 /*
- * Takes it back now, or as soon as the peer has let go; no new use can begin, but beside a mapping
- * that there is. The page, which the caller no longer maps or uses, goes to the pool when the grant
- * has ended. -EINVAL as above.
+ * Ends the grant now, or defers the end until the grantee's last unmap (see grants_poll). From now
+ * on a grantee that does not have the page mapped cannot map it. The caller no longer maps or uses
+ * the page; it goes to the frame pool when the grant ends. Returns 0; -EINVAL as above.
  */
 int grant_end_page(struct grants *g, uint32_t ref) __must_check;
 
-/* Ends those of the deferred that can be ended now. Returns how many are left. */
+/* Ends the deferred grants that are not in use any more. Returns the number of the others. */
 uint32_t grants_poll(struct grants *g);
 
-/* Copies by Xen, between pages of ours and granted ones: GNTST_* in each status. */
+/*
+ * Copies between pages of this domain and granted pages (GNTTABOP_copy). Each of the @nr operations
+ * has its own GNTST_* status. Returns 0 or Xen's negative errno for the hypercall.
+ */
 int grant_copy(struct gnttab_copy *ops, unsigned int nr) __must_check;
 
 #endif

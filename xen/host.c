@@ -13,14 +13,15 @@
 #include <xen/vcpu.h>
 #include <xen/version.h>
 
-/* Leaves of the processor: Intel SDM vol. 2, CPUID. */
+/* A CPUID leaf of the processor (Intel SDM vol. 2, CPUID). */
 #define CPUID_ADDRESS_WIDTHS 0x80000008
 
-/* Xen's leaves begin here, or a multiple of 0x100 above (<xen/arch-x86/cpuid.h>). */
+/* Xen's CPUID leaves start here or a multiple of 0x100 above (<xen/arch-x86/cpuid.h>). */
 #define XEN_LEAVES_START 0x40000000
 #define XEN_LEAVES_END   0x40010000
 #define XEN_LEAF_PV      5
 
+/* The width of machine addresses by Xen's leaf for PV guests; 0 if this Xen has no such leaf. */
 static unsigned int xen_address_bits(void)
 {
     for (uint32_t base = XEN_LEAVES_START; base < XEN_LEAVES_END; base += 0x100) {
@@ -36,14 +37,15 @@ static unsigned int xen_address_bits(void)
     return 0;
 }
 
-/* The MAXPHYS_SIZE note's promise: machine addresses are of PADDR_BITS or fewer. */
+/* Keeps the promise of the MAXPHYS_SIZE note: machine addresses have at most PADDR_BITS bits. */
 static void check_widths(const struct host *h)
 {
     if (h->cpu_bits > PADDR_BITS || h->xen_bits > PADDR_BITS)
-        panic("machine addresses have %u bits by CPUID and %u by Xen, expected %d or fewer",
+        panic("machine addresses have %u bits by CPUID and %u by Xen, expected at most %d of both",
               h->cpu_bits, h->xen_bits, PADDR_BITS);
     if (h->max_mfn >> MFN_BITS)
-        panic("Xen has MFNs up to 0x%lx, expected %d bits or fewer", h->max_mfn, MFN_BITS);
+        panic("XENMEM_machphys_mapping: max_mfn is 0x%lx, expected at most %d bits", h->max_mfn,
+              MFN_BITS);
 }
 
 void host_read(struct host *h)
@@ -62,7 +64,7 @@ void host_read(struct host *h)
 
     rc = HYPERVISOR_memory_op(XENMEM_machphys_mapping, &m);
     if (rc)
-        panic("XENMEM_machphys_mapping says %ld, expected 0", rc);
+        panic("XENMEM_machphys_mapping: result is %ld (%s), expected 0", rc, errno_name((int)rc));
     h->max_mfn = m.max_mfn;
     h->cpu_bits = cpuid(CPUID_ADDRESS_WIDTHS).eax & 0xff;
     h->xen_bits = xen_address_bits();
@@ -70,27 +72,28 @@ void host_read(struct host *h)
     h->m2p = (struct m2p){.table = (const uint64_t *)m.v_start, .nr = m.max_mfn + 1};
 }
 
-static uint64_t reservation(unsigned int cmd)
+static uint64_t reservation(unsigned int cmd, const char *name)
 {
     domid_t self = DOMID_SELF;
     long pages = HYPERVISOR_memory_op(cmd, &self);
 
     if (pages < 0)
-        panic("memory_op %u says %ld, expected a number of pages", cmd, pages);
+        panic("%s: result is %ld (%s), expected a number of pages", name, pages,
+              errno_name((int)pages));
     return (uint64_t)pages;
 }
 
 uint64_t host_current_pages(void)
 {
-    return reservation(XENMEM_current_reservation);
+    return reservation(XENMEM_current_reservation, "XENMEM_current_reservation");
 }
 
 uint64_t host_maximum_pages(void)
 {
-    return reservation(XENMEM_maximum_reservation);
+    return reservation(XENMEM_maximum_reservation, "XENMEM_maximum_reservation");
 }
 
-/* Xen notes down who may bind to a port by number, also where it was told DOMID_SELF. */
+/* The status of an unbound port names the domain that may bind: a number, never DOMID_SELF. */
 domid_t host_domid(void)
 {
     struct evtchn_alloc_unbound alloc = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
@@ -104,11 +107,14 @@ domid_t host_domid(void)
     close.port = alloc.port;
     rc = HYPERVISOR_event_channel_op(EVTCHNOP_status, &status);
     if (HYPERVISOR_event_channel_op(EVTCHNOP_close, &close))
-        panic("port %u was opened and cannot be closed", alloc.port);
+        panic("EVTCHNOP_close of port %u, just allocated, failed", alloc.port);
     return rc || status.status != EVTCHNSTAT_unbound ? DOMID_INVALID : status.u.unbound.dom;
 }
 
-/* A map may grow between two questions: a dom0's gets entries for what it may not touch. */
+/*
+ * The map may be longer than the number that Xen names for it: a dom0's map gets entries for MMIO
+ * that the dom0 must not use.
+ */
 #define SLACK_ENTRIES 32
 #define MAX_TRIES     8
 
@@ -124,7 +130,7 @@ static int read_map(struct memory_map *map, struct heap *heap, unsigned int cmd,
     set_xen_guest_handle(arg.buffer, map->entries);
     rc = HYPERVISOR_memory_op(cmd, &arg);
     map->nr = arg.nr_entries;
-    /* a domU's map that does not fit is cut without a word, so a full buffer is too small */
+    /* Xen truncates a domU's map without an error, so a full buffer counts as too small. */
     if (!rc && map->nr < room)
         return 0;
     heap_free(heap, map->entries, map->len_bytes);
@@ -171,7 +177,7 @@ int host_set_memory_map(const struct memory_map *map)
     return (int)HYPERVISOR_memory_op(XENMEM_set_memory_map, &arg);
 }
 
-/* Either way: how many of the @nr extents Xen has done. */
+/* Populates or releases the @nr extents; returns the number that Xen did. */
 static uint64_t reservation_op(unsigned int cmd, uint64_t *extents, uint64_t nr)
 {
     struct xen_memory_reservation arg = {.nr_extents = nr, .domid = DOMID_SELF};

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What Xen says of itself and of this domain's memory: questions, asked by hypercall. */
+/*
+ * Information from Xen about the host and this domain, and Xen's operations on this domain's memory
+ * (<xen/version.h>, <xen/memory.h>, <xen/vcpu.h>).
+ */
 #ifndef XEN_HOST_H
 #define XEN_HOST_H
 
@@ -11,61 +14,66 @@
 struct host {
     unsigned int major, minor; /* Xen's version */
     char extra[16];            /* "", ".7-pre" and the like */
-    unsigned int nr_vcpus;     /* that the domain has; only the first is ever up */
-    unsigned int cpu_bits;     /* width of machine addresses by CPUID      */
-    unsigned int xen_bits;     /* and the widest that Xen uses; 0: unknown */
-    uint64_t max_mfn;          /* the last frame that the M2P can be asked about */
-    struct m2p m2p;
+    unsigned int nr_vcpus;     /* of this domain; the kernel uses vCPU 0 only        */
+    unsigned int cpu_bits;     /* width of machine addresses by CPUID                */
+    unsigned int xen_bits;     /* the width that Xen uses; 0: unknown                */
+    uint64_t max_mfn;          /* the highest MFN that has an M2P entry              */
+    struct m2p m2p;            /* Xen's M2P, mapped read-only in Xen's area          */
 };
 
 /*
- * Asks for Xen's version, the domain's vCPUs, how wide machine addresses are, and where the M2P
- * is. Panics if they could be wider than the MAXPHYS_SIZE note promises to handle.
+ * Fills @h. Panics if machine addresses may be wider than PADDR_BITS, which the MAXPHYS_SIZE note
+ * promises to handle, or if Xen names no M2P.
  */
 void host_read(struct host *h);
 
 /*
- * Pages this domain has now, and may have at most: a dom0 without "max:" is told the largest
- * unsigned int, which is no limit at all. Panics on an error.
+ * The pages that this domain has (XENMEM_current_reservation), and its limit
+ * (XENMEM_maximum_reservation). For a dom0 without "max:" in dom0_mem= Xen returns the largest
+ * unsigned int: no limit. Both panic if Xen returns an error.
  */
 uint64_t host_current_pages(void);
 uint64_t host_maximum_pages(void);
 
 /*
- * This domain's number, as others and Xen's tables name it; no hypercall tells it outright, so a
- * port is opened for a moment. DOMID_INVALID: Xen has no port for us.
+ * The number of this domain. No hypercall returns it, so the function allocates an unbound event
+ * channel, reads its status, and closes it. DOMID_INVALID if Xen refuses the event channel.
  */
 domid_t host_domid(void);
 
-/* The machine's map, which only an initial domain may see, or the domain's own. */
+/* The machine's E820 map, which Xen shows to an initial domain only, or the domain's own. */
 enum map_source { MAP_MACHINE, MAP_OWN };
 
-/* A memory map on the heap. */
+/* An E820 map on the heap, which the caller frees by heap_free(heap, entries, len_bytes). */
 struct memory_map {
     struct e820_entry *entries;
-    size_t nr, len_bytes; /* entries; bytes of heap they lie in */
+    size_t nr, len_bytes; /* number of entries; size of the heap block */
 };
 
 /*
- * Reads a memory map of any number of entries. A domain that has none of its own gets one range
- * of RAM of @nr_pages. -ENOMEM, or Xen's negative errno.
+ * Reads a memory map of any length (XENMEM_memory_map, XENMEM_machine_memory_map). For a domain
+ * that has no map of its own the result is one RAM entry of @nr_pages. Returns 0, -ENOMEM or Xen's
+ * negative errno; after an error @map owns no memory.
  */
 int host_memory_map(struct memory_map *map, struct heap *heap, enum map_source source,
                     uint64_t nr_pages) __must_check;
 
-/* Sets this domain's own memory map; Xen looks at nothing but the number of entries, 1024 at most.
+/*
+ * Sets this domain's own memory map (XENMEM_set_memory_map). Xen accepts any contents and at most
+ * 1024 entries. Returns 0 or Xen's negative errno.
  */
 int host_set_memory_map(const struct memory_map *map) __must_check;
 
 /*
- * Asks for a frame for each of the @nr PFNs at @pfns, which are replaced by the MFNs. Returns how
- * many were given, from the first on, perhaps none; Xen has entered them in the M2P.
+ * Requests a frame for each of the @nr PFNs at @pfns (XENMEM_populate_physmap), and replaces the
+ * PFNs by the MFNs. Returns the number of frames, for the first PFNs, perhaps 0. Xen has written
+ * their M2P entries. The contents of the frames are undefined.
  */
 uint64_t host_populate(uint64_t *pfns, uint64_t nr);
 
 /*
- * Gives the @nr frames at @mfns back to Xen; nothing may map them. Returns how many Xen took, from
- * the first on, perhaps none.
+ * Gives the @nr frames at @mfns, which must not be mapped, to Xen (XENMEM_decrease_reservation).
+ * Returns the number of frames that Xen took, from the first on, perhaps 0.
  */
 uint64_t host_release(uint64_t *mfns, uint64_t nr);
 

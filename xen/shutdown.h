@@ -5,8 +5,9 @@
 #include "lib/types.h"
 
 /*
- * Ends the domain for @reason, one of SHUTDOWN_* of <xen/sched.h>. In a dom0 poweroff and reboot
- * are the machine's, and crash makes Xen reboot it. Provides platform_crash (lib/panic.h).
+ * Ends the domain with the SHUTDOWN_* code @reason (SCHEDOP_shutdown of <xen/sched.h>), after the
+ * console is drained. In a dom0 SHUTDOWN_poweroff and SHUTDOWN_reboot act on the machine, and
+ * SHUTDOWN_crash makes Xen reboot it. shutdown.c also defines platform_crash (lib/panic.h).
  */
 void domain_shutdown(unsigned int reason) __noreturn;
 

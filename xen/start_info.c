@@ -7,8 +7,8 @@
 #include "lib/string.h"
 
 /*
- * A page of its own, that holds nothing else: at a suspend Xen's tools are told its MFN, and
- * rewrite it.
+ * The kernel's copy of start_info, alone in its page: Xen's tools get the MFN of this page at a
+ * suspend, and write to it.
  */
 static union {
     struct start_info si;
@@ -30,16 +30,18 @@ static void check_mapped(struct pagetable *pt, const char *field, uint64_t va)
     if (!va_canonical(va))
         panic("start_info.%s reaches 0x%lx, expected a canonical address", field, va);
     if (mfn_eq(pt_mfn(pt, va), INVALID_MFN))
-        panic("start_info.%s reaches 0x%lx, where nothing is mapped", field, va);
+        panic("start_info.%s reaches 0x%lx, which is not mapped, expected a mapped address", field,
+              va);
 }
 
-/* [va, va + len) begins at a page, does not wrap, and is mapped at both ends. */
+/* Checks that [va, va + len_bytes) starts at a page, does not wrap, and is mapped at both ends. */
 static void check_area(struct pagetable *pt, const char *field, uint64_t va, uint64_t len_bytes)
 {
     if (va % PAGE_SIZE)
         panic("start_info.%s is 0x%lx, expected a multiple of 4096", field, va);
     if (va + len_bytes - 1 < va)
-        panic("start_info.%s is 0x%lx, and 0x%lx bytes from there wrap", field, va, len_bytes);
+        panic("start_info.%s is 0x%lx with 0x%lx bytes, which wrap, expected an end below 2^64",
+              field, va, len_bytes);
     check_mapped(pt, field, va);
     check_mapped(pt, field, va + len_bytes - 1);
 }
@@ -56,11 +58,12 @@ static void check_list(const struct start_info *si, struct pagetable *pt)
         panic("start_info.nr_p2m_frames is 0x%lx, expected 0x%lx or more for 0x%lx pages",
               si->nr_p2m_frames, leaves, si->nr_pages);
     if (si->first_p2m_pfn > si->nr_pages || si->nr_p2m_frames > si->nr_pages - si->first_p2m_pfn)
-        panic("start_info.first_p2m_pfn is 0x%lx and nr_p2m_frames 0x%lx, expected them within "
-              "0x%lx pages",
+        panic("start_info.first_p2m_pfn is 0x%lx and nr_p2m_frames is 0x%lx, expected a sum of at "
+              "most nr_pages, 0x%lx",
               si->first_p2m_pfn, si->nr_p2m_frames, si->nr_pages);
     if (si->mfn_list == LIST_BASE && !si->nr_p2m_frames)
-        panic("start_info.mfn_list is 0x%lx as asked for, but nr_p2m_frames is 0", si->mfn_list);
+        panic("start_info.nr_p2m_frames is 0, expected another value for mfn_list 0x%lx (INIT_P2M)",
+              si->mfn_list);
 }
 
 static void check_ramdisk(const struct start_info *si, struct pagetable *pt)
@@ -70,16 +73,18 @@ static void check_ramdisk(const struct start_info *si, struct pagetable *pt)
     if (si->mod_len == 0)
         return;
     if (pages > si->nr_pages)
-        panic("start_info.mod_len is 0x%lx bytes, expected no more than the 0x%lx pages there are",
+        panic("start_info.mod_len is 0x%lx bytes, expected at most nr_pages, 0x%lx pages",
               si->mod_len, si->nr_pages);
     if (!(si->flags & SIF_MOD_START_PFN))
         check_area(pt, "mod_start", si->mod_start, si->mod_len);
     else if (si->mod_start > si->nr_pages - pages)
-        panic("start_info.mod_start is PFN 0x%lx for 0x%lx pages, expected them within 0x%lx",
+        panic("start_info.mod_start is PFN 0x%lx for 0x%lx pages, expected an end of at most "
+              "nr_pages, "
+              "0x%lx",
               si->mod_start, pages, si->nr_pages);
 }
 
-/* A domU's rings are pages of its own, or, for a store that nobody serves, no page: 0. */
+/* The MFN of a ring is valid, or 0 if there is no xenstore. */
 static void check_ring(const char *field, uint64_t mfn)
 {
     if (!mfn_valid(to_mfn(mfn)))
@@ -134,7 +139,7 @@ void start_info_read(struct boot_info *info, const struct start_info *from, stru
     info->ramdisk_pfn = si->flags & SIF_MOD_START_PFN ? si->mod_start : boot_pfn(si->mod_start);
 }
 
-/* What the rings' PFNs were when the domain was suspended. */
+/* The PFNs of the rings at the last suspend. */
 static pfn_t console_pfn, store_pfn;
 
 int start_info_suspend(const struct boot_info *info, const struct m2p *m2p, const void **page)
@@ -154,8 +159,8 @@ static int check_same_ring(const char *field, const struct p2m *p2m, pfn_t pfn, 
     if (mfn_eq(p2m_get_ram(p2m, pfn), mfn))
         return 0;
     printk(LOG_ERROR,
-           "start_info.%s is 0x%lx after the suspend, expected PFN 0x%lx's frame 0x%lx\n", field,
-           mfn.v, pfn.v, p2m_get_ram(p2m, pfn).v);
+           "start_info.%s is 0x%lx after the suspend, expected 0x%lx, the frame of PFN 0x%lx\n",
+           field, mfn.v, p2m_get_ram(p2m, pfn).v, pfn.v);
     return -EINVAL;
 }
 
@@ -173,7 +178,9 @@ int start_info_resume(struct boot_info *info, const struct p2m *p2m, bool new_do
     if (!rc)
         rc = check_same_ring("store_mfn", p2m, store_pfn, info->store);
     if (!rc && (copy.si.shared_info % PAGE_SIZE || !mfn_valid(maddr_to_mfn(copy.si.shared_info)))) {
-        printk(LOG_ERROR, "start_info.shared_info is 0x%lx after the suspend, expected a page\n",
+        printk(LOG_ERROR,
+               "start_info.shared_info is 0x%lx after the suspend, expected a page below "
+               "2^52\n",
                copy.si.shared_info);
         rc = -EINVAL;
     }

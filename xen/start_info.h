@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * start_info: what the domain builder tells. There are four builders (Xen, libxenguest, the PV
- * shim, GRUB), and none is believed: the page is copied once, the copy is checked, and everyone
- * else reads what is here.
+ * start_info: the data that the domain builder passes (struct start_info of <xen/xen.h>). There are
+ * four builders: Xen, libxenguest, the PV shim and GRUB. The kernel trusts none of them: it copies
+ * the page once, validates the copy, and all other code reads struct boot_info.
  */
 #ifndef XEN_START_INFO_H
 #define XEN_START_INFO_H
@@ -14,35 +14,39 @@
 #include <xen/xen.h>
 
 struct boot_info {
-    uint32_t flags;       /* SIF_*, latched: a restore zeroes the page's */
-    uint64_t nr_pages;    /* frames the domain has, and entries of the list */
-    uint64_t shared_info; /* its machine address */
-    mfn_t console, store; /* a domU's rings; INVALID_MFN in a dom0, that has none */
+    uint32_t flags;       /* SIF_* as at boot; a restore sets those in the page to 0 */
+    uint64_t nr_pages;    /* frames of the domain = entries of the builder's P2M list */
+    uint64_t shared_info; /* machine address of shared_info, in bytes */
+    mfn_t console, store; /* the rings of a domU; INVALID_MFN in a dom0 */
     uint32_t console_port, store_port;
-    uint64_t list_va;       /* the builder's P2M list */
-    uint64_t list_pfn;      /* first PFN of the frames that list and its tables lie in, */
-    uint64_t nr_list_pfns;  /* and how many; 0: it lies in the kernel mapping */
-    uint64_t ramdisk_va;    /* 0: not mapped */
-    uint64_t ramdisk_pfn;   /* first PFN of the ramdisk, by the builder's numbering */
-    uint64_t ramdisk_bytes; /* 0: none */
-    const char *cmdline;    /* terminated */
+    uint64_t list_va;       /* virtual address of the builder's P2M list */
+    uint64_t list_pfn;      /* first PFN of the frames of that list and of its page tables */
+    uint64_t nr_list_pfns;  /* number of these frames; 0: the list is in the kernel mapping */
+    uint64_t ramdisk_va;    /* virtual address of the ramdisk; 0: not mapped */
+    uint64_t ramdisk_pfn;   /* first PFN of the ramdisk, before renumbering */
+    uint64_t ramdisk_bytes; /* 0: no ramdisk */
+    const char *cmdline;    /* ends with a 0 */
 };
 
+/* Is this the initial domain (dom0)? */
 static inline bool boot_info_is_initdomain(const struct boot_info *b)
 {
     return b->flags & SIF_INITDOMAIN;
 }
 
-/* The PV shim is a Xen: its builder tells of power management, but makes no initial domain. */
+/*
+ * Did the PV shim build this domain? The shim is a Xen: it sets power management flags as for a
+ * dom0, but not SIF_INITDOMAIN.
+ */
 static inline bool boot_info_is_shim(const struct boot_info *b)
 {
     return (b->flags & SIF_PM_MASK) && !(b->flags & SIF_INITDOMAIN);
 }
 
 /*
- * Who built the domain, as far as it can be seen: no builder signs. A loader is built by
- * libxenguest, and builds its successor by the same rules; but it has talked to xenstored before,
- * so that the ring's indices (@ring_used) are not 0. GRUB is the one that is known.
+ * The name of the domain builder, by inference: start_info does not name it. libxenguest starts
+ * GRUB, which then builds the kernel's domain by the same rules. GRUB has used xenstore before, so
+ * the indices of the xenstore ring are not 0: @ring_used.
  */
 static inline const char *boot_info_builder(const struct boot_info *b, bool ring_used)
 {
@@ -53,15 +57,16 @@ static inline const char *boot_info_builder(const struct boot_info *b, bool ring
     return ring_used ? "GRUB" : "libxenguest";
 }
 
+/* The number of frames of the ramdisk. */
 static inline uint64_t boot_info_ramdisk_pages(const struct boot_info *b)
 {
     return DIV_ROUND_UP(b->ramdisk_bytes, PAGE_SIZE);
 }
 
 /*
- * The builder's numbering of what it mapped for the kernel: VIRT_BASE is PFN 0, and so on upward
- * (<xen/xen.h>, "Start-of-day memory layout"). Holds until frames are renumbered; from then on the
- * PFN of what is mapped is asked from the M2P.
+ * The PFN of the page at @va in the builder's kernel mapping: VIRT_BASE is PFN 0, and PFNs ascend
+ * with the addresses (<xen/xen.h>, "Start-of-day memory layout"). Valid until frames are
+ * renumbered; later the M2P gives the PFN.
  */
 static inline uint64_t boot_pfn(uint64_t va)
 {
@@ -69,25 +74,27 @@ static inline uint64_t boot_pfn(uint64_t va)
 }
 
 /*
- * Copies the page at @from, checks every field that is used, and fills @info. Where a field is
- * not what it must be, the kernel cannot go on: panics, naming field, value and what was expected.
- * @pt is used to see whether what is said to be mapped is.
+ * Copies the page at @from, validates every field that is used, and fills @info. Panics at an
+ * invalid field, with the field, the value found and the value expected. @pt is used to check that
+ * addresses are mapped.
  */
 void start_info_read(struct boot_info *info, const struct start_info *from, struct pagetable *pt);
 
 /*
- * Before a suspend: the rings are named by their PFNs in our copy of the page, as the tools expect
- * it then (xg_sr_restore_x86_pv.c, process_start_info), and in *@page is the copy's address, by
- * whose frame they find it. -EINVAL if the M2P knows no PFN for a ring.
+ * Before a suspend: replaces the rings' MFNs by their PFNs in the kernel's copy of the page, as
+ * Xen's tools expect it (process_start_info in Xen tools/libs/guest/xg_sr_restore_x86_pv.c). *@page
+ * is the address of the copy: its frame is the argument of the suspend hypercall. Returns 0, or
+ * -EINVAL if the M2P has no PFN for a ring.
  */
 int start_info_suspend(const struct boot_info *info, const struct m2p *m2p,
                        const void **page) __must_check;
 
 /*
- * And after it. In a new domain the tools have written the rings' frames and ports, and where
- * shared_info is; that is checked and goes to @info. Else the copy is put back. Nothing else of
- * the page is read again: flags come as 0, and nr_pages counts what has no frame. -EINVAL for a
- * ring that is not where it was in our numbering.
+ * After a suspend. In a new domain Xen's tools have written the MFNs and ports of the rings, and
+ * the address of shared_info: validates these and copies them to @info. In the same domain restores
+ * the rings' MFNs in the copy. No other field is used again: the tools set flags to 0, and nr_pages
+ * to the length of the P2M list. Returns 0, or -EINVAL after a message if a field is invalid or a
+ * ring has another PFN than before.
  */
 int start_info_resume(struct boot_info *info, const struct p2m *p2m, bool new_domain) __must_check;
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "xen/watchdog.h"
 
+#include "lib/errno.h"
 #include "lib/printk.h"
 
 #include "arch/x86/hypercall.h"
 
 #include <xen/sched.h>
 
-/* Xen's handle of our timer, from 1 on; 0 asks for a new one. */
+/* Xen's number of the watchdog timer, from 1 on; 0 requests a new timer. */
 static uint32_t id;
 
 static void set_timeout(uint32_t seconds)
@@ -16,7 +17,9 @@ static void set_timeout(uint32_t seconds)
     long rc = HYPERVISOR_sched_op(SCHEDOP_watchdog, &arg);
 
     if (rc < 0)
-        printk(LOG_WARN, "watchdog: Xen says %ld; a hang will not end by itself\n", rc);
+        printk(LOG_WARN,
+               "watchdog: SCHEDOP_watchdog: result is %ld (%s); Xen will not end a hang\n", rc,
+               errno_name((int)rc));
     else if (!id)
         id = (uint32_t)rc;
 }

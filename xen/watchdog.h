@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Xen's own watchdog: a domain that does not say in time that it is alive is ended by Xen, with a
- * reason that says so (<xen/sched.h>, SCHEDOP_watchdog). So a hang ends by itself.
+ * Xen's domain watchdog (SCHEDOP_watchdog of <xen/sched.h>): Xen ends a domain that does not reset
+ * its watchdog in time, with the code SHUTDOWN_watchdog. So a hang of the kernel ends the domain.
  */
 #ifndef XEN_WATCHDOG_H
 #define XEN_WATCHDOG_H
 
 #define WATCHDOG_SECONDS 15
 
-/* "Alive": WATCHDOG_SECONDS from now on. The first call arms it; says so on failure, and goes on.
+/*
+ * Sets the watchdog to WATCHDOG_SECONDS from now. The first call arms it. Prints a warning if Xen
+ * refuses.
  */
 void watchdog_kick(void);
 
-/* No more of it: for a domain that only waits. */
+/* Disarms the watchdog, before the domain waits for an unlimited time. */
 void watchdog_stop(void);
 
 #endif

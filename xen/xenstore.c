@@ -10,19 +10,19 @@
 #include "xen/xenstore_ring.h"
 
 #define MAX_WATCHES 16
-/* Messages that are taken in at one go. */
+/* The maximum number of messages that one poll receives. */
 #define MAX_POLLED 256
 
 static struct xenstore_ring ring;
 
-/* The message that is coming in. */
+/* The incoming message, of which a part may have been received. */
 static struct incoming {
     struct xsd_sockmsg header;
     char payload[XENSTORE_PAYLOAD_MAX + 1];
-    size_t got_bytes; /* of both */
+    size_t got_bytes; /* received bytes of header and payload together */
 } in;
 
-static uint32_t last_id;
+static uint32_t last_id; /* the req_id of the last request */
 
 static struct xs_watch *watches[MAX_WATCHES]; /* the index is the token */
 
@@ -31,7 +31,7 @@ static uint64_t patience_ends(void)
     return clock_ns() + XENSTORE_PATIENCE * NS_PER_S;
 }
 
-/* Where the next bytes of the message go; *@len_bytes: what its header or payload still lacks. */
+/* The address for the next received bytes; *@len_bytes: missing bytes of the header or payload. */
 static char *missing_part(size_t *len_bytes)
 {
     if (in.got_bytes < sizeof(in.header)) {
@@ -42,7 +42,7 @@ static char *missing_part(size_t *len_bytes)
     return in.payload + (in.got_bytes - sizeof(in.header));
 }
 
-/* Takes in what has come of the next message: 1 if it is complete, 0 if not yet, or -EIO. */
+/* Receives available bytes of the message. 1: it is complete; 0: bytes are missing; or -EIO. */
 static int receive_message(void)
 {
     for (;;) {
@@ -61,11 +61,11 @@ static int receive_message(void)
         in.got_bytes += (size_t)n;
         if (in.got_bytes == sizeof(in.header) && in.header.len > XENSTORE_PAYLOAD_MAX)
             return xenstore_ring_break(&ring,
-                                       "xenstored sends a message longer than the protocol allows");
+                                       "xenstored sent a message longer than XENSTORE_PAYLOAD_MAX");
     }
 }
 
-/* "path\0token\0", of which the token is a number that we gave. */
+/* The payload is "path\0token\0". The token is an index of watches[], in decimal. */
 static void take_watch_event(void)
 {
     const char *token = in.payload + strlen(in.payload) + 1;
@@ -79,20 +79,20 @@ static void take_watch_event(void)
 
 void xenstore_poll(void)
 {
-    /* What is left keeps its event pending, and is taken in next time. */
+    /* Further messages stay in the ring, with their event pending, until the next poll. */
     for (unsigned int i = 0; i < MAX_POLLED && xenstore_is_connected(); i++) {
         if (receive_message() <= 0)
             return;
         if (in.header.type == XS_WATCH_EVENT)
             take_watch_event();
         else
-            xenstore_ring_break(&ring, "xenstored answers what was not asked");
+            xenstore_ring_break(&ring, "xenstored sent a reply although there was no request");
     }
 }
 
 /*
- * Sends all of it. While there is no room, what comes meanwhile is taken in: xenstored may wait for
- * that before it reads on.
+ * Sends all bytes. While the ring is full, receives messages: xenstored may wait for room in its
+ * own ring before it reads on.
  */
 static int send_all(const void *data, size_t len_bytes, uint64_t until_ns)
 {
@@ -114,7 +114,7 @@ static int send_all(const void *data, size_t len_bytes, uint64_t until_ns)
     return 0;
 }
 
-/* What xenstored calls an error, by our number. */
+/* The negative errno for an error name of XS_ERROR (xsd_errors of <xen/io/xs_wire.h>). */
 static int error_of(const char *name)
 {
     static const struct {
@@ -140,14 +140,15 @@ static int error_of(const char *name)
     return -EINVAL;
 }
 
-/* One who sends nothing but events has had its time, too. */
+/* Handles a watch event before a reply. The timeout also applies if only events come. */
 static int take_watch_event_before(uint64_t until_ns)
 {
     take_watch_event();
-    return clock_ns() < until_ns ? 0 : xenstore_ring_break(&ring, "xenstored does not answer");
+    return clock_ns() < until_ns ? 0
+                                 : xenstore_ring_break(&ring, "xenstored did not reply in time");
 }
 
-/* Waits for the reply to request @id of @type; watch events are taken in on the way. */
+/* Waits for the reply to request @id of @type, and handles watch events that come before it. */
 static int await_reply(uint32_t type, uint32_t id, uint64_t until_ns)
 {
     for (;;) {
@@ -158,11 +159,13 @@ static int await_reply(uint32_t type, uint32_t id, uint64_t until_ns)
         else if (rc > 0 && in.header.type == XS_WATCH_EVENT)
             rc = take_watch_event_before(until_ns);
         else if (rc > 0 && in.header.req_id != id)
-            rc = xenstore_ring_break(&ring, "xenstored answers a request that was not made");
+            rc = xenstore_ring_break(&ring,
+                                     "the req_id of xenstored's reply is not that of the request");
         else if (rc > 0 && in.header.type == XS_ERROR)
             return error_of(in.payload);
         else if (rc > 0 && in.header.type != type)
-            rc = xenstore_ring_break(&ring, "xenstored answers with another type than was asked");
+            rc = xenstore_ring_break(&ring,
+                                     "the type of xenstored's reply is not that of the request");
         else if (rc > 0)
             return 0;
         if (rc < 0)
@@ -170,11 +173,11 @@ static int await_reply(uint32_t type, uint32_t id, uint64_t until_ns)
     }
 }
 
-/* A request of one or two strings, each of which is sent with its 0 if @ends says so. */
+/* A request of one or two strings. The first is sent with its 0, the second if @second_ends. */
 struct request {
     uint32_t type;
     xs_tx_t tx;
-    const char *first, *second; /* the second may be NULL */
+    const char *first, *second; /* @second may be NULL */
     bool second_ends;
 };
 
@@ -246,7 +249,8 @@ int xs_begin(xs_tx_t *tx)
     if (rc)
         return rc;
     if (!number_parse_decimal(reply.data, strlen(reply.data), UINT32_MAX, &id) || id == 0)
-        return xenstore_ring_break(&ring, "xenstored gives a transaction no number");
+        return xenstore_ring_break(&ring,
+                                   "xenstored's reply to XS_TRANSACTION_START has no valid number");
     *tx = (xs_tx_t)id;
     return 0;
 }
@@ -274,9 +278,9 @@ int xs_watch(struct xs_watch *w)
 
         if (watches[i])
             continue;
-        watches[i] = w; /* first: its event may come before the reply */
+        watches[i] = w; /* before the request: an event may come before the reply */
         rc = watch_request(XS_WATCH, w, i);
-        if (rc == -EEXIST) { /* this path and token: the connection is the old one after all */
+        if (rc == -EEXIST) { /* xenstored has this path and token: it kept the old connection */
             w->fired = true;
             rc = 0;
         }

@@ -42,7 +42,7 @@ bool xenstore_ring_is_usable(const struct xenstore_ring *r)
 int xenstore_ring_break(struct xenstore_ring *r, const char *why)
 {
     if (!r->is_broken)
-        printk(LOG_ERROR, "xenstore: %s; going on without it\n", why);
+        printk(LOG_ERROR, "xenstore: %s; further requests fail with EIO\n", why);
     r->is_broken = true;
     return -EIO;
 }
@@ -58,7 +58,8 @@ long xenstore_ring_send(struct xenstore_ring *r, const char *data, size_t len_by
     uint32_t used = distance(r->req_prod, r->page->req_cons), n;
 
     if (used > XENSTORE_RING_SIZE)
-        return xenstore_ring_break(r, "xenstored has read more than was written");
+        return xenstore_ring_break(r,
+                                   "xenstored's index req_cons is not within 1024 below req_prod");
     n = (uint32_t)min_u64(XENSTORE_RING_SIZE - used, len_bytes);
     for (uint32_t i = 0; i < n; i++)
         r->page->req[MASK_XENSTORE_IDX(r->req_prod + i)] = data[i];
@@ -75,7 +76,8 @@ long xenstore_ring_receive(struct xenstore_ring *r, char *data, size_t len_bytes
     uint32_t there = distance(r->page->rsp_prod, r->rsp_cons), n;
 
     if (there > XENSTORE_RING_SIZE)
-        return xenstore_ring_break(r, "xenstored has written more than there is room for");
+        return xenstore_ring_break(r,
+                                   "xenstored's index rsp_prod is not within 1024 above rsp_cons");
     n = (uint32_t)min_u64(there, len_bytes);
     barrier(); /* rsp_prod is read before the bytes that it shows */
     for (uint32_t i = 0; i < n; i++)
@@ -93,7 +95,7 @@ int xenstore_ring_wait(struct xenstore_ring *r, uint64_t until_ns)
     uint64_t now = clock_ns();
 
     if (now >= until_ns)
-        return xenstore_ring_break(r, "xenstored does not answer");
+        return xenstore_ring_break(r, "xenstored did not reply in time");
     watchdog_kick(); /* It is xenstored that is slow, not this kernel. */
     evtchn_wait(min_u64(until_ns, now + WATCHDOG_SECONDS * NS_PER_S / 2));
     return 0;

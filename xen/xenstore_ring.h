@@ -45,8 +45,8 @@ void xenstore_ring_close(struct xenstore_ring *r);
 bool xenstore_ring_is_usable(const struct xenstore_ring *r);
 
 /*
- * Breaks the ring: prints @why, which is half a sentence about xenstored, unless the ring is broken
- * already. Always returns -EIO, so that callers can return it.
+ * Breaks the ring: prints @why, a clause without a full stop, unless the ring is broken already.
+ * Always returns -EIO, so that callers can return it.
  */
 int xenstore_ring_break(struct xenstore_ring *r, const char *why);
 

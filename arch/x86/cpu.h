@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The few instructions that C has no word for. */
+/* Instructions that C cannot express (Intel SDM vol. 2). */
 #ifndef ARCH_X86_CPU_H
 #define ARCH_X86_CPU_H
 
@@ -9,19 +9,22 @@
 
 #include <xen/xen.h>
 
-/* Keeps the compiler from moving memory accesses across; x86 keeps the order of stores itself. */
+/* The compiler moves no memory access across this. The CPU may still delay a store past a load. */
 static inline void barrier(void)
 {
     __asm__ volatile("" ::: "memory");
 }
 
-/* Orders stores for whoever reads them from another CPU: on x86 the compiler is all there is. */
+/*
+ * Orders the stores before it before the stores after it, as another CPU sees them. x86 keeps the
+ * order of stores (Intel SDM vol. 3, "Memory Ordering"), so only the compiler must be stopped.
+ */
 static inline void store_barrier(void)
 {
     barrier();
 }
 
-/* Ticks of the TSC. In a dom0 it is the CPU's own; in a domU Xen may emulate it, slowly. */
+/* The time stamp counter. Xen may emulate RDTSC for a domU, which makes it slow. */
 static inline uint64_t tsc(void)
 {
     uint32_t lo, hi;
@@ -45,8 +48,9 @@ static inline struct cpuid cpuid(uint32_t leaf)
 }
 
 /*
- * CPUID as Xen answers it. The plain instruction may reach the CPU itself, past Xen; the prefix
- * makes it trap (<xen/arch-x86/xen.h>, XEN_CPUID).
+ * CPUID as Xen answers it. Without CPUID faulting the plain instruction returns the CPU's own
+ * values to a PV guest; the prefix makes the instruction trap to Xen (XEN_CPUID of
+ * <xen/arch-x86/xen.h>).
  */
 static inline struct cpuid cpuid_xen(uint32_t leaf)
 {
@@ -58,7 +62,7 @@ static inline struct cpuid cpuid_xen(uint32_t leaf)
     return r;
 }
 
-/* The frame of the level 4 table in use. The CPU traps, and Xen answers with the MFN. */
+/* The MFN of the level 4 table in use. The instruction traps, and Xen emulates it. */
 static inline mfn_t cr3_mfn(void)
 {
     uint64_t cr3;
@@ -67,7 +71,7 @@ static inline mfn_t cr3_mfn(void)
     return maddr_to_mfn(cr3);
 }
 
-/* The address that the last page fault was about. In a PV guest Xen keeps it in vcpu_info. */
+/* The address of the last page fault. The instruction traps, and Xen emulates it. */
 static inline uint64_t cr2(void)
 {
     uint64_t v;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hypercalls by SYSCALL, with no hypercall page: a 64-bit PV guest's SYSCALL from kernel mode is
- * the hypercall itself on every Xen. The number goes in RAX; arguments are in RDI, RSI, RDX, R10,
- * R8, as C passes them but for the fourth; RCX and R11 are lost, which C allows a callee.
+ * Hypercalls by SYSCALL, without a hypercall page: in a 64-bit PV guest's kernel SYSCALL is the
+ * hypercall itself (calling convention: <xen/arch-x86/xen-x86_64.h>). RAX has the number; RDI, RSI,
+ * RDX, R10 and R8 have the arguments, which differs from the C ABI in the fourth register only. RCX
+ * and R11 are clobbered; the C ABI allows a callee to do so.
  */
 #define __ASSEMBLY__
 #include <xen/xen.h>
@@ -34,7 +35,7 @@ HYPERCALL(grant_table_op)
 HYPERCALL(console_io)
 hypercall suspend, __HYPERVISOR_sched_op
 
-/* Any of them: the number comes first, and all arguments are one register further on. */
+/* Any hypercall: the number is the first C argument, so each argument moves down one register. */
     .section .text.hypercall.any, "ax", @progbits
     .globl HYPERVISOR_any
     .type HYPERVISOR_any, @function

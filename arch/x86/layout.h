@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The address space, for C, the assembler and the linker.
+ * The layout of the virtual address space, for C, the assembler and the linker.
  *
- *   0xffff800000000000  Xen (its M2P, which we may read), up to 0xffff87ffffffffff
- *   0xffff880000000000  HEAP_BASE:   frames in use, mapped in the order they were asked for
- *   0xffffc90000000000  LIST_BASE:   the P2M list, alone in its 512 GiB slot
- *   0xffffd00000000000  FOREIGN_BASE: what is not ours: grants, foreign frames, device memory
- *   0xffffffff80000000  VIRT_BASE:   the kernel image; after boot nothing else is mapped here
+ *   0xffff800000000000  Xen, up to 0xffff87ffffffffff; of this a guest may read the M2P only
+ *   0xffff880000000000  HEAP_BASE:    the heap (mm/heap.h)
+ *   0xffffc90000000000  LIST_BASE:    the P2M list, the only mapping in its 512 GiB slot
+ *   0xffffd00000000000  FOREIGN_BASE: the foreign window (mm/foreign.h): grants, frames of other
+ *                                     domains, device memory
+ *   0xffffffff80000000  VIRT_BASE:    the kernel image; after boot the only mapping in its slot
  *
- * Each lies in a level 4 slot of its own, so that each can be hooked in or dropped by one write.
+ * Each area has its own slots (entries) of the level 4 table, 512 GiB each, so one write of the
+ * level 4 table adds or removes an area.
  */
 #ifndef ARCH_X86_LAYOUT_H
 #define ARCH_X86_LAYOUT_H
@@ -18,20 +20,21 @@
 #define FOREIGN_BASE 0xffffd00000000000
 #define VIRT_BASE    0xffffffff80000000
 
-/* How much of the foreign window may be used: one slot. */
+/* The size of the foreign window in bytes: one level 4 slot. */
 #define FOREIGN_BYTES 0x8000000000
 
 /*
- * The image starts 1 MiB up, where every machine has RAM: below lie the BIOS's holes, and from
- * 8 MiB on, on some UEFI machines, ACPI NVS.
+ * The image starts at PFN 0x100 (1 MiB), where every machine has RAM. Below 1 MiB the E820 map has
+ * the BIOS's holes; from 8 MiB on some UEFI machines have ACPI NVS memory.
  */
 #define IMAGE_OFFSET 0x100000
 
 #define STACK_BYTES  0x4000
 
 /*
- * The widest machine address that this kernel handles, in bits, and what the MAXPHYS_SIZE note
- * promises: all that a page-table entry can hold. (Intel SDM 4.5: bits 51:12 of an entry.)
+ * The width of the widest machine address that this kernel handles, in bits: the width that a
+ * page-table entry can hold (Intel SDM vol. 3, 4.5: bits 51:12 of an entry). The MAXPHYS_SIZE ELF
+ * note promises this width.
  */
 #define PADDR_BITS 52
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each access that may trap has a line in .extable: where it may trap, and where to go on then.
- * An instruction fetch that traps does so at its target, so probe_exec's line names the return
- * address, which the trap handler finds on the stack.
+ * Each instruction that may trap has an entry in .extable: the address of the instruction, and the
+ * address where execution continues after the trap (traps.c). An instruction fetch traps at the
+ * target of the call, not at the call. The entry of probe_exec therefore has the return address,
+ * which the trap handler reads from the stack.
  */
 #define __ASSEMBLY__
 #include "arch/x86/vectors.h"
@@ -46,7 +47,7 @@ function probe_exec
     jmp     trapped
     may_trap 1b, 2b
 
-/* What follows traps at its first instruction; a breakpoint is reported one byte behind it. */
+/* The functions from here on trap at their first instruction. int3 traps with RIP behind it. */
 function probe_breakpoint
     int3
 1:  xor     %eax, %eax
@@ -59,7 +60,7 @@ function probe_undefined
     ret
     may_trap 1b, trapped
 
-function probe_divide                   /* RDX:RAX by RDI */
+function probe_divide                   /* divides RDX:RAX by RDI */
 1:  div     %rdi
     xor     %eax, %eax
     ret

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a second vCPU begins: smp.c has put a function into RAX, and its argument into RDI. */
+/* The entry point of a second vCPU. smp.c sets RAX to a function, RDI to its argument. */
     .section .text.vcpu_entry, "ax", @progbits
     .globl vcpu_entry
     .type vcpu_entry, @function

@@ -5,7 +5,7 @@
 
 #include "arch/x86/traps.h"
 
-/* Bit 1 of the flags is always set (Intel SDM vol. 1, 3.4.3). */
+/* Bit 1 of RFLAGS is always set (Intel SDM vol. 1, 3.4.3). */
 #define FLAGS_ALWAYS 2
 
 extern const char vcpu_entry[], event_entry[], failsafe_entry[];

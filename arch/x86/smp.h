@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A second vCPU: for self-tests, since the kernel itself runs on the first one alone.
+ * A second vCPU, for self-tests. The kernel itself uses vCPU 0 only.
  *
- *      VCPUOP_initialise   VCPUOP_up          VCPUOP_down, by itself    VCPUOP_up
- *      once in its life -> at entry, running -> down, in the hypercall -> and goes on behind it
+ *   VCPUOP_initialise      VCPUOP_up              VCPUOP_down (on itself)        VCPUOP_up
+ *   allowed once      ->   runs from its entry -> down, inside the hypercall -> returns from it
  *
- * Xen takes registers and tables for a vCPU once (<xen/vcpu.h>); what is down keeps them, and its
- * page-table root, for good.
+ * VCPUOP_initialise (<xen/vcpu.h>) sets the registers and page tables of a vCPU, and succeeds only
+ * once. A vCPU that is down keeps both, so its page-table root stays in use until the domain ends.
  */
 #ifndef ARCH_X86_SMP_H
 #define ARCH_X86_SMP_H
@@ -16,9 +16,9 @@
 #include <xen/xen.h>
 
 /*
- * Fills @context so that a vCPU calls @run(@arg), which must not return, with upcalls masked, on
- * the stack that ends at @stack_end (16 bytes aligned), with the level 4 table @root, and with this
- * kernel's own traps.
+ * Fills @context, for VCPUOP_initialise (struct vcpu_guest_context of <xen/arch-x86/xen.h>). The
+ * vCPU calls @run(@arg), which must not return, with upcalls masked, on the stack that ends at
+ * @stack_end (16-byte aligned), with the level 4 table @root and the trap table of this kernel.
  */
 void vcpu_context(struct vcpu_guest_context *context, void (*run)(void *arg), void *arg,
                   void *stack_end, mfn_t root);

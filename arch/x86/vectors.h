@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers for the two entries of Xen's that are no vector of the CPU's, beside the 32 that are; and
- * one that no guest may raise. For C and the assembler.
+ * Vector numbers of this kernel, beside the 32 exceptions of the CPU: for the two callbacks of Xen
+ * (HYPERVISOR_set_callbacks), and for a software interrupt that Xen must refuse. For C and the
+ * assembler.
  */
 #ifndef ARCH_X86_VECTORS_H
 #define ARCH_X86_VECTORS_H
 
-#define VECTOR_EVENT    0xe0 /* an event is pending, and upcalls are not masked     */
-#define VECTOR_FAILSAFE 0xfa /* an IRET that Xen could not carry out: always fatal  */
-#define PROBE_INTERRUPT 0x40 /* what probe_interrupt (probe.h) asks for             */
+#define VECTOR_EVENT    0xe0 /* event callback: an event is pending, not masked    */
+#define VECTOR_FAILSAFE 0xfa /* failsafe callback: an IRET failed; always fatal    */
+#define PROBE_INTERRUPT 0x40 /* the vector that probe_interrupt (probe.h) raises   */
 
 #endif

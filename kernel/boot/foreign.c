@@ -40,7 +40,7 @@ static unsigned int count_unpopulated(const struct domain *d)
     unsigned int nr = 0;
 
     for (unsigned int i = 0; i < MAX_UNPOPULATED; i++)
-        nr += d->unpopulated.taken[i].range != NULL;
+        nr += d->unpopulated.used[i].range != NULL;
     return nr;
 }
 

@@ -8,7 +8,7 @@
  *              added to magic; the numbers that the tools write; the command line
  *              An empty input is what a good builder writes.
  *
- * The page tables map three pieces of address space, and are read through windows, as ever.
+ * The page tables map three pieces of address space, and are read through the fixmap.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -91,7 +91,7 @@ static void hook(enum table table, uint64_t va, unsigned int level, uint64_t mfn
 
 static void start_once(void)
 {
-    if (windows.pages)
+    if (fixmap.pages)
         return;
     fixmap_init(&fixmap, fixmap_pages);
     hook(ROOT, LIST_BASE, 4, LIST_L3, PTE_TABLE);

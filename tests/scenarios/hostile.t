@@ -48,7 +48,7 @@ boots 'E820 map of 1,024 entries', ['--mem', '128M', '--initrd', $map, '--', 'in
 for my $case (
     ['magic',    qr/^Bail out! start_info\.magic is "nen-3\.0-x86_64", expected "xen-\.\.\."$/m],
     ['nr_pages', qr/^Bail out! start_info\.nr_pages is 0x4000000000000, expected 1 to 0x1\d+$/m],
-    ['mfn_list', qr/^Bail out! start_info\.mfn_list reaches 0x\w+, where nothing is mapped$/m],
+    ['mfn_list', qr/^Bail out! start_info\.mfn_list reaches 0x\w+, which is not mapped, expected a mapped address$/m],
     ['nonsense', qr/^error: argument inject=nonsense: expected a fault of kernel\/selftest\/inject\.h$/m],
     ) {
     my ($fault, $sentence) = @$case;

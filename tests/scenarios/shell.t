@@ -44,7 +44,7 @@ my @typed = (
     ['grants\\n'                  => qr/^grant table version /, '\n and \r end two lines'],
     ['test p2m'                  => qr/^1\.\.1\nok 1 - p2m: .*\nTest result: SUCCESS$/m],
     ['balloon 99999999'          => qr/^balloon: this domain has \d+ pages, the target is 99999999$/m],
-    ['walk 0xffffc90000000000'   => qr/level 1 .*: frame /],
+    ['walk 0xffffc90000000000'   => qr/level 1 .*: MFN /],
 );
 my $dir = tempdir;
 write_file("$dir/lines", join '', map { "$_->[0]\n" } @typed);
@@ -157,14 +157,14 @@ subtest_of walk => sub {
     my $list = '0xffffc90000000000';
     my @walk;
     my $said = ask("walk $list");
-    while ($said =~ /^$list: level (\d) entry +(\d+) of table 0x(\w+) is \w{16}: frame 0x(\w+) P\b.*$/mg) {
+    while ($said =~ /^$list: level (\d) entry +(\d+), in table MFN 0x(\w+), is \w{16}: MFN 0x(\w+) P\b.*$/mg) {
         push @walk, {level => $1, table => $3, frame => $4};
     }
     is join(' ', map { $_->{level} } @walk), '4 3 2 1', 'walk prints the entries of levels 4 to 1';
     is $walk[$_]{table}, $walk[$_ - 1]{frame}, "table $_ is the frame of the entry before" for 1 .. $#walk;
     says "m2p 0x$walk[-1]{frame}", qr/of this domain$/, 'the leaf of the P2M list is a frame of this domain';
-    says 'walk 0x1000', qr/^0x1000: level 4 entry +0 of table 0x\w+ is 0{16}: \N+\n\z/, 'an address without a level 4 entry';
-    says 'walk 0xffffffffa0000000', qr/^0xffffffffa0000000: level \d entry +\d+ of table 0x\w+ is 0{16}: \N+\n\z/m,
+    says 'walk 0x1000', qr/^0x1000: level 4 entry +0, in table MFN 0x\w+, is 0{16}: not present\n\z/, 'an address without a level 4 entry';
+    says 'walk 0xffffffffa0000000', qr/^0xffffffffa0000000: level \d entry +\d+, in table MFN 0x\w+, is 0{16}: not present\n\z/m,
         'the module area of Linux is not mapped';
     says $_, qr/^error: walk: 0x\w+ is not canonical: expected bits 47 to 63 to be equal$/, 'not canonical'
         for 'walk 0x800000000000', 'walk 0xffff7fffffffffff', 'walk 0x8000000000000000';
@@ -275,7 +275,7 @@ subtest_of 'generation, block_suspend, unblock_suspend' => sub {
     says 'published',  qr/p2m_generation 4, /;
     my ($before) = ask('stats') =~ /heap addresses are used up to (0x\w+)/;
     says 'block_suspend', qr/^block_suspend: shared_info is mapped a second time: each suspend is refused\n\z/;
-    says "walk $before", qr/level 1 .*: frame 0x\w+ P/, 'after block_suspend the heap maps shared_info';
+    says "walk $before", qr/level 1 .*: MFN 0x\w+ P/, 'after block_suspend the heap maps shared_info';
     says 'unblock_suspend', qr/^unblock_suspend: shared_info has no second mapping\n\z/;
     says "walk $before", qr/ is 0{16}: \N+\n\z/, 'after unblock_suspend the heap does not map shared_info';
     usage $_, "$_ 1" for qw(generation block_suspend unblock_suspend);

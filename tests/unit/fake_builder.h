@@ -41,7 +41,7 @@ struct fake_shape {
 
 struct fake_domain {
     struct fake_shape shape;
-    uint64_t image_start, image_end; /* addresses; the windows are in it */
+    uint64_t image_start, image_end; /* addresses; the fixmap is in it */
     void *fixmap;                    /* NR_FIXMAP_SLOTS pages of the image */
     uint64_t ramdisk_va;             /* 0: none */
     uint64_t kernel_pfns;            /* PFNs [0, this) are mapped at FAKE_VIRT_BASE */

@@ -88,7 +88,7 @@ void guest_check_frames(const char *what, struct guest *g, uint64_t from, uint64
  */
 const char *guest_fail_nth(unsigned int n, long rc, void (*call)(void *arg), void *arg);
 
-/* What must be as it was when something failed. The windows may show what they like. */
+/* What must be as it was when something failed. The fixmap may map any frames. */
 struct guest_state {
     uint64_t *list;
     uint64_t nr, nr_free, pool_hash, mappings_hash;

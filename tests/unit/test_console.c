@@ -65,7 +65,7 @@ static void say(const char *text)
     console_write(text, strlen(text));
 }
 
-/* A domU's, or a dom0's, console; the page that it is mapped at is a window's. */
+/* A domU's, or a dom0's, console; it is mapped at a page of the fixmap. */
 static int start(bool dom0, uint32_t index)
 {
     static const uint64_t sizes[] = {9000, 0};
@@ -149,7 +149,7 @@ static void test_early_words(void **state)
     check_true("told", fake_events.ports[port].nr_sent > 0);
     output_clear();
     say("x");
-    check_says("what was not kept", output(), "\nconsole: 988 bytes were lost here");
+    check_says("what was not kept", output(), "\nwarning: console: 988 bytes are missing here");
 }
 
 static void test_refused(void **state)
@@ -247,7 +247,8 @@ static void test_stuck(void **state)
     drain_ring();
     assert_string_equal(got, "here again\r\n");
     /* all that went beyond the ring, and then all */
-    check_says("loss is said", output(), "\nconsole: 3950 bytes were lost here, for nobody");
+    check_says("loss is said", output(),
+               "\nwarning: console: 3950 bytes are missing here: the ring");
 
     /* it reads a little, and then no more: what there is room for is used */
     say(text);
@@ -262,7 +263,7 @@ static void test_stuck(void **state)
     output_clear();
     console_drain(); /* it reads on, and then it is told */
     check_equal("the last of it", memcmp(got + nr_got - 10, "0123456789", 10), 0);
-    check_says("and the last of it", output(), "\nconsole: 951 bytes were lost here");
+    check_says("and the last of it", output(), "\nwarning: console: 951 bytes are missing here");
     fake_events.yielded = never_reads;
     output_clear();
     console_drain();

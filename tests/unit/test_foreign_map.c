@@ -200,7 +200,7 @@ static void test_every_hypercall(void **state)
                 if (fake.nr_hypercalls < n)
                     break;
                 if (panic) {
-                    check_says("why", panic, "cannot be");
+                    check_says("why", panic, ": cannot ");
                     continue;
                 }
                 check_equal("errno", job.rc, -XEN_EINVAL);

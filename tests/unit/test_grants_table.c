@@ -131,7 +131,7 @@ static void test_growth_refused(void **state)
                 break;
             }
             if (panic) {
-                check_says("reading, undoing", panic, "cannot be");
+                check_says("reading, undoing", panic, ": cannot ");
                 continue;
             }
             nr_refused++;
@@ -238,7 +238,7 @@ static void test_start_refused(void **state)
             if (fake.nr_hypercalls < n)
                 break;
             if (panic)
-                check_says("reading, undoing", panic, "cannot be");
+                check_says("reading, undoing", panic, ": cannot ");
             else if (begin.rc)
                 check_true("errno", begin.rc == -XEN_EPERM || begin.rc == -ENOMEM);
             else

@@ -159,7 +159,7 @@ static void test_builders_tables(void **state)
     for (uint64_t va = FAKE_LIST_BASE; va < FAKE_LIST_BASE + 64 * PAGE_SIZE; va += PAGE_SIZE)
         nr_list += fake_walk(va).present;
     check_equal("leaves of the P2M list", nr_list, DIV_ROUND_UP(3000, P2M_PER_PAGE));
-    /* all pages of the kernel mapping, but of the windows only those that the walk reads by */
+    /* all pages of the kernel mapping, but of the fixmap only the slots that the walk uses */
     check_equal("pages", nr_pages, g.domain.kernel_pfns - NR_FIXMAP_SLOTS + PT_LEVELS + nr_list);
 }
 

@@ -512,7 +512,8 @@ static void test_past_slot(void **state)
     output_clear();
     check_equal("revector", guest_revector(&g), -EINVAL);
     check_says("why", output(),
-               "revector: a list of 0x1000000800 entries was planned, 0x1000000000 fit its slot");
+               "error: revector: the planned P2M list has 0x1000000800 entries, expected at most "
+               "0x1000000000");
     after = guest_state(&g);
     guest_check_state("nothing was done", &after, &before);
 }

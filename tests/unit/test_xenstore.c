@@ -230,7 +230,7 @@ static void test_suspend(void **state)
     (void)fake_store_turn();
     fake_store.is_silent = true;
     check_equal("which does not come", xenstore_suspend(), -EIO);
-    check_says("the reason", output(), "does not answer");
+    check_says("the reason", output(), "did not reply in time");
     sg_check_dead("suspend");
     check_equal("no connection is no obstacle", xenstore_suspend(), 0);
 }
