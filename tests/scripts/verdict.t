@@ -1,8 +1,8 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/verdict decides what CI believes. Without this, a guest that dies, or
-# says less than it announced, could pass.
+# scripts/verdict decides whether a boot counts as passed. Without this test, a
+# guest that crashes, or runs fewer tests than it planned, could count as passed.
 
 use strict;
 use warnings;
@@ -28,7 +28,7 @@ Test result: SUCCESS
 (XEN) Hardware Dom0 shutdown: rebooting machine
 END
 
-# The log, with each pattern of the list replaced by what follows it.
+# The good log, in which each pattern of the list is replaced by the text after it.
 sub changed {
     my ($log, @changes) = ($good, @_);
     while (my ($from, $to) = splice @changes, 0, 2) {
@@ -37,55 +37,58 @@ sub changed {
     return $log;
 }
 
-# name, options, log, exit code, what the sentence must say
+# Name, options, log, exit code, and what the sentence must say
 my @cases = (
     ['success', [], $good, 0, qr/^xenolith: 2 passed, 1 skipped$/],
-    ['success with CR LF', [], $good =~ s/\n/\r\n/gr, 0, qr/2 passed, 1 skipped/],
-    ['expected failure', [], changed('ok 3 - p2m', 'not ok 3 - p2m # TODO later'), 0, qr/2 passed/],
+    ['success with lines that end in CR LF', [], $good =~ s/\n/\r\n/gr, 0, qr/2 passed, 1 skipped/],
+    ['a test that fails as expected (TODO)', [], changed('ok 3 - p2m', 'not ok 3 - p2m # TODO later'), 0, qr/2 passed/],
 
     ['no test asked for', [],
         "TAP version 14\n1..0 # SKIP no test asked for\nTest result: SKIP\n", 3, qr/skip: .*no test asked for/],
     ['skip', [], changed('SUCCESS', 'SKIP'), 3, qr/skip: 2 passed, 1 skipped/],
-    ['error', [], changed('SUCCESS', 'ERROR'), 4, qr/error: the guest says so/],
+    ['error', [], changed('SUCCESS', 'ERROR'), 4, qr/error: the last line says ERROR/],
     ['error in a test', [], changed('ok 3', 'not ok 3', 'SUCCESS', 'ERROR'), 4, qr/error: 1 failed, .*test 3 - p2m/],
     ['failure', [], changed('ok 3', 'not ok 3', 'SUCCESS', 'FAILURE'), 5, qr/failure: 1 failed, .*test 3 - p2m/],
 
-    ['silence', [], '', 5, qr/said nothing/],
-    ['silence but for Xen', [], "(XEN) Xen version 4.17.7\n", 5, qr/said nothing/],
-    ['no TAP', [], "Xenolith 0.1\n", 5, qr/TAP version 14/],
-    ['TAP of an older version', [], changed('14', '13'), 5, qr/TAP version 14/],
-    ['no plan', [], changed('1\.\.3\n', ''), 5, qr/plan before the tests, found: ok 1/],
-    ['no plan and no test', [], "TAP version 14\nTest result: SUCCESS\n", 5, qr/no plan/],
-    ['plan last', [], changed('1\.\.3\n', '', 'Test result', "1..3\nTest result"), 5,
-        qr/plan before the tests, found: ok 1/],
+    ['an empty log', [], '', 5, qr/expected output of the guest, found none/],
+    ['lines of Xen only', [], "(XEN) Xen version 4.17.7\n", 5, qr/expected output of the guest, found none/],
+    ['no TAP', [], "Xenolith 0.1\n", 5, qr/expected one line "TAP version 14", found 0/],
+    ['TAP of version 13', [], changed('14', '13'), 5, qr/expected one line "TAP version 14"/],
+    ['a TAP without plan', [], changed('1\.\.3\n', ''), 5, qr/expected the TAP plan before the tests, found: ok 1/],
+    ['a TAP without plan and tests', [], "TAP version 14\nTest result: SUCCESS\n", 5, qr/expected a TAP plan, found none/],
+    ['a plan after the tests', [], changed('1\.\.3\n', '', 'Test result', "1..3\nTest result"), 5,
+        qr/expected the TAP plan before the tests, found: ok 1/],
     ['two plans', [], changed('ok 1', "1..3\nok 1"), 5, qr/More than one plan/],
-    ['short of the plan', [], changed('1\.\.3', '1..4'), 5, qr/planned 4 tests but ran 3/],
-    ['beyond the plan', [], changed('1\.\.3', '1..2'), 5, qr/planned 2 tests but ran 3/],
-    ['out of sequence', [], changed('ok 2', 'ok 7'), 5, qr/out of sequence/],
-    ['started twice', [], $good . $good, 5, qr/TAP version 14.*found 2/],
+    ['fewer tests than planned', [], changed('1\.\.3', '1..4'), 5, qr/planned 4 tests but ran 3/],
+    ['more tests than planned', [], changed('1\.\.3', '1..2'), 5, qr/planned 2 tests but ran 3/],
+    ['test numbers out of sequence', [], changed('ok 2', 'ok 7'), 5, qr/out of sequence/],
+    ['a guest that starts twice', [], $good . $good, 5, qr/TAP version 14.*found 2/],
 
-    ['no last line', [], changed('Test result.*\n', ''), 5, qr/no last line/],
-    ['two last lines', [], changed('ok 1', "Test result: SUCCESS\nok 1"), 5, qr/more than one line/],
-    ['a line after the last', [], changed('(Test result.*)', "Test result: SUCCESS\nmore"), 5,
-        qr/not the test result but: more/],
-    ['not a result', [], changed('SUCCESS', 'FINE'), 5, qr/not a result/],
-    ['SUCCESS though a test failed', [], changed('ok 3', 'not ok 3'), 5, qr/says SUCCESS, but 1 failed/],
-    ['SUCCESS though none passed', [], "TAP version 14\n1..0 # SKIP x\nTest result: SUCCESS\n", 5, qr/no test passed/],
-    ['SKIP though a test failed', [], changed('ok 3', 'not ok 3', 'SUCCESS', 'SKIP'), 5, qr/says SKIP, but 1 failed/],
-    ['SKIP though none was skipped', [], changed(' # SKIP.*', '', 'SUCCESS', 'SKIP'), 5, qr/no test was skipped/],
-    ['FAILURE though none failed', [], changed('SUCCESS', 'FAILURE'), 5, qr/no test failed/],
+    ['no line "Test result"', [], changed('Test result.*\n', ''), 5, qr/expected a last line "Test result: \.\.\.", found: \{"report/],
+    ['two lines "Test result"', [], changed('ok 1', "Test result: SUCCESS\nok 1"), 5, qr/expected one line "Test result: \.\.\.", found 2/],
+    ['a line after "Test result"', [], changed('(Test result.*)', "Test result: SUCCESS\nmore"), 5,
+        qr/expected "Test result: SUCCESS" as the last line, found: more/],
+    ['an unknown result', [], changed('SUCCESS', 'FINE'), 5,
+        qr/expected SUCCESS, SKIP, ERROR or FAILURE, found: Test result: FINE/],
+    ['SUCCESS although a test failed', [], changed('ok 3', 'not ok 3'), 5, qr/says SUCCESS, but 1 failed/],
+    ['SUCCESS although no test passed', [], "TAP version 14\n1..0 # SKIP x\nTest result: SUCCESS\n", 5, qr/no test passed/],
+    ['SKIP although a test failed', [], changed('ok 3', 'not ok 3', 'SUCCESS', 'SKIP'), 5, qr/says SKIP, but 1 failed/],
+    ['SKIP although no test was skipped', [], changed(' # SKIP.*', '', 'SUCCESS', 'SKIP'), 5, qr/no test was skipped/],
+    ['FAILURE although no test failed', [], changed('SUCCESS', 'FAILURE'), 5, qr/the last line says FAILURE, but no test failed/],
 
-    ['bail out', [], changed('ok 3 - p2m', 'Bail out! page fault'), 6, qr/crash: Bail out! page fault/],
-    ['crash', [], changed('SUCCESS', 'CRASH'), 6, qr/crash: the guest says/],
-    ['crash of the domain', [],
+    ['a panic of the kernel (Bail out!)', [], changed('ok 3 - p2m', 'Bail out! page fault'), 6, qr/crash: Bail out! page fault/],
+    ['CRASH in the last line', [], changed('SUCCESS', 'CRASH'), 6, qr/crash: the guest printed: Test result: CRASH/],
+    ['a crash of the domain', [],
         changed('(ok 3.*\n)(?s:.*)', "ok 3\n(XEN) Domain 0 (vcpu#0) crashed on cpu#0:\n"), 6, qr/Domain 0 .*crashed/],
-    ['crash after the last line', [],
+    ['a crash after the last line', [],
         changed('shutdown: rebooting machine', 'crashed: rebooting machine in 5 seconds.'), 6, qr/Dom0 crashed/],
-    ["Xen's panic in silence", [], "(XEN) Panic on CPU 0:\n(XEN) Could not construct domain 0\n", 6, qr/Panic/],
-    ["a guest's word on panics", [], changed('a line', 'Panic on CPU, Domain 0 crashed'), 0, qr/2 passed/],
-    ['timeout', ['--timed-out'], changed('Test result.*\n', ''), 124, qr/timeout: .* after: \{"report/],
-    ['timeout in silence', ['--timed-out'], '', 124, qr/silence/],
-    ['crash, then timeout', ['--timed-out'], changed('SUCCESS', 'CRASH'), 6, qr/crash/],
+    ['a panic of Xen before the guest starts', [], "(XEN) Panic on CPU 0:\n(XEN) Could not construct domain 0\n", 6, qr/Panic/],
+    ['a line of the guest that looks like a panic of Xen', [], changed('a line', 'Panic on CPU, Domain 0 crashed'), 0, qr/2 passed/],
+    ['a timeout', ['--timed-out'], changed('Test result.*\n', ''), 124, qr/timeout: .* after the line: \{"report/],
+    ['a timeout without output', ['--timed-out'], '', 124, qr/timeout: time ran out before the guest printed a line/],
+    ['a crash before the timeout', ['--timed-out'], changed('SUCCESS', 'CRASH'), 6, qr/crash/],
+    ['a diagnostic after a failed test', [], changed('ok 2.*', "not ok 2 - p2m: x\n# p2m[0x5] is 0x1, expected 0x2",
+            'SUCCESS', 'FAILURE'), 5, qr/failure: 1 failed, the first: test 2 - p2m: x$/],
 );
 
 for my $case (@cases) {
@@ -94,15 +97,15 @@ for my $case (@cases) {
     my ($exit, $out, $err) = run(script('verdict'), @$options, "$dir/log");
     my ($said, $silent) = $code ? ($err, $out) : ($out, $err);
     subtest $name => sub {
-        is $exit, $code, 'exit code';
-        like $said, $sentence, 'sentence';
-        is $said =~ tr/\n//, 1, 'one line';
-        is $silent, '', 'and no more';
+        is $exit, $code, "$name: exit code is $code";
+        like $said, $sentence, "$name: the verdict says why";
+        is $said =~ tr/\n//, 1, "$name: the verdict is one line";
+        is $silent, '', "$name: the other output stream is empty";
     };
 }
 
-is((run(script('verdict')))[0], 2, 'no log given');
-is((run(script('verdict'), "$dir/none"))[0], 2, 'no such log');
-is((run(script('verdict'), '--foo', "$dir/log"))[0], 2, 'unknown option');
+is((run(script('verdict')))[0], 2, 'no LOG: exit code is 2 (bad usage)');
+is((run(script('verdict'), "$dir/none"))[0], 2, 'a LOG that does not exist: exit code is 2 (bad usage)');
+is((run(script('verdict'), '--foo', "$dir/log"))[0], 2, 'an unknown option: exit code is 2 (bad usage)');
 
 done_testing;
