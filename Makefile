@@ -1,33 +1,33 @@
 # SPDX-License-Identifier: MIT
 #
-# Xenolith: `make run` boots it under Xen, `make check` tests it, `make help` lists the rest.
+# Xenolith: `make run` boots the kernel under Xen, `make check` tests it, `make help` lists all targets.
 
 B       := build
 BOOT    ?= --host-mem 1G --mem 512M
 ARGS    ?=
 PROVE   ?= prove
 
-# CC=clang builds as well; CROSS_COMPILE=x86_64-linux-gnu- on a machine of another kind.
+# CC=clang is supported. CROSS_COMPILE=x86_64-linux-gnu- builds on another architecture than x86_64.
 ifeq ($(origin CC),default)
 CC      := $(CROSS_COMPILE)gcc
 endif
 STRIP   := $(CROSS_COMPILE)strip
-# asked once, and only by a target that compiles; VERSION=... says it for a tree without git
-VERSION  = $(eval VERSION := $(or $(shell scripts/version),$(error no version, as said above)))$(VERSION)
-XEN_HEADERS = $(eval XEN_HEADERS := $(or $(shell scripts/xen headers),$(error no headers of Xen, as \
-          said above)))$(XEN_HEADERS)
+# Evaluated once, and only by targets that compile. VERSION=... sets the version of a tree without git.
+VERSION  = $(eval VERSION := $(or $(shell scripts/version),$(error scripts/version failed; its message is above)))$(VERSION)
+XEN_HEADERS = $(eval XEN_HEADERS := $(or $(shell scripts/xen headers),$(error scripts/xen \
+          could not fetch the headers of Xen; its message is above)))$(XEN_HEADERS)
 
 LAYERS := lib arch/x86 mm xen kernel kernel/boot kernel/shell kernel/selftest tests/guest
 SRCS   := $(sort $(wildcard $(addsuffix /*.c,$(LAYERS)) $(addsuffix /*.S,$(LAYERS))))
 OBJS   := $(addprefix $(B)/,$(addsuffix .o,$(SRCS)))
 
-# What every file is compiled with. -iquote: our headers are named from the top ("mm/p2m.h"),
-# Xen's with angle brackets (<xen/xen.h>), and xen/ of ours is never mistaken for theirs.
+# Flags of every file. -iquote: the headers of this tree are included by their path ("mm/p2m.h") and
+# Xen's with angle brackets (<xen/xen.h>), so that the folder xen/ of this tree never stands for Xen's.
 COMMON := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla \
           -Wundef -Wshadow -Wframe-larger-than=2048 -iquote .
-XEN_ABI := -D__XEN_INTERFACE_VERSION__=0x00040d00 # this interface or an older one: Xen 4.13 on
-# No floating point, no red zone (Xen pushes traps on our stack), no assumption of a libc, and no
-# path or date in the image: the same source gives the same bytes.
+XEN_ABI := -D__XEN_INTERFACE_VERSION__=0x00040d00 # the kernel needs Xen 4.13 or newer
+# No floating point, no red zone (Xen pushes trap frames on the kernel's stack), and no C library. The
+# image has no path and no date, so that the same source gives the same bytes.
 FREESTANDING := -m64 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
           -mgeneral-regs-only -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common \
           -fstack-protector-strong -mstack-protector-guard=global -ffile-prefix-map=$(CURDIR)=. \
@@ -39,39 +39,39 @@ LDFLAGS_KERNEL := -nostdlib -static -Wl,--build-id=none -Wl,-z,noexecstack \
 
 .DEFAULT_GOAL := all
 
-## all              build/xenolith, and the same without INIT_P2M: build/xenolith-legacy
+## all              build the kernel, build/xenolith, and build/xenolith-legacy without the note INIT_P2M
 all: $(B)/xenolith $(B)/xenolith-legacy
 
 ## run              boot the kernel as dom0 under Xen in QEMU, and show its console
-##                  (BOOT='--mem 1G ...' are arguments of scripts/boot, ARGS='...' of the kernel)
+##                  (BOOT='--mem 1G ...': options of scripts/boot, ARGS='...': arguments of the kernel)
 run: deps-run
 	@$(MAKE) --no-print-directory all
 	scripts/boot $(BOOT) $(B)/xenolith -- $(ARGS)
 
-## shell            boot it into its shell, on this terminal (SHELL_ARGS: scripts/shell --help)
+## shell            boot the kernel with its shell on this terminal (SHELL_ARGS: scripts/shell --help)
 shell: deps-run
 	@$(MAKE) --no-print-directory all
 	@scripts/shell $(SHELL_ARGS)
 
-## gdb              boot it likewise, and stop in kernel_main in gdb (scripts/gdb --help)
+## gdb              boot the kernel as make run does, and stop in kernel_main in gdb (scripts/gdb --help)
 gdb:
 	@scripts/deps run gdb
 	@$(MAKE) --no-print-directory all
 	@scripts/gdb $(BOOT) $(B)/xenolith -- $(ARGS)
 
-## picture          boot it likewise, and draw its memory: build/memory.svg, and as text
+## picture          boot the kernel as make run does, and draw its memory: build/memory.svg and text
 picture: deps-run
 	@$(MAKE) --no-print-directory all
 	scripts/boot --quiet --log $(B)/memory.log $(BOOT) $(B)/xenolith -- $(ARGS)
 	scripts/memory-map -o $(B)/memory.svg $(B)/memory.log
 	@scripts/memory-map --text $(B)/memory.log 2>/dev/null
-	@echo 'the picture is $(B)/memory.svg'
+	@echo 'picture: $(B)/memory.svg was drawn'
 
-## check            all tests that take less than ten minutes: unit tests, lint, scenarios
+## check            run unit tests, lint, tests of scripts and scenarios, in less than ten minutes
 check: deps-check
 	@$(MAKE) --no-print-directory unit lint scripts-check scenarios
 
-## check-full       and the long forms: other Xens, a debug Xen, hosts beyond 1 TiB, long lives
+## check-full       run check, long scenarios (other Xens, hosts beyond 1 TiB) and mutation tests
 check-full: check
 	scripts/matrix -j2 --tag full
 	scripts/matrix --tag heavy
@@ -105,7 +105,7 @@ $(B)/linker.lds: linker.ld arch/x86/layout.h
 	@mkdir -p $(@D)
 	@$(CC) -E -P -x c -iquote . -o $@ $<
 
-# The version is in two files, which are compiled again when it is another one.
+# Two sources contain the version; they are compiled again when the version has changed.
 WITH_VERSION := $(B)/kernel/main.c.o $(B)/elfnotes.S.o $(B)/elfnotes-legacy.S.o
 $(WITH_VERSION): CFLAGS_KERNEL += -DVERSION='"$(VERSION)"'
 $(WITH_VERSION): $(B)/version
@@ -113,71 +113,71 @@ $(B)/version: always
 	@mkdir -p $(@D)
 	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
 
-# Self-tests are a third of the image, and none is in a hurry but the one that takes the time.
+# Self-tests are a third of the image: -Oz makes them small. bench_grant measures time, and keeps -O2.
 $(filter-out %/bench_grant.c.o,$(filter $(B)/tests/guest/%,$(OBJS))): CFLAGS_KERNEL += -Oz
 
 -include $(OBJS:.o=.d) $(B)/elfnotes.S.d $(B)/elfnotes-legacy.S.d
 
-## lint             format, shellcheck, cppcheck, layers, a build by clang, the same bytes twice
+## lint             check layout, shell, C, layers, a build by clang, and a reproducible build
 lint: deps-check
 	@$(MAKE) --no-print-directory all
 	scripts/lint
 
-# The longest first; most of the time they wait.
+# The longest tests run first. They wait most of the time, so four run at the same time.
 LONG_TESTS   := $(addprefix tests/scripts/,ssh.t domus.t boot.t xen.t dom0.t)
 SCRIPT_TESTS := $(LONG_TESTS) $(filter-out $(LONG_TESTS),$(sort $(wildcard tests/scripts/*.t)))
 
-## scripts-check    tests of the scripts, with no Xen
+## scripts-check    test the scripts, without Xen
 scripts-check: deps-check
 	@$(MAKE) --no-print-directory all
 	$(PROVE) -j4 $(SCRIPT_TESTS)
 
-## scenarios        the kernel under real Xen: the rows of tests/matrix that make check runs
+## scenarios        boot the kernel under real Xen: the rows of tests/matrix with the tag check
 scenarios: deps-check
 	@$(MAKE) --no-print-directory all
 	scripts/matrix -j2 --tag check
 
-## unit             unit tests of lib and mm on this machine, on a fake Xen (cmocka, ASan, UBSan)
-## coverage         how much of lib, mm and xen they run: 90 % of the lines or more
+## unit             run unit tests on this machine, on a fake Xen (cmocka, ASan, UBSan)
+## coverage         check that unit tests run 90 % of the lines of lib, mm and xen, and list the others
 include tests/unit/unit.mk
 
-## fuzz             libFuzzer on what reads others' data: FUZZ_SECONDS=60 a target, or FUZZ_RUNS=N
-## fuzz-corpus      merge what that has found into tests/fuzz/corpus
+## fuzz             fuzz the parsers with libFuzzer: FUZZ_SECONDS=60 for each target, or FUZZ_RUNS=N
+## fuzz-corpus      merge the inputs that make fuzz has found into tests/fuzz/corpus
 include tests/fuzz/fuzz.mk
 
-## mutants          small mistakes in mm/, tests/mutants, each of which a test must notice
+## mutants          check that a test notices each small mistake of tests/mutants
 mutants: deps-check
 	scripts/mutants -j2
 
-## check-commits    build each commit that origin/main has not, and run its unit tests (RANGE=main~3..)
+## check-commits    build and unit-test each commit that is not in origin/main (RANGE=main~3..)
 check-commits: deps-check
 	scripts/check-commits $(RANGE)
 
-## bench            what boot costs on hosts of 2 to 700 GiB, in instructions, against its bounds
-## bench-lookup     what a P2M lookup costs on this machine, against a bare array and a tree
-## bench-grant      what mapping a granted page costs, in the window and over RAM of our own
-## plot             draw bench/results.tsv: docs/pictures/bench.svg
+## bench            count the instructions of a boot on hosts of 2 to 700 GiB, and check the bounds
+## bench-lookup     time a P2M look-up on this machine, compared with an array and a tree
+## bench-grant      count the instructions to map a granted page, in the foreign window and over RAM
+## plot             draw bench/results.tsv as docs/pictures/bench.svg
 include bench/bench.mk
 
-## xtf              the self-tests as a tree for the runner of Xen Test Framework, in build/xtf
+## xtf              make build/xtf, the self-tests for the runner of Xen Test Framework
 xtf: all
 	@echo '  XTF     $(B)/xtf'
 	@rm -rf $(B)/xtf
 	@NM=$(CROSS_COMPILE)nm scripts/xtf $(B)/xtf $(B)/xenolith
 
-## dist             the images by version, with their checksums, in build/dist
+## dist             copy the images, with their version and checksums, to build/dist
 dist: all
 	@mkdir -p $(B)/dist
 	@for image in xenolith xenolith-legacy; do \
 	    $(STRIP) -o $(B)/dist/$$image-$(VERSION) $(B)/$$image; done
 	@cd $(B)/dist && sha256sum xenolith-$(VERSION) xenolith-legacy-$(VERSION) | tee SHA256SUMS
 
-## help             this list
+## help             print this list
 help:
 	@echo 'make targets:'
 	@sed -n 's/^## /  /p' Makefile
 
-## clean            remove build/; what was fetched stays in the cache
+## clean            remove build/; the cache of scripts/xen stays
 clean:
 	rm -rf $(B)
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 #
-# Costs. `make bench` boots the kernel under real Xen and counts instructions; `make bench-lookup`
-# times the hot path on this machine, from the kernel's own source; `make bench-grant` counts what a
-# granted page costs, mapped and unmapped. Each compares with its bounds and fails past them;
-# BENCH='--twice 1G 16G' are arguments of bench/run, or of bench/grant. `make plot` draws what
-# bench/results.tsv holds. Included by the Makefile, whose COMMON, XEN_HEADERS and XEN_ABI are used.
+# Benchmarks. `make bench` boots the kernel under real Xen and counts instructions. `make bench-lookup`
+# times p2m_get on this machine, compiled from the kernel's source. `make bench-grant` counts the
+# instructions to map and unmap a granted page. Each compares the results with bounds, and fails if
+# one is exceeded. BENCH='--twice 1G 16G': arguments of bench/run or bench/grant. `make plot` draws
+# bench/results.tsv. The Makefile includes this file, which uses COMMON, XEN_HEADERS and XEN_ABI.
 
 BENCH       ?=
 BENCH_CC    ?= gcc
-# What the kernel is compiled with, as far as it changes what a lookup costs
+# The flags of the kernel that change the cost of a look-up
 BENCH_FLAGS  = $(COMMON) -D_GNU_SOURCE -O2 -g -fno-strict-aliasing -fcf-protection=none \
           -isystem $(XEN_HEADERS) $(XEN_ABI)
 LOOKUP_OBJS := $(addprefix $(B)/bench/,bench/lookup.o mm/p2m.o mm/range.o)
@@ -20,7 +20,6 @@ bench: deps-run
 bench-lookup: $(B)/bench/lookup
 	$< bench/lookup.tsv
 
-## bench-grant      what a granted page costs, mapped and unmapped, against a ballooned one
 bench-grant: deps-run
 	@$(MAKE) --no-print-directory $(B)/xenolith
 	bench/grant --kernel $(B)/xenolith $(BENCH)

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a lookup costs: nanoseconds per p2m_get in the linear list, per lookup in a three-level
- * tree of the same contents, as PV kernels had before they had the list, and per load from a bare
- * array, which is what no translation can do without. Without this, a change of p2m_get could slow
- * down each mapping the kernel ever makes, and no test would see it.
+ * Measures the cost of a look-up in nanoseconds: of p2m_get in the linear P2M list, of a look-up in
+ * a three-level tree with the same contents, which PV kernels used before the linear list, and of a
+ * load from an array without checks, the least that a translation needs. Without this benchmark, a
+ * change of p2m_get could slow down each mapping that the kernel makes, and no test would notice.
  *
- *      array   base[pfn]
- *      list    bound, base[pfn], compare                 mm/p2m.h
- *      tree    bound, top[] --> mid[] --> leaf[], compare
+ *      array   load base[pfn]
+ *      list    check the bound, load base[pfn], compare with ~0          mm/p2m.h
+ *      tree    check the bound, load top[], mid[] and leaf[], compare
  *
- * All three read the same memory, so caches and luck with pages serve them alike, and only the way
- * there differs; it is mapped by 4 KiB pages, as the list is under Xen. Each result makes a
- * page-table entry, which is what lookups are for. A round times each of them in turn, and what
- * counts is the fastest round, since whatever else the machine does can only make one slower.
+ * All three read the same memory, so that caches and page placement affect them equally. The memory
+ * is mapped by 4 KiB pages, as the P2M list is under Xen. Each result is made into a page-table
+ * entry, the usual purpose of a look-up. A round measures the three kinds in turn. The fastest
+ * round counts, because other load of the machine can only make a round slower.
  *
- * Exits with 1 if a lookup in the list takes more than 1.15 of the array's time, at any size, in
- * random order or sequential, each waiting for the one before. Where they overlap, the time is that
- * of issuing the instructions of the loop, of which the list's bound and compare are 4 more beside
- * 13: shown, and held to nothing.
+ * The exit code is 1 if a look-up in the P2M list takes more than 1.15 times the time of the array,
+ * at any size, in random or sequential order, when each look-up waits for the one before. If
+ * look-ups overlap, the time is that of the instructions of the loop: 13, and 4 more for the bound
+ * and the comparison of the list. That time is printed and has no bound.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ enum kind { ARRAY, LIST, TREE, NR_KINDS };
 static const char *const kind_names[NR_KINDS] = {"array", "list", "tree"};
 
 struct tree {
-    uint64_t ***top; /* one entry a GiB; as long as it must be, where PV kernels' had one page */
+    uint64_t ***top; /* one entry for each GiB; may be longer than the one page of PV kernels */
     uint64_t nr;
 };
 
@@ -43,7 +43,7 @@ static struct p2m p2m;
 static volatile uint64_t no_bits; /* always 0 */
 static struct tree tree;
 
-/* Where results go, as into a page table that is being filled. */
+/* The results are written here, as into a page table. */
 static volatile uint64_t ptes[512];
 
 static inline mfn_t array_get(const struct p2m *p, uint64_t pfn)
@@ -74,10 +74,10 @@ static inline void use(uint64_t i, mfn_t mfn)
 }
 
 /*
- * A caller's loop, one function for each way to look up. Where each lookup waits for the one before
- * it, @no_bits is 0 and hides that from the compiler: this is what a lookup takes. Where it does
- * not, the processor has several under way, and what is seen is how many instructions it has to
- * issue.
+ * The loop of a caller, one function for each kind and order. In the first two functions each
+ * look-up depends on the result before, masked with @no_bits, which is 0 at run time but unknown to
+ * the compiler: this measures the latency of a look-up. In the overlapped functions the processor
+ * runs several look-ups at once: this measures the number of instructions.
  */
 #define LOOKUPS(name, get, structure)                                                              \
     static __attribute__((noinline)) void name##_random(uint64_t seed, uint64_t nr, uint64_t n)    \
@@ -133,7 +133,7 @@ LOOKUPS(tree, tree_get, &tree)
 static const struct order {
     const char *name;
     bool bounded;        /* by MAX_RATIO */
-    uint64_t nr_lookups; /* in a round, of each kind */
+    uint64_t nr_lookups; /* of each kind in a round */
     void (*run[NR_KINDS])(uint64_t seed, uint64_t nr, uint64_t n);
 } orders[] = {
     {"random",                 true, 1 << 19, {array_random, list_random, tree_random}            },
@@ -146,7 +146,7 @@ static const struct order {
      {array_sequential_overlapped, list_sequential_overlapped, tree_sequential_overlapped}        },
 };
 
-/* The sizes are of the memory that is described, in GiB. */
+/* Sizes of the memory that the P2M describes, in GiB. */
 static const uint64_t sizes[] = {1, 64, 650};
 
 static void *take(uint64_t len_bytes)
@@ -157,11 +157,11 @@ static void *take(uint64_t len_bytes)
         perror("lookup: mmap");
         exit(2);
     }
-    madvise(p, len_bytes, MADV_NOHUGEPAGE); /* an error: then there are none to be had */
+    madvise(p, len_bytes, MADV_NOHUGEPAGE); /* fails if the machine has no huge pages */
     return p;
 }
 
-/* The list of a domain without holes: each entry is a frame, and no lookup takes the slow way. */
+/* A P2M list without holes: each entry is an MFN, and no look-up calls p2m_get_absent. */
 static void make_list(uint64_t nr)
 {
     p2m.list = take(nr * sizeof(uint64_t));
@@ -170,7 +170,7 @@ static void make_list(uint64_t nr)
         p2m.list[pfn] = nr - pfn;
 }
 
-/* Its leaves are the list's own pages, as those of a tree that the kernel publishes are. */
+/* The leaves of the tree are the pages of the list, as in a tree that the kernel publishes. */
 static void make_tree(void)
 {
     uint64_t nr_mids = DIV_ROUND_UP(p2m.nr, PER_GIB);
@@ -201,14 +201,14 @@ static double now_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* Times all kinds in all rounds: @ns for a lookup. */
+/* Measures all kinds in all rounds: @ns is the time of one look-up of each kind. */
 static void measure(const struct order *order, double ns[NR_KINDS])
 {
     uint64_t seed = 0x9e3779b97f4a7c15;
 
     for (unsigned int round = 0; round < NR_ROUNDS; round++) {
         for (unsigned int k = 0; k < NR_KINDS; k++) {
-            unsigned int kind = (round + k) % NR_KINDS; /* each is the first, at times */
+            unsigned int kind = (round + k) % NR_KINDS; /* each kind comes first in some rounds */
             double start, took;
 
             seed = seed * MULTIPLIER + 1;
@@ -248,10 +248,10 @@ int main(int argc, char **argv)
     bool good = true;
 
     if (!out) {
-        fprintf(stderr, "usage: lookup FILE, where the table goes, too\n");
+        fprintf(stderr, "usage: lookup FILE\nPrints the table, and writes it to FILE.\n");
         return 2;
     }
-    printf("ns per lookup; the fastest of %d rounds\n", NR_ROUNDS);
+    printf("nanoseconds of one look-up, in the fastest of %d rounds\n", NR_ROUNDS);
     printf("%6s  %-22s", "GiB", "order");
     fprintf(out, "gib\torder");
     for (unsigned int kind = 0; kind < NR_KINDS; kind++) {

@@ -1,29 +1,30 @@
 # SPDX-License-Identifier: MIT
 #
-# What there is to say of a boot report, for a picture and for text alike: its words and sizes, and
-# the PFNs in so few pieces that each has room for a label.
+# Turns a boot report into what both the picture and the text show: words and sizes, and the PFNs in
+# so few pieces that each piece has room for a label.
 
 package Facts;
 
 use strict;
 use warnings;
-no warnings 'portable'; # hex of 64 bits
+no warnings 'portable'; # hex() of 64-bit numbers
 use Exporter 'import';
 use List::Util qw(max min sum0);
 use Report;
 
-our @EXPORT = qw(@kinds %mark %legend %area commas count_of size_of shorten title subtitle
+our @EXPORT = qw(@kinds %mark %legend %area about commas count_of size_of shorten title subtitle
     list_facts pieces arrows piece_label areas);
 
-my $max_pieces = 13; # as many as have room for two lines of text each
+my $max_pieces = 13; # each of these has room for two lines of text
 
-# Colours that print and that the colour-blind tell apart (Okabe and Ito's), each with strokes of
-# its own (a path in a tile of 8 by 8) and, for text, a character.
+# The kinds of pieces: id, name, colour, strokes (a path in a tile of 8 by 8) and character of the
+# text. The colours are Okabe and Ito's: they can be printed, and colour-blind people can tell them
+# apart.
 our @kinds = (
     [ram        => 'RAM',          '#56B4E9', '',                                '#'],
     [renumbered => 'renumbered',   '#E69F00', 'M-2,2l4,-4M0,8l8,-8M6,10l4,-4',   '/'],
     [room       => 'room to grow', '#D6ECF9', 'M4,0v8',                          ':'],
-    [safe       => 'safe',         '#F0E442', 'M2,2h1M6,6h1',                    '+'],
+    [unpopulated => 'unpopulated', '#F0E442', 'M2,2h1M6,6h1',                    '+'],
     [identity   => 'identity',     '#BFE3D6', 'M0,4h8',                          '='],
     [missing    => 'missing',      '#FFFFFF', 'M0,0l8,8M0,8l8,-8',               'x'],
     [mixed      => 'mixed',        '#E4E4E4', 'M0,2h8M0,3h8M0,6h8',              '%'],
@@ -31,23 +32,28 @@ our @kinds = (
 my %name   = map { $_->[0] => $_->[1] } @kinds;
 our %mark  = map { $_->[0] => $_->[4] } @kinds;
 our %legend = (
-    ram        => 'a frame of ours',
-    renumbered => 'frames out of holes',
-    room       => 'RAM with no frame',
-    safe       => 'kept as it was found',
-    identity   => 'PFN is the MFN',
-    missing    => 'nothing, ever',
-    mixed      => 'many small ranges',
+    ram         => 'PFN with a frame',
+    renumbered  => 'frames from holes',
+    room        => 'RAM without a frame',
+    unpopulated => 'for foreign frames',
+    identity    => 'PFN equals MFN',
+    missing     => 'never a frame',
+    mixed       => 'many small ranges',
 );
 
-# What is known of the virtual areas, by the names that the report gives them.
+# The virtual address ranges that the kernel reports: what is mapped there, colour, and full name.
 our %area = (
-    M2P    => ["Xen's: MFN to PFN", '#CC79A7'],
-    heap   => ['frames in use',     '#56B4E9'],
-    list   => ['P2M: PFN to MFN',   '#E69F00'],
-    window => ["others' frames",    '#009E73'],
-    image  => ['the kernel alone',  '#999999'],
+    M2P    => ["Xen's: MFN to PFN", '#CC79A7', 'M2P'],
+    heap   => ['frames in use',     '#56B4E9', 'heap'],
+    list   => ['PFN to MFN',        '#E69F00', 'P2M list'],
+    window => ['',                  '#009E73', 'foreign window'],
+    image  => ['kernel only',       '#999999', 'kernel image'],
 );
+
+sub about {
+    my ($name) = @_;
+    return @{$area{$name} // ['', '#FFFFFF', $name]};
+}
 
 sub commas {
     my ($n) = @_;
@@ -91,7 +97,7 @@ sub subtitle {
         $r->{ballooned} ? 'ballooned by ' . word($r->{ballooned}) : ();
 }
 
-# What can be said of the list, and of how it is mapped: lines.
+# The size of the P2M list and how it is mapped, as lines of text.
 sub list_facts {
     my ($list) = @_;
     my ($entries, $shared) = @$list{qw(entries shared_pages)};
@@ -105,7 +111,7 @@ sub list_facts {
         shared  => $shared,
         size    => commas($entries) . sprintf(' entries, for PFNs below 0x%x', $entries),
         has     => commas($private) . " private $leaf, " . size_of($private) . $new,
-        nothing => $shared ? commas($shared) . ' places share one leaf of ~0' : 'no place is shared',
+        nothing => $shared ? commas($shared) . ' pages map one shared leaf of ~0' : 'no leaf is shared',
         tables  => count_of($list->{tables}, 'page table'),
     };
 }
@@ -115,8 +121,8 @@ sub shorten {
     return length $text <= $length ? $text : substr($text, 0, $length - 3) . '...';
 }
 
-# Pieces: what the picture's column is made of, {start, end, kind, nr, of}: of nr ranges, and of so
-# many pages of each kind.
+# Pieces, of which the picture's column consists: {start, end, kind, nr, of}. A piece stands for nr
+# ranges, and `of` has the number of pages of each kind in them.
 
 sub add_piece {
     my ($pieces, $start, $end, $kind) = @_;
@@ -131,7 +137,7 @@ sub add_piece {
     return;
 }
 
-# The report's ranges, RAM cut into what had frames, got them, and has none.
+# The ranges of the report. RAM is cut into PFNs with frames from the start, renumbered ones, and room.
 sub all_pieces {
     my ($r) = @_;
     my @targets = map { [$_->[1], $_->[1] + $_->[2]] } @{$r->{moves} // []};
@@ -158,7 +164,7 @@ sub all_pieces {
     return @pieces;
 }
 
-# Runs of pieces smaller than $limit become one each, but for those that begin below $low.
+# Joins neighbouring pieces smaller than $limit to one piece, except those that begin below $low.
 sub merge_below {
     my ($limit, $low, @pieces) = @_;
     my @merged;
@@ -178,7 +184,7 @@ sub merge_below {
     return @merged;
 }
 
-# Few enough of them, with the first MiB, where the oldest hole of all is, if that can be.
+# At most $max_pieces pieces. Those below 1 MiB, where the BIOS's hole is, stay apart if possible.
 sub pieces {
     my ($r) = @_;
     my @all = all_pieces($r);
@@ -199,7 +205,7 @@ sub find_piece {
     return;
 }
 
-# Which piece's frames went to which: [from, to, number of frames].
+# The moves between pieces: [index of the old piece, index of the new piece, number of frames].
 sub arrows {
     my ($r, @pieces) = @_;
     my %nr;
@@ -211,7 +217,7 @@ sub arrows {
     return sort { $a->[0] <=> $b->[0] || $a->[1] <=> $b->[1] } @arrows;
 }
 
-# Beside a piece: its name and size, and what more there is to say.
+# The label beside a piece: its name, its size, and a remark.
 sub piece_label {
     my ($r, $i, $pieces, $arrows) = @_;
     my $piece = $pieces->[$i];
@@ -222,7 +228,7 @@ sub piece_label {
         my $of = join ', ', map { "$name{$_} " . size_of($piece->{of}{$_}) } @of;
         return (commas($piece->{nr}) . ' ranges', $size, $of);
     }
-    # The report names only the first moves: what it says of what lies before the last is complete.
+    # The report has only the first moves: it is complete for pieces below the last of these moves.
     my @moves = @{$r->{moves} // []};
     my $rest  = ($r->{renumbered} // 0) - sum0 map { $_->[2] } @moves;
     my $least = $rest > 0 && $piece->{end} > ($moves[-1] // [0])->[0] ? 'at least ' : '';
@@ -232,16 +238,16 @@ sub piece_label {
         $more = $least . count_of($gone, 'frame') . ' renumbered';
     }
     elsif ($kind eq 'renumbered') {
-        $more = count_of($piece->{end} - $piece->{start}, 'frame') . ' out of holes';
+        $more = count_of($piece->{end} - $piece->{start}, 'frame') . ' from holes';
     }
     elsif ($kind eq 'room' && $rest > 0) {
         my $rooms = grep { $_->{kind} eq 'room' } @$pieces;
-        $more = ($rooms == 1 ? 'with ' . count_of($rest, 'frame') : 'and frames') . ' out of holes';
+        $more = ($rooms == 1 ? 'with ' . count_of($rest, 'frame') : 'and frames') . ' from holes';
     }
     return ($name{$kind}, $size, $more);
 }
 
-# The virtual areas by address, the list among them even if that is all the report names.
+# The virtual address ranges in order, with the P2M list even if the report has no other range.
 sub areas {
     my ($r) = @_;
     my @found = map { [word($_->[0]), hex $_->[1], hex $_->[2]] } @{$r->{virtual} // []};

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
 #
-# A boot report, found in a log and checked: whoever draws it may rely on what is there. What cannot
-# be relied on ends the program, with one sentence and code 2.
+# Finds the boot report in a log and checks it, so that the code that draws it needs no checks. A
+# report that is not valid ends the program with one sentence and exit code 2.
 
 package Report;
 
 use strict;
 use warnings;
-no warnings 'portable'; # hex of 64 bits
+no warnings 'portable'; # hex() of 64-bit numbers
 use Exporter 'import';
 use JSON::PP;
 
 our @EXPORT = qw(read_report word bad);
 
-my $max_count = 1 << 52; # pages: more than there can be, and exact in any arithmetic
+my $max_count = 1 << 52; # pages: more than a host can have, and exact as a floating-point number
 
 sub say_so { return print STDERR "memory-map: $_[0]\n" }
 
@@ -27,13 +27,13 @@ sub bad {
 sub slurp {
     my ($path) = @_;
     my $file = \*STDIN;
-    bad("$path: is a directory, expected a log or JSON") if -d $path;
+    bad("$path: expected a log or a JSON file, found a directory") if -d $path;
     if ($path ne '-') { open $file, '<:raw', $path or bad("$path: $!") }
     local $/;
     return scalar(<$file>) // '';
 }
 
-# The last report of a log, and the host's memory as Xen tells it there.
+# The last boot report of a log, and the size of the host's memory from Xen's line "System RAM".
 sub read_report {
     my ($path) = @_;
     my $text  = slurp($path);
@@ -41,11 +41,11 @@ sub read_report {
     my @found = $text =~ /(\{"report":"boot"[^\n]*)/g;
     my ($host) = $text =~ /^\(XEN\) System RAM: \d+MB \((\d{1,12})kB\)/m;
     @found = ($text) if !@found && $text =~ /^\s*\{/;
-    bad("$path: there is no boot report, expected a line {\"report\":\"boot\",...}") if !@found;
-    say_so("$path: there are " . @found . ' boot reports; this is the last') if @found > 1;
+    bad("$path: expected a line {\"report\":\"boot\",...}, found no boot report") if !@found;
+    say_so("$path: found " . @found . ' boot reports; the last one is drawn') if @found > 1;
     my ($r) = eval { $json->decode_prefix($found[-1]) };
-    bad("$path: the boot report is not JSON: " . ($@ =~ s/,? at \S+ line \d+.*//sr)) if !$r;
-    bad("$path: expected a report \"boot\", found " . word($r->{report}))
+    bad("$path: expected a boot report in JSON: " . ($@ =~ s/,? at \S+ line \d+.*//sr)) if !$r;
+    bad("$path: expected a report \"boot\", found a report " . word($r->{report}))
         if ref $r ne 'HASH' || word($r->{report}) ne 'boot';
     check($path, $r);
     $r->{host} = $host / 4 if $host;
@@ -56,7 +56,7 @@ sub is_address { return defined $_[0] && !ref $_[0] && $_[0] =~ /^0x[0-9a-f]{1,1
 
 sub is_count { return defined $_[0] && !ref $_[0] && $_[0] =~ /^\d{1,16}$/ && $_[0] <= $max_count }
 
-# What a report says in words is somebody's text: short and printable, or it is not shown.
+# A word of a report, cut and made printable, because a damaged log may hold any bytes.
 sub word {
     my ($value) = @_;
     return 'nothing' if !defined $value || ref $value || $value eq '';
@@ -75,15 +75,16 @@ sub check {
     }
     for my $key (qw(ranges moves virtual)) {
         next if !exists $r->{$key};
-        bad("$path: $key: expected a list") if ref $r->{$key} ne 'ARRAY';
+        bad("$path: $key: expected an array, found " . word($r->{$key})) if ref $r->{$key} ne 'ARRAY';
     }
-    bad("$path: the boot report has no ranges") if !@{$r->{ranges} // []};
+    bad("$path: ranges: expected at least one range, found none") if !@{$r->{ranges} // []};
     my $end = 0;
     for my $range (@{$r->{ranges}}) {
         my $is = $is_run->($range, 2) && $range->[0] == $end && $range->[1] > $end;
-        bad(sprintf '%s: ranges: expected [0x%x, end, kind] next', $path, $end) if !$is;
-        bad("$path: ranges: expected ram, identity, missing or safe, found " . word($range->[2]))
-            if word($range->[2]) !~ /^(?:ram|identity|missing|safe)$/;
+        bad(sprintf '%s: ranges: expected [0x%x, end, kind] with end above 0x%x', $path, $end, $end)
+            if !$is;
+        bad("$path: ranges: expected ram, identity, missing or unpopulated, found " . word($range->[2]))
+            if word($range->[2]) !~ /^(?:ram|identity|missing|unpopulated)$/;
         $end = $range->[1];
     }
     for my $move (@{$r->{moves} // []}) {
@@ -93,19 +94,21 @@ sub check {
         my $is = ref $area eq 'ARRAY' && @$area == 3
             && 2 == grep { is_address($_) } @$area[1, 2];
         bad("$path: virtual: expected [name, \"0xstart\", \"0xend\"]") if !$is;
-        bad("$path: virtual: " . word($area->[0]) . ' ends before it begins')
+        bad("$path: virtual: " . word($area->[0]) . ': expected a start below the end, found '
+                . "$area->[1] and $area->[2]")
             if hex $area->[1] >= hex $area->[2];
     }
     my $list = $r->{list};
-    bad("$path: list: expected an object") if defined $list && ref $list ne 'HASH';
+    bad("$path: list: expected an object, found " . word($list)) if defined $list && ref $list ne 'HASH';
     for my $key ($list ? qw(entries tables new_pages shared_pages) : ()) {
         bad("$path: list: $key: expected a number, found " . word($list->{$key}))
             if !is_count($list->{$key});
     }
     bad("$path: list: va: expected an address, found " . word($list->{va}))
         if $list && !is_address($list->{va});
-    bad("$path: list: it shares more pages than it has")
-        if $list && $list->{shared_pages} > $list->{entries} / 512;
+    my $nr_leaves = $list ? int($list->{entries} / 512) : 0;
+    bad("$path: list: expected at most $nr_leaves shared_pages, found $list->{shared_pages}")
+        if $list && $list->{shared_pages} > $nr_leaves;
     return;
 }
 

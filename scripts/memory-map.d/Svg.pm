@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
-# The picture: an SVG of 960 by 680, on a ground of its own.
+# Draws the picture: an SVG of 960 by 680 with a white background.
 #
 #      brackets  PFN  | column |  arrows  labels     address | areas | labels
-#                     |        |                     the list's places and leaves
+#                     |        |                     pages and leaves of the P2M list
 #      legend
 
 package Svg;
@@ -19,8 +19,9 @@ our @EXPORT = qw(svg);
 
 my $max_areas = 6;
 
-# Bands: stretches of pieces with one scale each. As few as give each piece $min_h, by dynamic
-# programming: $best[$n][$i] is [height needed, where its last band begins] for $i pieces in $n.
+# Cuts the pieces into bands, each with one scale: the fewest bands in which each piece is $min_h
+# high or higher. By dynamic programming: $best[$n][$i] is, for the first $i pieces in $n bands,
+# [height needed, first piece of the last band].
 sub bands {
     my ($room, $min_h, $gap, @pieces) = @_;
     my @size = map { $_->{end} - $_->{start} } @pieces;
@@ -49,8 +50,8 @@ sub bands {
     return;
 }
 
-# Gives each piece its y and h. What height is left over goes to bands by their order of size, and
-# less of it to bands that hold no memory.
+# Gives each piece its y and h. The spare height goes to the bands by the logarithm of their sizes;
+# bands without memory get less of it.
 sub place {
     my ($top, $height, $gap, $pieces) = @_;
     my @bands = bands($height, 25, $gap, @$pieces);
@@ -128,7 +129,7 @@ sub heading {
     return;
 }
 
-# In smaller and lighter letters.
+# A label in smaller and lighter letters.
 sub aside {
     my ($x, $y, $text, %more) = @_;
     label($x, $y, $text, font_size => 10, %quiet, %more);
@@ -148,7 +149,7 @@ sub thin {
     return;
 }
 
-# Left: PFNs. From $x on: a bracket a band, PFNs, the column, arrows, labels.
+# Left half, from $x: one bracket for each band, PFNs, the column, arrows, labels.
 sub draw_pfns {
     my ($r, $x, $top, $height) = @_;
     my @pieces = pieces($r);
@@ -178,7 +179,7 @@ sub draw_pfns {
     return @pieces;
 }
 
-# A PFN at each edge; where the axis is broken, once, in the break.
+# Writes the PFN at each edge of a piece; between two bands once, in the middle of the gap.
 sub draw_edges {
     my ($col, $w, @pieces) = @_;
     my $below = $pieces[0]{y};
@@ -195,7 +196,7 @@ sub draw_edges {
     return;
 }
 
-# How far the list goes: a bar beside the column.
+# A bar beside the column that shows for which PFNs the P2M list has entries.
 sub draw_extent {
     my ($x, $entries, @pieces) = @_;
     my ($last) = (grep { $_->{start} < $entries } @pieces)[-1] or return;
@@ -223,7 +224,7 @@ sub draw_arrows {
     return;
 }
 
-# Right: virtual addresses, not to scale.
+# Right half: virtual addresses, not to scale.
 sub draw_areas {
     my ($r, $x, $top) = @_;
     my @areas = areas($r);
@@ -233,13 +234,13 @@ sub draw_areas {
     my ($col, $w, $h, $gap, $y) = ($x + 136, 84, int(0.66 * $step), int(0.34 * $step), $top);
     for my $i (0 .. $#areas) {
         my $area = $areas[$i];
-        my ($about, $colour) = @{$area{$area->{name}} // ['', '#FFFFFF']};
+        my ($about, $colour, $name) = about($area->{name});
         box($col, $y, $w, $h, $colour);
         label($col - 10, $y + 9, sprintf('0x%016x', $area->{start}), %mono, %end);
         label($col - 10, $y + $h - 1, sprintf('0x%016x', $area->{end}), %mono, %end, %quiet);
         my $mid = $y + $h / 2;
         my $right = $col + $w + 14;
-        label($right, $mid + ($about ? -2 : 4), "$area->{name}, $area->{size}", font_size => 12);
+        label($right, $mid + ($about ? -2 : 4), "$name, $area->{size}", font_size => 12);
         aside($right, $mid + 11, $about) if $about;
         $y += $h + $gap;
         next if $i == $#areas;
@@ -248,12 +249,12 @@ sub draw_areas {
         my $between = ($areas[$i + 1]{start} - $area->{end}) / 4096;
         aside($col + $w / 2, $y - $gap / 2 + 3, size_of($between), font_size => 9, %mid) if $between > 0;
     }
-    my $note = $more > 0 ? "and $more more" : @areas < 2 ? 'the report names no more' : '';
+    my $note = $more > 0 ? "and $more more" : @areas < 2 ? 'the report has no other range' : '';
     aside($col + $w / 2, $y, $note, %mid) if $note;
     return;
 }
 
-# Below: the list's leaves, a row of places of which those with nothing share one leaf.
+# Below: the pages of the P2M list in a row, and the leaves mapped there; pages of ~0 share one leaf.
 sub draw_list {
     my ($list, $x, $y, $w) = @_;
     my $f      = list_facts($list);
@@ -297,8 +298,8 @@ sub draw_legend {
     }
     return if !$has_list || $x > 810;
     tag('rect', x => $x + 10, y => $y, width => 3, height => 14, fill => $area{list}[1]);
-    label($x + 29, $y + 7, 'the list', font_size => 10, font_weight => 'bold');
-    aside($x + 29, $y + 18, 'PFNs it has entries for', font_size => 9);
+    label($x + 29, $y + 7, 'P2M list', font_size => 10, font_weight => 'bold');
+    aside($x + 29, $y + 18, 'PFNs with an entry', font_size => 9);
     return;
 }
 
@@ -317,11 +318,11 @@ sub svg {
     heading(24, 92, 'PFNs');
     my @pieces = draw_pfns($r, 24, 112, 474);
     heading(500, 92, 'Virtual addresses');
-    aside(634, 92, 'not to scale; between them is nothing of ours');
+    aside(634, 92, 'not to scale; the kernel maps nothing between them');
     draw_areas($r, 500, 112);
     if ($r->{list}) {
-        heading(500, 482, 'The list');
-        aside(566, 482, 'its places, in 24 parts, and the leaves mapped there');
+        heading(500, 482, 'P2M list');
+        aside(570, 482, 'its virtual pages, in 24 parts, and the leaves mapped there');
         draw_list($r->{list}, 500, 490, 436);
     }
     tag('path', d => 'M24,620H936', stroke => '#BBBBBB');

@@ -1,35 +1,36 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: MIT
 #
-# What scripts/ssh-domu runs on a machine with Xen, by whatever sh it has, in a
-# directory of its own, by whose name the domain goes. There are guest.cfg, what
-# it names, and xenolith.sh, which knows how guests end.
+# The job that scripts/ssh-domu runs on a machine with Xen, with any sh. The current
+# directory is used by this job alone; the domain has its name. The directory has
+# guest.cfg, the files that guest.cfg names, and xenolith.sh, which waits for the end
+# of the guest.
 #
 #     sh job.sh SECONDS
 #
-#   input    nothing: its end is the word to end, whatever became of who gave it
-#   output   the guest's console
-#   errors   lines for scripts/ssh-domu:
-#            @@ cannot SENTENCE   then the exit code is 4
-#            @@ end HOW           as in NAME.end of xenolith.sh
-#            @@ xl LINE           what xl said
-#            @@ xen LINE          what Xen said meanwhile
+#   standard input    no data; when it ends, scripts/ssh-domu has ended, and so does the job
+#   standard output   the console of the guest
+#   standard error    lines for scripts/ssh-domu:
+#            @@ cannot SENTENCE   why the guest was not started; the exit code is 4
+#            @@ end HOW           the word of NAME.end (xenolith.sh)
+#            @@ xl LINE           a line of xl
+#            @@ xen LINE          a line that Xen printed meanwhile
 
 name=${PWD##*/}
 export domu_out="$PWD" domu_run="$PWD"
 # shellcheck source=scripts/dom0.d/lib/xenolith.sh
 . ./xenolith.sh
-PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/lib/xen/bin # not in that of every login
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/lib/xen/bin # not every login has these directories in its PATH
 
 cannot() {
     echo "@@ cannot $*" >&2
     exit 4
 }
 
-[ "$(id -u)" = 0 ] || cannot "expected root, which xl needs, found $(id -un)"
-command -v xl >/dev/null || cannot 'expected a machine that runs Xen, found no xl'
+[ "$(id -u)" = 0 ] || cannot "expected the user root, which xl needs, found $(id -un)"
+command -v xl >/dev/null || cannot 'expected xl on the PATH, found none; is this a machine that runs Xen?'
 said=$(xl info 2>&1 >/dev/null) ||
-    cannot "expected a machine that runs Xen, but xl says: $(echo "$said" | head -n 1)"
+    cannot "expected xl info to succeed, but xl says: $(echo "$said" | head -n 1); does this machine run Xen?"
 
 watch=
 console=
@@ -37,7 +38,7 @@ show=
 finish() {
     trap '' HUP INT TERM PIPE
     [ -z "$watch" ] || kill "$watch"
-    kill "$(cat "$name.pid")" && wait "$(cat "$name.pid")" # before there is a domain to be found
+    kill "$(cat "$name.pid")" && wait "$(cat "$name.pid")" # xl create may still be making the domain
     xl destroy "$name"
     [ -z "$console" ] || kill "$console"
     [ -z "$show" ] || wait "$show"
@@ -56,12 +57,12 @@ is_made() {
     grep -q '^Waiting for domain ' "$name.xl" || ! domu_lives "$name"
 }
 
-# Paused, so that its console has a reader from the first byte on.
+# The domain starts paused, so that its console has a reader from the first byte on.
 : >"$name.log"
 lines=$(xl dmesg | wc -l)
 xl create -F -p guest.cfg "name='$name'" >"$name.xl" 2>&1 &
 echo $! >"$name.pid"
-domu_until 300 is_made || cannot 'xl has not made the domain in 300 s'
+domu_until 300 is_made || cannot 'expected xl create to make the domain in 300 s; it has not'
 if domu_lives "$name"; then
     mkfifo pipe
     tee "$name.log" <pipe &

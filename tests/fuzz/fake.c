@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The few hypercalls by which a guest talks and waits, with a clock that moves only in them. The
- * fake of tests/unit/fake_events.c knows many ports and checks how they are used; this one knows
- * one, and is fast.
+ * A fake of the hypercalls by which a guest sends events and waits, with a clock that only these
+ * hypercalls advance. tests/unit/fake_events.c has many event channels and checks their use; this
+ * fake has one event channel, for speed.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -39,13 +39,15 @@ static void sleep_until(uint64_t ns)
 void fake_start(bool (*turn)(void))
 {
     memset(&shared, 0, sizeof(shared));
-    shared.vcpu_info[0].time.system_time = NS_PER_S; /* the factor of the TSC is 0: it adds none */
+    shared.vcpu_info[0].time.system_time =
+        NS_PER_S; /* tsc_to_system_mul is 0: the TSC adds no time */
     fake = (struct fake){.shared = &shared, .call_ns = 10 * NS_PER_MS, .turn = turn};
 }
 
 static bool turn(void)
 {
-    CHECK(++fake.nr_hypercalls <= FAKE_MAX_HYPERCALLS, "an end of waiting");
+    CHECK(++fake.nr_hypercalls <= FAKE_MAX_HYPERCALLS,
+          "a wait ends within FAKE_MAX_HYPERCALLS hypercalls");
     sleep_until(fake_now() + fake.call_ns);
     if (!fake.turn())
         return false;
@@ -66,18 +68,19 @@ long HYPERVISOR_event_channel_op(unsigned int cmd, void *arg)
 
 long HYPERVISOR_vcpu_op(unsigned int cmd, unsigned int vcpu, void *arg)
 {
-    CHECK(cmd == VCPUOP_set_singleshot_timer && vcpu == 0, "an alarm");
+    CHECK(cmd == VCPUOP_set_singleshot_timer && vcpu == 0,
+          "VCPUOP_set_singleshot_timer of vCPU 0, no other vcpu_op");
     fake.alarm_ns = ((struct vcpu_set_singleshot_timer *)arg)->timeout_abs_ns;
     return 0;
 }
 
-/* Who blocks gets up for an event or the alarm; who polls, for the end of the slice. */
+/* SCHEDOP_block returns at an event or at the alarm, SCHEDOP_poll at its timeout. */
 long HYPERVISOR_sched_op(unsigned int cmd, void *arg)
 {
     switch (cmd) {
     case SCHEDOP_block:
         if (!shared.vcpu_info[0].evtchn_upcall_pending && !turn()) {
-            CHECK(fake.alarm_ns, "an alarm before sleep");
+            CHECK(fake.alarm_ns, "an alarm is set before SCHEDOP_block without a pending event");
             sleep_until(fake.alarm_ns);
         }
         return 0;

@@ -28,12 +28,13 @@ void finding(const char *file, int line, const char *what)
     abort();
 }
 
-/* The lower half of printk, but for the target that tests that half. What was said last is kept. */
+/* The output of printk, except for the target console, which has the kernel's. The last text is
+ * kept. */
 __attribute__((weak)) void platform_write(const char *text, size_t len_bytes)
 {
     if (len_bytes >= sizeof(said) - said_len)
         said_len = 0;
-    CHECK(len_bytes < sizeof(said), "a text of up to 511 bytes");
+    CHECK(len_bytes < sizeof(said), "printk writes texts shorter than 1024 bytes");
     memcpy(said + said_len, text, len_bytes);
     said_len += len_bytes;
     said[said_len] = '\0';
@@ -46,7 +47,7 @@ void platform_call_trace(const void *frame)
 
 void platform_crash(void)
 {
-    CHECK(panic_exit, "no panic here");
+    CHECK(panic_exit, "no panic outside of panic_of()");
     longjmp(*panic_exit, 1);
 }
 
@@ -62,7 +63,7 @@ const char *panic_of(void (*call)(void *arg), void *arg)
         call(arg);
     } else {
         why = strstr(said, "Bail out! ");
-        CHECK(why, "a panic says why");
+        CHECK(why, "a panic prints a line \"Bail out!\"");
     }
     panic_exit = NULL;
     return why;

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
 #
-# Fuzzing: the kernel's own parsers, compiled by clang for this machine with libFuzzer, ASan and
-# UBSan, and fed with whatever reaches new code. Included by the Makefile, after unit.mk, whose
-# UNIT_FLAGS are used. lib/string.c is left out, as there.
+# Fuzzing: clang compiles the kernel's parsers for this machine with libFuzzer, ASan and UBSan, and
+# libFuzzer feeds inputs to them that reach new code. The Makefile includes this file after unit.mk,
+# because it uses UNIT_FLAGS. lib/string.c is left out for the reason that unit.mk gives.
 #
-#   FUZZ_SECONDS=60    time for each target; or FUZZ_RUNS=N: exactly N runs each
-#   FUZZ="e820 ..."    these targets, not all
-#   FUZZ_JOBS=1        targets side by side
+#   FUZZ_SECONDS=60    time for each target; FUZZ_RUNS=N instead: exactly N runs of each target
+#   FUZZ="e820 ..."    only these targets
+#   FUZZ_JOBS=1        number of targets that run at the same time
 #
-# Inputs begin with those of tests/fuzz/corpus and new ones go to build/fuzz; make fuzz-corpus merges
-# them into the tree, the fewest that reach as much.
+# The first inputs are those of tests/fuzz/corpus. New inputs go to build/fuzz. make fuzz-corpus
+# writes to tests/fuzz/corpus the smallest set of both that reaches the same code.
 
 FUZZ_CC      ?= clang
 FUZZ         ?= e820 start_info cmdline xenstore console
@@ -45,7 +45,7 @@ $(B)/fuzz/fuzz_$1: $$(addprefix $(B)/fuzz/,$$(addsuffix .o,tests/fuzz/fuzz_$1.c 
 endef
 $(foreach target,$(FUZZ),$(eval $(call FUZZ_RULE,$(target))))
 
-# What counts as covered is the kernel's code, and not what checks it, which is to be fast.
+# Only the kernel's code counts for coverage. The targets themselves run without UBSan, for speed.
 $(B)/fuzz/tests/fuzz/%.c.o: FUZZ_COVER = -fno-sanitize=undefined
 FUZZ_COVER = -fsanitize=fuzzer-no-link
 

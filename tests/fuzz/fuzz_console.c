@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xen/console.c: the other end of the ring may write anything into its indices, at any time, or
- * nothing at all; the kernel says what it has to say, and no word is written or read outside of the
- * ring, and none is waited for without end. If the other end is an honest one, all arrives.
+ * xen/console.c: the reader at the other end of the console ring may write anything into the
+ * indices of the ring at any time, or may never read. The kernel accesses no byte outside of the
+ * ring, and does not wait for ever. An honest reader, which keeps to the protocol, receives every
+ * byte that the kernel wrote.
  *
- *      input   [index at the start: 4][is there a clock: 1][how full it is: 1][what the kernel
- * does]... At each hypercall the other end takes a byte of the same input for what it does.
+ *      input   [first index of the ring: 4][is there a clock: 1][bytes in the ring / 8: 1]
+ *              [action of the kernel]...
+ *              At each hypercall the reader takes a byte of the same input for its action.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -21,41 +23,44 @@
 
 #define MAX_TEXT (1 << 14)
 
-static struct xencons_interface ring; /* behind it the memory is poisoned */
+static struct xencons_interface ring; /* ASan poisons the memory after it */
 static struct input *in;
-static bool is_honest; /* so far */
+static bool is_honest; /* the reader has kept to the protocol so far */
 
-static char expected[MAX_TEXT], got[MAX_TEXT]; /* to the reader */
+static char expected[MAX_TEXT],
+    got[MAX_TEXT]; /* bytes written by the kernel, received by the reader */
 static size_t nr_expected, nr_got;
-static uint32_t next_out;   /* the honest reader's, beside the ring's that may be spoilt */
-static uint32_t read_up_to; /* the kernel's index of what was typed */
+static uint32_t next_out;   /* the reader's own index, because the ring's may be overwritten */
+static uint32_t read_up_to; /* the kernel's index into the typed bytes */
 static uint8_t next_typed, next_read;
 
 long HYPERVISOR_update_va_mapping(uintptr_t va, uint64_t pte, unsigned long flags)
 {
     (void)flags;
-    CHECK(va == (uintptr_t)&ring && pte, "the ring's frame at its page");
+    CHECK(va == (uintptr_t)&ring && pte,
+          "update_va_mapping maps the console ring at its own address");
     return 0;
 }
 
 long HYPERVISOR_console_io(unsigned int cmd, unsigned int len_bytes, char *text)
 {
     (void)cmd, (void)len_bytes, (void)text;
-    CHECK(false, "no emergency console once there is a ring");
+    CHECK(false, "no HYPERVISOR_console_io while there is a console ring");
     return 0;
 }
 
 static bool reads(uint32_t nr)
 {
     for (uint32_t i = 0; i < nr && next_out != ring.out_prod; i++, next_out++) {
-        CHECK(!is_honest || nr_got < nr_expected, "no more than was said");
+        CHECK(!is_honest || nr_got < nr_expected,
+              "the ring has no byte that the kernel did not write");
         got[nr_got++ % MAX_TEXT] = ring.out[MASK_XENCONS_IDX(next_out, ring.out)];
     }
     ring.out_cons = next_out;
     return true;
 }
 
-/* An index that makes no sense, or only just: within 8 of where sense ends. */
+/* An index for an attack: any value, or one within 8 of @edge, where indices become invalid. */
 static uint32_t near(uint64_t edge, bool anywhere)
 {
     return (uint32_t)(anywhere ? take(in, 4) : edge + take(in, 1) % 16 - 8);
@@ -68,7 +73,7 @@ static bool types(uint32_t nr)
     return true;
 }
 
-/* What it does at a hypercall; with nothing left of the input it is dead. */
+/* The action of the reader at a hypercall. Once the input has ended, the reader does nothing. */
 static bool turn(void)
 {
     uint64_t move;
@@ -83,7 +88,7 @@ static bool turn(void)
         return reads(sizeof(ring.out));
     case 3:
         return types((uint32_t)move);
-    case 4: /* time passes, and it does nothing */
+    case 4: /* the reader does nothing, and hypercalls take more time */
         fake.call_ns = (1 + (move >> 3)) * 100 * NS_PER_MS;
         return false;
     case 5:
@@ -103,7 +108,7 @@ static bool turn(void)
     return true;
 }
 
-/* One who has died honestly comes back when all is over, so that each input begins alike. */
+/* Reads all, at the end of an input, so that no state is left for the next input. */
 static bool reads_all(void)
 {
     return reads(sizeof(ring.out));
@@ -111,7 +116,7 @@ static bool reads_all(void)
 
 static void expect(char c)
 {
-    CHECK(nr_expected < MAX_TEXT, "a short input");
+    CHECK(nr_expected < MAX_TEXT, "the kernel writes at most MAX_TEXT bytes for one input");
     expected[nr_expected++] = c;
 }
 
@@ -137,12 +142,12 @@ static void listen(size_t size)
     memset(text, 0x5a, sizeof(text));
     n = console_read(text, size);
     CHECK(n == (there > sizeof(ring.in) ? 0 : min_u64(there, size)),
-          "all that there is and that there is room for; nothing of what makes no sense");
+          "console_read returns the typed bytes that fit, or 0 bytes for invalid indices");
     read_up_to += (uint32_t)n;
     for (size_t i = n; i < sizeof(text); i++)
-        CHECK(text[i] == 0x5a, "nothing behind what was read");
+        CHECK(text[i] == 0x5a, "console_read writes nothing after the bytes that it returns");
     for (size_t i = 0; is_honest && i < n; i++)
-        CHECK((uint8_t)text[i] == next_read++, "what was typed, in order");
+        CHECK((uint8_t)text[i] == next_read++, "console_read returns the typed bytes in order");
 }
 
 static void act(void)
@@ -178,7 +183,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     in = &all;
     memset(&ring, 0, sizeof(ring));
     ring.out_prod = ring.in_prod = ring.in_cons = read_up_to = index;
-    nr_expected = take(&all, 1) * 8; /* GRUB's words, all 0 */
+    nr_expected = take(&all, 1) * 8; /* bytes that a boot loader left in the ring, all 0 */
     ring.out_cons = next_out = index - (uint32_t)nr_expected;
     memset(expected, 0, nr_expected);
     nr_got = 0;
@@ -187,26 +192,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fake_start(turn);
     fake.call_ns = 100 * NS_PER_MS;
     clock_start(has_clock == 0xff ? NULL : &fake.shared->vcpu_info[0].time);
-    CHECK(console_start(&si, &ring) == 0, "a console");
+    CHECK(console_start(&si, &ring) == 0, "console_start returns 0 for a new ring");
 
     while (!is_empty(&all)) {
         uint64_t began = fake_now();
 
         act();
-        /* one who takes no longer is never given up */
+        /* the kernel may give up a reader that takes longer than 5 s */
         is_honest &= fake_now() - began < 5 * NS_PER_S;
     }
-    /* the end: an honest reader again, so that nothing of this is left for the next input */
+    /* at the end the reader is honest again, so that no state is left for the next input */
     fake_start(reads_all);
     clock_start(&fake.shared->vcpu_info[0].time);
     console_set_port(FAKE_PORT);
     if (is_honest) {
         console_drain();
-        CHECK(nr_got == nr_expected && !memcmp(got, expected, nr_got), "all that was said");
+        CHECK(nr_got == nr_expected && !memcmp(got, expected, nr_got),
+              "an honest reader receives all bytes that the kernel wrote");
     }
     is_honest = false;
     ring.out_cons = ring.out_prod = next_out = index;
-    CHECK(console_start(&si, &ring) == 0, "a console");
+    CHECK(console_start(&si, &ring) == 0, "console_start returns 0 for a ring used before");
     nr_got = 0;
     console_drain();
     return 0;

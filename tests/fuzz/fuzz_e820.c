@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/e820.c: any map becomes a table without gaps in which RAM is only what the entries say. The
- * oracle asks each page of each entry in turn, and so knows nothing of edges, ranks or sorting.
+ * mm/e820.c: any E820 map becomes a range table without gaps, in which only those PFNs are RAM that
+ * the entries say are RAM. The oracle asks every entry about one page at a time, and so needs no
+ * edges, ranks or sorting.
  *
  *      input   [flags][entry][entry]...
- *      flags   bit 0: dom0; bit 1: entries as they are, 20 bytes each, else small ones of 5 bytes;
- *              bits 7:2: by how many ranges the table is too short
+ *      flags   bit 0: dom0; bit 1: raw entries of 20 bytes, else small entries of 5 bytes;
+ *              bits 7:2: number of ranges by which the range table is too short
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -16,9 +17,9 @@
 #include "mm/e820.h"
 
 #define MAX_ENTRIES 24
-#define SMALL_START 0xe0 /* pages that small entries are about: around the end of the first MiB */
+#define SMALL_START 0xe0 /* small entries lie in these pages, around the end of the first MiB */
 #define SMALL_PAGES 64
-#define GRANULE     256 /* bytes that a small entry's numbers count */
+#define GRANULE     256 /* unit of the numbers of a small entry, in bytes */
 #define LAST_PFN    ((uint64_t)1 << MFN_BITS)
 
 static struct e820_entry entries[MAX_ENTRIES];
@@ -42,7 +43,7 @@ static struct e820_entry take_entry(struct input *in, bool raw)
     return e;
 }
 
-/* What the page is, by the rule in e820.h, one entry after the other. */
+/* The kind of the page by the rule in e820.h, from one entry after the other. */
 static enum range_kind oracle(const struct e820_entry *e, size_t nr, bool initdom, uint64_t pfn)
 {
     unsigned __int128 from = (unsigned __int128)pfn * PAGE_SIZE, to = from + PAGE_SIZE;
@@ -83,38 +84,44 @@ static void check_page(const struct e820_entry *e, size_t nr, bool initdom, cons
 
     if (pfn >= LAST_PFN)
         return;
-    /* past the last entry there is no RAM, and beyond says what there is */
+    /* past the last range no PFN is RAM; @beyond has the kind of these PFNs */
     if (pfn < end)
-        CHECK(kind_at(t, pfn) == oracle(e, nr, initdom, pfn), "the kind that the entries say");
+        CHECK(kind_at(t, pfn) == oracle(e, nr, initdom, pfn),
+              "the range of a PFN has the kind that the E820 entries give");
     else
-        CHECK(oracle(e, nr, initdom, pfn) == RANGE_IDENTITY, "no entry past the table");
+        CHECK(oracle(e, nr, initdom, pfn) == RANGE_IDENTITY,
+              "no E820 entry lies past the last range");
 }
 
 static void check_table(const struct ranges *t, bool initdom)
 {
-    CHECK(t->nr <= t->cap, "no more ranges than there is room for");
-    CHECK(t->beyond == (initdom ? RANGE_IDENTITY : RANGE_MISSING), "what lies beyond");
+    CHECK(t->nr <= t->cap, "the range table has at most @cap ranges");
+    CHECK(t->beyond == (initdom ? RANGE_IDENTITY : RANGE_MISSING),
+          "@beyond is identity in dom0, missing in a domU");
     for (size_t i = 0; i < t->nr; i++) {
-        CHECK(t->r[i].start == (i ? t->r[i - 1].end : 0), "no gap and no overlap");
-        CHECK(t->r[i].end > t->r[i].start && t->r[i].end <= LAST_PFN, "ranges that go up");
-        CHECK(t->r[i].kind < NR_RANGE_KINDS, "a kind");
-        CHECK(!i || t->r[i].kind != t->r[i - 1].kind, "neighbours of two kinds");
+        CHECK(t->r[i].start == (i ? t->r[i - 1].end : 0),
+              "a range starts where the range before ends");
+        CHECK(t->r[i].end > t->r[i].start && t->r[i].end <= LAST_PFN,
+              "a range is not empty and ends at most at LAST_PFN");
+        CHECK(t->r[i].kind < NR_RANGE_KINDS, "the kind of a range is a value of enum range_kind");
+        CHECK(!i || t->r[i].kind != t->r[i - 1].kind, "neighbouring ranges have different kinds");
     }
 }
 
 static void check_result(const struct e820_entry *e, size_t nr, bool initdom, bool raw,
                          const struct ranges *t)
 {
-    uint64_t nr_ram = initdom ? 0 : SMALL_START; /* below, nothing is said */
+    uint64_t nr_ram = initdom ? 0 : SMALL_START; /* no small entry lies below */
 
     for (uint64_t pfn = SMALL_START; !raw && pfn < SMALL_START + 2 * SMALL_PAGES; pfn++) {
         check_page(e, nr, initdom, t, pfn);
         nr_ram += kind_at(t, pfn) == RANGE_RAM;
     }
     if (!raw)
-        CHECK(ranges_count(t, RANGE_RAM, UINT64_MAX) == nr_ram, "as much RAM as there is");
+        CHECK(ranges_count(t, RANGE_RAM, UINT64_MAX) == nr_ram,
+              "ranges_count of RAM is the number of RAM pages");
     check_page(e, nr, initdom, t, 0);
-    /* where something begins or ends, and on both sides of it */
+    /* the first and the last page of each entry, and the pages on both sides */
     for (size_t i = 0; raw && i < nr; i++)
         for (uint64_t j = 0; j < 3; j++) {
             check_page(e, nr, initdom, t, e[i].addr / PAGE_SIZE + j - 1);
@@ -133,7 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool initdom = flags & 1, raw = flags & 2;
     size_t each = raw ? 20 : 5, nr = min_u64(DIV_ROUND_UP(in.left, each), MAX_ENTRIES);
     size_t less = min_u64(flags >> 2, E820_MAX_RANGES(nr));
-    /* each array ends where the memory behind it is poisoned */
+    /* each array ends where ASan has poisoned the memory */
     struct e820_entry *e = entries + MAX_ENTRIES - nr;
     struct ranges t = {.cap = E820_MAX_RANGES(nr) - less};
     int rc;
@@ -144,13 +151,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rc = e820_sanitize(e, nr, initdom, edges + ARRAY_SIZE(edges) - E820_MAX_EDGES(nr), &t);
 
     if (rc == -ENOMEM) {
-        CHECK(less, "room enough in a table of E820_MAX_RANGES");
-        CHECK(t.nr == t.cap, "a full table");
+        CHECK(less, "no -ENOMEM with a range table of E820_MAX_RANGES ranges");
+        CHECK(t.nr == t.cap, "-ENOMEM only with a full range table");
         return 0;
     }
     check_table(&t, initdom);
     check_result(e, nr, initdom, raw, &t);
-    CHECK(rc == (ranges_count(&t, RANGE_RAM, UINT64_MAX) ? 0 : -EINVAL), "0 if there is RAM");
-    CHECK(initdom || rc == 0, "RAM in a domU");
+    CHECK(rc == (ranges_count(&t, RANGE_RAM, UINT64_MAX) ? 0 : -EINVAL),
+          "0 if the map has RAM, else -EINVAL");
+    CHECK(initdom || rc == 0, "a domU has RAM");
     return 0;
 }

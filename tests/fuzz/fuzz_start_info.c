@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xen/start_info.c: whatever a builder writes ends in a refusal that names the field, or in a
- * boot_info each field of which is what xen/start_info.h promises; and whatever the tools write
- * after a suspend, in an error or in rings that are where they were.
+ * xen/start_info.c: for any start_info that a domain builder writes, the kernel panics and names
+ * the field, or fills a boot_info whose fields keep what xen/start_info.h promises. For anything
+ * that the toolstack writes after a suspend, start_info_resume returns an error, or leaves the
+ * rings in their frames.
  *
- *      input   the fields of struct start_info that are numbers, in the order of spoil(); what is
- *              added to magic; the numbers that the tools write; the command line
- *              An empty input is what a good builder writes.
+ *      input   the numbers of struct start_info, in the order of spoil(); bytes to add to magic;
+ *              the numbers that the toolstack writes; the command line
+ *              With an empty input, start_info is what a correct builder writes.
  *
- * The page tables map three pieces of address space, and are read through the fixmap.
+ * The page tables map three areas of the address space, and are read through fixmap slots, as in
+ * the kernel.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -25,7 +27,7 @@
 #define NR_MFNS     0x1000
 #define LIST_BYTES  (9 * PAGE_SIZE)        /* at LIST_BASE, by 4 KiB pages */
 #define IMAGE_BYTES ((uint64_t)16 << 20)   /* at VIRT_BASE, by 2 MiB pages */
-#define HUGE_VA     ((uint64_t)0x10000000) /* 1 GiB around it, by one page */
+#define HUGE_VA     ((uint64_t)0x10000000) /* the 1 GiB around it, by one 1 GiB page */
 
 enum table { ROOT, LIST_L3, LIST_L2, LIST_L1, IMAGE_L3, IMAGE_L2, HUGE_L3, NR_TABLES };
 
@@ -44,40 +46,40 @@ long HYPERVISOR_update_va_mapping(uintptr_t va, uint64_t pte, unsigned long flag
     (void)flags;
     if (!pte_present(pte))
         return 0;
-    CHECK(mfn < NR_TABLES, "a table that is one");
+    CHECK(mfn < NR_TABLES, "a fixmap slot maps only page tables");
     memcpy((void *)va, tables[mfn], PAGE_SIZE);
     return 0;
 }
 
-/* What mm/pagetable.c needs to change tables: reading start_info changes none. */
+/* mm/pagetable.c needs these to change page tables, which reading start_info never does. */
 
 long HYPERVISOR_mmu_update(const struct mmu_update *req, unsigned int nr, unsigned int *done,
                            domid_t domain)
 {
     (void)req, (void)nr, (void)done, (void)domain;
-    finding(__FILE__, __LINE__, "no change of the page tables");
+    finding(__FILE__, __LINE__, "no HYPERVISOR_mmu_update while start_info is read");
 }
 
 long HYPERVISOR_mmuext_op(const struct mmuext_op *op, unsigned int nr, unsigned int *done,
                           domid_t domain)
 {
     (void)op, (void)nr, (void)done, (void)domain;
-    finding(__FILE__, __LINE__, "no change of the page tables");
+    finding(__FILE__, __LINE__, "no HYPERVISOR_mmuext_op while start_info is read");
 }
 
 int frame_pool_alloc(struct frame_pool *f, mfn_t *mfn)
 {
     (void)f, (void)mfn;
-    finding(__FILE__, __LINE__, "no new table");
+    finding(__FILE__, __LINE__, "no frame_pool_alloc while start_info is read");
 }
 
 int frame_pool_free(struct frame_pool *f, mfn_t mfn)
 {
     (void)f, (void)mfn;
-    finding(__FILE__, __LINE__, "no new table");
+    finding(__FILE__, __LINE__, "no frame_pool_free while start_info is read");
 }
 
-/* The M2P has no holes here. */
+/* All of this M2P can be read. */
 int probe_read(const void *address, uint64_t *value)
 {
     *value = *(const uint64_t *)address;
@@ -109,16 +111,17 @@ static void start_once(void)
         m2p_table[i] = list[i] = i ^ 0x800;
 }
 
-/* What the tables say, without them. */
+/* Do the page tables map @va? Computed without the page tables. */
 static bool is_mapped(uint64_t va)
 {
     return va - LIST_BASE < LIST_BYTES || va - VIRT_BASE < IMAGE_BYTES ||
-           va < (uint64_t)1 << 30; /* HUGE_VA's */
+           va < (uint64_t)1 << 30; /* the 1 GiB page around HUGE_VA */
 }
 
 /*
- * A number that a good builder would write as @good, spoilt: how, then 16 signed bits. They are
- * shifted by the low six bits of how, and added to @good, or to 0; bit 7 takes 1 away.
+ * A corrupted form of @good, the number of a correct builder, from 3 bytes of the input: how, then
+ * 16 signed bits. The signed number is shifted left by the low six bits of how, and added to @good,
+ * or to 0 if bit 6 of how is set; bit 7 of how subtracts 1.
  */
 static uint64_t spoilt(struct input *in, uint64_t good)
 {
@@ -157,8 +160,10 @@ static void read_info(void *unused)
 
 static void check_area(uint64_t va, uint64_t len_bytes)
 {
-    CHECK(va % PAGE_SIZE == 0 && va + len_bytes - 1 >= va, "whole pages that do not wrap");
-    CHECK(is_mapped(va) && is_mapped(va + len_bytes - 1), "both ends mapped");
+    CHECK(va % PAGE_SIZE == 0 && va + len_bytes - 1 >= va,
+          "an area starts at a page boundary and does not wrap");
+    CHECK(is_mapped(va) && is_mapped(va + len_bytes - 1),
+          "the page tables map the first and the last byte of an area");
 }
 
 static void check_ramdisk(void)
@@ -166,46 +171,53 @@ static void check_ramdisk(void)
     uint64_t pages = boot_info_ramdisk_pages(&info);
     bool by_pfn = si.flags & SIF_MOD_START_PFN;
 
-    CHECK(info.ramdisk_bytes == si.mod_len, "the ramdisk's bytes");
+    CHECK(info.ramdisk_bytes == si.mod_len, "ramdisk_bytes is mod_len");
     if (!info.ramdisk_bytes) {
-        CHECK(!info.ramdisk_va && !info.ramdisk_pfn, "nothing of a ramdisk that is not there");
+        CHECK(!info.ramdisk_va && !info.ramdisk_pfn,
+              "ramdisk_va and ramdisk_pfn are 0 without a ramdisk");
         return;
     }
-    CHECK(info.ramdisk_va == (by_pfn ? 0 : si.mod_start), "the ramdisk's address");
-    CHECK(pages <= info.nr_pages, "no more pages than the domain has");
+    CHECK(info.ramdisk_va == (by_pfn ? 0 : si.mod_start),
+          "ramdisk_va is mod_start, or 0 with SIF_MOD_START_PFN");
+    CHECK(pages <= info.nr_pages, "the ramdisk has at most nr_pages pages");
     if (by_pfn) {
-        CHECK(info.ramdisk_pfn <= info.nr_pages - pages, "PFNs within the domain's");
+        CHECK(info.ramdisk_pfn <= info.nr_pages - pages,
+              "the PFNs of the ramdisk are below nr_pages");
         return;
     }
     check_area(info.ramdisk_va, info.ramdisk_bytes);
-    CHECK(info.ramdisk_pfn == boot_pfn(info.ramdisk_va), "the PFN by the builder's numbering");
+    CHECK(info.ramdisk_pfn == boot_pfn(info.ramdisk_va),
+          "ramdisk_pfn is the builder's PFN of ramdisk_va");
 }
 
 static void check_info(void)
 {
     bool dom0 = si.flags & SIF_INITDOMAIN;
 
-    CHECK(info.flags == si.flags && boot_info_is_initdomain(&info) == dom0, "the flags");
-    CHECK(!strncmp(si.magic, "xen-", 4) && memchr(si.magic, 0, sizeof(si.magic)), "the magic");
+    CHECK(info.flags == si.flags && boot_info_is_initdomain(&info) == dom0,
+          "flags are those of start_info, and SIF_INITDOMAIN means dom0");
+    CHECK(!strncmp(si.magic, "xen-", 4) && memchr(si.magic, 0, sizeof(si.magic)),
+          "a start_info that is taken has magic \"xen-...\"");
     CHECK(info.nr_pages == si.nr_pages && info.nr_pages - 1 < (uint64_t)1 << MFN_BITS,
-          "1 to 2^40 pages");
-    CHECK(info.list_va == si.mfn_list, "the list's address");
+          "nr_pages is that of start_info, from 1 to 2^40");
+    CHECK(info.list_va == si.mfn_list, "list_va is mfn_list");
     check_area(info.list_va, info.nr_pages * 8);
-    CHECK(info.nr_list_pfns || info.list_va != LIST_BASE, "PFNs for a list at our slot");
+    CHECK(info.nr_list_pfns || info.list_va != LIST_BASE,
+          "nr_list_pfns is not 0 for a P2M list at LIST_BASE");
     CHECK(!info.nr_list_pfns || info.nr_list_pfns >= DIV_ROUND_UP(info.nr_pages, 512),
-          "PFNs for all of the list");
+          "nr_list_pfns, if not 0, covers the P2M list");
     CHECK(info.nr_list_pfns <= info.nr_pages && info.list_pfn <= info.nr_pages - info.nr_list_pfns,
-          "the list's PFNs within the domain's");
+          "the PFNs of the P2M list are below nr_pages");
     CHECK(info.shared_info % PAGE_SIZE == 0 && info.shared_info >> PADDR_BITS == 0,
-          "a page for shared_info");
+          "shared_info is a page-aligned machine address");
     CHECK(dom0 ? mfn_eq(info.console, INVALID_MFN) && mfn_eq(info.store, INVALID_MFN)
                : mfn_valid(info.console) && mfn_valid(info.store),
-          "rings in a domU alone");
-    CHECK(strnlen(info.cmdline, MAX_GUEST_CMDLINE) < MAX_GUEST_CMDLINE, "an end of the line");
+          "console and store are valid MFNs in a domU, INVALID_MFN in dom0");
+    CHECK(strnlen(info.cmdline, MAX_GUEST_CMDLINE) < MAX_GUEST_CMDLINE, "cmdline ends with a 0");
     check_ramdisk();
 }
 
-/* The tools see the rings' PFNs, and write what they like. */
+/* The toolstack reads the PFNs of the rings, and writes any numbers. */
 static void suspend(struct input *in)
 {
     const struct m2p m2p = {.table = m2p_table, .nr = NR_MFNS};
@@ -216,26 +228,29 @@ static void suspend(struct input *in)
     struct start_info *copy;
     int rc = start_info_suspend(&info, &m2p, &page);
 
-    CHECK(!rc == (info.console.v < NR_MFNS && info.store.v < NR_MFNS), "PFNs for both rings");
+    CHECK(!rc == (info.console.v < NR_MFNS && info.store.v < NR_MFNS),
+          "start_info_suspend returns 0 only with M2P entries for both rings");
     if (rc)
         return;
     copy = (struct start_info *)(uintptr_t)page;
     CHECK(copy->console.domU.mfn == (info.console.v ^ 0x800) &&
               copy->store_mfn == (info.store.v ^ 0x800),
-          "the rings' PFNs");
+          "after start_info_suspend: start_info has the PFNs of both rings");
     copy->console.domU.mfn = spoilt(in, info.console.v);
     copy->store_mfn = spoilt(in, info.store.v);
     copy->shared_info = spoilt(in, copy->shared_info);
     copy->store_evtchn = (uint32_t)take(in, 4);
     rc = start_info_resume(&info, &p2m, how & 1);
-    CHECK(rc == 0 || (how & 1 && rc == -EINVAL), "0, or -EINVAL in a new domain");
+    CHECK(rc == 0 || (how & 1 && rc == -EINVAL),
+          "start_info_resume returns 0, or -EINVAL in a new domain");
     if (rc)
         return;
     CHECK(mfn_eq(info.console, before.console) && mfn_eq(info.store, before.store),
-          "the rings where they were");
+          "after start_info_resume: both rings have the MFNs from before");
     CHECK(info.shared_info % PAGE_SIZE == 0 && info.shared_info >> PADDR_BITS == 0,
-          "a page for shared_info");
-    CHECK(!(how & 1) || info.store_port == copy->store_evtchn, "the new port");
+          "after start_info_resume: shared_info is a page-aligned machine address");
+    CHECK(!(how & 1) || info.store_port == copy->store_evtchn,
+          "after start_info_resume in a new domain: store_port is store_evtchn");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -252,8 +267,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         si.cmd_line[i] = (int8_t)take(&in, 1);
     panic = panic_of(read_info, NULL);
     if (panic) {
-        CHECK(!strncmp(panic, "Bail out! start_info.", 21), "a field of start_info is named");
-        CHECK(strstr(panic, "\nTest result: CRASH\n"), "a result");
+        CHECK(!strncmp(panic, "Bail out! start_info.", 21), "a panic names a field of start_info");
+        CHECK(strstr(panic, "\nTest result: CRASH\n"), "a panic prints \"Test result: CRASH\"");
         return 0;
     }
     check_info();

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xen/xenstore.c: the other end of the ring is the fuzzer. It may write any index, length, type, id
- * or event, at any time, or nothing; each request must end, with what an honest xenstored has said
- * if it was one, and else with a reply, an error, or -EIO for good.
+ * xen/xenstore.c: the fuzzer plays xenstored at the other end of the ring. It may write any index,
+ * length, type, request id or event at any time, or nothing. Each request must end: with the reply
+ * of an honest xenstored, which keeps to the protocol, and otherwise with a reply, an error, or
+ * -EIO, which is then the result of all later requests.
  *
- *      input   [index at the start: 4][what the kernel asks]...
- *              At each hypercall the other end takes a byte of the same input for what it does.
+ *      input   [first index of the ring: 4][request of the kernel]...
+ *              At each hypercall xenstored takes a byte of the same input for its action.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -19,16 +20,16 @@
 #include <string.h>
 
 #define RING        XENSTORE_RING_SIZE
-#define NR_WATCHES  17 /* one more than there is room for */
+#define NR_WATCHES  17 /* one more than the kernel has room for */
 #define PATIENCE_NS (XENSTORE_PATIENCE * NS_PER_S)
 
-static struct xenstore_domain_interface ring; /* behind it the memory is poisoned */
+static struct xenstore_domain_interface ring; /* ASan poisons the memory after it */
 static struct input *in;
-static bool is_honest; /* so far */
-static bool is_storm;  /* an event at each hypercall, whatever else */
+static bool is_honest; /* xenstored has kept to the protocol so far */
+static bool is_storm;  /* once the input has ended: a watch event at each hypercall */
 static struct xs_watch watches[NR_WATCHES];
 
-/* What the other end has taken of the requests, and is to give. Its indices are its own. */
+/* What xenstored has taken from the ring, and has still to write. It keeps its own indices. */
 static struct {
     struct xsd_sockmsg header;
     char payload[XENSTORE_PAYLOAD_MAX];
@@ -39,7 +40,7 @@ static char out[3 * XENSTORE_PAYLOAD_MAX];
 static size_t out_len;
 static uint32_t taken, given;
 
-/* The request that the kernel makes, and what it was told. */
+/* The request that the kernel makes, and the reply that xenstored has given. */
 static struct {
     uint32_t type;
     char payload[XENSTORE_PAYLOAD_MAX];
@@ -100,20 +101,23 @@ static void check_request(void)
 {
     if (!is_honest)
         return;
-    CHECK(request.header.type == asks.type, "a request of the type that was made");
+    CHECK(request.header.type == asks.type,
+          "the ring has a request of the type that the kernel made");
     CHECK(request.header.len == asks.len && !memcmp(request.payload, asks.payload, asks.len),
-          "a request as it was made");
+          "the ring has the payload that the kernel wrote");
 }
 
 static bool takes(uint32_t nr)
 {
     uint32_t n = (uint32_t)min_u64(ring.req_prod - taken, nr);
 
-    CHECK(!is_honest || ring.req_prod - taken <= RING, "no more than the ring holds");
+    CHECK(!is_honest || ring.req_prod - taken <= RING,
+          "req_prod - req_cons is at most the size of the ring");
     for (n = (uint32_t)min_u64(n, RING); n && !is_asked; n--) {
         ((char *)&request)[got++] = ring.req[MASK_XENSTORE_IDX(taken++)];
         if (got == sizeof(request.header))
-            CHECK(!is_honest || request.header.len <= XENSTORE_PAYLOAD_MAX, "a short request");
+            CHECK(!is_honest || request.header.len <= XENSTORE_PAYLOAD_MAX,
+                  "a request has at most XENSTORE_PAYLOAD_MAX bytes");
         if (got >= sizeof(request.header))
             is_asked = got == sizeof(request.header) + request.header.len;
         if (is_asked)
@@ -172,7 +176,7 @@ static void sends_event(unsigned int token)
     queue(XS_WATCH_EVENT, 0, text, len + 1);
 }
 
-/* A message about as long as may be, and a header that says so. */
+/* A message of about XENSTORE_PAYLOAD_MAX bytes, and a header with its length. */
 static void sends_longest(uint32_t type, uint32_t id)
 {
     static char x[XENSTORE_PAYLOAD_MAX + 8];
@@ -261,8 +265,8 @@ static bool move(uint64_t m)
 }
 
 /*
- * What it does at a hypercall; with nothing left of the input it sends what it has to send, and is
- * dead then, or a storm.
+ * The action of xenstored at a hypercall. Once the input has ended, xenstored sends what it has
+ * still to send; then it does nothing, or sends watch events without end (is_storm).
  */
 static bool turn(void)
 {
@@ -275,7 +279,7 @@ static bool turn(void)
     return flush(SIZE_MAX);
 }
 
-/* What goes over the ring for a request of these strings; false if it is too long for it. */
+/* Notes the expected bytes of a request of these strings; false if it is too long to be sent. */
 static bool expect(uint32_t type, const char *first, const char *second, bool second_ends)
 {
     size_t len = strlen(first) + 1, more = second ? strlen(second) + second_ends : 0;
@@ -291,35 +295,39 @@ static bool expect(uint32_t type, const char *first, const char *second, bool se
     return true;
 }
 
-/* The result @rc of a request that was made at @began, of which the connection is @alive. */
+/* Checks @rc of a request made at @began; @fits: not too long, @alive: was the ring usable? */
 static void check_result(int rc, bool fits, bool alive, uint64_t began, unsigned int calls)
 {
     bool in_time = fake_now() - began < PATIENCE_NS;
 
     if (!alive) {
-        CHECK(rc == -EIO, "-EIO from a broken connection");
-        CHECK(fake.nr_hypercalls == calls && fake_now() == began, "nothing but that");
+        CHECK(rc == -EIO, "a request on a broken connection returns -EIO");
+        CHECK(fake.nr_hypercalls == calls && fake_now() == began,
+              "a request on a broken connection makes no hypercall and does not wait");
         return;
     }
     if (!fits) {
-        CHECK(rc == -E2BIG, "-E2BIG");
+        CHECK(rc == -E2BIG, "a request longer than XENSTORE_PAYLOAD_MAX returns -E2BIG");
         return;
     }
-    CHECK(rc <= 0 && rc >= -ENOSYS, "0 or an error");
-    CHECK((rc == -EIO) == !xenstore_is_connected(), "-EIO and an end, or neither");
+    CHECK(rc <= 0 && rc >= -ENOSYS, "a request returns 0 or an error from -1 to -ENOSYS");
+    CHECK((rc == -EIO) == !xenstore_is_connected(),
+          "a request returns -EIO if and only if the connection is broken");
     if (!is_honest)
         return;
-    CHECK(rc != -EIO || !in_time, "patience with an honest end");
-    CHECK(rc == -EIO || (reply.given && rc == reply.rc), "what an honest end has said");
+    CHECK(rc != -EIO || !in_time,
+          "no -EIO for an honest xenstored that replies within PATIENCE_NS");
+    CHECK(rc == -EIO || (reply.given && rc == reply.rc),
+          "a request returns the result that an honest xenstored has sent");
 }
 
 static void check_data(const struct xs_reply *r)
 {
-    CHECK(r->len_bytes <= XENSTORE_PAYLOAD_MAX, "a reply of the protocol's length");
-    CHECK(r->data[r->len_bytes] == '\0', "an end of the reply");
+    CHECK(r->len_bytes <= XENSTORE_PAYLOAD_MAX, "a reply has at most XENSTORE_PAYLOAD_MAX bytes");
+    CHECK(r->data[r->len_bytes] == '\0', "the data of a reply end with a 0");
     if (is_honest)
         CHECK(r->len_bytes == reply.len && !memcmp(r->data, reply.data, reply.len),
-              "the data that an honest end has sent");
+              "a reply has the data that an honest xenstored has sent");
 }
 
 static const char *path_of(uint64_t what)
@@ -335,7 +343,7 @@ static const char *path_of(uint64_t what)
     return longest;
 }
 
-/* Watches: the token is the first free place, or the one where it is. */
+/* Sets or removes a watch. Its token is the number of its place, which is the first free place. */
 static int ask_watch(struct xs_watch *w, bool set, bool *fits)
 {
     static struct xs_watch *places[16];
@@ -349,7 +357,8 @@ static int ask_watch(struct xs_watch *w, bool set, bool *fits)
         i++;
     if (i == 16) {
         rc = set ? xs_watch(w) : xs_unwatch(w);
-        CHECK(rc == (set ? -ENOMEM : -ENOENT), "no room, or no such watch");
+        CHECK(rc == (set ? -ENOMEM : -ENOENT),
+              "xs_watch without a free place: -ENOMEM; xs_unwatch without a watch: -ENOENT");
         return 1;
     }
     format(token, sizeof(token), "%u", i);
@@ -366,13 +375,14 @@ static void poll_or_suspend(bool suspend)
     bool alive = xenstore_is_connected();
     int rc = 0;
 
-    asks.type = XS_DEBUG; /* nothing is asked */
+    asks.type = XS_DEBUG; /* no request is made */
     if (suspend)
         rc = xenstore_suspend();
     else
         xenstore_poll();
-    CHECK(rc == 0 || (rc == -EIO && !xenstore_is_connected()), "0, or -EIO and an end");
-    CHECK(alive || !xenstore_is_connected(), "once broken, always broken");
+    CHECK(rc == 0 || (rc == -EIO && !xenstore_is_connected()),
+          "xenstore_suspend returns 0, or -EIO on a broken connection");
+    CHECK(alive || !xenstore_is_connected(), "a broken connection stays broken");
 }
 
 static void act(void)
@@ -420,7 +430,7 @@ static void act(void)
     if (rc == 0 && r.data)
         check_data(&r);
     if (rc == 0 && (what & 7) == 3)
-        CHECK(tx != 0, "a transaction's number");
+        CHECK(tx != 0, "xs_begin returns a transaction id other than 0");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -439,7 +449,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fake_start(turn);
     clock_start(&fake.shared->vcpu_info[0].time);
     evtchn_start(fake.shared);
-    CHECK(xenstore_start(&ring, FAKE_PORT) == 0, "a connection");
+    CHECK(xenstore_start(&ring, FAKE_PORT) == 0, "xenstore_start returns 0");
     while (!is_empty(&all))
         act();
     xenstore_stop();

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Runs fuzz targets, with progress and a table at the end; or merges what they have found.
+# Runs fuzz targets, shows their progress and prints a table at the end; or merges the inputs that
+# they have found into tests/fuzz/corpus.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -11,17 +12,18 @@ usage() {
 usage: tests/fuzz/run.sh [-j N] [-s SECONDS | -n RUNS] DIR TARGET...
        tests/fuzz/run.sh --merge DIR TARGET...
 
-Runs DIR/fuzz_TARGET for each, N side by side (1), for SECONDS (60), or RUNS
-times. Inputs come from tests/fuzz/corpus/TARGET and DIR/corpus/TARGET; new ones
-go to the latter. --merge writes the fewest of both that reach as much to
-tests/fuzz/corpus/TARGET.
+Runs the program DIR/fuzz_TARGET of each TARGET, N at the same time (1), for
+SECONDS (60) each, or for RUNS inputs each. Inputs come from
+tests/fuzz/corpus/TARGET and DIR/corpus/TARGET; new inputs go to the latter.
+--merge writes to tests/fuzz/corpus/TARGET the smallest set of both that reaches
+the same code.
 
-Exit: 0 nothing found, 1 a crash, a hang or a broken promise (the file that
-shows it is named), 2 bad usage.
+Exit: 0 nothing found, 1 a crash, a hang or a failed check (the input that shows
+the finding is named), 2 bad usage.
 END
 }
 
-# The longest input of a target: long enough for all it can do, short enough to be fast.
+# The longest input of a target, in bytes: it reaches all code of the target, and is short for speed.
 max_len() {
     case $1 in
     e820 | start_info) echo 256 ;;
@@ -55,7 +57,7 @@ start() {
     exec nice -n 10 "$dir/fuzz_$target" "${args[@]}" "${corpora[@]}" >"$dir/$target.log" 2>&1
 }
 
-# What libFuzzer says of itself: the last of its lines "#RUNS EVENT cov: EDGES ft: ... corp: N/..."
+# RUNS, EDGES and N of libFuzzer's last line "#RUNS EVENT cov: EDGES ft: ... corp: N/..."
 last() {
     sed -n 's|^#\([0-9]*\)[\t ]\+[A-Za-z]* *cov: \([0-9]*\) ft: [0-9]* corp: \([0-9]*\)/.*|\1 \2 \3|p' \
         "$1" 2>/dev/null | tail -n 1
@@ -69,7 +71,7 @@ progress() {
     done
 }
 
-# Ends what is done; true if something was.
+# Collects the exit codes of targets that have ended; true if at least one has ended.
 reap() {
     local target done=1
     for target in "${!pids[@]}"; do
@@ -93,9 +95,9 @@ summary() {
             "${corpus:-?}" "${edges:-?}" "${all:-?}"
     done
     for target in "${!failed[@]}"; do
-        printf '%s: %s; shown by %s\n' "$target" \
+        printf '%s: %s; the input is in %s\n' "$target" \
             "$(grep -aE -m 1 'expected: |ERROR: |runtime error: ' "$dir/$target.log" ||
-                echo "exit code ${failed[$target]}, see $dir/$target.log")" \
+                echo "expected exit code 0, found ${failed[$target]}; see $dir/$target.log")" \
             "$(sed -n 's/.*Test unit written to //p' "$dir/$target.log")"
     done
 }

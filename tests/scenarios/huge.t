@@ -49,7 +49,7 @@ boots 'dom0 of all memory of a host of 700 GiB', [@host_700], sub {
 boot_fails 'legacy image as dom0 of 700 GiB: Xen panics', 6,
     ['--kernel', kernel . '-legacy', @host_700],
     qr/^\(XEN\) Panic on CPU 0:\n\(XEN\) Not enough RAM for domain 0 allocation/m,
-    qr/crash: Xen says: Panic on CPU 0/;
+    qr/crash: Xen printed: Panic on CPU 0/;
 
 boots 'dom0 of all memory of a host of 1050 GiB, RAM contiguous from 4 GiB past 1 TiB',
     [@host_1050, 'max,phys-bits=46,vendor=GenuineIntel', '--timeout', 400], sub {

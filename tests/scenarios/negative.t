@@ -44,7 +44,7 @@ my $rip = qr{^\(XEN\) RIP: .* in use_stack \(kernel/selftest/inject\.c:\d+\)$}m;
 boot_fails 'a stack overflow: Xen ends the domain with a register dump', 6,
     ['--mem', '64M', '--', 'inject=stack'],
     qr/^\(XEN\) Domain 0 \(vcpu#0\) crashed .*$rip/ms,
-    qr/crash: Xen says: Domain 0 \(vcpu#0\) crashed/;
+    qr/crash: Xen printed: Domain 0 \(vcpu#0\) crashed/;
 
 boot_fails 'a hang: Xen\'s watchdog ends the domain', 6,
     ['--mem', '64M', '--timeout', '60', '--', 'inject=hang'],

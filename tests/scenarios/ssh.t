@@ -126,7 +126,7 @@ there 'a guest that hangs', 124, ['--timeout', 3, '--', 'inject=hang'], qr/^Xeno
     qr/timeout: time ran out after/;
 
 there 'a guest configuration that xl refuses', 4, ['--guest-config', 'x=[['], qr/\A\z/,
-    qr/^guest\.cfg:\d+: config parsing error .*^boot: xl could not start the guest$/ms;
+    qr/^guest\.cfg:\d+: config parsing error .*^boot: xl could not start the guest; the messages of xl are above$/ms;
 
 # scripts/boot is ended while the guest hangs, long before its watchdog fires. A KILL signal leaves
 # scripts/boot no chance to clean up: the machine itself must notice that the connection is gone.
@@ -148,12 +148,12 @@ for my $case (['Ctrl-C ends scripts/boot', 'INT', 130], ['a KILL signal ends scr
 my $other = free_port;
 my ($code, undef, $err) = run(script('boot'), '--quiet', '--host', "ssh:$host:$other", kernel);
 is $code, 4, 'a port without a listener: scripts/boot exits with 4';
-is $err, "ssh-domu: $host:$other: not to be reached: "
+is $err, "ssh-domu: $host:$other: ssh could not connect: "
     . "ssh: connect to host 127.0.0.1 port $other: Connection refused\n",
     'a port without a listener: scripts/boot prints one sentence with the reason';
 ($code, undef, $err) = run(script('boot'), '--quiet', '--host', "ssh:nobody\@127.0.0.1:$port", kernel);
 is $code, 4, 'a login that the machine refuses: scripts/boot exits with 4';
-like $err, qr/\Assh-domu: nobody\@127\.0\.0\.1:$port: not to be reached: .*Permission denied.*\n\z/,
+like $err, qr/\Assh-domu: nobody\@127\.0\.0\.1:$port: ssh could not connect: .*Permission denied.*\n\z/,
     'a login that the machine refuses: scripts/boot prints one sentence with the reason';
 
 write_file("$out/stop", '');

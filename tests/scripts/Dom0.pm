@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# Stand-ins for a Linux dom0: a cache that holds one, and a QEMU that only shows
-# what the dom0 would see (in job/) and does as told in its place.
+# Replacements for a Linux dom0: a cache with the files of a Linux dom0, and a script
+# for QEMU, which copies the directory /job of the dom0 to $dir/job and then runs
+# the commands that the test gives in place of the dom0.
 
 package Dom0;
 
@@ -33,8 +34,8 @@ cp -r "$job" "$FAKE/job"
 END
 chmod 0755, "$dir/bin/qemu-system-x86_64";
 
-# Runs a script of ours with a dom0 that does what the text says, in bash; $job
-# and $out are its directories.
+# Runs scripts/$script with a dom0 that runs the bash commands in $dom0, in which
+# $job and $out are the directories /job and /out.
 sub with_dom0 {
     my ($dom0, $script, @args) = @_;
     system('rm', '-rf', map { "$dir/$_" } qw(pid args job));
@@ -49,7 +50,7 @@ sub leaves_nothing {
     return nothing_is_left($dir, $name);
 }
 
-# The argument that follows another.
+# The argument of QEMU that follows an option
 sub qemu_arg {
     my ($option) = @_;
     return read_file("$dir/args") =~ /^\Q$option\E\n(.*)$/m ? $1 : undef;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# Runs a script of ours as a user would, and keeps what it said.
+# Runs a script of this repository as a user would, and returns its exit code and its output. Makes
+# and reads files, and checks that a script leaves no process and no file.
 
 package Run;
 
@@ -22,7 +23,7 @@ sub script {
     return "$top/scripts/$name";
 }
 
-# Removed when the test ends.
+# A directory that is removed when the test ends.
 sub tempdir {
     return File::Temp->newdir;
 }
@@ -43,8 +44,8 @@ sub read_file {
     return scalar <$file>;
 }
 
-# run({env => {...}, dir => ...}, COMMAND...): (exit code, stdout, stderr).
-# The options may be left out; a command that a signal ended has code -1.
+# run({env => {...}, dir => ...}, COMMAND...): returns (exit code, stdout, stderr). The options may
+# be left out. A command that a signal ended has exit code -1.
 sub run {
     my $options = ref $_[0] ? shift : {};
     my @command = @_;
@@ -62,9 +63,9 @@ sub run {
     return ($? & 127 ? -1 : $? >> 8, read_file($out->filename), read_file($err->filename));
 }
 
-# A run whose QEMU, a stand-in, wrote its process number to $dir/pid, and whose temporary files were
-# in $dir/tmp, has left neither. One that was killed last may need a moment on a busy machine; a
-# stand-in that is left would sleep for a minute.
+# Checks that a run has left no process and no file. The script that replaces QEMU has written its
+# process id to $dir/pid; the temporary files of the run were in $dir/tmp. On a busy machine, a
+# process that was killed may need some time to end; one that was not killed sleeps for a minute.
 sub nothing_is_left {
     my ($dir, $name) = @_;
     my $pid = -e "$dir/pid" ? 0 + read_file("$dir/pid") : 0;
@@ -72,8 +73,8 @@ sub nothing_is_left {
         last if !$pid || !kill(0, $pid);
         select undef, undef, undef, 0.1;
     }
-    Test::More::ok(!$pid || !kill(0, $pid), "$name: QEMU is gone");
-    Test::More::is_deeply([glob "$dir/tmp/*"], [], "$name: no file is left");
+    Test::More::ok(!$pid || !kill(0, $pid), "$name: no process is left");
+    Test::More::is_deeply([glob "$dir/tmp/*"], [], "$name: no temporary file is left");
     return;
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/check-commits says which commit of a branch does not build. Without this, it could try the
-# working tree in place of the commit, or leave a worktree behind that git then refuses to forget.
+# scripts/check-commits finds the commits of a branch that do not build. Without this test, it could
+# build the working tree instead of a commit, or leave a worktree that git still lists.
 
 use strict;
 use warnings;
@@ -11,7 +11,7 @@ use lib $FindBin::Bin;
 use Run;
 use Test::More;
 
-plan skip_all => 'no git here' if system('git --version >/dev/null 2>&1') != 0;
+plan skip_all => 'git is not installed' if system('git --version >/dev/null 2>&1') != 0;
 
 my $dir  = tempdir();
 my $repo = "$dir/repo";
@@ -21,7 +21,7 @@ mkdir "$dir/$_" for qw(bin tmp repo);
 
 sub git {
     my ($exit, $out, $err) = run({env => \%env, dir => $repo}, 'git', @_);
-    is $exit, 0, "git $_[0]" or diag $err;
+    is $exit, 0, "git $_[0]: exit code is 0" or diag $err;
     return $out;
 }
 
@@ -35,12 +35,13 @@ sub commit {
 
 sub check_commits {
     my ($exit, $out, $err) = run({env => \%env, dir => $repo}, script('check-commits'), @_);
-    is_deeply [glob "$dir/tmp/*"], [], "@_: nothing is left";
-    is git('worktree', 'list', '--porcelain') =~ s/^(?!worktree).*\n//gmr, "worktree $repo\n", 'nor known to git';
+    is_deeply [glob "$dir/tmp/*"], [], "check-commits @_: no temporary file is left";
+    is git('worktree', 'list', '--porcelain') =~ s/^(?!worktree).*\n//gmr, "worktree $repo\n",
+        "check-commits @_: git lists no other worktree";
     return ($exit, $out =~ s/\b[0-9a-f]{7,}\b/HASH/gr, $err);
 }
 
-# make -C DIR GOAL, and fails where DIR/fails names GOAL
+# A script in place of make -C DIR TARGET; this one fails if DIR/fails has the line TARGET
 sub fake_make {
     my ($body) = @_;
     write_file("$dir/bin/make", "#!/bin/bash\n$body\n");
@@ -56,12 +57,12 @@ commit('third: worse',      'fails' => "all\nunit\n");
 write_file("$repo/fails", 'of the working tree');
 
 my ($exit, $out, $err) = check_commits('HEAD~1');
-is_deeply [$exit, $out, $err], [1, <<'END', ''], 'the second is broken';
+is_deeply [$exit, $out, $err], [1, <<'END', ''], 'a range with a broken commit: exit code is 1, and its line has the target and the output of make';
 HASH first: a good one: ok
 HASH second: broken: make unit failed
     unit says no
 END
-is_deeply [check_commits('HEAD~2')], [0, "HASH first: a good one: ok\n", ''], 'a good one';
+is_deeply [check_commits('HEAD~2')], [0, "HASH first: a good one: ok\n", ''], 'a range of a good commit: exit code is 0';
 is((check_commits())[1], <<'END', 'without a range: all, up to ten');
 HASH first: a good one: ok
 HASH second: broken: make unit failed
@@ -70,13 +71,14 @@ HASH third: worse: make all failed
     all says no
 END
 git('update-ref', 'refs/remotes/origin/main', 'HEAD~1');
-is((check_commits())[1], "HASH third: worse: make all failed\n    all says no\n", 'or what origin/main does not have');
-is_deeply [check_commits('HEAD..HEAD')], [0, '', "check-commits: no commit is in HEAD..HEAD\n"], 'none';
-is read_file("$repo/fails"), 'of the working tree', 'which is as it was';
+is((check_commits())[1], "HASH third: worse: make all failed\n    all says no\n", 'without range: the commits that origin/main does not have are checked');
+is_deeply [check_commits('HEAD..HEAD')], [0, '', "check-commits: HEAD..HEAD: expected at least one commit, found none\n"],
+    'an empty range: exit code is 0, and a message says so';
+is read_file("$repo/fails"), 'of the working tree', 'the working tree is not changed';
 
 for my $signal (qw(INT TERM HUP)) {
     fake_make("echo \$\$ >$dir/pid; kill -$signal \$PPID; sleep 60");
-    is((check_commits('HEAD~2'))[0], 130, "SIG$signal: exit code");
+    is((check_commits('HEAD~2'))[0], 130, "SIG$signal: exit code is 130");
     nothing_is_left($dir, "SIG$signal");
 }
 
@@ -87,11 +89,12 @@ for my $case (
 ) {
     my ($args, $sentence) = @$case;
     ($exit, $out, $err) = check_commits(@$args);
-    is $exit, 2, "@$args: exit code";
-    like $err, $sentence, "@$args: sentence";
+    is $exit, 2, "@$args: exit code is 2 (bad usage)";
+    like $err, $sentence, "@$args: the message says what was found and expected";
 }
 ($exit, undef, $err) = run({env => {%env, GIT_CEILING_DIRECTORIES => "$dir"}, dir => "$dir/tmp"}, script('check-commits'));
-is_deeply [$exit, $err], [2, "check-commits: $dir/tmp: expected a git repository\n"], 'no repository';
-like((run(script('check-commits'), '--help'))[1], qr/^usage: /, '--help');
+is_deeply [$exit, $err], [2, "check-commits: $dir/tmp: expected a git repository\n"],
+    'a directory without repository: exit code is 2 (bad usage)';
+like((run(script('check-commits'), '--help'))[1], qr/^usage: /, '--help prints the usage');
 
 done_testing;

@@ -1,8 +1,8 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# The files of ci/ are for other machines, where a slip in them would be found late: here at least
-# they must be YAML, and name no script, option or target that there is not.
+# The files of ci/ run on CI services only. Without this test, a mistake in them would be found late:
+# invalid YAML, or a script, an option or a target that does not exist.
 
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ use Run;
 my $top      = script('..');
 my $makefile = read_file("$top/Makefile") . read_file("$top/tests/unit/unit.mk");
 
-# All commands, wherever they stand.
+# All commands in a node of the YAML and in the nodes below it.
 sub commands {
     my ($node) = @_;
     return map { commands($_) } @$node if ref $node eq 'ARRAY';
@@ -31,12 +31,12 @@ sub check_command {
     my ($file, $command) = @_;
     my @words = split ' ', $command =~ s/\$\{\{.*?\}\}/X/gr;
     if ($words[0] =~ m{^scripts/}) {
-        ok -x "$top/$words[0]", "$file: $words[0] is there";
+        ok -x "$top/$words[0]", "$file: the script $words[0] exists";
         my (undef, $help) = run("$top/$words[0]", '--help');
-        like $help, qr/^ +\Q$_\E\b/m, "$file: $words[0] knows $_" for grep { /^--/ } @words;
+        like $help, qr/^ +\Q$_\E\b/m, "$file: $words[0] has the option $_" for grep { /^--/ } @words;
     } elsif ($words[0] eq 'make') {
         for my $target (grep { !/=/ && !m{/} } @words[1 .. $#words]) {
-            ok $makefile =~ /^\Q$target\E:/m, "$file: make $target is a target";
+            ok $makefile =~ /^\Q$target\E:/m, "$file: make has the target $target";
         }
     }
     return;
@@ -45,10 +45,10 @@ sub check_command {
 for my $path (glob "$top/ci/*.yml") {
     my ($file) = $path =~ m{(ci/.*)};
     my $yaml = eval { CPAN::Meta::YAML->read($path) };
-    ok $yaml && ref $yaml->[0] eq 'HASH', "$file is YAML" or next;
+    ok $yaml && ref $yaml->[0] eq 'HASH', "$file is valid YAML" or next;
     unlike read_file($path), qr/\t/, "$file has no tabs";
     my @commands = commands($yaml->[0]);
-    ok +(grep { m{^scripts/matrix .*--shard .*--junit } } @commands), "$file runs the table in shards";
+    ok +(grep { m{^scripts/matrix .*--shard .*--junit } } @commands), "$file runs tests/matrix in shards with JUnit XML";
     check_command($file, $_) for @commands;
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/coverage: a line that never ran is counted and named, and too many of them are a failure.
+# scripts/coverage sets the bound for unit tests. Without this test, lines that no unit test runs could
+# be counted as run, and make coverage could pass below its bound.
 
 use strict;
 use warnings;
@@ -29,20 +30,21 @@ sub coverage {
 }
 
 my ($code, $out, $err) = coverage($dir);
-is $code, 2, 'nothing was run';
-like $err, qr/^coverage: nothing in .* was compiled with --coverage/, 'is said';
+is $code, 2, 'a directory without .gcda files: exit code is 2';
+like $err, qr/^coverage: .*: expected \.gcda files in lib, mm or xen, found none; run make coverage$/,
+    'a directory without .gcda files: the message says what is missing';
 ($code) = run({dir => $dir}, 'gcc', '--coverage', '-c', '-o', 'mm/x.o', 'mm/x.c');
-is $code, 0, 'a program';
+is $code, 0, 'the example compiles with --coverage';
 run({dir => $dir}, 'gcc', '--coverage', '-o', 'x', 'mm/x.o');
-is((run({dir => $dir}, './x'))[0], 0, 'runs');
+is((run({dir => $dir}, './x'))[0], 0, 'the example runs');
 ($code, $out) = coverage($dir, 80);
-is $code, 0, '80 % of it ran';
-like $out, qr{^mm/x\.c +6 +83\.3  5$}m, 'but for its line 5';
+is $code, 0, '83 % of the lines ran, bound 80: exit code is 0';
+like $out, qr{^mm/x\.c +6 +83\.3  5$}m, 'the row of a source has its lines, the percentage and the lines that did not run';
 ($code, $out) = coverage($dir);
-is $code, 1, '90 % did not';
-like $out, qr/^all +6 +83\.3  expected 90 or more$/m, 'as is said';
+is $code, 1, '83 % of the lines ran, bound 90: exit code is 1';
+like $out, qr/^all +6 +83\.3  expected 90 or more$/m, 'the last row has the percentage of all lines and the bound';
 ($code, $out) = coverage('--help');
-is $code, 0, '--help';
-is((coverage())[0], 2, 'no directory: bad usage');
+is $code, 0, '--help: exit code is 0';
+is((coverage())[0], 2, 'no directory: exit code is 2 (bad usage)');
 
 done_testing;

@@ -1,9 +1,9 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/deps is the first thing a fresh machine runs, and the one thing here
-# that changes a machine. Without this, it could install what is there already,
-# or need a network for nothing. apt's part is played by scripts.
+# scripts/deps is the first script that a new machine runs, and the only one that
+# changes a machine. Without this test, it could install packages that are present,
+# or need a network although nothing is missing. Scripts replace apt.
 
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ use Test::More;
 
 my $dir = tempdir();
 
-# A machine that has the tools named, and nothing else but what deps is made of.
+# A machine that has only the programs that scripts/deps needs, and @tools.
 sub machine {
     my (@tools) = @_;
     system('rm', '-rf', "$dir/bin", "$dir/said");
@@ -35,7 +35,7 @@ sub fake {
     return;
 }
 
-# A stand-in that tells what it was asked for.
+# A script in place of $name that notes its arguments.
 sub teller {
     my ($name, $body) = @_;
     fake($name, "echo \"$name \$*\" >>$dir/said; $body");
@@ -45,7 +45,7 @@ sub teller {
 sub deps {
     my ($env, @args) = @_;
     my ($exit, $out, $err) = run({env => {PATH => "$dir/bin", DEPS => '', %$env}}, script('deps'), @args);
-    is $out, '', 'nothing on stdout' if $exit != 2;
+    is $out, '', "deps @args: standard output is empty" if $exit != 2;
     return ($exit, $err, -e "$dir/said" ? read_file("$dir/said") : '');
 }
 
@@ -54,57 +54,59 @@ my ($exit, $err, $said);
 # Without apt
 machine();
 ($exit, $err) = deps({}, 'run');
-is $exit, 1, 'no apt: exit code';
-like $err, qr/^deps: there is no apt-get here, and these are missing: .*qemu-system-x86_64/, 'no apt: what is missing';
-is $err =~ tr/\n//, 1, 'no apt: one line';
-unlike $err, qr/cppcheck/, 'what only check needs is not asked of run';
+is $exit, 1, 'without apt: exit code is 1';
+like $err, qr/^deps: there is no apt-get here, and these are missing: .*qemu-system-x86_64/, 'without apt: the message has the missing programs';
+is $err =~ tr/\n//, 1, 'without apt: the message is one line';
+unlike $err, qr/cppcheck/, 'the goal run does not need the packages of check';
 ($exit, $err) = deps({}, 'build');
-unlike $err, qr/qemu/, 'what only run needs is not asked of build';
+unlike $err, qr/qemu/, 'the goal build does not need the packages of run';
 
-# Tools that are there need no package
+# A program on the PATH needs no package
 machine();
 fake($_, '') for qw(gcc ld make dpkg prove qemu-system-x86_64 cpio xz);
-is_deeply [deps({}, 'run')], [0, '', ''], 'tools on the PATH, without apt';
+is_deeply [deps({}, 'run')], [0, '', ''], 'without apt, all programs on the PATH: exit code is 0, without messages';
 fake($_, '') for qw(clang clang-format clang-tidy cppcheck shellcheck dpkg-source flex bison python3 ssh expect rlwrap gdb perl);
-is_deeply [deps({}, 'check')], [0, '', ''], 'tools, headers and modules, without apt';
+is_deeply [deps({}, 'check')], [0, '', ''], 'without apt, all programs, headers and modules present: exit code is 0, without messages';
 fake('perl', '[[ $* != *JUnit* ]]');
 ($exit, $err) = deps({}, 'check');
-like $err, qr/these are missing: TAP::Formatter::JUnit$/, 'a module of Perl is missing: which';
+like $err, qr/these are missing: TAP::Formatter::JUnit$/, 'a missing Perl module: the message has its name';
 fake('perl', '');
 fake('gcc', 'grep -q cmocka && exit 1 || exit 0');
 symlink '/bin/grep', "$dir/bin/grep";
 ($exit, $err) = deps({}, 'check');
-is $exit, 1, 'a header is missing: exit code';
-like $err, qr/these are missing: <cmocka\.h>$/, 'a header is missing: which';
+is $exit, 1, 'a missing header: exit code is 1';
+like $err, qr/these are missing: <cmocka\.h>$/, 'a missing header: the message has its name';
 
 machine();
 fake('dpkg-query', 'echo "install ok installed"');
 teller('apt-get',   '');
-is_deeply [deps({}, 'all')], [0, '', ''], 'packages that are installed, with apt';
+is_deeply [deps({}, 'all')], [0, '', ''], 'all packages installed: apt-get is not run';
 
-# A package by name is there if its command is
+# A PACKAGE is present if a command of its name is on the PATH
 machine();
 fake($_, '') for qw(gcc ld make dpkg prove qemu-system-x86_64 cpio xz);
 ($exit, $err) = deps({}, 'run', 'gdb');
 is_deeply [$exit, $err], [1, "deps: there is no apt-get here, and these are missing: gdb\n"],
-    'a package by name is missing';
+    'a missing PACKAGE: the message has its name';
 fake('gdb', '');
-is_deeply [deps({}, 'run', 'gdb')], [0, '', ''], 'a package by name is there';
+is_deeply [deps({}, 'run', 'gdb')], [0, '', ''], 'a PACKAGE whose command is on the PATH: exit code is 0, without messages';
 
 # Another architecture needs a cross compiler
 machine();
 fake('uname', 'echo aarch64');
 ($exit, $err) = deps({}, 'build');
-like $err, qr/x86_64-linux-gnu-gcc/, 'a cross compiler on another architecture';
-unlike $err, qr/ gcc\b/, 'and it alone, to build';
+like $err, qr/x86_64-linux-gnu-gcc/, 'aarch64: the message has the cross compiler for x86_64';
+unlike $err, qr/ gcc\b/, 'aarch64: the goal build does not need a native compiler';
 
 machine();
 fake('uname', 'echo aarch64');
 fake($_, '') for qw(x86_64-linux-gnu-gcc x86_64-linux-gnu-ld make dpkg prove);
 is_deeply [deps({MAKELEVEL => 1, CROSS_COMPILE => '', CC => ''}, 'build')],
-    [1, "deps: this machine is aarch64, and the kernel x86_64: say make CROSS_COMPILE=x86_64-linux-gnu-\n", ''],
-    'and make is told of it';
-is_deeply [deps({MAKELEVEL => 1, CROSS_COMPILE => 'x', CC => ''}, 'build')], [0, '', ''], 'which it was';
+    [1, 'deps: this machine is aarch64, and the kernel needs a compiler for x86_64: '
+        . "run make CROSS_COMPILE=x86_64-linux-gnu-\n", ''],
+    'aarch64, make without CROSS_COMPILE: the message has the command';
+is_deeply [deps({MAKELEVEL => 1, CROSS_COMPILE => 'x', CC => ''}, 'build')], [0, '', ''],
+    'aarch64, make with CROSS_COMPILE: exit code is 0, without messages';
 
 # Installing
 machine();
@@ -112,21 +114,22 @@ fake('dpkg-query', '[[ $* != *make* && $* != *perl* ]] && echo "install ok insta
 teller('apt-cache', '');
 teller('apt-get',   '');
 ($exit, $err) = deps({DEPS => 'no'}, 'build');
-is $exit, 1, 'DEPS=no: exit code';
-is $err, "deps: not installed, and DEPS=no: make perl\n", 'DEPS=no: names the packages';
+is $exit, 1, 'DEPS=no: exit code is 1';
+is $err, "deps: these packages are missing, and DEPS=no forbids to install them: make perl\n",
+    'DEPS=no: the message has the missing packages';
 
 ($exit, $err, $said) = deps({}, 'build');
-is $exit, 0, 'install: exit code';
-like $err, qr/^deps: 'build' needs.*\n    make +runs the build\n    perl +\w/, 'install: says what and why';
+is $exit, 0, 'missing packages: exit code is 0';
+like $err, qr/^deps: 'build' needs.*\n    make +runs the build\n    perl +\w/, 'missing packages: the message has each package and what it is for';
 like $said, qr/^apt-cache show make perl\napt-get .*install --no-install-recommends make perl$/,
-    'install: only what is missing';
+    'missing packages: apt-get installs only these';
 
 machine();
 fake('dpkg-query', '[[ $* != *make* ]] && echo "install ok installed"');
 teller('apt-cache', 'exit 100');
 teller('apt-get',   '');
 ($exit, $err, $said) = deps({}, 'build');
-like $said, qr/apt-get .*update\napt-get .*install .*make$/, 'no lists: update, then install';
+like $said, qr/apt-get .*update\napt-get .*install .*make$/, 'without package lists: apt-get update runs before apt-get install';
 
 machine();
 fake('dpkg-query', '[[ $* != *make* ]] && echo "install ok installed"');
@@ -135,17 +138,18 @@ teller('apt-cache', '');
 teller('apt-get', '');
 teller('sudo',      '[[ $* != *install* ]]');
 ($exit, $err, $said) = deps({}, 'build');
-is $exit, 1, 'install fails twice: exit code';
-like $said, qr/sudo .*install.*\nsudo .*update\nsudo .*install.*\n$/, 'install, update, install: each by sudo';
-like $err, qr/deps: apt-get could not install: make$/, 'install fails twice: sentence';
+is $exit, 1, 'apt-get install fails twice: exit code is 1';
+like $said, qr/sudo .*install.*\nsudo .*update\nsudo .*install.*\n$/, 'apt-get install fails: sudo runs install, update and install';
+like $err, qr/deps: apt-get could not install: make$/, 'apt-get install fails twice: the message has the package';
 
 unlink "$dir/bin/sudo";
 ($exit, $err) = deps({}, 'build');
-is $exit, 1, 'neither root nor sudo: exit code';
-is $err =~ tr/\n//, 1, 'neither root nor sudo: one line, and no promise';
-like $err, qr/not root and no sudo: have root run/, 'neither root nor sudo: sentence';
+is $exit, 1, 'neither root nor sudo: exit code is 1';
+is $err =~ tr/\n//, 1, 'neither root nor sudo: the message is one line';
+like $err, qr/^deps: expected to run as root or to find sudo; let root run 'apt-get install .*make'$/,
+    'neither root nor sudo: the message has the command for root';
 
-is((deps({}, 'foo'))[0], 2, 'unknown goal');
-is((deps({}))[0],        2, 'no goal');
+is((deps({}, 'foo'))[0], 2, 'an unknown goal: exit code is 2 (bad usage)');
+is((deps({}))[0],        2, 'no goal: exit code is 2 (bad usage)');
 
 done_testing;

@@ -1,9 +1,9 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# What the documents say is there, is there: commands, files, links, and the tables that repeat one
-# of the source. Without this a reader would be the first to find that a command has gone. That a
-# command exists is not enough: data/docs-commands says for each which test runs it.
+# The commands, files and links in the documents must exist, and tables that repeat a table of the
+# source must be equal to it. Without this test, a reader would be the first to notice that a command
+# is gone. data/docs-commands names for each command the test that runs it.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ my (undef, $make_help) = run('make', '--no-print-directory', 'help');
 my %is_target = map { $_ => 1 } $make_help =~ /^  ([\w-]+) /mg;
 my $makefiles = join '', map { read_file($_) } 'Makefile', glob '*/*.mk */*/*.mk';
 
-# What is to be run for a feature of a command: the rows of data/docs-commands.
+# Feature of a command => the test that runs it, from data/docs-commands.
 my %evidence;
 for (split /\n/, read_file("$FindBin::Bin/data/docs-commands")) {
     next if /^(?:#|$)/;
@@ -31,7 +31,7 @@ for (split /\n/, read_file("$FindBin::Bin/data/docs-commands")) {
 
 # Commands
 
-# Every command in @text: lines of a block, and code in a sentence.
+# Every command in $text: lines of a code block, and code in a sentence.
 sub commands {
     my ($text) = @_;
     my (@found, $fenced);
@@ -51,7 +51,7 @@ sub commands {
     return grep { m{^(?:make|prove|(?:scripts|bench)/[\w-]+)(?: |$)} } @found;
 }
 
-# Words behind a command as features: "NAME --option", and of some options their value, too.
+# The words after a command as features: "NAME --option", for some options with the value.
 sub options {
     my ($name, @words) = @_;
     my (@features, @arguments);
@@ -71,7 +71,7 @@ sub kernel_arguments {
     return map { /^([\w-]+)/ && $_ ne 'ARGS' ? "kernel $_" : () } @_;
 }
 
-# A command taken apart.
+# The features of a command.
 sub features {
     my ($command) = @_;
     my ($name, @words) = shellwords($command) or return;
@@ -99,7 +99,7 @@ sub is_value {
     return $argument{$name} !~ /^\w+(?:\|\w+)+$/ || grep { $value eq $_ } split /\|/, $argument{$name};
 }
 
-# Why there is no such thing; empty if there is.
+# Why a feature does not exist; empty if it exists.
 sub is_missing {
     my ($feature) = @_;
     my ($name, @rest) = split ' ', $feature;
@@ -123,7 +123,7 @@ sub is_missing {
     return '';
 }
 
-# A feature of a command with a value stands for the option where no row is more exact.
+# The test of a feature. Without a row for the value, the row of the option counts.
 sub evidence_of {
     my ($feature) = @_;
     return $evidence{$feature} // $evidence{$feature =~ s/=.*//r} // $evidence{$feature =~ s/^(\S+ \S+) .*/$1/r}
@@ -147,7 +147,8 @@ sub wrong_commands {
 
 # Files
 
-# Names of files of other projects stand behind the project's name; in a table, all in that cell.
+# The text without names of files of other projects, which follow the name of the project; in a table
+# they are all names in the cell.
 sub own_text {
     my ($text) = @_;
     my $own = '';
@@ -170,7 +171,7 @@ sub wrong_files {
     my ($text) = @_;
     my @wrong;
     for (own_text($text) =~ /`([\w.][\w.\/*-]*)`/g) {
-        next if /[A-Z]{3}/ && !/^[A-Z]+\.md$/ || m{^build/|/name\.c$}; # placeholders; what a build makes
+        next if /[A-Z]{3}/ && !/^[A-Z]+\.md$/ || m{^build/|/name\.c$}; # placeholders, and files that a build makes
         if (m{^(?:arch|bench|ci|docs|kernel|lib|mm|scripts|tests|xen|\.ci)/}) {
             my @there = glob;
             push @wrong, "there is no $_" if !@there || !-e $there[0];
@@ -187,7 +188,7 @@ sub wrong_links {
         ($text =~ s/^    .*\n//mgr) =~ /\]\((?!\w+:|#)([^)\s#]+)/g;
 }
 
-# Lines of the kernel's tests, but for their numbers, which change with each new test.
+# Results of self-tests that no self-test prints. Their numbers, which change, are not compared.
 sub wrong_results {
     my ($text) = @_;
     my %claims;
@@ -205,7 +206,7 @@ sub wrong_results {
     return @wrong;
 }
 
-# The kernel's first line, in an example of a console
+# Versions in the first line of the kernel, in an example of a console, that are not the current one
 sub wrong_versions {
     my ($text) = @_;
     my $version = read_file('VERSION') =~ s/\n//r;
@@ -216,73 +217,73 @@ sub wrong_versions {
 # The documents
 
 for my $file (@documents) {
-    is_deeply [wrong_commands($text_of{$file})], [], "$file: commands";
-    is_deeply [wrong_files($text_of{$file})],    [], "$file: files";
-    is_deeply [wrong_results($text_of{$file})],  [], "$file: results of tests";
-    is_deeply [wrong_versions($text_of{$file})], [], "$file: versions";
-    is_deeply [wrong_links($text_of{$file}, dirname($file))], [], "$file: links";
+    is_deeply [wrong_commands($text_of{$file})], [], "$file: each command exists and has a test that runs it";
+    is_deeply [wrong_files($text_of{$file})],    [], "$file: each file exists";
+    is_deeply [wrong_results($text_of{$file})],  [], "$file: each result of a self-test is one that the kernel prints";
+    is_deeply [wrong_versions($text_of{$file})], [], "$file: each version is the current one";
+    is_deeply [wrong_links($text_of{$file}, dirname($file))], [], "$file: each link leads to a file";
 }
 
 my @stages = stages();
-cmp_ok scalar @stages, '>', 10, 'kernel/boot/stages.c has stages';
-is scalar @stages, () = read_file('kernel/boot/stages.c') =~ /^    \{"/mg, 'and all of them are read';
+cmp_ok scalar @stages, '>', 10, 'kernel/boot/stages.c has more than 10 stages';
+is scalar @stages, () = read_file('kernel/boot/stages.c') =~ /^    \{"/mg, 'this test reads all stages';
 is_deeply rows_of(4, table('docs/architecture.md', 'The stages')), rows_of(4, @stages),
-    'docs/architecture.md: the table of stages';
+    'docs/architecture.md: the table of stages is that of kernel/boot/stages.c';
 my @shell_commands = shell_commands();
-cmp_ok scalar @shell_commands, '>', 10, 'kernel/shell/commands.c has commands';
-is scalar @shell_commands, () = read_file('kernel/shell/commands.c') =~ /^    \{"/mg, 'and all of them are read';
+cmp_ok scalar @shell_commands, '>', 10, 'kernel/shell/commands.c has more than 10 commands';
+is scalar @shell_commands, () = read_file('kernel/shell/commands.c') =~ /^    \{"/mg, 'this test reads all commands';
 is_deeply rows_of(3, table('docs/architecture.md', 'The shell and its commands')), rows_of(3, @shell_commands),
-    'docs/architecture.md: the table of commands';
+    'docs/architecture.md: the table of commands is that of kernel/shell/commands.c';
 is_deeply [sort map { $_->[0] } table('docs/architecture.md', 'The command line')], [sort keys %argument],
-    'docs/architecture.md: the arguments of the kernel';
+    'docs/architecture.md: the table of arguments has those of kernel/cmdline.c';
 my @notes = read_file('elfnotes.S') =~ /^note XEN_ELFNOTE_(\w+),/mg;
-is_deeply [sort map { $_->[0] } table('docs/abi.md', 'ELF notes')], [sort @notes], 'docs/abi.md: the ELF notes';
+is_deeply [sort map { $_->[0] } table('docs/abi.md', 'ELF notes')], [sort @notes], 'docs/abi.md: the table of ELF notes has those of elfnotes.S';
 
-# What runs them
+# The tests of data/docs-commands
 
 my (undef, $matrix) = run('scripts/matrix', '--list');
 my %is_row = map { $_ => 1 } $matrix =~ /^(\S+) /mg;
 for my $feature (sort keys %evidence) {
     my $how = $evidence{$feature};
-    is is_missing($feature), '', "data/docs-commands: $feature";
+    is is_missing($feature), '', "data/docs-commands: $feature exists";
     if ($how =~ /^row (\S+)$/) {
-        ok $is_row{$1}, "... runs as a row of tests/matrix: $1";
+        ok $is_row{$1}, "data/docs-commands: $feature: tests/matrix has the row $1";
     } elsif ($how =~ /^(\S+): (.+)$/) {
         my ($file, $words) = ($1, $2);
-        ok -e $file && index(read_file($file), $words) >= 0, "... runs in $file: $words";
+        ok -e $file && index(read_file($file), $words) >= 0, "data/docs-commands: $feature: $file contains '$words'";
     } else {
-        is $how, 'here', "... runs in this test";
+        is $how, 'here', "data/docs-commands: $feature: the test is a row, a file with a text, or here";
     }
 }
 
-# Rows that the documents ask for, but for placeholders
+# Rows of tests/matrix in commands of the documents, except placeholders
 for my $command (map { commands($_) } values %text_of) {
     my ($script, @words) = shellwords($command);
     next if $script ne 'scripts/matrix' || grep { /^[A-Z]+$/ || $_ eq './xen' } @words;
     my ($code, undef, $err) = run($script, '--list', @words);
-    is $code, 0, "$command, with --list" or diag $err;
+    is $code, 0, "$command --list: exit code is 0" or diag $err;
 }
 
-# What make would do, itself: a make that it calls would go on to whatever is not built
+# The commands that make would run. MAKE=echo: a make that make calls would run real commands.
 sub dry_run {
     my ($code, $out) = run('make', '-n', 'MAKE=echo', '--no-print-directory', @_);
-    is $code, 0, "make -n @_";
+    is $code, 0, "make -n @_: exit code is 0";
     return $out;
 }
 like dry_run('run', 'BOOT=--mem 64M', 'ARGS=test=p2m'),
-    qr{^scripts/boot --mem 64M build/xenolith -- test=p2m$}m, 'boots';
+    qr{^scripts/boot --mem 64M build/xenolith -- test=p2m$}m, 'make run calls scripts/boot with BOOT and ARGS';
 like dry_run('gdb', 'BOOT=--mem 64M', 'ARGS=test=p2m'),
-    qr{^scripts/deps run gdb\n.*^scripts/gdb --mem 64M build/xenolith -- test=p2m$}ms, 'boots with gdb';
+    qr{^scripts/deps run gdb\n.*^scripts/gdb --mem 64M build/xenolith -- test=p2m$}ms, 'make gdb calls scripts/gdb with BOOT and ARGS';
 like dry_run('picture', 'BOOT=--mem 64M'),
-    qr{^scripts/boot .*--log (\S+) --mem 64M .*\nscripts/memory-map -o \S+ \1\n}m, 'boots and draws';
-like dry_run('shell', 'SHELL_ARGS=--plain'), qr{^scripts/shell --plain$}m, 'asks for the shell';
-like dry_run('check'), qr{^--no-print-directory unit lint scripts-check scenarios$}m, 'is all of these';
+    qr{^scripts/boot .*--log (\S+) --mem 64M .*\nscripts/memory-map -o \S+ \1\n}m, 'make picture calls scripts/boot and scripts/memory-map';
+like dry_run('shell', 'SHELL_ARGS=--plain'), qr{^scripts/shell --plain$}m, 'make shell calls scripts/shell with SHELL_ARGS';
+like dry_run('check'), qr{^--no-print-directory unit lint scripts-check scenarios$}m, 'make check makes unit, lint, scripts-check and scenarios';
 like dry_run('fuzz', 'FUZZ=e820', 'FUZZ_JOBS=2', 'FUZZ_RUNS=7', 'FUZZ_SECONDS=5'),
-    qr{run\.sh -j '2' -s '5' -n '7' \S+ e820$}m, 'says how long';
-like dry_run('fuzz-corpus', 'FUZZ='), qr{run\.sh --merge }, 'merges';
-like dry_run('check-full'), qr{scripts/matrix .*--tag full\nscripts/matrix --tag heavy\n}, 'is more';
+    qr{run\.sh -j '2' -s '5' -n '7' \S+ e820$}m, 'make fuzz passes FUZZ, FUZZ_JOBS, FUZZ_RUNS and FUZZ_SECONDS';
+like dry_run('fuzz-corpus', 'FUZZ='), qr{run\.sh --merge }, 'make fuzz-corpus calls run.sh --merge';
+like dry_run('check-full'), qr{scripts/matrix .*--tag full\nscripts/matrix --tag heavy\n}, 'make check-full runs the rows of tests/matrix with the tags full and heavy';
 
-# The shell, with a stand-in for QEMU
+# scripts/shell, with a script in place of QEMU
 my $dir = tempdir;
 write_file("$dir/kernel", 'kernel');
 write_file("$dir/xen", "\x7fELF" . "\0" x 60 . "\x02\xb0\xad\x1b" . "\0" x 16);
@@ -292,13 +293,13 @@ mkdir "$dir/tmp";
 my (undef, undef, $err) = run({env => {PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp"}},
     script('shell'), '--plain', '--xen', "$dir/xen", '--mem', '64M', "$dir/kernel", '--', 'loglevel=debug');
 my $args = -e "$dir/args" ? read_file("$dir/args") : '';
-like $args, qr{^\S+/kernel shell loglevel=debug$}m, 'scripts/shell asks the kernel for its shell' or diag $err;
-like $args, qr{dom0_mem=64M},                       'in a dom0 of that size';
+like $args, qr{^\S+/kernel shell loglevel=debug$}m, 'scripts/shell passes "shell" and the arguments to the kernel' or diag $err;
+like $args, qr{dom0_mem=64M},                       'scripts/shell --mem passes the size to Xen';
 
 my ($code, $version) = run('scripts/version');
-like "$code $version", qr/^0 \d+\.\d+\.\d+\S*\n\z/, 'scripts/version says one';
+like "$code $version", qr/^0 \d+\.\d+\.\d+\S*\n\z/, 'scripts/version prints a version';
 
-# This test can fail
+# The checks of this test find mistakes
 
 my @samples = (
     [\&wrong_commands, "    make nonsense\n",              qr/no target nonsense/],
@@ -323,8 +324,8 @@ my @samples = (
 for my $sample (@samples) {
     my ($check, $text, $complaint) = @$sample;
     my @wrong = $check->($text, '.');
-    is scalar @wrong, 1, 'one thing is wrong with ' . ($text =~ s/\n/ /gr) or diag "@wrong";
-    like $wrong[0] // '', $complaint, 'and it is said';
+    is scalar @wrong, 1, 'one mistake is found in: ' . ($text =~ s/\n/ /gr) or diag "@wrong";
+    like $wrong[0] // '', $complaint, 'the message names the mistake in: ' . ($text =~ s/\n/ /gr);
 }
 
 done_testing;

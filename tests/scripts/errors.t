@@ -1,9 +1,10 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# What a newcomer's machine may lack: each is one sentence that says what to do, an exit code of the
-# documented ones, and nothing half done. Without this, a full disk would be told as bad usage, and
-# an old QEMU as a property that is not found. The machine's part is played by scripts.
+# What a machine may lack: QEMU, space on a disk, a network. Without this test, a full disk could be
+# reported as bad usage, an old QEMU as an unknown property, and a cache could be left incomplete. Each
+# failure must be one sentence that says what to do, with a documented exit code. Scripts replace the
+# programs of the machine.
 
 use strict;
 use warnings;
@@ -25,7 +26,7 @@ sub fake {
 
 my $qemu = "echo \$\$ >$dir/pid; echo 'Test result: SUCCESS'";
 
-# A machine with all that is needed.
+# A machine that has everything
 sub machine {
     system('rm', '-rf', map { "$dir/$_" } qw(bin tmp cache pid asked));
     mkdir "$dir/$_" for qw(bin tmp);
@@ -36,17 +37,17 @@ sub machine {
     return;
 }
 
-# fails(NAME, CODE, SENTENCE, {ENVIRONMENT}, COMMAND...): of what it says, lines of progress do not count.
+# fails(NAME, CODE, SENTENCE, {ENVIRONMENT}, COMMAND...): lines of progress are not part of the message.
 sub fails {
     my ($name, $code, $sentence, $env, $script, @args) = @_;
     my %env = (PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp", XENOLITH_CACHE => "$dir/cache",
         DEPS => 'no', %$env);
     my ($exit, undef, $err) = run({env => \%env}, script($script), @args);
     my @said = grep { !/^\w+: (?:fetching|waiting|building)/ } split /\n/, $err;
-    is $exit, $code, "$name: exit code";
-    is scalar @said, 1, "$name: one sentence" or diag $err;
-    like $said[0] // '', $sentence, "$name: which says what to do";
-    is_deeply [glob "$dir/cache/.new.* $dir/cache/xen*"], [], "$name: nothing is half done";
+    is $exit, $code, "$name: exit code is $code";
+    is scalar @said, 1, "$name: the message is one sentence" or diag $err;
+    like $said[0] // '', $sentence, "$name: the message says what was found, and what to do";
+    is_deeply [glob "$dir/cache/.new.* $dir/cache/xen*"], [], "$name: the cache has no incomplete part";
     nothing_is_left($dir, $name);
     return;
 }
@@ -58,61 +59,61 @@ for my $old ('4.2.1 (Debian 1:4.2-3)', '5.2.0', '6.0.1') {
     machine();
     fake('qemu-system-x86_64', "echo 'QEMU emulator version $old'; $qemu");
     my ($short) = $old =~ /^(\d+\.\d+)/;
-    fails("QEMU $old", 4, qr/^boot: QEMU \Q$short\E is too old: expected 6\.1 or newer/, {}, @boot);
+    fails("QEMU $old", 4, qr/^boot: QEMU is \Q$short\E, expected 6\.1 or newer; Debian 12 has 7\.2$/, {}, @boot);
 }
-fails('the same for a shell', 4, qr/^shell: QEMU 6\.0 is too old/, {}, 'shell', '--xen', "$dir/xen", "$dir/kernel");
-fails('and for a Linux dom0', 4, qr/^dom0: QEMU 6\.0 is too old/,  {}, 'dom0',  '--xen', "$dir/xen", "$dir/kernel");
+fails('QEMU 6.0 for scripts/shell', 4, qr/^shell: QEMU is 6\.0, expected 6\.1/, {}, 'shell', '--xen', "$dir/xen", "$dir/kernel");
+fails('QEMU 6.0 for scripts/dom0', 4, qr/^dom0: QEMU is 6\.0, expected 6\.1/,  {}, 'dom0',  '--xen', "$dir/xen", "$dir/kernel");
 for my $new ('6.1.0', '10.0.2', 'of mine') {
     machine();
     fake('qemu-system-x86_64', "[ \$1 != --version ] || { echo 'QEMU emulator version $new'; exit; }; $qemu");
     my ($exit, undef, $err) = run({env => {PATH => "$dir/bin:$ENV{PATH}"}}, script($boot[0]), @boot[1 .. $#boot]);
-    unlike $err, qr/too old/, "QEMU $new is new enough";
+    unlike $err, qr/expected 6\.1 or newer/, "QEMU $new is accepted";
 }
 machine();
 unlink "$dir/bin/qemu-system-x86_64";
 symlink $_, "$dir/bin/" . s{.*/}{}r for map { my $name = $_; grep { -x } map { "$_/$name" } split /:/, $ENV{PATH} }
     qw(bash env dirname realpath head od tr grep rm);
-fails('no QEMU', 4, qr/^boot: qemu-system-x86_64 is not on the PATH; scripts\/deps run installs it$/,
+fails('without QEMU', 4, qr/^boot: qemu-system-x86_64 is not on the PATH; scripts\/deps run installs it$/,
     {PATH => "$dir/bin"}, @boot);
 
-# A shell whose input has an end has one, too
+# scripts/shell ends when its input ends
 machine();
 fake('qemu-system-x86_64', "[ \$1 != --version ] || exit 0; for a; do [[ \$a != stdio,*logfile=* ]] || log=\${a##*logfile=}; done\n"
         . "echo \$\$ >$dir/pid; sleep 0.3; echo -n 'x> ' | tee -a \$log\n"
         . "while [ -z \"\$order\" ] && read -r order; do :; done; echo \"\$order: the domain ends here\" | tee -a \$log");
 my ($code, $out) = run({env => {PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp"}},
     'timeout', 20, script('shell'), '--xen', "$dir/xen", "$dir/kernel");
-is_deeply [$code, $out], [0, "x> reboot: the domain ends here\n"], 'a shell with no input ends at its prompt';
-nothing_is_left($dir, 'a shell with no input');
+is_deeply [$code, $out], [0, "x> reboot: the domain ends here\n"], 'scripts/shell with an empty input reboots at the first prompt';
+nothing_is_left($dir, 'scripts/shell with an empty input');
 
-# Two signals, as a closed terminal and who started us may send them
+# Two signals, as the terminal and the parent process may send them
 machine();
 fake('qemu-system-x86_64', "[ \$1 != --version ] || exit 0; trap 'kill -TERM \$PPID; sleep 0.2; exit' TERM\n"
         . "echo \$\$ >$dir/pid; kill -HUP \$PPID; while :; do sleep 0.1; done");
 is((run({env => {PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp"}}, script($boot[0]), @boot[1 .. $#boot]))[0],
-    130, 'a second signal while the first is seen to: exit code');
-nothing_is_left($dir, 'a second signal');
+    130, 'a second signal during the cleanup after the first: exit code is 130');
+nothing_is_left($dir, 'a second signal during the cleanup');
 
-# Room for what is temporary
+# Space for temporary files
 machine();
-fails('no TMPDIR', 4, qr/^boot: expected a directory to write to in TMPDIR, found $dir\/none/,
+fails('TMPDIR does not exist', 4, qr/^boot: TMPDIR: expected a writable directory with free space, found $dir\/none$/,
     {TMPDIR => "$dir/none"}, @boot);
 machine();
 fake('df',     'echo Avail; echo 0');
 fake('mkfifo', 'exit 1');
-fails('TMPDIR is full', 4, qr/^boot: no space is left in $dir\/tmp; make room, or set TMPDIR/, {}, @boot);
+fails('TMPDIR is full', 4, qr/^boot: no space is left in $dir\/tmp; make room, or set TMPDIR to another directory$/, {}, @boot);
 
 # The cache
 machine();
 write_file("$dir/file", '');
 for my $cache ("$dir/file", "$dir/file/cache") {
-    fails("a cache at $cache", 1, qr/^xen: cannot write to the cache, $cache: expected a directory of yours/,
+    fails("a cache at $cache", 1, qr/^xen: cannot write to the cache $cache: expected a writable directory with free space$/,
         {XENOLITH_CACHE => $cache}, 'xen', 'hypervisor');
 }
-fails('no HOME', 1, qr/^xen: no place for the cache: neither XENOLITH_CACHE nor HOME is set$/,
+fails('without XENOLITH_CACHE and HOME', 1, qr/^xen: expected XENOLITH_CACHE or HOME to be set, to place the cache; found neither$/,
     {XENOLITH_CACHE => '', XDG_CACHE_HOME => '', HOME => ''}, 'xen', 'hypervisor');
 is((run({env => {PATH => "$dir/bin:$ENV{PATH}", XENOLITH_CACHE => "$dir/cache"}}, script('xen'), 'hypervisor'))[0],
-    0, 'on a machine that lacks nothing it is filled');
+    0, 'a machine that lacks nothing: scripts/xen fills the cache');
 
 my $full = qr/no space is left in $dir\/cache; make room, or set XENOLITH_CACHE/;
 for my $case (
@@ -126,37 +127,37 @@ for my $case (
     fake('gunzip', 'exit 2');
     fake('df',     'echo Avail; echo 12');
     fails("the disk is full for $tool", 1, $sentence, {DEPS => 'yes'}, 'xen', 'hypervisor');
-    is read_file("$dir/asked") =~ tr/\n//, 1, 'and no lists are fetched for that' if -e "$dir/asked";
+    is read_file("$dir/asked") =~ tr/\n//, 1, "the disk is full for $tool: no package lists are fetched" if -e "$dir/asked";
 }
 machine();
 fake('df', 'echo Avail; echo " 20"');
-fails('too little room for what takes much', 1, qr/^xen: xen-4\.20 takes 100 MiB .*, and 20 MiB are left in $dir\/cache;/,
+fails('too little space for another suite', 1, qr/^xen: xen-4\.20 takes 100 MiB .*, and 20 MiB are left in $dir\/cache;/,
     {}, 'xen', 'hypervisor', '4.20');
 machine();
 fake('dpkg', 'echo "dpkg-deb: error: x.deb is not a Debian archive"; exit 2');
-fails('a package that is torn', 1, qr/^xen: could not unpack x\.deb: dpkg-deb: error: x\.deb is not/, {}, 'xen', 'hypervisor');
+fails('a damaged package', 1, qr/^xen: could not unpack x\.deb: dpkg-deb: error: x\.deb is not/, {}, 'xen', 'hypervisor');
 
 # No network
 machine();
 fake('apt-get', "echo 'E: Failed to fetch URL  Temporary failure resolving'; exit 100");
 fake('id', 'echo 0');
 for my $deps (qw(yes no)) {
-    fails("no network, DEPS=$deps", 1,
+    fails("without network, DEPS=$deps", 1,
         qr/^xen: could not download xen-hypervisor-4\.17-amd64: Failed to fetch URL .*: is there a network\?$/,
         {DEPS => $deps}, 'xen', 'hypervisor');
-    fails("no network for a boot, DEPS=$deps", 4, qr/^xen: could not download .*: is there a network\?$/,
+    fails("scripts/boot without network, DEPS=$deps", 4, qr/^xen: could not download .*: is there a network\?$/,
         {DEPS => $deps}, 'boot', '--quiet', "$dir/kernel");
 }
-fails('no lists', 1, qr/^deps: apt's package lists cannot be fetched: Failed to fetch URL/, {DEPS => 'yes'}, 'deps', 'update');
+fails('scripts/deps update without network', 1, qr/^deps: apt's package lists cannot be fetched: Failed to fetch URL/, {DEPS => 'yes'}, 'deps', 'update');
 fake('apt-cache', 'exit 100');
-fails('no lists for Xen', 1, qr/^deps: apt's package lists cannot be fetched: Failed/, {DEPS => 'yes'}, 'xen', 'hypervisor');
+fails('scripts/xen without package lists and network', 1, qr/^deps: apt's package lists cannot be fetched: Failed/, {DEPS => 'yes'}, 'xen', 'hypervisor');
 fake('apt-get', 'echo "Hit:1 main"; echo "W: Failed to fetch more"');
 is((run({env => {PATH => "$dir/bin:$ENV{PATH}", DEPS => 'yes'}}, script('deps'), 'update'))[0], 0,
-    'one bad mirror of two does not matter');
+    'one of two mirrors fails: scripts/deps update succeeds');
 fake('sleep', ":>$dir/slept");
 fake('apt-get', "[ -e $dir/slept ] || { echo E: Could not get lock; exit 100; }");
 is((run({env => {PATH => "$dir/bin:$ENV{PATH}", DEPS => 'yes'}}, script('deps'), 'update'))[0], 0,
-    'lists that another run fetches are waited for');
-ok -e "$dir/slept", 'with a pause';
+    'another apt has the lock: scripts/deps update waits for it');
+ok -e "$dir/slept", 'another apt has the lock: scripts/deps update sleeps between attempts';
 
 done_testing;

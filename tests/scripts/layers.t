@@ -1,8 +1,8 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/check-layers guards the one way down. Without this, it could go blind
-# and nobody would notice: a tree that keeps the rules looks the same to it.
+# scripts/check-layers keeps includes and symbols within the layers. Without this test,
+# it could stop finding violations, and nobody would notice as long as the tree has none.
 
 use strict;
 use warnings;
@@ -11,7 +11,7 @@ use lib $FindBin::Bin;
 use Run;
 use Test::More;
 
-# A tree of the files given; returns what check-layers says of it.
+# Makes a tree of these files, and returns the exit code and the output of check-layers.
 sub check_tree {
     my %files = @_;
     my $dir   = tempdir();
@@ -32,27 +32,29 @@ my %good = (
 );
 
 my @cases = (
-    ['good', {}, 0, qr/^$/],
-    ['an include from above', {'mm/p2m.h' => "\n#include \"kernel/main.h\"\n"}, 1,
+    ['a tree that keeps the layers', {}, 0, qr/^$/],
+    ['an include of a higher layer', {'mm/p2m.h' => "\n#include \"kernel/main.h\"\n"}, 1,
         qr{^mm/p2m\.h:2: layer mm includes kernel/main\.h of the higher layer kernel$}],
-    ['from above, in assembly', {'arch/x86/entry.S' => "# include \"mm/p2m.h\"\n"}, 1,
+    ['an include of a higher layer in assembly', {'arch/x86/entry.S' => "# include \"mm/p2m.h\"\n"}, 1,
         qr{^arch/x86/entry\.S:1: layer arch includes mm/p2m\.h}],
-    ['guest tests lie above all', {'kernel/main.c' => "#include \"tests/guest/sweep.h\"\n"}, 1,
+    ['kernel includes tests/guest', {'kernel/main.c' => "#include \"tests/guest/sweep.h\"\n"}, 1,
         qr{layer kernel includes tests/guest/sweep\.h}],
-    ['boot above selftest', {'kernel/selftest/a.c' => "#include \"kernel/boot/b.h\"\n"}, 1,
+    ['kernel/selftest includes kernel/boot', {'kernel/selftest/a.c' => "#include \"kernel/boot/b.h\"\n"}, 1,
         qr{layer kernel/selftest includes kernel/boot/b\.h of the higher layer kernel/boot$}],
-    ['shell above boot', {'kernel/boot/a.c' => "#include \"kernel/shell/b.h\"\n"}, 1,
+    ['kernel/boot includes kernel/shell', {'kernel/boot/a.c' => "#include \"kernel/shell/b.h\"\n"}, 1,
         qr{layer kernel/boot includes kernel/shell/b\.h}],
-    ['suspend above boot', {'kernel/boot/a.c' => "#include \"kernel/suspend.h\"\n"}, 1,
+    ['kernel/boot includes kernel/suspend.h', {'kernel/boot/a.c' => "#include \"kernel/suspend.h\"\n"}, 1,
         qr{layer kernel/boot includes kernel/suspend\.h of the higher layer kernel/suspend$}],
-    ['main above shell', {'kernel/shell/a.c' => "#include \"kernel/live.h\"\n"}, 1,
+    ['kernel/shell includes kernel/live.h', {'kernel/shell/a.c' => "#include \"kernel/live.h\"\n"}, 1,
         qr{layer kernel/shell includes kernel/live\.h of the higher layer kernel$}],
-    ['domain.h below all of kernel', {'kernel/domain.h' => "#include \"kernel/boot/b.h\"\n"}, 1,
+    ['kernel/domain.h includes kernel/boot', {'kernel/domain.h' => "#include \"kernel/boot/b.h\"\n"}, 1,
         qr{layer kernel/domain\.h includes kernel/boot/b\.h}],
-    ['lib knows no Xen', {'lib/a.c' => "#include <xen/xen.h>\n"}, 1, qr{^lib/a\.c:1: layer lib includes <xen/xen\.h>}],
-    ['not freestanding', {'kernel/a.c' => "#include <stdio.h>\n"}, 1, qr{<stdio\.h> is neither}],
-    ['not from the top', {'mm/a.c' => "#include \"p2m.h\"\n"}, 1, qr{"p2m\.h" is in no layer}],
-    ['a cycle',
+    ['lib includes a header of Xen', {'lib/a.c' => "#include <xen/xen.h>\n"}, 1, qr{^lib/a\.c:1: layer lib includes <xen/xen\.h>}],
+    ['an include of the C library', {'kernel/a.c' => "#include <stdio.h>\n"}, 1,
+        qr{^kernel/a\.c:1: expected a header of Xen or of a freestanding compiler, found <stdio\.h>$}],
+    ['an include without path', {'mm/a.c' => "#include \"p2m.h\"\n"}, 1,
+        qr{^mm/a\.c:1: expected the path of a header from the top of the tree, found "p2m\.h"$}],
+    ['a cycle of headers',
         {'mm/a.h' => "#include \"mm/b.h\"\n", 'mm/b.h' => "#include \"mm/c.h\"\n",
          'mm/c.h' => "#include \"mm/b.h\"\n"}, 1,
         qr{^headers include each other: mm/b\.h -> mm/c\.h -> mm/b\.h$}],
@@ -61,11 +63,11 @@ my @cases = (
 for my $case (@cases) {
     my ($name, $files, $code, $sentence) = @$case;
     my ($exit, $said) = check_tree(%good, %$files);
-    is $exit, $code, "$name: exit code";
-    like $said, $sentence, "$name: sentence";
+    is $exit, $code, "$name: exit code is $code";
+    like $said, $sentence, $code ? "$name: the message has both files" : "$name: there is no message";
 }
 
-# Objects: two that need each other, and each one thing more.
+# Two objects that need each other, and one more symbol.
 my $dir = tempdir();
 
 sub check_symbols {
@@ -81,16 +83,16 @@ sub check_symbols {
 }
 
 for my $needs (qw(HYPERVISOR_mmu_update probe_read memcpy print printk panic)) {
-    is_deeply [check_symbols($needs)], [0, ''], "mm may need $needs";
+    is_deeply [check_symbols($needs)], [0, ''], "--symbols: $needs is allowed";
 }
 for my $needs (qw(strlen xHYPERVISOR_mmu_update memcpy2 e820_host)) {
     my ($exit, $said) = check_symbols($needs);
-    is $exit, 1, "mm may not need $needs";
-    like $said, qr{b\.o: needs $needs: mm may need}, 'sentence';
+    is $exit, 1, "--symbols: $needs is not allowed";
+    like $said, qr{b\.o: needs $needs, expected only hypercalls, }, "--symbols: the message has the object and $needs";
 }
 
-is((run(script('check-layers'), '--symbols'))[0], 2, 'no object given');
-is((run(script('check-layers'), '--foo'))[0], 2, 'unknown option');
-is((run({dir => $dir}, script('check-layers')))[0], 2, 'no tree here');
+is((run(script('check-layers'), '--symbols'))[0], 2, '--symbols without object: exit code is 2 (bad usage)');
+is((run(script('check-layers'), '--foo'))[0], 2, 'an unknown option: exit code is 2 (bad usage)');
+is((run({dir => $dir}, script('check-layers')))[0], 2, 'a directory without tree: exit code is 2 (bad usage)');
 
 done_testing;

@@ -1,8 +1,8 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/new-test begins a self-test. Without this its file could stop compiling, or a name be
-# taken that another test has, and the list of tests be ambiguous.
+# scripts/new-test makes the file of a new self-test. Without this test, the file could fail to
+# compile, or two self-tests could have one name, so that test=NAME would be ambiguous.
 
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ use Test::More;
 
 my $top = realpath("$FindBin::Bin/../..");
 
-# A tree with what new-test looks at.
+# A tree with the files that scripts/new-test reads
 my $dir = tempdir;
 mkdir "$dir/scripts" or die $!;
 my $script = write_file("$dir/scripts/new-test", read_file(script('new-test')));
@@ -23,58 +23,58 @@ write_file("$dir/tests/guest/taken.c",
     qq{TEST(taken, "x")\n{\n}\n\nTEST_LAST(inside, "x")\n{\n}\n});
 
 my ($code, $out, $err) = run($script, '--help');
-is $code, 0, '--help';
-like $out, qr/^usage: scripts\/new-test NAME$/m, 'says how';
+is $code, 0, '--help: exit code is 0';
+like $out, qr/^usage: scripts\/new-test NAME$/m, '--help prints the usage';
 
 my @bad = (
     [[],             qr/expected one NAME, found 0 arguments/],
     [[qw(a b)],      qr/expected one NAME, found 2 arguments/],
-    [[''],           qr/"" is no name/],
-    [['Upper'],      qr/"Upper" is no name/],
-    [['1st'],        qr/"1st" is no name/],
-    [['a-b'],        qr/"a-b" is no name/],
-    [['../a'],       qr{"\.\./a" is no name}],
-    [["a\nb"],       qr/is no name/],
-    [['--force'],    qr/"--force" is no name/],
-    [['x' x 31],     qr/is no name/],
-    [['all'],        qr/"all" means something else in test=/],
-    [['none'],       qr/"none" means something else/],
-    [['full'],       qr/"full" means something else/],
-    [['taken'],      qr{tests/guest/taken\.c is there already}],
-    [['inside'],     qr{a test of the name inside is in tests/guest/taken\.c}],
+    [[''],           qr/^new-test: NAME: expected up to 30 characters, .*, found ""$/],
+    [['Upper'],      qr/found "Upper"$/],
+    [['1st'],        qr/found "1st"$/],
+    [['a-b'],        qr/found "a-b"$/],
+    [['../a'],       qr{found "\.\./a"$}],
+    [["a\nb"],       qr/found "a\nb"$/],
+    [['--force'],    qr/found "--force"$/],
+    [['x' x 31],     qr/found "x{31}"$/],
+    [['all'],        qr/expected a name other than all, none and full, .*, found all$/],
+    [['none'],       qr/expected a name other than .*, found none$/],
+    [['full'],       qr/expected a name other than .*, found full$/],
+    [['taken'],      qr{tests/guest/taken\.c: expected no such file, found one$}],
+    [['inside'],     qr{NAME: expected a name that no test has, found the test inside in tests/guest/taken\.c$}],
 );
 for my $row (@bad) {
     my ($arguments, $sentence) = @$row;
     my ($exit, undef, $said) = run($script, @$arguments);
-    is $exit, 2, "(@$arguments) is bad usage";
-    like $said, $sentence, 'which is said';
-    is $said =~ tr/\n//, 1 + ("@$arguments" =~ tr/\n//), 'in one line';
+    is $exit, 2, "arguments (@$arguments): exit code is 2 (bad usage)";
+    like $said, $sentence, "arguments (@$arguments): the message says what was found and expected";
+    is $said =~ tr/\n//, 1 + ("@$arguments" =~ tr/\n//), "arguments (@$arguments): the message is one line";
 }
-is_deeply [glob "$dir/tests/guest/*"], ["$dir/tests/guest/taken.c"], 'and nothing was made';
+is_deeply [glob "$dir/tests/guest/*"], ["$dir/tests/guest/taken.c"], 'bad usage makes no file';
 
 ($code, $out, $err) = run($script, 'brand_new2');
-is $code, 0, 'a good name' or diag $err;
-like $out, qr/test=brand_new2/, 'it says how to run it';
+is $code, 0, 'a good name: exit code is 0' or diag $err;
+like $out, qr/test=brand_new2/, 'a good name: the output has the command that runs the test';
 my $text = read_file("$dir/tests/guest/brand_new2.c");
-like $text, qr{\A/\* SPDX-License-Identifier: MIT \*/\n}, 'the licence comes first';
-like $text, qr/^TEST\(brand_new2, "/m, 'a test of that name';
-like $text, qr/^ \* Without this/m, 'its prose is begun';
-is((run($script, 'brand_new2'))[0], 2, 'and not a second time');
+like $text, qr{\A/\* SPDX-License-Identifier: MIT \*/\n}, 'the new file begins with the licence';
+like $text, qr/^TEST\(brand_new2, "/m, 'the new file has a TEST with the name';
+like $text, qr/^ \* Without this test/m, 'the new file has the beginning of a description';
+is((run($script, 'brand_new2'))[0], 2, 'the same name again: exit code is 2 (bad usage)');
 
-# It compiles with the kernel's own warnings, and is formatted.
+# The new file compiles with the kernel's warnings, and has the layout of the other files.
 SKIP: {
-    skip 'no clang-format', 1 if system('command -v clang-format >/dev/null');
+    skip 'clang-format is not installed', 1 if system('command -v clang-format >/dev/null');
     my ($exit) = run({dir => $top}, 'clang-format', '--dry-run', '--Werror',
         "-style=file:$top/.clang-format", "$dir/tests/guest/brand_new2.c");
-    is $exit, 0, 'formatted as all files are';
+    is $exit, 0, 'the new file has the layout of clang-format';
 }
 my ($headers_code, $headers) = run(script('xen'), 'headers');
 chomp $headers;
-is $headers_code, 0, 'the headers of Xen are there';
+is $headers_code, 0, 'scripts/xen headers finds the headers of Xen';
 ($code, undef, $err) = run({dir => $top}, 'gcc',
     qw(-std=gnu11 -Wall -Wextra -Werror -Wundef -Wshadow -Wstrict-prototypes -Wmissing-prototypes
     -ffreestanding -fsyntax-only -D__XEN_INTERFACE_VERSION__=0x00040d00 -iquote .),
     '-isystem', $headers, "$dir/tests/guest/brand_new2.c");
-is $code, 0, 'it compiles' or diag $err;
+is $code, 0, 'the new file compiles without warnings' or diag $err;
 
 done_testing;

@@ -1,9 +1,9 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/boot --host ssh:HOST, with stand-ins for ssh and for the xl of the other machine. Without
-# this a guest could be left running there after one of the many ways to end, or something else be
-# started than was asked for.
+# scripts/boot --host ssh:HOST, with scripts in place of ssh and of the xl on the other machine.
+# Without this test, a guest could keep running on the other machine after a signal, a lost connection
+# or a failure, and xl could get other options than the user gave.
 
 use strict;
 use warnings;
@@ -23,15 +23,16 @@ sub fake {
     return;
 }
 
-# ssh stays on this machine; its last argument is for a shell.
+# This ssh runs its last argument in a shell of this machine.
 my $ssh = <<'END';
 printf '%s\n' "${@:1:$#-1}" >"$FAKE/ssh"
 export TMPDIR=$FAKE/there
 exec sh -c "${@: -1}"
 END
 
-# xl knows one domain: $FAKE/domain is there as long as it is, and unpaused once it runs. What it
-# says, and how it ends (a reason code; or "stays", or "destroyed"), is the test's to choose.
+# This xl knows one domain, which exists as long as the file $FAKE/domain, and runs once the file
+# $FAKE/unpaused exists. The test chooses the console of the domain, and how it ends (a reason code,
+# "stays" or "destroyed").
 my $xl = <<'END';
 case $1 in
 info) . "$FAKE/info" ;;
@@ -72,7 +73,7 @@ dmesg)
 esac
 END
 
-# What the other machine is, where it is not as it should be: console, end, then, info, create, ...
+# Boots; $there has what differs from a machine that works: console, end, then, info, create, ...
 sub boot {
     my ($there, @args) = @_;
     my %there = (console => '', end => 0, then => '', info => '', create => '', id => 'echo 0', ssh => $ssh, xl => $xl, %$there);
@@ -86,12 +87,12 @@ sub boot {
 
 sub leaves_nothing {
     my ($name) = @_;
-    for (1 .. 30) { # if we were killed, the other machine has a word of its own
+    for (1 .. 30) { # after SIGKILL, the job on the other machine ends by itself
         last if !-e "$dir/domain" && !glob "$dir/there/*";
         select undef, undef, undef, 0.1;
     }
-    ok !-e "$dir/domain", "$name: the domain is gone";
-    is_deeply [glob "$dir/there/* $dir/tmp/*"], [], "$name: no file is left";
+    ok !-e "$dir/domain", "$name: no domain is left";
+    is_deeply [glob "$dir/there/* $dir/tmp/*"], [], "$name: no file is left on either machine";
     return;
 }
 
@@ -104,12 +105,12 @@ my @bad  = (
     [['--host', 'ssh:', $kernel], qr/^boot: --host ssh:: expected ssh:HOST$/],
     (map { [['--host', "ssh:$_", $kernel], qr/^ssh-domu: --host \Q$_\E: expected \[USER\@\]NAME\[:PORT\], /] }
         '-oProxyCommand=x', 'a b', 'h:0', 'h:ssh', '@h', 'u@', 'a:b@h', 'fe80::1'),
-    (map { [[@host, '--as', $_, $kernel], qr/^boot: --as $_: on a machine that runs Xen \(--host\) there is domU alone$/] }
+    (map { [[@host, '--as', $_, $kernel], qr/^boot: --as $_: expected domU, the only kind that --host can start$/] }
         qw(dom0 shim grub)),
-    (map { [[@host, $_, '1', $kernel], qr/^boot: $_ is for a host in QEMU, and --host is another machine$/] }
+    (map { [[@host, $_, '1', $kernel], qr/^boot: $_ applies to a host in QEMU, and --host is another machine$/] }
         qw(--xen --firmware --host-mem --smp --machine --cpu --xen-args --qemu-args --dom0-mem --toolstack)),
     [[@host, '--mem', '64', $kernel], qr/^boot: --mem 64: expected a number followed by/],
-    [[@host, '--mem', '65K', $kernel], qr/^ssh-domu: --mem 65K: xl counts in whole MiB$/],
+    [[@host, '--mem', '65K', $kernel], qr/^ssh-domu: --mem 65K: expected a multiple of 1 MiB, the unit of xl$/],
     [[@host, '--maxmem', '1', $kernel], qr/^ssh-domu: --maxmem 1: expected a number followed by/],
     [[@host, '--vcpus', '0', $kernel], qr/^ssh-domu: --vcpus 0: expected a number from 1$/],
     [[@host, '--initrd', "$dir/none", $kernel], qr/--initrd .*none: no such file$/],
@@ -119,16 +120,17 @@ for my $case (@bad) {
     my ($args, $sentence) = @$case;
     my $name = join(' ', @$args) =~ s/\Q$dir\E\///gr;
     my ($exit, undef, $err) = boot({}, @$args);
-    is $exit, 2, "$name: exit code";
-    like $err, $sentence, "$name: sentence";
-    is $err =~ tr/\n//, 1, "$name: one line";
-    ok !-e "$dir/ssh", "$name: ssh was not called";
+    is $exit, 2, "$name: exit code is 2 (bad usage)";
+    like $err, $sentence, "$name: the message says what was found and expected";
+    is $err =~ tr/\n//, 1, "$name: the message is one line";
+    ok !-e "$dir/ssh", "$name: ssh is not called";
     leaves_nothing($name);
 }
 is_deeply [(boot({env => {XENOLITH_SSH => 'no-ssh -x'}}, @host, $kernel))[0, 2]],
-    [2, "ssh-domu: no-ssh is not on the PATH; Debian's package openssh-client has ssh\n"], 'no ssh';
+    [2, "ssh-domu: no-ssh is not on the PATH; Debian's package openssh-client has ssh\n"],
+    'XENOLITH_SSH is no program: exit code is 2 (bad usage)';
 
-# What the other machine is given
+# The files and the options on the other machine
 
 my $good = <<'END';
 TAP version 14
@@ -145,11 +147,11 @@ my ($exit, $out, $err) = boot({console => $good =~ s/\n/\r\n/gr, env => {XENOLIT
     '--guest-config', 'e820_host=1', '--guest-config', 'x=1', '--json', "$dir/json", '--log', "$dir/log",
     '--host-log', "$dir/host", $kernel, '--', q{say="a\b" it's}, 'x');
 my $shown = $good . "(XEN) d7 did it\n";
-is_deeply [$exit, $out, $err], [0, "${shown}xenolith: 1 passed, 0 skipped\n", ''], 'the console, what Xen said, the verdict';
-is read_file("$dir/log"), $shown, 'log';
-is read_file("$dir/json"), qq({"report":"boot","nr_pages":1}\n), 'json';
-is read_file("$dir/host"), "\@\@ begin guest\n(XEN) d7 did it\n\@\@ end guest\n", 'host-log';
-is read_file("$dir/job/guest.cfg"), <<'END', 'all of it reaches xl';
+is_deeply [$exit, $out, $err], [0, "${shown}xenolith: 1 passed, 0 skipped\n", ''], 'success: standard output has the console, the lines of Xen, and the verdict';
+is read_file("$dir/log"), $shown, '--log: the file has the console and the lines of Xen';
+is read_file("$dir/json"), qq({"report":"boot","nr_pages":1}\n), '--json: the file has the reports';
+is read_file("$dir/host"), "\@\@ begin guest\n(XEN) d7 did it\n\@\@ end guest\n", '--host-log: the file has the lines of Xen';
+is read_file("$dir/job/guest.cfg"), <<'END', 'the configuration for xl has all options of the guest';
 on_poweroff="preserve"
 on_reboot="preserve"
 on_crash="preserve"
@@ -163,70 +165,71 @@ vcpus=2
 e820_host=1
 x=1
 END
-is read_file("$dir/job/kernel"), read_file($kernel), 'the kernel';
-is read_file("$dir/job/initrd"), 'ramdisk', 'the ramdisk';
-like read_file("$dir/destroyed"), qr/^xenolith\.\w+\n\z/, 'the domain has a name of its own';
+is read_file("$dir/job/kernel"), read_file($kernel), 'the other machine has the kernel';
+is read_file("$dir/job/initrd"), 'ramdisk', 'the other machine has the ramdisk';
+like read_file("$dir/destroyed"), qr/^xenolith\.\w+\n\z/, 'the domain has the name of the directory';
 is read_file("$dir/ssh"), join("\n", '-i', 'key', '-T', qw(-o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15
-    -p 2222 -- root@xen.example), ''), "ssh's options, ours last";
+    -p 2222 -- root@xen.example), ''), 'ssh gets the options of XENOLITH_SSH first';
 leaves_nothing('success');
 boot({console => $good}, '--host', 'ssh:[fe80::1]', $kernel);
-like read_file("$dir/ssh"), qr/15\n--\nfe80::1\n\z/, 'an address of IPv6, and no port';
-is read_file("$dir/job/guest.cfg") =~ s/^on_.*\n//gmr, "kernel=\"kernel\"\nextra=\"\"\nmemory=64\nvcpus=1\n", 'nothing more than that';
+like read_file("$dir/ssh"), qr/15\n--\nfe80::1\n\z/, '--host ssh:[fe80::1]: ssh gets an IPv6 address without brackets and no port';
+is read_file("$dir/job/guest.cfg") =~ s/^on_.*\n//gmr, "kernel=\"kernel\"\nextra=\"\"\nmemory=64\nvcpus=1\n", 'without options: the configuration has only the defaults';
 
-# Endings
+# Ends of the guest, of the connection and of scripts/boot
 
 my $where = 'ssh-domu: h:';
 my @ends  = (
     ['success', {console => $good}, 0, qr/^xenolith: 1 passed, 0 skipped$/],
-    ['it stays', {console => $good, end => 'stays'}, 0, qr/1 passed/],
-    ['failure', {console => $fail}, 5, qr/failure: 1 failed/],
-    ['silence', {}, 5, qr/failure: the guest said nothing/],
-    ['a panic', {console => $bail, end => 3}, 6, qr/^xenolith: crash: Bail out! bad$/],
-    ['a crash', {console => $good, end => 3}, 6, qr/^xenolith: crash: xl says how the guest ended: crash$/],
-    ['its watchdog', {console => $good, end => 4}, 6, qr/ended: watchdog$/],
-    ['somebody destroys it', {console => $good, end => 'destroyed'}, 6, qr/ended: destroyed$/],
-    ['a hang', {console => "TAP version 14\n", end => 'stays'}, 124, qr/timeout: time ran out after: TAP/],
-    ['xl refuses', {create => 'echo "so not" >&2; exit 1'}, 4, qr/^so not\nboot: xl could not start the guest$/],
+    ['a guest that stays after its result', {console => $good, end => 'stays'}, 0, qr/1 passed/],
+    ['a guest in which a test fails', {console => $fail}, 5, qr/failure: 1 failed/],
+    ['a guest that prints nothing', {}, 5, qr/failure: expected output of the guest, found none/],
+    ['a guest that panics', {console => $bail, end => 3}, 6, qr/^xenolith: crash: Bail out! bad$/],
+    ['a guest that crashes after its result', {console => $good, end => 3}, 6, qr/^xenolith: crash: xl reports crash, expected poweroff, reboot or stays$/],
+    ['a guest whose watchdog fires', {console => $good, end => 4}, 6, qr/xl reports watchdog, expected/],
+    ['a guest that is destroyed', {console => $good, end => 'destroyed'}, 6, qr/xl reports destroyed, expected/],
+    ['a guest that hangs', {console => "TAP version 14\n", end => 'stays'}, 124, qr/timeout: time ran out after the line: TAP/],
+    ['xl refuses', {create => 'echo "so not" >&2; exit 1'}, 4, qr/^so not\nboot: xl could not start the guest; the messages of xl are above$/],
     ['xl console fails', {then => 'echo "no tty" >&2; exit 1'}, 4, qr/^$where xl console says: no tty$/],
-    ['no xl', {xl => ''}, 4, qr/^$where expected a machine that runs Xen, found no xl$/],
-    ['no Xen', {info => 'echo "no /proc/xen" >&2; echo more >&2; exit 1'}, 4,
-        qr/^$where expected a machine that runs Xen, but xl says: no \/proc\/xen$/],
-    ['not root', {id => '[ "$1" != -un ] || exec echo me; echo 1000'}, 4, qr/^$where expected root, which xl needs, found me$/],
-    ['no room', {nowhere => 1}, 4, qr/^$where no directory can be made there$/],
-    ['nobody listens', {ssh => 'echo "ssh: refused" >&2; exit 255'}, 4, qr/^$where not to be reached: ssh: refused$/],
-    ['nobody listens, in silence', {ssh => 'exit 255'}, 4, qr/^$where not to be reached$/],
-    ['a shell that knows nothing', {ssh => 'echo "what?" >&2; exit 127'}, 4, qr/^$where the job ended with exit code 127: what\?$/],
-    ['half of the files', {ssh => $ssh =~ s/^exec/head -c 9000 |/mr}, 4, qr/^$where the files cannot be copied to \S+: tar: /],
-    ['the connection breaks', {console => "TAP version 14\n", end => 'stays',
+    ['a machine without xl', {xl => ''}, 4, qr/^$where expected xl on the PATH, found none; /],
+    ['a machine without Xen', {info => 'echo "no /proc/xen" >&2; echo more >&2; exit 1'}, 4,
+        qr/^$where expected xl info to succeed, but xl says: no \/proc\/xen; /],
+    ['a login that is not root', {id => '[ "$1" != -un ] || exec echo me; echo 1000'}, 4, qr/^$where expected the user root, which xl needs, found me$/],
+    ['a machine without a directory for temporary files', {nowhere => 1}, 4, qr/^$where expected a directory made by mktemp in TMPDIR or \/tmp, found none$/],
+    ['ssh is refused', {ssh => 'echo "ssh: refused" >&2; exit 255'}, 4, qr/^$where ssh could not connect: ssh: refused$/],
+    ['ssh fails without a message', {ssh => 'exit 255'}, 4, qr/^$where ssh could not connect$/],
+    ['a login shell that cannot run the job', {ssh => 'echo "what?" >&2; exit 127'}, 4, qr/^$where the job on this host ended with exit code 127, expected 0: what\?$/],
+    ['a connection that ends while files are sent', {ssh => $ssh =~ s/^exec/head -c 9000 |/mr}, 4, qr/^$where expected the files of the guest in \S+, but tar says: tar: /],
+    ['a connection that ends while the guest runs', {console => "TAP version 14\n", end => 'stays',
             then => 'kill $(<"$FAKE/link")',
             ssh  => "cat <&0 >\"\$FAKE/wire\" & echo \$! >\"\$FAKE/link\"\n" . $ssh =~ s/^exec (.*)/$1 <"\$FAKE\/wire"; echo broken >&2; exit 255/mr},
-        4, qr/^$where the connection was lost: broken$/],
+        4, qr/^$where the ssh connection was lost while the guest ran: broken$/],
 );
 system('mkfifo', "$dir/wire") == 0 or die 'mkfifo';
 for my $case (@ends) {
     my ($name, $there, $code, $sentence) = @$case;
     my ($exit, $out, $err) = boot($there, @host, '--timeout', 4, '--quiet', $kernel);
-    is $exit, $code, "$name: exit code";
-    like $out . $err, $sentence, "$name: sentence";
-    is(($out . $err) =~ tr/\n//, $name eq 'xl refuses' ? 2 : 1, "$name: one line");
+    my $nr_lines = $name eq 'xl refuses' ? 2 : 1;
+    is $exit, $code, "$name: exit code is $code";
+    like $out . $err, $sentence, "$name: the verdict says why";
+    is(($out . $err) =~ tr/\n//, $nr_lines, "$name: the number of lines is $nr_lines");
     leaves_nothing($name);
 }
 
 for my $signal (qw(INT TERM HUP)) {
     ($exit) = boot({console => "x\n", end => 'stays', then => "kill -$signal \$(<\"\$FAKE/boot\")"}, @host, $kernel);
-    is $exit, 130, "SIG$signal: exit code";
-    ok !-e "$dir/domain", "SIG$signal: the domain went first";
+    is $exit, 130, "SIG$signal: exit code is 130";
+    ok !-e "$dir/domain", "SIG$signal: the domain is gone when scripts/boot ends";
     leaves_nothing("SIG$signal");
 }
 boot({create => ': >"$FAKE/domain"; kill -INT $(<"$FAKE/boot"); exec sleep 20'}, @host, $kernel);
 leaves_nothing('SIGINT while xl makes the domain');
 
 ($exit) = boot({console => "x\n", end => 'stays', then => 'kill -KILL $(<"$FAKE/boot") $(pgrep -P $(<"$FAKE/boot"))'}, @host, $kernel);
-is $exit, -1, 'SIGKILL';
+is $exit, -1, 'SIGKILL ends scripts/boot';
 for (1 .. 50) { last if !-e "$dir/domain" && !glob "$dir/there/*"; select undef, undef, undef, 0.1 }
-ok !-e "$dir/domain", 'SIGKILL: the domain is gone all the same';
-is_deeply [glob "$dir/there/*"], [], 'SIGKILL: and its directory';
+ok !-e "$dir/domain", 'SIGKILL: the job on the other machine destroys the domain';
+is_deeply [glob "$dir/there/*"], [], 'SIGKILL: the job on the other machine removes its directory';
 
-is((run(script('ssh-domu'), '--help'))[0], 0, '--help');
+is((run(script('ssh-domu'), '--help'))[0], 0, 'scripts/ssh-domu --help: exit code is 0');
 
 done_testing;

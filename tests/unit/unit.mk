@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 #
-# Unit tests: the kernel's own sources, compiled for this machine with AddressSanitizer and UBSan,
-# against a fake Xen. lib/string.c is left out: the C library's functions of these names serve, and
-# the sanitizers watch what they are given. Included by the Makefile, whose COMMON, XEN_HEADERS
-# and XEN_ABI are used. Stack frames may be larger than the kernel's: the sanitizers widen them.
+# Unit tests: the kernel's sources are compiled for this machine with AddressSanitizer and UBSan, and
+# linked with a fake Xen. lib/string.c is left out: the C library has functions of the same names, and
+# the sanitizers check their arguments. The Makefile includes this file, which uses COMMON, XEN_HEADERS
+# and XEN_ABI. The bound for stack frames is larger than the kernel's, because the sanitizers make
+# frames larger.
 
 UNIT_CC    ?= gcc
 UNIT_FLAGS  = $(COMMON) -Wframe-larger-than=65536 -D_GNU_SOURCE -O1 -g \
@@ -40,10 +41,10 @@ $(B)/unit/unit.a: $(UNIT_OBJS)
 	@rm -f $@
 	@ar rcs $@ $^
 
-# The harness takes what is printed; what the console's own platform_write does is tested beside it.
+# The harness has its own platform_write, which keeps the output. The console's is tested as console_write.
 $(B)/unit/xen/console.o: UNIT_FLAGS += -Dplatform_write=console_write
 
-# The window's slot is one that this program can map.
+# foreign_init is replaced, because a program can map only some addresses for the foreign window.
 $(B)/unit/kernel/boot/foreign.o: UNIT_FLAGS += -Dforeign_init=fake_foreign_init
 
 $(B)/unit/%.o: %.c

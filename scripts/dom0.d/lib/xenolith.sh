@@ -1,14 +1,14 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: MIT
 #
-# What a job in the Linux dom0 can call. For a guest NAME there is, in /out:
-#   NAME.log   its console, as it grows
-#   NAME.xl    what xl said of it
-#   NAME.end   how it ended, one word: poweroff, reboot, suspend, crash, watchdog,
-#              destroyed, timeout, stays (after its result), failed (to start)
-#   NAME.steps what step did to it, one line each, and NAME.N: what step N printed
+# Functions for a script in the Linux dom0. For a guest NAME, these files are in /out:
+#   NAME.log   its console, while the guest writes to it
+#   NAME.xl    the output of xl
+#   NAME.end   how the guest ended, one word: poweroff, reboot, suspend, crash, watchdog,
+#              destroyed, timeout, stays (it did not end after its result), failed (to start)
+#   NAME.steps one line for each step (below), and NAME.N: the output of step N
 
-# Elsewhere on a machine that is not ours (scripts/ssh-domu.d)
+# scripts/ssh-domu.d sets other directories on a machine that runs Xen
 domu_out=${domu_out:-/out}
 domu_run=${domu_run:-/run}
 
@@ -16,21 +16,21 @@ now() {
     cut -d . -f 1 /proc/uptime
 }
 
-# domu NAME CONFIG [SECONDS]: a guest from its start to its end; nothing remains.
+# domu NAME CONFIG [SECONDS]: run a guest from its start to its end, and destroy it.
 domu() {
     domu_start "$1" create "$2"
     domu_end "$1" "${3:-60}"
-    xl destroy "$1" >/dev/null 2>&1 # if it is still there
+    xl destroy "$1" >/dev/null 2>&1 # fails if the domain is gone
 }
 
-# domu_start NAME create CONFIG | NAME restore FILE: does not wait. The name in
-# CONFIG does not count. With on_...="preserve" the domain stays after its end,
-# to be looked at, and no last word of its console is lost.
+# domu_start NAME create CONFIG | NAME restore FILE: start a guest; does not wait. The
+# name in CONFIG is ignored. With on_...="preserve" in CONFIG the domain stays after its
+# end, so that its state can be read and the last lines of its console are not lost.
 domu_start() {
     echo "@@ begin $1"
     : >>"$domu_out/$1.log"
-    ln -sf "$domu_out/$1.log" "/var/log/xen/console/guest-$1.log" # xenconsoled's name for it
-    ln -sf "$domu_out/$1.log" "/var/log/xen/console/guest-$1--incoming.log" # while it migrates
+    ln -sf "$domu_out/$1.log" "/var/log/xen/console/guest-$1.log" # the file name that xenconsoled uses
+    ln -sf "$domu_out/$1.log" "/var/log/xen/console/guest-$1--incoming.log" # the same while it migrates
     rm -f "$domu_out/$1.end"
     if [ "$2" = create ]; then
         xl create -F "$3" "name='$1'" >"$domu_out/$1.xl" 2>&1 </dev/null &
@@ -40,8 +40,8 @@ domu_start() {
     echo $! >"$domu_run/$1.pid"
 }
 
-# domu_says NAME REGEX [SECONDS]: wait for a line on its console; fails when the
-# domain ends, or time runs out, without it.
+# domu_says NAME REGEX [SECONDS]: wait for a line on the console of the guest; fails when
+# the domain ends or the time runs out before.
 domu_says() {
     local until=$(($(now) + ${3:-60}))
     until grep -q -- "$2" "$domu_out/$1.log"; do
@@ -50,25 +50,26 @@ domu_says() {
     done
 }
 
-# Is it there, and not shut down? xl waits for that, but takes its leave at a
-# suspend, after which the domain may go on (checkpoint, failure, migration).
+# domu_lives NAME: does the domain exist, and is it not shut down? xl waits for the
+# shutdown, but it ends at a suspend, after which the domain may continue (checkpoint,
+# failed save, migration).
 domu_lives() {
     kill -0 "$(cat "$domu_run/$1.pid")" 2>/dev/null ||
         { [ "$(domu_code "$1")" = 2 ] && [ "$(domu_column "$1")" = - ]; }
 }
 
-# The reason of its shutdown, as a number, or nothing: by what xl said last.
+# domu_code NAME: print the reason code of the shutdown, from the last line of xl, or nothing.
 domu_code() {
     sed -n 's/^Domain .* has shut down, reason code \([0-9]*\) .*/\1/p' "$domu_out/$1.xl" | tail -n 1
 }
 
-# The same as xl sees it now: - if it lives, nothing if it is gone.
+# domu_column NAME: the same from xl list: - if the domain lives, nothing if it is gone.
 domu_column() {
     xl list -v "$1" 2>/dev/null | awk 'NR == 2 { print $8 }'
 }
 
-# domu_end NAME [SECONDS]: wait for its end, and make one if there is none in time,
-# or in three seconds after its result. Then show its console.
+# domu_end NAME [SECONDS]: wait for the end of the guest; destroy the guest after SECONDS,
+# or three seconds after its line "Test result". Then show its console.
 domu_end() {
     local until=$(($(now) + ${2:-60})) end=timeout
     while domu_lives "$1" && [ "$(now)" -lt $until ]; do
@@ -79,14 +80,14 @@ domu_end() {
         sleep 0.2
     done
     if domu_lives "$1"; then
-        [ $end = stays ] || xenctx "$(xl domid "$1")" >>"$domu_out/$1.xl" 2>&1 # where it hangs
+        [ $end = stays ] || xenctx "$(xl domid "$1")" >>"$domu_out/$1.xl" 2>&1 # the registers of a guest that hangs
         xl destroy "$1"
     else
         end=$(domu_reason "$1")
-        # xenconsoled puts off a guest that writes much, for 200 ms
+        # xenconsoled pauses reading for 200 ms if a guest writes much
         tail -n 1 "$domu_out/$1.log" | grep -q '^.\?Test result: ' || sleep 0.4
     fi
-    tr -d '\r' <"$domu_out/$1.log" | sed "s/^/$1| /" # whose line it is, and not Xen's
+    tr -d '\r' <"$domu_out/$1.log" | sed "s/^/$1| /" # tells the guest's lines from Xen's
     [ "$end" != failed ] || cat "$domu_out/$1.xl"
     echo "@@ end $1 $end"
     echo "$end" >"$domu_out/$1.end"
@@ -108,11 +109,12 @@ domu_reason() {
     esac
 }
 
-# For guests that live (done=wait)
+# For guests that stay up after their tests (done=wait)
 
-# step NAME COMMAND...: does it, and leaves a line in /out/NAME.steps:
+# step NAME COMMAND...: run COMMAND, and add a line to /out/NAME.steps:
 #     NUMBER EXIT-CODE SECONDS CONSOLE-BEGIN CONSOLE-END COMMAND...
-# where the console is a range of bytes of NAME.log. Fails as COMMAND does.
+# CONSOLE-BEGIN and CONSOLE-END are byte offsets in NAME.log. Returns the exit code of
+# COMMAND.
 step() {
     local name=$1 code=0 begin began
     shift
@@ -129,7 +131,7 @@ domu_console_size() {
     stat -c %s "$domu_out/$1.log" 2>/dev/null || echo 0
 }
 
-# domu_until SECONDS COMMAND...: again and again, until it succeeds.
+# domu_until SECONDS COMMAND...: repeat COMMAND until it succeeds; fails after SECONDS.
 domu_until() {
     local until=$(($(now) + $1))
     shift
@@ -139,12 +141,12 @@ domu_until() {
     done
 }
 
-# How often it has said its result.
+# domu_results NAME: print the number of lines "Test result" on the console of the guest.
 domu_results() {
     awk '/^.?Test result: / { n++ } END { print n + 0 }' "$domu_out/$1.log" 2>/dev/null || echo 0
 }
 
-# domu_tests NAME COMMAND...: does it, and waits until NAME has tested itself since.
+# domu_tests NAME COMMAND...: run COMMAND, and wait until the guest has run its self-tests again.
 domu_tests() {
     local name=$1 before until
     before=$(domu_results "$1")
@@ -153,14 +155,14 @@ domu_tests() {
     until=$(($(now) + 300))
     until [ "$(domu_results "$name")" -gt "$before" ]; do
         if ! domu_lives "$name" || [ "$(now)" -ge $until ]; then
-            echo "$name has not tested itself after: $*"
+            echo "$name: expected a line \"Test result\" in 300 s after '$*', found none"
             return 1
         fi
         sleep 0.1
     done
 }
 
-# domu_node NAME PATH [VALUE]: reads a node of its own in xenstore, or writes it.
+# domu_node NAME PATH [VALUE]: read the node PATH of the guest in xenstore, or write VALUE to it.
 domu_node() {
     local path
     path=/local/domain/$(xl domid "$1")/$2 || return
@@ -171,10 +173,11 @@ domu_node() {
     fi
 }
 
-# domu_command NAME WORD: gives an order (kernel/shell/commands.c), and waits until it is done.
+# domu_command NAME COMMAND: write a command of kernel/shell/commands.c to data/command of the guest,
+# and wait until the guest has emptied the node.
 domu_command() {
     if ! domu_node "$1" data/command "$2" || ! domu_until 120 domu_has_no_command "$1"; then
-        echo "$1 does not obey: $2"
+        echo "$1: expected the command '$2' to be done in 120 s; data/command is: $(domu_node "$1" data/command)"
         return 1
     fi
 }
@@ -183,12 +186,12 @@ domu_has_no_command() {
     [ -z "$(domu_node "$1" data/command)" ]
 }
 
-# domu_mem NAME MIB: lets it shrink or grow, and waits until it says how far it came.
+# domu_mem NAME MIB: set the memory target of the guest, and wait until data/balloon has the result.
 domu_mem() {
     local pages=$(($2 * 256))
     if ! xl mem-set "$1" "$2" || ! domu_until 120 domu_has_come_to "$1" "of $pages pages" ||
         ! domu_has_come_to "$1" "$pages of $pages pages"; then
-        echo "$1 has not come to $pages pages; data/balloon: $(domu_node "$1" data/balloon)"
+        echo "$1: expected $pages of $pages pages in data/balloon, found: $(domu_node "$1" data/balloon)"
         return 1
     fi
 }
@@ -200,10 +203,11 @@ domu_has_come_to() {
     esac
 }
 
-# Its pages as Xen counts them (debug key q): nr_pages=... xenheap_pages=... max_pages=...
+# domu_counts NAME: print the pages of the guest as Xen counts them (debug key q):
+# nr_pages=... xenheap_pages=... max_pages=...
 domu_counts() {
     local tries=0
-    until domu_counts_once "$1" | grep .; do # another guest's words may have come between
+    until domu_counts_once "$1" | grep .; do # lines of another guest may have interrupted Xen's
         tries=$((tries + 1))
         [ $tries -lt 5 ] || return
     done
@@ -214,7 +218,7 @@ domu_counts_once() {
     id=$(xl domid "$1") || return
     xl dmesg -c >/dev/null
     xl debug-keys q
-    domu_until 10 domu_is_counted # the key is not always served before it returns
+    domu_until 10 domu_is_counted # xl may return before Xen has handled the key
     xl dmesg | awk -v "domain=$id:" '
         / information for domain / { is_it = $NF == domain }
         is_it && /nr_pages=/ {
