@@ -13,10 +13,10 @@
 #define MAX_CHUNKS        16
 #define GARBAGE_PAGES     512
 #define SPARSE_BLOCK      4096
-#define SHUFFLE           0x9e3779b1 /* odd, so that x * SHUFFLE names each of 2^n numbers once */
+#define SHUFFLE           0x9e3779b1 /* odd: x * SHUFFLE is a permutation modulo 2^n */
 #define SHUFFLE_FROM      0x1555
 
-/* Superpages of the list: PFNs, MFNs and leaves that go up together. */
+/* Superpages of the P2M list with consecutive PFNs, MFNs and leaves. */
 struct chunk {
     uint64_t pfn, nr, mfn, leaf;
 };
@@ -28,10 +28,10 @@ static struct {
     struct fake_domain *d;
     struct chunk chunks[MAX_CHUNKS];
     unsigned int nr_chunks;
-    uint64_t chunk_mfn;            /* the next superpage's */
-    uint64_t rest_mfn, rest_count; /* the others': where, and among how many */
-    uint64_t block;                /* so many of them are shuffled among each other */
-    uint64_t unshuffle;            /* SHUFFLE * this is 1 */
+    uint64_t chunk_mfn;            /* first MFN of the next superpage */
+    uint64_t rest_mfn, rest_count; /* first MFN, and number of MFNs, of all other frames */
+    uint64_t block;                /* number of MFNs that are shuffled with each other */
+    uint64_t unshuffle;            /* SHUFFLE * unshuffle is 1 */
     uint64_t next_pfn;
 } b;
 
@@ -42,7 +42,7 @@ uint64_t fake_builder_mfn(uint64_t pfn)
             return b.chunks[i].mfn + (pfn - b.chunks[i].pfn);
     if (b.d->shape.mfns == FAKE_MFNS_SAME)
         return pfn ? pfn : b.rest_count; /* no domain has MFN 0 */
-    /* the blocks, and the pages of a block */
+    /* shuffle the blocks, and the pages of a block */
     return b.rest_mfn +
            ((pfn / b.block * SHUFFLE + SHUFFLE_FROM) & (b.rest_count / b.block - 1)) * b.block +
            ((pfn % b.block * SHUFFLE + SHUFFLE_FROM) & (b.block - 1));
@@ -96,7 +96,7 @@ static uint64_t new_page(void)
     return fake_builder_mfn(b.next_pfn++);
 }
 
-/* The table under an entry, made if there is none. */
+/* The page table that an entry names; allocated if there is none. */
 static uint64_t *lower_table(uint64_t *table, unsigned int index)
 {
     if (!table[index])
@@ -113,7 +113,7 @@ static uint64_t *entry_of(uint64_t va, unsigned int level)
     return &table[pte_index(va, level)];
 }
 
-/* The kernel's mapping takes this many level 1 tables, itself included. */
+/* Number of level 1 tables of the kernel's mapping, which includes these tables. */
 static uint64_t kernel_l1s(uint64_t pages)
 {
     uint64_t l1s = 0, end;
@@ -148,7 +148,8 @@ static void build_kernel(struct fake_domain *d)
         *entry_of(FAKE_VIRT_BASE + pfn * PAGE_SIZE, 1) =
             pte_make(to_mfn(fake_builder_mfn(pfn)), PTE_RX | PTE_W | PTE_D);
     for (uint64_t pfn = info + 1; pfn < b.next_pfn; pfn++)
-        *entry_of(FAKE_VIRT_BASE + pfn * PAGE_SIZE, 1) &= ~PTE_W; /* the tables */
+        *entry_of(FAKE_VIRT_BASE + pfn * PAGE_SIZE, 1) &=
+            ~PTE_W; /* page tables are mapped read-only */
     b.next_pfn = d->kernel_pfns;
 }
 
@@ -162,7 +163,7 @@ static void build_list_4k(uint64_t leaves)
             pte_make(to_mfn(fake_builder_mfn(pfn + leaf)), PTE_RX | PTE_W);
 }
 
-/* Notes down a superpage, which most often goes on where the last one ended. */
+/* Records a superpage of the P2M list; most superpages extend the previous run. */
 static void add_chunk(uint64_t leaf, uint64_t nr)
 {
     struct chunk *last = b.nr_chunks ? &b.chunks[b.nr_chunks - 1] : NULL;
@@ -176,7 +177,7 @@ static void add_chunk(uint64_t leaf, uint64_t nr)
     b.chunks[b.nr_chunks++] = (struct chunk){b.next_pfn, nr, b.chunk_mfn, leaf};
 }
 
-/* One mapping of the list at @va, of the largest page that fits there; its size in bytes. */
+/* Maps the next part of the P2M list at @va in the largest page that fits. Returns its size. */
 static uint64_t build_list_page(uint64_t va, uint64_t end)
 {
     for (unsigned int level = 3; level > 1; level--) {
@@ -212,7 +213,7 @@ static void build_list(struct fake_domain *d)
     d->nr_list_pfns = b.next_pfn - d->list_pfn;
 }
 
-/* A leaf's contents, up to nr_pages: behind that it holds what it held. */
+/* Fills a leaf up to nr_pages; the rest of the leaf keeps its contents. */
 static void fill_leaf(uint64_t leaf, uint64_t *page)
 {
     uint64_t end = min_u64((leaf + 1) * P2M_PER_PAGE, b.d->shape.nr_pages);
@@ -221,7 +222,7 @@ static void fill_leaf(uint64_t leaf, uint64_t *page)
         page[pfn % P2M_PER_PAGE] = fake_builder_mfn(pfn);
 }
 
-/* If @mfn holds a leaf of the list, its contents. */
+/* Fills frame @mfn if it holds a leaf of the P2M list. */
 static void fill_frame(uint64_t mfn, uint64_t *page)
 {
     uint64_t at = builder_pfn(mfn) - b.d->list_pfn;
@@ -235,7 +236,7 @@ static void fill_frame(uint64_t mfn, uint64_t *page)
 
 static const struct fake_origin origin = {.fill = fill_frame, .pfn = builder_pfn};
 
-/* Leaves that are no part of a superpage are few, and anywhere among the tables. */
+/* Leaves outside of superpages are few, and may lie anywhere among the page tables. */
 static void fill_list_sparse(struct fake_domain *d)
 {
     uint64_t leaves = DIV_ROUND_UP(d->shape.nr_pages, P2M_PER_PAGE);
@@ -248,7 +249,7 @@ static void fill_list_sparse(struct fake_domain *d)
     fake_machine_set_origin(&origin);
 }
 
-/* The list's contents, up to nr_pages and not to the end of its last page; and the M2P. */
+/* Fills the P2M list up to nr_pages, not to the end of its last page; and the M2P. */
 static void fill_list(struct fake_domain *d)
 {
     uint64_t nr = d->shape.nr_pages, *leaf = NULL;
@@ -261,7 +262,7 @@ static void fill_list(struct fake_domain *d)
     }
 }
 
-/* Xen's own, and what is left of the machine, is not the guest's. */
+/* Frames of Xen's, and the rest of the machine, are not the guest's. */
 static void take_foreign_frames(struct fake_domain *d)
 {
     uint64_t last = fake.first_mfn + fake.nr_mfns - 1;
@@ -273,10 +274,10 @@ static void take_foreign_frames(struct fake_domain *d)
     fake_frame(last)->foreign = true;
     fake.shared = last;
     d->shared_info = last * PAGE_SIZE;
-    fake_set_m2p(last, LOW_PAGES + 1); /* of no meaning, and a page of the image's */
+    fake_set_m2p(last, LOW_PAGES + 1); /* a stale M2P entry that names a page of the image */
 }
 
-/* Memory comes as somebody left it. The last pages are those that are taken first. */
+/* Memory has arbitrary contents. The guest's allocations begin with the last pages. */
 static void fill_free_frames(struct fake_domain *d)
 {
     uint64_t nr = min_u64(GARBAGE_PAGES, d->shape.nr_pages - b.next_pfn);
@@ -314,8 +315,8 @@ void fake_build(struct fake_domain *d, const struct fake_shape *shape)
     take_foreign_frames(d);
     fill_free_frames(d);
     fake.superpages = true;
-    if (fake_get_type(fake.root, FAKE_L4)) /* CR3's use of it */
-        fail_msg("the builder's own tables are not right");
+    if (fake_get_type(fake.root, FAKE_L4)) /* the use by CR3 */
+        fail_msg("the builder made invalid page tables");
     fake.superpages = false;
     fill_start_info(d);
 }

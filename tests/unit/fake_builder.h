@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A fake domain builder: what the guest finds when it starts.
+ * A fake domain builder: makes the domain as the guest finds it at its start.
  *
  *   PFN 0                                                                            nr_pages
  *   [ low | image | ramdisk? | list? | start_info | tables | stack | padding ][ list ][ free ]
  *   `----------- mapped from FAKE_VIRT_BASE on, to a multiple of 4 MiB --------'   |
  *                                                                                  |
- *       mapped at FAKE_LIST_BASE: in 4 KiB pages, list first, tables behind, as <--+
- *       libxenguest does; or as Xen's dom0 builder does, in the largest pages that fit, tables
- *       and pages numbered in the order in which they were made, so that no superpage is aligned
- *       in PFN space. Neither maps these tables anywhere, or fills the list's last page.
+ *       the P2M list, mapped at FAKE_LIST_BASE: either as libxenguest does, <------+
+ *       in 4 KiB pages, the list first and its page tables behind; or as Xen's dom0 builder
+ *       does, in the largest pages that fit, with page tables and list pages numbered in the
+ *       order of their creation, so that no superpage is aligned in PFN space. In both cases
+ *       the page tables of the list are not mapped, and the end of the list's last page is
+ *       not filled.
  */
 #ifndef TESTS_UNIT_FAKE_BUILDER_H
 #define TESTS_UNIT_FAKE_BUILDER_H
@@ -17,15 +19,16 @@
 #include "tests/unit/fake_xen.h"
 
 enum fake_list {
-    FAKE_LIST_4K,         /* as libxenguest maps it */
-    FAKE_LIST_SUPERPAGES, /* as Xen maps a dom0's: 2 MiB pages from 1 GiB on, 1 GiB from 512 GiB */
-    FAKE_LIST_IN_KERNEL,  /* a builder that does not know the INIT_P2M note */
+    FAKE_LIST_4K,         /* as libxenguest maps the P2M list */
+    FAKE_LIST_SUPERPAGES, /* as Xen maps the P2M list of a dom0: 2 MiB pages from 1 GiB on, 1 GiB
+                             from 512 GiB */
+    FAKE_LIST_IN_KERNEL,  /* a builder that does not know the INIT_P2M ELF note */
 };
 
 enum fake_mfns {
-    FAKE_MFNS_SHUFFLED, /* no MFN follows from its PFN */
-    FAKE_MFNS_SAME,     /* a lucky host: most frames have the number of their PFN */
-    FAKE_MFNS_HIGHEST,  /* shuffled, and the last ones that a page-table entry can name */
+    FAKE_MFNS_SHUFFLED, /* no MFN can be computed from its PFN */
+    FAKE_MFNS_SAME,     /* most frames have the MFN that equals their PFN */
+    FAKE_MFNS_HIGHEST,  /* shuffled, and the highest MFNs that a page-table entry can hold */
 };
 
 struct fake_shape {
@@ -33,29 +36,28 @@ struct fake_shape {
     enum fake_list list;
     enum fake_mfns mfns;
     uint64_t image_pages;   /* 0: a small image */
-    uint64_t ramdisk_pages; /* mapped behind the image */
-    /* list and M2P are computed where they are touched, and MFNs shuffled in blocks of 4096: for a
-     * domain so large that it would not fit in memory */
+    uint64_t ramdisk_pages; /* mapped directly after the image */
+    /* for a domain that would not fit in memory: P2M list and M2P are computed at their first
+     * access, and MFNs are shuffled in blocks of 4096 */
     bool sparse;
 };
 
 struct fake_domain {
     struct fake_shape shape;
-    uint64_t image_start, image_end; /* addresses; the fixmap is in it */
+    uint64_t image_start, image_end; /* virtual addresses; the image contains the fixmap */
     void *fixmap;                    /* NR_FIXMAP_SLOTS pages of the image */
-    uint64_t ramdisk_va;             /* 0: none */
-    uint64_t kernel_pfns;            /* PFNs [0, this) are mapped at FAKE_VIRT_BASE */
-    uint64_t list_pfn, nr_list_pfns; /* the list and its tables; none of their own if in kernel */
-    uint64_t *list;                  /* where the guest finds it */
-    struct start_info *start_info;   /* a page of the guest's */
-    uint64_t shared_info;            /* machine address: Xen's page, which the guest may map */
+    uint64_t ramdisk_va;             /* virtual address; 0: no ramdisk */
+    uint64_t kernel_pfns;            /* PFNs [0, kernel_pfns) are mapped at FAKE_VIRT_BASE */
+    uint64_t list_pfn, nr_list_pfns; /* P2M list and its page tables; 0 with FAKE_LIST_IN_KERNEL */
+    uint64_t *list;                  /* virtual address of the P2M list for the guest */
+    struct start_info *start_info;   /* a page of the guest */
+    uint64_t shared_info;            /* machine address of Xen's page; the guest may map it */
 };
 
-/* Starts a machine and builds a domain on it; what a test does with it, fake_machine_stop() ends.
- */
+/* Starts a machine and builds a domain of @shape on it, which fake_machine_stop() ends. */
 void fake_build(struct fake_domain *d, const struct fake_shape *shape);
 
-/* The frame that the builder gave @pfn. */
+/* The MFN of the frame that the builder gave to PFN @pfn. */
 uint64_t fake_builder_mfn(uint64_t pfn);
 
 #endif

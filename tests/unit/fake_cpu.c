@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a CPU under Xen does that the one under this program does not: it traps where the guest
- * reads CR3 or asks CPUID by Xen's prefix, and Xen answers. With it, the symbols that the kernel
- * has from its assembler and its linker script.
+ * Emulation of the instructions that trap under Xen but not in this process: reading CR3, and CPUID
+ * with Xen's prefix. Also the symbols that the kernel gets from its assembler files and its linker
+ * script.
  */
 #include "arch/x86/probe.h"
 #include "arch/x86/traps.h"
@@ -21,7 +21,7 @@
 static const uint8_t read_cr3[] = {0x0f, 0x20};
 static const uint8_t xen_cpuid[] = {0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2};
 
-/* General registers as an instruction numbers them. */
+/* The general registers by their number in an instruction. */
 static const int registers[8] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX,
                                  REG_RSP, REG_RBP, REG_RSI, REG_RDI};
 
@@ -45,7 +45,7 @@ bool fake_emulate(void *context)
     greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
     const uint8_t *code = (const uint8_t *)r[REG_RIP];
 
-    if (r[REG_TRAPNO] == 14) /* a page fault, perhaps of the fetch itself */
+    if (r[REG_TRAPNO] == 14) /* a page fault, perhaps of the instruction fetch */
         return false;
     if (!memcmp(code, read_cr3, sizeof(read_cr3)) && (code[2] & 0xf8) == 0xd8) {
         r[registers[code[2] & 7]] = (greg_t)(fake.root * PAGE_SIZE);
@@ -65,12 +65,13 @@ int probe_read(const void *from, uint64_t *value)
     uint64_t in_m2p = (uintptr_t)from - (uintptr_t)fake.m2p.table;
     uint64_t at = (uintptr_t)from - (uintptr_t)&fake.m2p.table[fake.first_mfn];
 
-    /* Xen's table has holes where the machine has no memory; a test's own has none */
+    /* Xen's M2P has gaps where the machine has no memory; the M2P of a test has none */
     if (in_m2p < fake.m2p.nr * sizeof(uint64_t) && at >= fake.nr_mfns * sizeof(uint64_t))
         return -EFAULT;
     if (in_m2p < fake.m2p.nr * sizeof(uint64_t) &&
         fake_frame(fake.first_mfn + at / sizeof(uint64_t))->owner == FAKE_PEERS)
-        fail_msg("the M2P is asked for frame %#lx of another domain", in_m2p / sizeof(uint64_t));
+        fail_msg("the guest reads the M2P entry of MFN %#lx, a frame of another domain",
+                 in_m2p / sizeof(uint64_t));
     memcpy(value, from, sizeof(*value));
     return 0;
 }

@@ -45,7 +45,7 @@ static bool test(const xen_ulong_t *words, unsigned int bit)
     return words[bit / BITS] >> bit % BITS & 1;
 }
 
-/* The event at @port is pending, and not masked. */
+/* The event at @port is pending and not masked: sets the selector bit and upcall_pending. */
 static void deliver(evtchn_port_t port)
 {
     struct vcpu_info *vcpu = &e->shared->vcpu_info[0];
@@ -182,14 +182,14 @@ static bool alarm_goes_off(void)
     return true;
 }
 
-/* Sleeps, with upcalls unmasked, until one is due. */
+/* Sleeps, with upcalls unmasked, until an upcall is due. */
 static long block(void)
 {
     struct vcpu_info *vcpu = &e->shared->vcpu_info[0];
     bool slept = false;
 
     if (!vcpu->evtchn_upcall_mask)
-        fail_msg("the guest blocks with upcalls unmasked: one could have come before");
+        fail_msg("SCHEDOP_block with upcalls unmasked before the call: an event could be lost");
     vcpu->evtchn_upcall_mask = 0;
     for (;;) {
         (void)alarm_goes_off();
@@ -199,7 +199,8 @@ static long block(void)
         if (e->idle && e->idle())
             continue;
         if (!e->alarm_ns)
-            fail_msg("the guest would sleep for ever");
+            fail_msg("SCHEDOP_block: no timer is set or VIRQ_TIMER is not bound, the guest would "
+                     "never wake");
         fake_events_set_time(e->alarm_ns > e->now_ns ? e->alarm_ns : e->now_ns);
     }
     e->nr_sleeps += slept;
@@ -239,7 +240,8 @@ long HYPERVISOR_suspend(unsigned int cmd, void *arg, uint64_t start_info_mfn)
     if (fake_fails())
         return fake.fail_with;
     if (cmd != SCHEDOP_shutdown || s->reason != SHUTDOWN_suspend)
-        fail_msg("sched_op %u for reason %u is no suspend", cmd, s->reason);
+        fail_msg("sched_op is %u with reason %u, expected SCHEDOP_shutdown for suspend", cmd,
+                 s->reason);
     return e->suspend ? e->suspend(start_info_mfn) : -XEN_ENOSYS;
 }
 
@@ -266,7 +268,7 @@ static long console_write(const char *text, size_t len)
     if (e->console_rc)
         return e->console_rc;
     if (takes > sizeof(e->console) - e->console_len)
-        fail_msg("more than %zu bytes for the console", sizeof(e->console));
+        fail_msg("CONSOLEIO_write: output is longer than the fake's %zu bytes", sizeof(e->console));
     memcpy(e->console + e->console_len, text, takes);
     e->console_len += takes;
     return e->console_takes ? (long)takes : 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames come and go: memory_op of the fake Xen. What a guest gives back must be its own and in
- * nobody's use; Xen would keep such a frame until its last use ended, and the guest would have lost
- * it. What it gets is any frame of the machine that is nobody's, with somebody's garbage in it.
+ * memory_op of the fake Xen. A frame that the guest releases must be the guest's, and unused: Xen
+ * would keep a frame until its last use ends, and the guest would have lost the frame. The guest
+ * gets any frame of the machine that has no owner, with arbitrary contents.
  */
 #include "arch/x86/hypercall.h"
 
@@ -15,10 +15,10 @@
 #include <xen/memory.h>
 #include <xen/version.h>
 
-/* An odd step, so that no two frames that are given follow each other. */
+/* An odd step, so that no two frames given in sequence are adjacent. */
 #define STEP 7919
 
-/* May another extent be done? */
+/* Does fake.nr_extents_left allow another extent? */
 static bool take_extent(void)
 {
     if (!fake.limited)
@@ -29,7 +29,7 @@ static bool take_extent(void)
     return true;
 }
 
-/* A frame that is nobody's, not Xen's either; ~0 if there is none. */
+/* A frame without an owner, and not Xen's; ~0 if there is none. */
 static uint64_t find_free_frame(void)
 {
     static uint64_t at;
@@ -71,9 +71,9 @@ static long release(const struct xen_memory_reservation *r)
         struct fake_frame *f = fake_frame(mfn);
 
         if (!f || f->foreign)
-            fail_msg("frame %#lx is given up, and is not the guest's", mfn);
+            fail_msg("decrease_reservation of MFN %#lx, which is not the guest's", mfn);
         if (f->refs || f->type_count)
-            fail_msg("frame %#lx is given up, and is in use", mfn);
+            fail_msg("decrease_reservation of MFN %#lx, which is in use", mfn);
         if (fake.on_release)
             fake.on_release(mfn);
         f->foreign = true;
@@ -106,7 +106,8 @@ long HYPERVISOR_memory_op(unsigned int cmd, void *arg)
         return fake.fail_with;
     if (cmd == XENMEM_populate_physmap || cmd == XENMEM_decrease_reservation)
         if (r->extent_order || r->domid != DOMID_SELF)
-            fail_msg("memory_op %u for order %u, domain %u", cmd, r->extent_order, r->domid);
+            fail_msg("memory_op %u: extent_order is %u, domid is %u, expected order 0, DOMID_SELF",
+                     cmd, r->extent_order, r->domid);
     switch (cmd) {
     case XENMEM_populate_physmap:
         return populate(r);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Xen's side of the guest's own table, and what the guest asks of it. The checks, and their order,
- * are those of common/grant_table.c as its comments and <xen/grant_table.h> describe them.
+ * Xen's side of the guest's grant table, and the guest's grant_table_op calls. The checks and their
+ * order are those that the comments of Xen's common/grant_table.c and <xen/grant_table.h> describe.
  */
 #include "tests/unit/fake_grants.h"
 
@@ -21,12 +21,12 @@
 struct fake_grants fake_grants;
 
 static struct {
-    unsigned int version; /* 0: the builder has not made it yet */
+    unsigned int version; /* 0: the builder has not set up the table yet */
     uint32_t nr_frames, nr_status;
     uint64_t frames[MAX_FRAMES], status[MAX_FRAMES];
 } table;
 
-/* What the toolstack grants in the guest's name, so that console and store can be reached. */
+/* The entries that the toolstack makes for the guest: the console page and the xenstore page. */
 static const struct fake_entry reserved[GNTTAB_NR_RESERVED_ENTRIES] = {
     [GNTTAB_RESERVED_CONSOLE] = {GTF_permit_access, 0, 0x4242},
     [GNTTAB_RESERVED_XENSTORE] = {GTF_permit_access, 0, 0x4243},
@@ -39,7 +39,8 @@ uint64_t fake_take_frame(enum fake_owner owner)
     for (uint64_t i = 0; i < fake.nr_mfns; i++) {
         struct fake_frame *f;
 
-        at = (at + fake.nr_mfns - 1) % fake.nr_mfns; /* downward, where others do not look first */
+        at = (at + fake.nr_mfns - 1) %
+             fake.nr_mfns; /* downward, while other allocations go upward */
         f = fake_frame(fake.first_mfn + at);
         if (!f->foreign || f->owner != FAKE_NOBODYS || fake.first_mfn + at == fake.shared)
             continue;
@@ -47,7 +48,7 @@ uint64_t fake_take_frame(enum fake_owner owner)
         memset(fake_ram(fake.first_mfn + at), 0, PAGE_SIZE);
         return fake.first_mfn + at;
     }
-    fail_msg("the machine has no frame left");
+    fail_msg("the fake machine has no frame without an owner left");
     return 0;
 }
 
@@ -104,7 +105,7 @@ static void grow(uint32_t nr)
         table.status[table.nr_status++] = fake_take_frame(FAKE_XENS);
 }
 
-/* What the builder leaves. */
+/* Sets up the grant table as the builder does. */
 static void begin(void)
 {
     if (table.version)
@@ -145,14 +146,14 @@ static uint32_t max_frames(void)
 static long query_size(struct gnttab_query_size *op)
 {
     if (op->dom != DOMID_SELF)
-        fail_msg("query_size of domain %u", op->dom);
+        fail_msg("GNTTABOP_query_size: domain is %u, expected DOMID_SELF", op->dom);
     op->nr_frames = table.nr_frames;
     op->max_nr_frames = max_frames();
     op->status = GNTST_okay;
     return 0;
 }
 
-/* Entries are lost by it. Xen minds only those that are in use. */
+/* A change of the version clears the table. Xen refuses it only if an entry is in use. */
 static long set_version(struct gnttab_set_version *op)
 {
     if (op->version != 1 && op->version != 2)
@@ -165,7 +166,7 @@ static long set_version(struct gnttab_set_version *op)
         return -XEN_EBUSY;
     for (uint32_t ref = ARRAY_SIZE(reserved); ref < nr_entries(); ref++)
         if (fake_grants_entry(ref).flags)
-            fail_msg("set_version, while entry %u grants something", ref);
+            fail_msg("GNTTABOP_set_version while entry %u is a valid grant", ref);
     for (uint32_t i = 0; i < table.nr_frames; i++)
         memset(fake_ram(table.frames[i]), 0, PAGE_SIZE);
     table.version = op->version;
@@ -178,7 +179,7 @@ static long set_version(struct gnttab_set_version *op)
 static long setup_table(struct gnttab_setup_table *op)
 {
     if (op->dom != DOMID_SELF)
-        fail_msg("setup_table of domain %u", op->dom);
+        fail_msg("GNTTABOP_setup_table: domain is %u, expected DOMID_SELF", op->dom);
     op->status = fake_grants.setup_status;
     if (op->nr_frames > max_frames())
         op->status = GNTST_general_error;
@@ -193,7 +194,7 @@ static long setup_table(struct gnttab_setup_table *op)
 static long get_status_frames(struct gnttab_get_status_frames *op)
 {
     if (op->dom != DOMID_SELF)
-        fail_msg("get_status_frames of domain %u", op->dom);
+        fail_msg("GNTTABOP_get_status_frames: domain is %u, expected DOMID_SELF", op->dom);
     op->status = fake_grants.get_status;
     if (table.version != 2 || op->nr_frames > table.nr_status)
         op->status = GNTST_general_error;
@@ -214,7 +215,7 @@ static long one_op(unsigned int cmd, void *op)
     case GNTTABOP_get_status_frames:
         return get_status_frames(op);
     }
-    fail_msg("grant_table_op %u", cmd);
+    fail_msg("grant_table_op %u is unknown to the fake", cmd);
     return -XEN_ENOSYS;
 }
 
@@ -225,7 +226,7 @@ long HYPERVISOR_grant_table_op(unsigned int cmd, void *ops, unsigned int nr)
     if (fake_grants.none)
         return -XEN_ENOSYS;
     begin();
-    if (fake_fails()) { /* after some of them, as Xen may */
+    if (fake_fails()) { /* after some of the operations, as Xen may */
         nr = fake.fail_after < nr ? fake.fail_after : nr;
         rc = fake.fail_with;
     }
@@ -242,18 +243,18 @@ long HYPERVISOR_grant_table_op(unsigned int cmd, void *ops, unsigned int nr)
     }
     if (rc)
         return rc;
-    check_equal("operations", nr, 1);
+    check_equal("number of operations of one grant_table_op", nr, 1);
     return one_op(cmd, ops);
 }
 
-/* All frames of Xen's go. */
+/* Frees all frames of the grant table. */
 static void drop_table(void)
 {
     for (uint32_t i = 0; fake.nr_mfns && i < table.nr_frames + table.nr_status; i++) {
         uint64_t mfn = i < table.nr_frames ? table.frames[i] : table.status[i - table.nr_frames];
 
         if (fake_frame(mfn)->refs)
-            fail_msg("a frame of the old grant table is still mapped");
+            fail_msg("new domain: a frame of the old grant table is still mapped");
         fake_frame(mfn)->owner = FAKE_NOBODYS;
     }
     memset(&table, 0, sizeof(table));
@@ -268,7 +269,8 @@ void fake_grants_stop(void)
 
 void fake_grants_new_domain(uint64_t (*moved)(uint64_t mfn))
 {
-    check_true("console's and store's entries", fake_grants_reserved_untouched());
+    check_true("grant entries of console and xenstore are untouched",
+               fake_grants_reserved_untouched());
     drop_table();
     fake_peer_new_domain(moved);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypercalls that change mappings, in place of arch/x86/hypercall.S. Each can be told to fail
- * (fake.fail_at), and then does nothing, or, a batch of updates, stops half way; none flushes more
- * of the TLB than it is asked to.
+ * The hypercalls that change mappings, in place of arch/x86/hypercall.S. Each can be made to fail
+ * (fake.fail_at): then it does nothing, or, if it is a batch of updates, stops after
+ * fake.fail_after updates. No hypercall flushes more of the TLB than requested.
  */
 #include "arch/x86/hypercall.h"
 
@@ -27,8 +27,8 @@ static int update_table(uint64_t ptr, uint64_t val, domid_t domain)
     fake.nr_table_updates++;
     if (f->type_count && f->type != FAKE_WRITABLE)
         return fake_write_entry(mfn, index, val, domain);
-    /* Xen would store a plain number there. Of mm/ it can only be a mistake. */
-    fail_msg("mmu_update of frame %#lx, which is no page table", mfn);
+    /* Xen would store a plain number in such a frame. mm/ never does this on purpose. */
+    fail_msg("mmu_update of MFN %#lx, which is not a page table", mfn);
     return -XEN_EINVAL;
 }
 
@@ -53,7 +53,7 @@ long HYPERVISOR_mmu_update(const struct mmu_update *req, unsigned int nr, unsign
     if (done)
         *done = 0;
     fake.largest_update = nr > fake.largest_update ? nr : fake.largest_update;
-    if (fake_fails()) { /* after some of them, as Xen may */
+    if (fake_fails()) { /* after some of the updates, as Xen may */
         nr = fake.fail_after < nr ? fake.fail_after : nr;
         rc_end = fake.fail_with;
     }
@@ -137,7 +137,7 @@ long HYPERVISOR_mmuext_op(const struct mmuext_op *op, unsigned int nr, unsigned 
     int rc = 0;
 
     if (domain != DOMID_SELF)
-        fail_msg("mmuext_op for domain %u", domain);
+        fail_msg("mmuext_op: domain is %u, expected DOMID_SELF", domain);
     if (fake_fails())
         return fake.fail_with;
     for (i = 0; i < nr && !rc; i++) {

@@ -3,15 +3,15 @@
  * Machine memory, and the MMU in front of it.
  *
  *      fake.first_mfn                                         + nr_mfns
- *      |  frames[]: accounts, and which page of the file it is |
+ *      |  frames[]: struct fake_frame, with its page of the file |
  *      +--------|---------------|------------------------------+
  *               v               v
- *      file  [ page | page | page | ...   in the order of their first touch
- *        ^ ram: all of it, for the fake     ^ ^ a page of it wherever the guest mapped that frame
+ *      file  [ page | page | page | ...   in the order of first touch
+ *        ^ ram: the whole file, for the fake     ^ ^ one page, wherever the guest mapped the frame
  *
- * The M2P is a file of its own, mapped twice: writable for the fake, read only for the guest at
- * FAKE_M2P_BASE + 8 * MFN, so that a table for MFNs up to 2^40 costs address space only. If it is
- * computed (struct fake_origin), the guest's part is mapped a grain at a time, as it is touched.
+ * The M2P is another file, mapped twice: writable for the fake, and read-only for the guest at
+ * FAKE_M2P_BASE + 8 * MFN, so that a table for MFNs up to 2^40 costs only address space. A computed
+ * M2P (struct fake_origin) is mapped for the guest one grain at a time, at the first access.
  */
 #include "tests/unit/fake_grants.h"
 #include "tests/unit/harness.h"
@@ -25,11 +25,11 @@
 #include <unistd.h>
 
 #define M2P_BYTES ((uint64_t)1 << (MFN_BITS + 3))
-/* Of pages that are mapped one by one: Linux allows a process 65530 mappings. */
+/* Limit of pages that are mapped one by one: Linux allows a process 65530 mappings. */
 #define TLB_PAGES 20000
-/* That ever exist: 64 GiB, of which the file takes what is touched. */
+/* Limit of frames that are touched: 64 GiB; the file needs memory only for touched frames. */
 #define RAM_PAGES (1u << 24)
-/* MFNs whose M2P entries are computed together */
+/* number of MFNs whose M2P entries are computed together */
 #define M2P_GRAIN ((uint64_t)1 << 13)
 
 struct fake_xen fake;
@@ -41,12 +41,13 @@ static uint8_t *ram;
 static uint32_t nr_ram_pages;
 static struct fake_frame *frames;
 static const struct fake_origin *origin;
-static bool *m2p_computed;                           /* of each grain; NULL: all of it is there */
-static uint64_t *m2p_writable, m2p_first, m2p_bytes; /* page-aligned: not always first_mfn */
+static bool *m2p_computed; /* one per grain; NULL: the whole M2P exists */
+static uint64_t *m2p_writable, m2p_first,
+    m2p_bytes; /* m2p_first: first_mfn rounded to a page of the M2P */
 static unsigned int nr_cached;
-static uint64_t image_pages[16]; /* of this program, with a frame behind them */
+static uint64_t image_pages[16]; /* pages of this program that have a frame */
 static unsigned int nr_image_pages;
-/* AddressSanitizer's handler, and whichever was in force before ours: cmocka's, in a test. */
+/* AddressSanitizer's handler, and the handler installed before ours: in a test, cmocka's. */
 static struct sigaction reporter, previous, previous_illegal;
 
 static void *map(uint64_t va, uint64_t len_bytes, int prot, int flags, int fd, uint64_t offset)
@@ -68,7 +69,7 @@ static int new_file(const char *name, uint64_t len_bytes)
     int fd = memfd_create(name, 0);
 
     if (fd < 0 || ftruncate(fd, (off_t)len_bytes))
-        fail_msg("a sparse file of %#lx bytes cannot be had", len_bytes);
+        fail_msg("creating a sparse file of %#lx bytes failed", len_bytes);
     return fd;
 }
 
@@ -93,7 +94,7 @@ uint64_t *fake_ram(uint64_t mfn)
     return (uint64_t *)(ram + (f->page - 1) * PAGE_SIZE);
 }
 
-/* Computes the grain of the M2P that @mfn is in, if it is not there yet. */
+/* Computes the grain of the M2P that contains @mfn, unless it exists. */
 static void compute_m2p(uint64_t mfn)
 {
     uint64_t grain = (mfn - m2p_first) / M2P_GRAIN, first = grain * M2P_GRAIN;
@@ -140,7 +141,7 @@ struct fake_mapping fake_walk(uint64_t va)
     }
 }
 
-/* What the CPU does when its TLB has no answer. False: a page fault. */
+/* A TLB miss: walks the page tables and fills the fake TLB. False: a page fault. */
 static bool fill(uint64_t va, bool write)
 {
     struct fake_mapping m = fake_walk(va);
@@ -154,7 +155,7 @@ static bool fill(uint64_t va, bool write)
     return true;
 }
 
-/* Is it the guest's look at a part of the M2P that is not computed yet? */
+/* Is it an access of the guest to a grain of the M2P that is not computed yet? */
 static bool fill_m2p(uint64_t va)
 {
     uint64_t at = va - (FAKE_M2P_BASE + m2p_first * sizeof(uint64_t));
@@ -185,7 +186,7 @@ static void page_fault(int signal, siginfo_t *info, void *context)
     if (in_slot(va))
         fprintf(stderr, "# the guest cannot %s %#lx: level %u\n", write ? "write" : "read", va,
                 fake_walk(va).level);
-    sigaction(signal, &reporter, NULL); /* again, to be reported with a backtrace */
+    sigaction(signal, &reporter, NULL); /* the access is repeated and reported with a backtrace */
 }
 
 static void illegal_instruction(int signal, siginfo_t *info, void *context)
@@ -200,7 +201,7 @@ static void __attribute__((constructor)) save_reporter(void)
     sigaction(SIGSEGV, NULL, &reporter);
 }
 
-/* A page of this program: what the tables say of it. */
+/* Maps a page of this program as the page tables say. */
 static void show_image_page(uint64_t va)
 {
     struct fake_mapping m = fake_walk(va);
@@ -209,7 +210,8 @@ static void show_image_page(uint64_t va)
     while (i < nr_image_pages && image_pages[i] != va)
         i++;
     if (i == ARRAY_SIZE(image_pages))
-        fail_msg("more than %zu pages of the image get a frame", ARRAY_SIZE(image_pages));
+        fail_msg("adopting an image page: the fake has room for only %zu pages",
+                 ARRAY_SIZE(image_pages));
     image_pages[i] = va;
     nr_image_pages += i == nr_image_pages;
     if (m.present)
@@ -238,7 +240,7 @@ void fake_tlb_flush(void)
 bool fake_tlb_writable(uint64_t va)
 {
     int zero = open("/dev/zero", O_RDONLY);
-    bool writable = read(zero, (void *)va, 1) == 1; /* Linux asks its own tables, not ours */
+    bool writable = read(zero, (void *)va, 1) == 1; /* Linux checks the mapping of this process */
 
     close(zero);
     return writable;
@@ -264,7 +266,7 @@ void fake_machine_start(uint64_t first_mfn, uint64_t nr_mfns)
     struct sigaction action = {.sa_sigaction = page_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
 
     if (ram)
-        fake_machine_stop(); /* of a test that failed half way */
+        fake_machine_stop(); /* left by a test that failed */
     fake = (struct fake_xen){.first_mfn = first_mfn, .nr_mfns = nr_mfns};
     file = new_file("fake machine", RAM_PAGES * PAGE_SIZE);
     ram = map(0, RAM_PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);

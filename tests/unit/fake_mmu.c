@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Types of frames, by Xen's rule: a frame is a page table of one level, or mapped writable, or
- * neither; never two of these. It becomes a table when the first entry of a table above it, a pin
- * or CR3 names it: then each of its entries is checked and counted, and so on down.
+ * Frame types by Xen's rule: a frame is a page table of one level, or mapped writable, or neither;
+ * never two of these. A frame becomes a page table when an entry of a table above it, a pin or CR3
+ * names it for the first time: then each of its entries is validated and counted, recursively.
  *
  *      unused --get L1..L4: validate--> table (count n) --put the last: drop its entries--> unused
  *      unused --get WRITABLE----------> writable (count n) --put the last--> unused
  *
- * The errors are those that Xen 4.14 to 4.20 were seen to give: -EINVAL for a table that is mapped
- * writable, -EBUSY for a writable mapping of a table.
+ * The errors are those observed with Xen 4.14 to 4.20: -EINVAL for a page table that is mapped
+ * writable, -EBUSY for a writable mapping of a page table.
  */
 #include "tests/unit/fake_grants.h"
 #include "tests/unit/harness.h"
@@ -20,7 +20,7 @@ static bool names_superpage(uint64_t pte, unsigned int level)
     return level > 1 && (pte & PTE_PSE);
 }
 
-/* May an entry that is written in the name of @domain name this frame? */
+/* May an entry that is written on behalf of @domain name this frame? */
 static bool is_of(uint64_t mfn, const struct fake_frame *f, domid_t domain)
 {
     if (domain == DOMID_SELF)
@@ -30,7 +30,7 @@ static bool is_of(uint64_t mfn, const struct fake_frame *f, domid_t domain)
     return f->foreign && f->owner == (domain == DOMID_XEN ? FAKE_XENS : FAKE_PEERS);
 }
 
-/* The entry's own use of what it names. @level is that of the table it is in. */
+/* Gets the use of a frame by one entry. @level is the level of the table that holds the entry. */
 static int get_entry(uint64_t pte, unsigned int level, domid_t domain)
 {
     uint64_t mfn = pte_mfn(pte).v;
@@ -51,7 +51,7 @@ static int get_entry(uint64_t pte, unsigned int level, domid_t domain)
             return -XEN_EINVAL;
         for (uint64_t i = 0; i < level_bytes(level) / PAGE_SIZE; i++) {
             if (fake_get_type(mfn + i, FAKE_WRITABLE))
-                fail_msg("the builder mapped frame %#lx twice", mfn + i);
+                fail_msg("the builder mapped MFN %#lx twice", mfn + i);
             fake_frame(mfn + i)->refs++;
         }
         return 0;
@@ -79,7 +79,7 @@ static void put_entry(uint64_t pte, unsigned int level)
     }
 }
 
-/* Checks and counts all entries of a table, or none. */
+/* Validates and counts all entries of a page table; on an error, none. */
 static int validate(uint64_t mfn, unsigned int level)
 {
     const uint64_t *table = fake_ram(mfn);
@@ -118,7 +118,7 @@ void fake_put_type(uint64_t mfn)
     struct fake_frame *f = fake_frame(mfn);
 
     if (!f || !f->type_count)
-        fail_msg("frame %#lx is dropped more often than it was used", mfn);
+        fail_msg("MFN %#lx: a type use is dropped, but its type count is 0", mfn);
     if (f->type_count == 1 && f->type != FAKE_WRITABLE)
         for (unsigned int i = 0; i < PTES_PER_TABLE; i++)
             put_entry(fake_ram(mfn)[i], f->type);
@@ -131,7 +131,7 @@ int fake_write_entry(uint64_t table, unsigned int index, uint64_t pte, domid_t d
     uint64_t *entry = fake_ram(table) + index, old = *entry;
     int rc;
 
-    /* Xen's own slots of the level 4 table */
+    /* skip Xen's own slots of the level 4 table */
     if (f->type == FAKE_L4 && index >= 256 && index < 272)
         return -XEN_EINVAL;
     rc = get_entry(pte, f->type, domain);
@@ -142,7 +142,7 @@ int fake_write_entry(uint64_t table, unsigned int index, uint64_t pte, domid_t d
     return 0;
 }
 
-/* Fowler, Noll, Vo: FNV-1a, by words. */
+/* The hash FNV-1a (Fowler, Noll, Vo), by words. */
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
     return (hash ^ value) * 0x100000001b3;

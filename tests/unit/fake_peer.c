@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The other domain: what it grants, what it maps, and Xen's books of both. */
+/* The peer domain: the pages that it grants and maps, and Xen's records of both (maptrack). */
 #include "tests/unit/fake_peer.h"
 
 #include "tests/unit/harness.h"
@@ -22,13 +22,13 @@ static struct {
     } grants[MAX_REFS];
 } peer;
 
-/* Xen's maptrack: what the guest has mapped of the peer's. */
+/* Xen's maptrack: the peer's grants that the guest has mapped. */
 static struct {
     uint32_t ref; /* 0: the handle is free */
     uint64_t va, pte;
 } handles[MAX_HANDLES];
 
-/* What others have mapped of the guest's. */
+/* The guest's grants that the peer has mapped. */
 static struct mapping {
     bool is_used, readonly;
     uint32_t ref;
@@ -41,13 +41,13 @@ uint32_t fake_peer_grant(domid_t to, bool readonly)
     uint32_t ref = peer.nr_refs ? peer.nr_refs : FIRST_REF;
 
     if (ref == MAX_REFS)
-        fail_msg("the peer grants more than %u pages", MAX_REFS);
+        fail_msg("the peer has no free reference: limit is %u", MAX_REFS);
     peer.nr_refs = ref + 1;
     peer.grants[ref].mfn = fake_take_frame(FAKE_PEERS);
     peer.grants[ref].to = to;
     peer.grants[ref].readonly = readonly;
     peer.grants[ref].valid = true;
-    /* a number that could be one of ours, and is not */
+    /* garbage that could be an entry of this domain, but is not */
     fake_set_m2p(peer.grants[ref].mfn, ref);
     return ref;
 }
@@ -79,7 +79,7 @@ unsigned int fake_grants_handles(void)
     return n;
 }
 
-/* The first handle that is free; the maximum if Xen keeps no books of another. */
+/* The first free handle; max_maptrack if Xen has no free maptrack entry. */
 static uint32_t free_handle(uint32_t max)
 {
     uint32_t i = 0;
@@ -89,7 +89,7 @@ static uint32_t free_handle(uint32_t max)
     return i;
 }
 
-/* The level 1 entry of @va; NULL without a table for it. */
+/* The level 1 entry of @va; NULL if @va has no level 1 table. */
 static uint64_t *entry_of(uint64_t va)
 {
     uint64_t mfn = fake.root;
@@ -121,7 +121,8 @@ static int16_t map_one(struct gnttab_map_grant_ref *op)
     uint64_t *entry;
 
     if ((op->flags & ~GNTMAP_readonly) != GNTMAP_host_map || op->host_addr % PAGE_SIZE)
-        fail_msg("map_grant_ref with flags %#x, at %#lx", op->flags, op->host_addr);
+        fail_msg("GNTTABOP_map_grant_ref: unexpected flags %#x or host_addr %#lx", op->flags,
+                 op->host_addr);
     if (status)
         return status;
     if (op->dom != FAKE_PEER || peer.is_dead)
@@ -137,10 +138,11 @@ static int16_t map_one(struct gnttab_map_grant_ref *op)
     if (!entry)
         return GNTST_general_error;
     if (*entry)
-        fail_msg("a grant is mapped over the entry %#lx of %#lx", *entry, op->host_addr);
+        fail_msg("GNTTABOP_map_grant_ref over the present PTE %#lx of VA %#lx", *entry,
+                 op->host_addr);
 
     f = fake_frame(peer.grants[op->ref].mfn);
-    check_equal("the peer's page",
+    check_equal("writing the PTE of the peer's page",
                 readonly ? 0 : fake_get_type(fake_peer_mfn(op->ref), FAKE_WRITABLE), 0);
     f->refs++;
     peer.grants[op->ref].nr_mapped++;
@@ -164,7 +166,8 @@ static int16_t unmap_one(const struct gnttab_unmap_grant_ref *op)
     uint64_t *entry;
 
     if (op->dev_bus_addr || !op->host_addr)
-        fail_msg("unmap_grant_ref of %#lx, for a device %#lx", op->host_addr, op->dev_bus_addr);
+        fail_msg("GNTTABOP_unmap_grant_ref: host_addr %#lx, dev_bus_addr %#lx, expected 0",
+                 op->host_addr, op->dev_bus_addr);
     if (status)
         return status;
     if (op->handle >= MAX_HANDLES || !handles[op->handle].ref)
@@ -197,7 +200,7 @@ unsigned int fake_peer_mappings(void)
     return n;
 }
 
-/* A mapping of the guest's @ref, a writable one if asked for; NULL if there is none. */
+/* A mapping of the guest's @ref, writable if requested; NULL if there is none. */
 static struct mapping *find_mapping(uint32_t ref, bool writable)
 {
     for (unsigned int i = 0; i < MAX_MAPPINGS; i++)
@@ -211,7 +214,7 @@ uint64_t fake_peer_sees(uint32_t ref)
     return find_mapping(ref, false)->mfn;
 }
 
-/* Marks the use in the guest's table, or says no, as the entry does. */
+/* Sets GTF_reading and GTF_writing in the guest's entry, or refuses as the entry demands. */
 static int16_t begin_use(domid_t as, uint32_t ref, bool readonly)
 {
     struct fake_entry e = fake_grants_entry(ref);
@@ -224,7 +227,7 @@ static int16_t begin_use(domid_t as, uint32_t ref, bool readonly)
     return GNTST_okay;
 }
 
-/* Without this mapping, is the entry still in use? */
+/* Is the entry still in use, without this mapping? */
 static void end_use(uint32_t ref)
 {
     if (!find_mapping(ref, true))
@@ -245,7 +248,7 @@ int16_t fake_peer_map(domid_t as, uint32_t ref, bool readonly)
     if (pinned && pinned->as != as)
         return GNTST_general_error;
     mfn = pinned ? pinned->mfn : fake_grants_entry(ref).frame;
-    /* what is mapped already may be mapped again: the entry is not asked */
+    /* a page that is already mapped may be mapped again, without a check of the entry */
     if (!pinned || (!readonly && !find_mapping(ref, true)))
         status = begin_use(as, ref, readonly);
     if (status)
@@ -257,13 +260,13 @@ int16_t fake_peer_map(domid_t as, uint32_t ref, bool readonly)
     }
     while (m->is_used)
         if (++m == mappings + MAX_MAPPINGS)
-            fail_msg("the peer maps more than %u pages", MAX_MAPPINGS);
+            fail_msg("the peer has no free mapping: limit is %u", MAX_MAPPINGS);
     *m = (struct mapping){.is_used = true, .readonly = readonly, .ref = ref, .as = as, .mfn = mfn};
     f->refs++;
     return GNTST_okay;
 }
 
-/* The use of the frame ends; what is marked in the guest's table is another matter. */
+/* Drops the use of the frame. The flags in the guest's table are cleared separately. */
 static void drop_mapping(struct mapping *m)
 {
     m->is_used = false;
@@ -278,7 +281,7 @@ void fake_peer_unmap(uint32_t ref)
 
     m = m ? m : find_mapping(ref, false);
     if (!m)
-        fail_msg("the peer has not mapped %u", ref);
+        fail_msg("the peer unmaps reference %u, which it has not mapped", ref);
     drop_mapping(m);
     end_use(ref);
 }
@@ -290,7 +293,7 @@ void fake_peer_unmap_all(void)
             fake_peer_unmap(mappings[i].ref);
 }
 
-/* One end of a copy: the memory, or a status. */
+/* One side of a copy: returns the memory, or sets a status. */
 static int16_t copy_end(const struct gnttab_copy_ptr *p, bool by_ref, bool write, uint8_t **at)
 {
     struct fake_frame *f;
@@ -344,11 +347,12 @@ void fake_peer_forget(void)
     memset(mappings, 0, sizeof(mappings));
 }
 
-/* Frames have moved. Nothing of the old domain's is mapped by anybody, or by the new one. */
+/* A new domain: frames have moved, and all mappings of the old domain are gone. */
 void fake_peer_new_domain(uint64_t (*moved)(uint64_t mfn))
 {
     if (fake_grants_handles())
-        fail_msg("%u grants were mapped during the suspend", fake_grants_handles());
+        fail_msg("new domain: %u grant mappings were left during the suspend, expected 0",
+                 fake_grants_handles());
     for (unsigned int i = 0; i < MAX_MAPPINGS; i++)
         if (mappings[i].is_used)
             drop_mapping(&mappings[i]);

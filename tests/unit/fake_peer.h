@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Between fake_grants.c and fake_peer.c: the operations that have two sides. */
+/* Shared by fake_grants.c and fake_peer.c: the operations that concern both domains. */
 #ifndef TESTS_UNIT_FAKE_PEER_H
 #define TESTS_UNIT_FAKE_PEER_H
 
 #include "tests/unit/fake_grants.h"
 
-/* Where Xen marks that entry @ref of the guest's is in use; NULL: there is no such entry. */
+/* Where Xen sets GTF_reading and GTF_writing for entry @ref of the guest's table; NULL: no entry.
+ */
 uint16_t *fake_grants_status(uint32_t ref);
 
 void fake_grants_map(struct gnttab_map_grant_ref *ops, unsigned int nr);

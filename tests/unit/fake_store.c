@@ -17,25 +17,25 @@ static struct fake_store *const s = &fake_store;
 
 struct node {
     char path[128];
-    char *value; /* NULL: no such node */
+    char *value; /* NULL: the slot is free */
 };
 
 static struct node nodes[MAX_NODES];
-static unsigned int generation; /* of the tree: changes with any node */
+static unsigned int generation; /* changes with any node */
 
 static struct watch_entry {
-    char path[128], token[16]; /* no token: free */
+    char path[128], token[16]; /* no token: the watch is free */
 } watches[MAX_WATCHES];
 
 static struct transaction {
-    uint32_t id; /* 0: free */
+    uint32_t id; /* 0: the transaction is free */
     unsigned int generation;
     struct node changes[MAX_CHANGES];
     unsigned int nr_changes;
 } txs[MAX_TXS];
 static uint32_t last_tx;
 
-/* The request that is being carried out. */
+/* The request that is being executed. */
 static const struct fake_request *request;
 
 static void reply(uint32_t type, const void *payload, size_t len)
@@ -79,7 +79,7 @@ void fake_store_set(const char *path, const char *value)
     if (!n)
         n = find_node(nodes, MAX_NODES, "");
     if (!n)
-        fail_msg("more than %d nodes", MAX_NODES);
+        fail_msg("the fake xenstored has no free node: limit is %d", MAX_NODES);
     copy_text(n->path, sizeof(n->path), path);
     set_value(n, value);
     generation++;
@@ -136,7 +136,7 @@ static const char *value_in(struct transaction *tx, const char *path)
     return n ? n->value : fake_store_get(path);
 }
 
-/* Each of these returns a word for an error, or NULL if a reply is queued. */
+/* Each of these functions returns an error word, or NULL if a reply is queued. */
 
 static const char *change(struct transaction *tx, const char *path, const char *value)
 {
@@ -184,7 +184,7 @@ static const char *take_directory(const char *path)
     return NULL;
 }
 
-/* Both strings of the request end within it. */
+/* Do both strings of the request end inside the request? */
 static bool is_well_formed(void)
 {
     uint32_t len = request->header.len;
@@ -211,7 +211,7 @@ static const char *take_watch(const char *path, const char *token)
     return "E2BIG";
 }
 
-/* Of a node, not of a change that is still to come. */
+/* Works on a node, not on a node changed in a transaction. */
 static const char *take_set_perms(const char *path, const char *owner)
 {
     if (!is_well_formed())

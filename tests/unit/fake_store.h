@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A fake xenstored: a tree of nodes behind a ring page, which takes requests and gives replies in
- * pieces of any size, and which can be told to break the protocol.
+ * A fake xenstored: a tree of nodes behind a ring page. It reads requests and writes replies in
+ * pieces of any size, and breaks the protocol on request of a test.
  *
  *      guest -- req ring --> [ request ] --> nodes, watches, transactions
  *      guest <-- rsp ring -- [ replies and watch events, in order ]
  *
- * It has its turns when the guest sleeps (fake_events.idle). Paths are as the guest writes them.
+ * It runs while the guest sleeps (fake_events.idle). Paths are used as the guest writes them.
  */
 #ifndef TESTS_UNIT_FAKE_STORE_H
 #define TESTS_UNIT_FAKE_STORE_H
@@ -16,74 +16,74 @@
 #include <xen/event_channel.h>
 #include <xen/io/xs_wire.h>
 
-/* What may be wrong with a reply, or come in front of it. */
+/* Faults of a reply, or of a message in front of the reply. */
 enum fake_store_fault {
     STORE_FINE,
-    /* these end a connection */
-    STORE_TOO_LONG, /* a payload that the protocol does not allow */
+    /* The guest must end the connection: */
+    STORE_TOO_LONG, /* a payload longer than the protocol allows */
     STORE_REQ_CONS_AHEAD,
     STORE_RSP_PROD_FAR,
-    STORE_RSP_PROD_BACK, /* behind what the guest has read */
+    STORE_RSP_PROD_BACK, /* rsp_prod behind rsp_cons */
     STORE_UNKNOWN_ID,
     STORE_UNKNOWN_TYPE,
     STORE_SILENCE,
-    STORE_HALF_HEADER, /* and then silence */
+    STORE_HALF_HEADER, /* half a header, then nothing more */
     STORE_HALF_REPLY,
-    STORE_NO_TX, /* the number of a transaction is a word */
+    STORE_NO_TX, /* the transaction number is a word */
     STORE_TX_ZERO,
     STORE_TX_HUGE,
-    /* these do not */
-    STORE_NO_TERMINATOR, /* replies have none; errors and events should */
-    STORE_LONGEST,       /* a reply as long as the protocol allows */
-    STORE_UNKNOWN_ERROR, /* a word that is no errno */
+    /* The connection must go on: */
+    STORE_NO_TERMINATOR, /* no terminating 0: replies have none, errors and events should */
+    STORE_LONGEST,       /* the longest reply that the protocol allows */
+    STORE_UNKNOWN_ERROR, /* an error word that is no errno name */
     STORE_EMPTY_ERROR,
     STORE_EVENT_EMPTY,
     STORE_EVENT_NO_TOKEN,
     STORE_EVENT_NO_ZERO,
-    STORE_EVENT_TOKEN_RANGE, /* a number that no watch has */
+    STORE_EVENT_TOKEN_RANGE, /* an index past the table of watches */
     STORE_EVENT_TOKEN_HUGE,
-    STORE_EVENT_TOKEN_FREE, /* one that is not in use */
+    STORE_EVENT_TOKEN_FREE, /* index of a free watch */
     STORE_EVENT_LONGEST,
     NR_STORE_FAULTS
 };
 
 struct fake_store {
     volatile struct xenstore_domain_interface *ring;
-    evtchn_port_t port; /* the guest's */
+    evtchn_port_t port; /* the guest's port */
 
-    size_t piece;        /* bytes at a time, either way; 0: all that there are */
-    bool events_first;   /* a new watch's first event comes before the reply */
-    bool one_by_one;     /* takes no more of a request while something is to be sent */
-    bool needs_kick;     /* looks at the ring only if it is told to */
-    size_t event_within; /* so many bytes into a request, there is a watch event */
+    size_t piece;        /* bytes read or written in one turn; 0: no limit */
+    bool events_first;   /* the first event of a new watch comes before the reply */
+    bool one_by_one;     /* reads no request bytes while output is queued */
+    bool needs_kick;     /* looks at the ring only after an event of the guest */
+    size_t event_within; /* queues a watch event after this many bytes of a request */
 
-    unsigned int nr_in_tx;    /* requests within a transaction, so far */
+    unsigned int nr_in_tx;    /* requests in a transaction so far */
     unsigned int nr_requests; /* since the start, or since a test set it to 0 */
-    unsigned int fault_at;    /* the request whose reply has the @fault */
+    unsigned int fault_at;    /* number of the request whose reply has the fault */
     enum fake_store_fault fault;
-    unsigned int refuse_at;    /* the request that is refused, with */
-    const char *refuse_with;   /* this word */
-    unsigned int nr_conflicts; /* so many commits to come say EAGAIN, */
-    void (*on_conflict)(void); /* after somebody else did this */
+    unsigned int refuse_at;    /* number of the request that is refused */
+    const char *refuse_with;   /* error word of the refusal */
+    unsigned int nr_conflicts; /* the next nr_conflicts commits fail with EAGAIN */
+    void (*on_conflict)(void); /* called before each such commit fails */
     bool is_silent;
-    char perms[16]; /* what was last asked for by XS_SET_PERMS */
+    char perms[16]; /* permissions of the last XS_SET_PERMS */
 };
 
 extern struct fake_store fake_store;
 
-/* An empty store behind @ring, which is zeroed. */
+/* Starts with no nodes, and zeroes @ring. */
 void fake_store_start(void *ring, evtchn_port_t port);
-/* The same store, a new connection: no watches, no transactions, nothing half said. */
+/* A new connection to the same nodes: no watches, no transactions, no partial message. */
 void fake_store_reconnect(evtchn_port_t port);
 
-/* What somebody else writes; whoever watches hears of it. NULL removes. */
+/* Another client writes @path; NULL removes the node. Watches on the node fire. */
 void fake_store_set(const char *path, const char *value);
-/* NULL if there is no such node. */
+/* The value of a node; NULL if there is no such node. */
 const char *fake_store_get(const char *path);
 unsigned int fake_store_watches(void);
 unsigned int fake_store_transactions(void);
 
-/* Its turn; did it do something? */
+/* Reads requests and writes replies. Returns whether it did something. */
 bool fake_store_turn(void);
 
 #endif

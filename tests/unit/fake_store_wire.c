@@ -13,7 +13,7 @@ struct fake_store fake_store;
 
 static struct fake_store *const s = &fake_store;
 
-/* The request that is coming in, and what is still to go out. */
+/* The request being received, and the queued output. */
 static struct fake_request request;
 static size_t got;
 static uint32_t last_id;
@@ -26,7 +26,7 @@ void fake_store_queue(uint32_t type, uint32_t id, const void *payload, size_t le
     struct xsd_sockmsg header = {.type = type, .req_id = id, .len = (uint32_t)len};
 
     if (out_len + sizeof(header) + len > sizeof(out))
-        fail_msg("the guest takes no replies: %zu bytes are waiting", out_len);
+        fail_msg("the guest reads no replies: %zu bytes are queued", out_len);
     memcpy(out + out_len, &header, sizeof(header));
     memcpy(out + out_len + sizeof(header), payload, len);
     out_len += sizeof(header) + len;
@@ -72,7 +72,7 @@ static void queue_nonsense_event(void)
     }
 }
 
-/* Spoils the reply that begins at @at of what goes out. */
+/* Applies the fault to the reply at offset @at of the output. */
 static void spoil(size_t at)
 {
     static char longest[XENSTORE_PAYLOAD_MAX];
@@ -148,7 +148,7 @@ static void answer(void)
     size_t at;
 
     if (request.header.req_id == last_id)
-        fail_msg("two requests have number %u", last_id);
+        fail_msg("two requests have the req_id %u", last_id);
     last_id = request.header.req_id;
     s->nr_requests++;
     s->nr_in_tx += request.header.tx_id != 0;
@@ -176,7 +176,7 @@ static bool take_bytes(void)
     size_t n = at_a_time(prod - cons);
 
     if (prod - cons > RING)
-        fail_msg("the guest's request index is %u, and %u bytes were taken", prod, cons);
+        fail_msg("req_prod is %u, req_cons is %u: more than a ring apart", prod, cons);
     if (s->one_by_one && out_len)
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -185,7 +185,8 @@ static bool take_bytes(void)
         if (s->event_within && got == s->event_within)
             fake_store_queue_event("a/path", "0");
         if (got == sizeof(request.header) && request.header.len > XENSTORE_PAYLOAD_MAX)
-            fail_msg("the guest sends a request of %u bytes", request.header.len);
+            fail_msg("request length is %u, expected at most XENSTORE_PAYLOAD_MAX",
+                     request.header.len);
         if (got >= sizeof(request.header) && got == sizeof(request.header) + request.header.len) {
             got = 0;
             answer();

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Frame number i of the machine becomes number (n - 1 - i + TURN) % n: none stays, none follows. */
+/* Frame i of the machine becomes frame (n - 1 - i + TURN) % n: all move, none stay adjacent. */
 #define TURN 1237
 
 struct fake_tools fake_tools;
@@ -28,7 +28,7 @@ static uint64_t moved(uint64_t mfn)
     return fake.first_mfn + (n - 1 - (mfn - fake.first_mfn) + TURN) % n;
 }
 
-/* Does the list, as it was read, have @mfn? */
+/* Is @mfn in the P2M list as the save read it? */
 static bool in_pseudophysmap(uint64_t mfn)
 {
     struct fake_frame *f = fake_frame(mfn);
@@ -57,7 +57,7 @@ void fake_tools_save(uint64_t start_info)
     const struct start_info *si;
 
     fake_tools.nr_saved++;
-    tools_free(&p2m); /* of a save that came to nothing */
+    tools_free(&p2m); /* left by a save without a restore */
     tools_read(&p2m, &shared()->arch);
     if (p2m.error[0])
         fail_msg("the tools cannot save: %s", p2m.error);
@@ -67,24 +67,24 @@ void fake_tools_save(uint64_t start_info)
         if (mfn == INVALID_ENTRY)
             continue;
         if (!fake_frame(mfn) || fake_frame(mfn)->foreign || fake.m2p.table[mfn] != pfn)
-            fail_msg("PFN %#lx has frame %#lx, which is not the guest's", pfn, mfn);
+            fail_msg("save: PFN %#lx has MFN %#lx, which is not the guest's", pfn, mfn);
     }
     for (uint64_t i = 0; i < fake.nr_mfns; i++)
         if (is_table(fake_frame(fake.first_mfn + i)))
             save_table(fake.first_mfn + i);
     if (!in_pseudophysmap(start_info))
-        fail_msg("start_info is said to be in frame %#lx, which is not the guest's", start_info);
+        fail_msg("save: MFN of start_info is %#lx, which is not the guest's", start_info);
     si = (const struct start_info *)fake_ram(start_info);
     if (si->store_mfn >= p2m.nr_pfns || si->console.domU.mfn >= p2m.nr_pfns)
-        fail_msg("start_info names PFNs %#lx and %#lx for the rings", si->store_mfn,
-                 si->console.domU.mfn);
+        fail_msg("save: start_info.store_mfn is %#lx, console.domU.mfn is %#lx, expected PFNs",
+                 si->store_mfn, si->console.domU.mfn);
     if (fake_peer_mappings())
-        fail_msg("another domain has pages of the guest's mapped");
+        fail_msg("save: the peer still maps pages of the guest");
     if (shared()->vcpu_info[0].evtchn_upcall_mask == 0)
-        fail_msg("upcalls are not masked");
+        fail_msg("save: evtchn_upcall_mask is 0, expected 1");
 }
 
-/* Accounts, contents and M2P go where the frames go. */
+/* Moves the frames, with their types, contents and M2P entries. */
 static void move_frames(void)
 {
     struct fake_frame *was = malloc(fake.nr_mfns * sizeof(*was));
@@ -133,17 +133,17 @@ static uint64_t new_frame(uint64_t pfn)
         fake_set_m2p(mfn, pfn);
         return mfn;
     }
-    fail_msg("the new machine has no frame for PFN %#lx", pfn);
+    fail_msg("restore: the new machine has no frame for PFN %#lx", pfn);
     return 0;
 }
 
-/* The entry of @pfn, in the new frame of the leaf that it was read from. */
+/* The P2M entry of @pfn, in the new frame of its leaf. */
 static uint64_t *new_entry(uint64_t pfn)
 {
     return fake_ram(moved(p2m.leaves[pfn / P2M_PER_PAGE])) + pfn % P2M_PER_PAGE;
 }
 
-/* update_guest_p2m: all that was read, leaf by leaf. */
+/* As update_guest_p2m: writes all leaves that the save read. */
 static void rewrite_list(void)
 {
     for (uint64_t pfn = 0; pfn < p2m.nr_pfns; pfn++)
@@ -155,7 +155,7 @@ static void rewrite_list(void)
 
 static void rewrite_start_info(struct start_info *si)
 {
-    /* some ports are taken before those that the guest is told of */
+    /* take some ports, so that the guest's new ports have other numbers */
     for (int i = 0; i < 5; i++)
         (void)fake_events_port();
     fake_tools.store_port = fake_events_port();
@@ -181,7 +181,7 @@ static void rewrite_shared_info(struct shared_info *s)
 uint64_t fake_tools_restore(uint64_t start_info)
 {
     fake_grants_new_domain(moved);
-    localise_tables(); /* while frames still are where their entries say */
+    localise_tables(); /* before the frames move */
     move_frames();
     rewrite_list();
     fake_tlb_flush();
@@ -192,7 +192,7 @@ uint64_t fake_tools_restore(uint64_t start_info)
     rewrite_start_info((struct start_info *)fake_ram(moved(start_info)));
     rewrite_shared_info(shared());
     fake.nr_restores++;
-    fake_events_set_time(7000000000); /* the new Xen has not been up for long */
+    fake_events_set_time(7000000000); /* the new Xen has a short uptime */
     tools_free(&p2m);
     return moved(start_info);
 }

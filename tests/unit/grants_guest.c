@@ -9,44 +9,46 @@ struct grants grants;
 
 void gg_start(enum fake_mfns mfns)
 {
-    wg_start_on(mfns, 16 << 20);
+    fg_start_on(mfns, 16 << 20);
     fake_grants.privileged = false;
     grants = (struct grants){
-        .window = &wg.window, .heap = &wg.g.heap, .p2m = &wg.g.p2m, .pool = &wg.g.frame_pool};
+        .window = &fg.window, .heap = &fg.g.heap, .p2m = &fg.g.p2m, .pool = &fg.g.frame_pool};
 }
 
 void gg_start_version(unsigned int version)
 {
     gg_start(FAKE_MFNS_SHUFFLED);
-    check_equal("start", grants_start(&grants, version), 0);
-    check_equal("version", grants.version, version);
-    check_equal("as Xen has it", fake_grants_version(), version);
+    check_equal("grants_start of the requested version", grants_start(&grants, version), 0);
+    check_equal("grant table version of the kernel", grants.version, version);
+    check_equal("grant table version of Xen", fake_grants_version(), version);
 }
 
 pfn_t gg_page(void)
 {
-    struct pfn_run run = frame_pool_alloc_run(&wg.g.frame_pool, 1);
+    struct pfn_run run = frame_pool_alloc_run(&fg.g.frame_pool, 1);
 
-    check_equal("a page", run.end - run.start, 1);
+    check_equal("pages of a run of 1 from the frame pool", run.end - run.start, 1);
     return to_pfn(run.start);
 }
 
 void gg_free_page(pfn_t pfn)
 {
-    check_equal("give", frame_pool_add(&wg.g.frame_pool, pfn.v, pfn.v + 1), 0);
+    check_equal("frame_pool_add of one page", frame_pool_add(&fg.g.frame_pool, pfn.v, pfn.v + 1),
+                0);
 }
 
 uint64_t gg_mfn(pfn_t pfn)
 {
-    return p2m_get_ram(&wg.g.p2m, pfn).v;
+    return p2m_get_ram(&fg.g.p2m, pfn).v;
 }
 
 uint32_t gg_access(pfn_t pfn, bool readonly)
 {
     uint32_t ref = 0;
 
-    check_equal("grant", grant_access(&grants, FAKE_PEER, pfn, readonly, &ref), 0);
-    gg_check_entry("granted", ref, pfn, readonly);
+    check_equal("grant_access to the peer", grant_access(&grants, FAKE_PEER, pfn, readonly, &ref),
+                0);
+    gg_check_entry("grant entry after grant_access", ref, pfn, readonly);
     return ref;
 }
 
@@ -76,8 +78,8 @@ void gg_check_all_free(const char *what)
         uint32_t ref = gg_access(pfn, false);
 
         if (ref >= nr || seen[ref])
-            fail_msg("%s: reference %u of %u is given out%s", what, ref, nr,
-                     ref < nr ? " twice" : "");
+            fail_msg("%s: grant_access returned reference %u of %u%s", what, ref, nr,
+                     ref < nr ? ", which is in use" : ", which does not exist");
         seen[ref] = true;
     }
     check_equal(what, grants.nr_frames, nr / per);

@@ -14,10 +14,10 @@ void ranges_by_size(struct ranges *map, const uint64_t *sizes)
     map->beyond = RANGE_IDENTITY;
     for (size_t i = 0; sizes[i]; at += sizes[i++])
         if (ranges_append(map, at, at + sizes[i], i % 2 ? RANGE_IDENTITY : RANGE_RAM))
-            fail_msg("the test's map has more than %zu ranges", map->cap);
+            fail_msg("the test's memory map has more ranges than its capacity of %zu", map->cap);
 }
 
-/* All but what the builder uses: the kernel's mapping, the list with its tables. */
+/* Adds all frames that the builder does not use: not the kernel's mapping, not the P2M list. */
 static void add_free_frames(struct guest *g)
 {
     const struct fake_domain *d = &g->domain;
@@ -29,14 +29,14 @@ static void add_free_frames(struct guest *g)
              frame_pool_add(&g->frame_pool, list_end, d->shape.nr_pages);
     else
         rc = frame_pool_add(&g->frame_pool, d->kernel_pfns, d->shape.nr_pages);
-    /* From now on the fixmap's pages do not map their own frames. */
+    /* the frames of the fixmap's own pages are free: its slots map other frames from now on */
     uint64_t fixmap_pfn = ((uintptr_t)d->fixmap - FAKE_VIRT_BASE) / PAGE_SIZE;
 
     rc = rc || frame_pool_add(&g->frame_pool, fixmap_pfn, fixmap_pfn + NR_FIXMAP_SLOTS);
-    check_equal("the pool at start", rc, 0);
+    check_equal("frame_pool_add of the free frames at start", rc, 0);
 }
 
-/* A domain of @shape, its free frames and a heap; its map and its plan are still to come. */
+/* Builds a domain of @shape with its free frames and a heap, but without memory map and plan. */
 static void build(struct guest *g, const struct fake_shape *shape)
 {
     memset(g, 0, sizeof(*g));
@@ -54,14 +54,16 @@ static void build(struct guest *g, const struct fake_shape *shape)
 static void make_plan(struct guest *g, struct move *moves, size_t cap_moves, uint64_t nr_max)
 {
     g->plan = (struct plan){.moves = moves, .cap_moves = cap_moves};
-    check_equal("plan", plan_make(&g->plan, &g->p2m.ranges, g->domain.shape.nr_pages, nr_max), 0);
+    check_equal("plan_make of the test's memory map",
+                plan_make(&g->plan, &g->p2m.ranges, g->domain.shape.nr_pages, nr_max), 0);
     g->revector = (struct revector){.pt = &g->pt,
                                     .heap = &g->heap,
                                     .p2m = &g->p2m,
                                     .m2p = &g->m2p,
                                     .plan = &g->plan,
                                     .list_base = FAKE_LIST_BASE};
-    /* the heap's tables are made by the first that needs them: not by the one under test */
+    /* make the heap's page tables now, so that they do not count as frames of the code under test
+     */
     heap_free(&g->heap, heap_alloc(&g->heap, PAGE_SIZE), PAGE_SIZE);
     fake.nr_hypercalls = 0;
     fake.nr_m2p_updates = 0;
@@ -135,9 +137,10 @@ void guest_check_frames(const char *what, struct guest *g, uint64_t from, uint64
         uint64_t mfn = fake_builder_mfn(pfn);
 
         if (is_used(mfn) && in_pool(&g->frame_pool.free, fake.m2p.table[mfn]))
-            fail_msg("%s: builder's PFN %#lx is in the pool and in use", what, pfn);
+            fail_msg("%s: the frame of the builder's PFN %#lx is in the frame pool and in use",
+                     what, pfn);
     }
-    /* A mapping in the fixmap does not count as a use of a frame. */
+    /* a fixmap slot that still shows a frame does not count as a use */
     for (unsigned int slot = 0; slot < NR_FIXMAP_SLOTS; slot++)
         fixmap_unmap(&g->fixmap, slot);
     for (uint64_t pfn = 0; pfn < g->domain.shape.nr_pages; pfn++) {
@@ -145,7 +148,9 @@ void guest_check_frames(const char *what, struct guest *g, uint64_t from, uint64
 
         if (!is_used(mfn) && !in_pool(&g->frame_pool.free, fake.m2p.table[mfn]) &&
             !(pfn >= from && pfn < to))
-            fail_msg("%s: builder's PFN %#lx is neither in use nor in the pool", what, pfn);
+            fail_msg(
+                "%s: the frame of the builder's PFN %#lx is neither in use nor in the frame pool",
+                what, pfn);
     }
 }
 

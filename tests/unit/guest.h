@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's way up to its own list, in miniature: on a fake domain, all of mm/ set up as
- * kernel/boot/setup.c and kernel/boot/memory.c do it, and questions that a test may ask afterwards.
+ * The kernel's boot up to its own P2M list, in miniature: all of mm/ set up on a fake domain as
+ * kernel/boot/setup.c and kernel/boot/memory.c do it, and checks for the tests.
  */
 #ifndef TESTS_UNIT_GUEST_H
 #define TESTS_UNIT_GUEST_H
@@ -13,7 +13,7 @@
 
 #include "tests/unit/fake_builder.h"
 
-/* A map by the sizes of RAM and identity in turn, from PFN 0 on, up to a size of 0. */
+/* Makes a memory map: @sizes are those of RAM and identity in turn, from PFN 0 on, ended by 0. */
 void ranges_by_size(struct ranges *map, const uint64_t *sizes);
 
 struct guest {
@@ -28,7 +28,7 @@ struct guest {
     struct mmu_batch batch;
     struct revector revector;
     struct revectored revectored;
-    uint64_t nr_renumbered; /* as renumber() last said */
+    uint64_t nr_renumbered; /* result of the last renumber() */
 
     struct range ranges[64];
     struct move moves[PLAN_MAX_MOVES(64)];
@@ -36,30 +36,30 @@ struct guest {
 };
 
 /*
- * Builds a domain of @shape, on which nothing was done yet but to plan for the memory map that
- * @sizes give and a limit of @nr_max pages.
+ * Builds a domain of @shape. Of the boot only the plan is made: for the memory map of @sizes (see
+ * ranges_by_size) and a limit of @nr_max pages.
  */
 void guest_start(struct guest *g, const struct fake_shape *shape, const uint64_t *sizes,
                  uint64_t nr_max);
 
-/* What a map of many ranges takes, as kernel/boot/memory.c allots it. */
+/* Arrays for a memory map of many ranges, as kernel/boot/memory.c allocates them. */
 struct guest_arrays {
     struct move *moves;
     struct pfn_run *runs;
     size_t nr_moves, nr_runs;
 };
 
-/* The same for any @map; the arrays, and its own, are the caller's. */
+/* The same for any @map. The arrays, and the array of @map, belong to the caller. */
 void guest_start_map(struct guest *g, const struct fake_shape *shape, const struct ranges *map,
                      const struct guest_arrays *arrays, uint64_t nr_max);
 
-/* renumber() for this guest. */
+/* Calls renumber() for this guest. */
 int guest_renumber(struct guest *g);
 
-/* revector() and renumber(): their result, the first that is not 0. */
+/* Calls revector(), then renumber(). Returns the first result that is not 0, or 0. */
 int guest_revector(struct guest *g);
 
-/* A guest in a table of tests. */
+/* A guest in a table of test cases. */
 struct guest_row {
     const char *what;
     struct fake_shape shape;
@@ -68,27 +68,27 @@ struct guest_row {
 };
 
 /*
- * Starts a guest and takes it to where publish() is called: on its own list, with a tree in @pub.
- * Returns its shared_info, mapped.
+ * Starts a guest and boots it up to the call of publish(): with its own P2M list, and with a P2M
+ * tree in @pub. Returns the mapped shared_info.
  */
 struct shared_info *guest_start_with_tree(struct guest *g, const struct guest_row *row,
                                           struct publication *pub);
 
 /*
- * All frames of the domain that are neither in use, by a table or a mapping, nor in the pool are
- * lost; all that are both will be used twice. The test fails if there is one of either, but for
- * [@from, @to) of the builder's PFNs, which may be unmapped and not free.
+ * A frame of the domain that is neither in use, by a page table or a mapping, nor in the frame pool
+ * is lost; a frame that is both would be used twice. The test fails if there is such a frame. Only
+ * the builder's PFNs in [@from, @to) may be both unmapped and not free.
  */
 void guest_check_frames(const char *what, struct guest *g, uint64_t from, uint64_t to);
 
 /*
- * Calls @call(@arg) with its @n-th hypercall failing with @rc. Returns NULL, or the panic that it
- * ended in: some hypercalls cannot fail unless the machine is broken. If it made fewer than @n,
- * fake.nr_hypercalls says so.
+ * Calls @call(@arg), where hypercall number @n fails with @rc. Returns NULL, or the message of the
+ * panic that ended the call: some hypercalls fail only on a broken machine. If the call made fewer
+ * than @n hypercalls, fake.nr_hypercalls is less than @n.
  */
 const char *guest_fail_nth(unsigned int n, long rc, void (*call)(void *arg), void *arg);
 
-/* What must be as it was when something failed. The fixmap may map any frames. */
+/* State that must be unchanged after a failure. The fixmap is not part of it. */
 struct guest_state {
     uint64_t *list;
     uint64_t nr, nr_free, pool_hash, mappings_hash;

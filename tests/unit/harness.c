@@ -12,7 +12,7 @@ static char text[1 << 16];
 static size_t text_len;
 static jmp_buf *panic_exit;
 
-/* A loop without end is a failure too: SIGALRM ends the program. All of them take seconds. */
+/* An endless loop must fail too: SIGALRM ends the program. All tests together take seconds. */
 static void __attribute__((constructor)) start_timer(void)
 {
     alarm(60);
@@ -29,7 +29,7 @@ void output_clear(void)
     text[0] = '\0';
 }
 
-/* The lower half of printk. When the buffer is full, what was said first is what is kept. */
+/* The lower half of printk. When the buffer is full, later output is dropped. */
 void platform_write(const char *s, size_t len_bytes)
 {
     size_t len = min_u64(len_bytes, sizeof(text) - 1 - text_len);
@@ -39,7 +39,7 @@ void platform_write(const char *s, size_t len_bytes)
     text[text_len] = '\0';
 }
 
-/* The lower half of panic. The stack of this program is not the kernel's. */
+/* The lower half of panic. The stack of this program is not the kernel's stack. */
 void platform_call_trace(const void *frame)
 {
     (void)frame;
@@ -49,7 +49,7 @@ void platform_crash(void)
 {
     if (panic_exit)
         longjmp(*panic_exit, 1);
-    fail_msg("a panic that nobody expected: %s", strstr(text, "Bail out!"));
+    fail_msg("unexpected panic: %s", strstr(text, "Bail out!"));
     __builtin_unreachable();
 }
 
@@ -68,7 +68,8 @@ const char *panic_of(void (*call)(void *arg), void *arg)
     return said;
 }
 
-/* xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2016. */
+/* The generator xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift
+ * generators, scrambled", 2016. */
 uint64_t rng_next(struct rng *r)
 {
     r->state ^= r->state >> 12;
@@ -95,6 +96,6 @@ void check_says_at(const char *what, const char *in, const char *part, const cha
 {
     if (in && strstr(in, part))
         return;
-    print_error("%s: \"%s\" does not say \"%s\"\n", what, in ? in : "", part);
+    print_error("%s: text is \"%s\", expected to contain \"%s\"\n", what, in ? in : "", part);
     _fail(file, line);
 }

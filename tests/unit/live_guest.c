@@ -35,24 +35,23 @@ struct domain live;
 enum grants_option live_grants;
 
 static struct guest g;
-static uint64_t nr_in_use; /* frames, once it is up */
+static uint64_t nr_in_use; /* number of used frames after the boot */
 
-/* By the name that unit.mk gives it for the stage: the window is where a program can have one. */
+/* foreign_init() of the foreign stage, renamed by unit.mk: moves the window to a usable address. */
 void fake_foreign_init(struct foreign_window *w, struct pagetable *pt, uint64_t base,
                        uint64_t len_bytes);
 
 void fake_foreign_init(struct foreign_window *w, struct pagetable *pt, uint64_t base,
                        uint64_t len_bytes)
 {
-    check_equal("the window", base, FOREIGN_BASE);
+    check_equal("base of the foreign window", base, FOREIGN_BASE);
     foreign_init(w, pt, FAKE_FOREIGN_BASE, len_bytes);
 }
 
-/* The console's own platform_write, by the name that unit.mk gives it. */
+/* The console's platform_write, renamed by unit.mk. */
 void console_write(const char *text, size_t len_bytes);
 
-/* Rows of the table that are done at boot and never again, and symbols of the linker's: no test
- * gets there. */
+/* Stages that run only at boot, and symbols of the linker script: no test uses them. */
 char image_start[1], rodata_start[1], data_start[1], stack_guard[1], fixmap_start[1], fixmap_end[1],
     image_end[1];
 
@@ -89,11 +88,11 @@ static mfn_t take_frame(void)
 {
     mfn_t mfn;
 
-    check_equal("a free frame", frame_pool_alloc(&live.frame_pool, &mfn), 0);
+    check_equal("frame_pool_alloc of one frame", frame_pool_alloc(&live.frame_pool, &mfn), 0);
     return mfn;
 }
 
-/* A page of the image has tables from the first instruction on. Here they are made as it is met. */
+/* A page of the image has page tables from the start. Here they are made at its first use. */
 static void adopt(uint64_t va)
 {
     mfn_t mfn;
@@ -102,22 +101,26 @@ static void adopt(uint64_t va)
         return;
     fake.adopt = NULL;
     mfn = take_frame();
-    check_equal("tables for the image", pt_map(&live.pt, va, mfn, PTE_RW), 0);
-    check_equal("and no page yet", pt_unmap(&live.pt, va, &mfn), 0);
-    check_equal("the frame", frame_pool_free(&live.frame_pool, mfn), 0);
+    check_equal("pt_map of an image page, for its page tables", pt_map(&live.pt, va, mfn, PTE_RW),
+                0);
+    check_equal("pt_unmap of the image page", pt_unmap(&live.pt, va, &mfn), 0);
+    check_equal("frame_pool_free of the image page's frame", frame_pool_free(&live.frame_pool, mfn),
+                0);
     fake.adopt = adopt;
 }
 
-/* The kernel's copy of start_info gets a frame of the guest's, with what is in it. */
+/* The kernel's copy of start_info gets a frame of the guest, with the same contents. */
 static void adopt_start_info(void)
 {
     const void *page;
     mfn_t mfn = take_frame();
 
-    check_equal("where it is", start_info_suspend(&live.boot, &live.host.m2p, &page), 0);
-    check_equal("and back", start_info_resume(&live.boot, &live.p2m, false), 0);
+    check_equal("start_info_suspend, for the address of the copy",
+                start_info_suspend(&live.boot, &live.host.m2p, &page), 0);
+    check_equal("start_info_resume after a cancelled suspend",
+                start_info_resume(&live.boot, &live.p2m, false), 0);
     memcpy(fake_ram(mfn.v), page, PAGE_SIZE);
-    check_equal("its mapping", pt_map(&live.pt, (uintptr_t)page, mfn, PTE_RW), 0);
+    check_equal("pt_map of the start_info copy", pt_map(&live.pt, (uintptr_t)page, mfn, PTE_RW), 0);
     fake_tlb_flush_page((uintptr_t)page);
 }
 
@@ -127,7 +130,7 @@ static void start_memory(void)
     static const struct fake_shape shape = {.nr_pages = NR_PAGES};
 
     guest_start(&g, &shape, sizes, NR_MAX);
-    check_equal("revector", guest_revector(&g), 0);
+    check_equal("guest_revector at start", guest_revector(&g), 0);
     memset(&live, 0, sizeof(live));
     live.options.grants = live_grants;
     live.fixmap = g.fixmap;
@@ -160,7 +163,7 @@ static void start_start_info(void)
     fake_store_start(fake_ram(si.store_mfn), si.store_evtchn);
     start_info_read(&live.boot, &si, &live.pt);
     live.start_info = &si;
-    check_equal("console", console_stage(&live), 0);
+    check_equal("console_stage at start", console_stage(&live), 0);
     live.start_info = NULL;
     adopt_start_info();
 }
@@ -174,40 +177,44 @@ static void count_in_use(void)
                      !frame_pool_has(&live.frame_pool, to_pfn(pfn));
 }
 
-/* Each watch fires once for nothing. */
+/* Each watch fires once when it is set. */
 static void hear_first_events(void)
 {
-    char order[8];
+    char command[8];
 
     while (fake_store_turn())
         xenstore_poll();
-    check_equal("no wish", store_take_shutdown_request(), REQUEST_NONE);
-    check_equal("no target", store_take_target(), 0);
-    check_true("no order", !store_take_command(order, sizeof(order)));
+    check_equal("shutdown request after the first watch events", store_take_shutdown_request(),
+                REQUEST_NONE);
+    check_equal("memory target after the first watch events", store_take_target(), 0);
+    check_true("no command after the first watch events",
+               !store_take_command(command, sizeof(command)));
 }
 
 void live_start(void)
 {
     start_memory();
     fake_events_start(live_shared());
-    watchdog_stop(); /* of the test before */
+    watchdog_stop(); /* left by the previous test */
     watchdog_kick();
     fake.adopt = adopt;
     start_start_info();
-    check_equal("shared_info", shared_info_stage(&live), 0);
-    check_equal("host", host_stage(&live), 0);
-    check_equal("publish", publish_stage(&live), 0);
-    check_equal("events", events_stage(&live), 0);
-    check_equal("balloon", balloon_stage(&live), 0);
-    check_equal("no growth unasked", live.balloon.nr_pages, NR_PAGES);
-    check_equal("store_ring", store_ring_stage(&live), 0);
-    check_equal("foreign", foreign_stage(&live), 0);
-    check_equal("store", store_stage(&live), 0);
+    check_equal("shared_info_stage at start", shared_info_stage(&live), 0);
+    check_equal("host_stage at start", host_stage(&live), 0);
+    check_equal("publish_stage at start", publish_stage(&live), 0);
+    check_equal("events_stage at start", events_stage(&live), 0);
+    check_equal("balloon_stage at start", balloon_stage(&live), 0);
+    check_equal("pages of the domain after balloon_stage", live.balloon.nr_pages, NR_PAGES);
+    check_equal("store_ring_stage at start", store_ring_stage(&live), 0);
+    check_equal("foreign_stage at start", foreign_stage(&live), 0);
+    check_equal("store_stage at start", store_stage(&live), 0);
     balloon_follow(&live, NR_PAGES - 400);
-    check_equal("ballooned out", live.balloon.nr_pages, NR_PAGES - 400);
+    check_equal("pages of the domain after ballooning 400 pages out", live.balloon.nr_pages,
+                NR_PAGES - 400);
     hear_first_events();
     count_in_use();
-    check_true("a page of holes", !mfn_eq(live.revectored.none_leaf, INVALID_MFN));
+    check_true("the P2M list has a shared leaf of ~0 entries",
+               !mfn_eq(live.revectored.none_leaf, INVALID_MFN));
     fake.nr_hypercalls = 0;
     fake_store.nr_requests = 0;
     output_clear();
@@ -263,8 +270,8 @@ static void check_numbers(const char *what)
         check_true(what, f || mfn == INVALID_ENTRY);
         check_true(what, is_ram || !f);
         if (is_ram && is_empty != !f)
-            fail_msg("%s: PFN %#lx %s a frame, and is %sempty", what, pfn, f ? "has" : "has not",
-                     is_empty ? "" : "not ");
+            fail_msg("%s: PFN %#lx %s a frame, but is %sin balloon.empty", what, pfn,
+                     f ? "has" : "lacks", is_empty ? "" : "not ");
         if (!f)
             continue;
         nr_filled++;
@@ -272,20 +279,20 @@ static void check_numbers(const char *what)
         check_true(what, !f->foreign);
         check_equal(what, fake.m2p.table[mfn], pfn);
         if (is_free && (f->refs || f->type_count))
-            fail_msg("%s: PFN %#lx is free and in use", what, pfn);
+            fail_msg("%s: PFN %#lx is in the frame pool and in use", what, pfn);
     }
     check_equal(what, nr_filled, live.balloon.nr_pages);
     check_equal(what, nr_used, nr_in_use);
 }
 
-/* By the list, or by the tree. */
+/* Reads the P2M through the list or, with p2m_cr3 0, through the tree. */
 static void check_readable(const char *what, const struct arch_shared_info *arch)
 {
     struct tools_p2m t;
 
     tools_read(&t, arch);
     if (t.error[0])
-        fail_msg("%s: the tools say \"%s\"", what, t.error);
+        fail_msg("%s: the tools cannot read the P2M: \"%s\"", what, t.error);
     for (uint64_t pfn = 0; pfn < t.nr_pfns; pfn++)
         check_equal(what, tools_entry(&t, pfn), p2m_get_ram(&live.p2m, to_pfn(pfn)).v);
     tools_free(&t);
@@ -304,7 +311,7 @@ static void check_published(const char *what)
     check_equal(what, live_shared()->arch.p2m_generation % 2, 0);
 }
 
-/* What is remembered by MFN is by the right one. */
+/* All recorded MFNs name the right frames. */
 static void check_remembered(const char *what)
 {
     struct boot_info *b = &live.boot;
@@ -320,7 +327,7 @@ static void check_alive(const char *what)
 {
     uint64_t now;
 
-    watchdog_kick(); /* as live.c does each time round */
+    watchdog_kick(); /* as live.c does in each iteration */
     check_equal(what, fake_events.watchdog_seconds, WATCHDOG_SECONDS);
     check_equal(what, live_shared()->vcpu_info[0].evtchn_upcall_mask, 1);
     while (evtchn_dispatch())

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest that lives: a domU on the fake Xen, with everything that the stages of boot leave in
- * struct domain, a toolstack's xenstore and a reader of its console. What can be run of the stages
- * themselves, is; memory is set up as guest.h does it.
+ * A domU that runs on the fake Xen, with everything that the stages of boot leave in struct domain,
+ * a toolstack's xenstore, and a reader of its console. Stages run unchanged where this is possible;
+ * memory is set up as in guest.h.
  *
  * The kernel's static pages (store ring, shared_info, start_info) are pages of this program, with
- * entries in the guest's own tables like any other page of its image.
+ * entries in the guest's page tables like any other page of the guest's image.
  */
 #ifndef TESTS_UNIT_LIVE_GUEST_H
 #define TESTS_UNIT_LIVE_GUEST_H
@@ -14,34 +14,36 @@
 
 #include "tests/unit/guest.h"
 
-/* The domain of this program. */
+/* The domain of this program (struct domain of the kernel). */
 extern struct domain live;
 
-/* The version of its grant table that is asked for; GRANTS_DEFAULT: none. */
+/* The requested version of its grant table; GRANTS_DEFAULT: no request. */
 extern enum grants_option live_grants;
 
-/* Builds it and boots it; its list has some 1000 empty PFNs and a hole, and some are ballooned out.
- */
+/* Builds and boots the domain. Its P2M list has some 1000 PFNs without a frame and a hole, and some
+ * pages are ballooned out. */
 void live_start(void);
 void live_stop(void);
-/* The same as live_stop, as the teardown of a test. */
+/* live_stop() as the teardown of a test. */
 int live_teardown(void **state);
 
-/* Boots it, with nothing left in fake_tools; a suspend ends as @what_happens says. */
+/* Boots the domain with a zeroed fake_tools. A suspend calls @what_happens, and returns its
+ * result. */
 void live_start_suspending(long (*what_happens)(uint64_t start_info));
-/* For that: the tools save the guest, and restore it on another machine, or cancel the suspend. */
+/* For @what_happens: the tools save the guest and restore it on another machine, or cancel. */
 long live_restored(uint64_t start_info);
 long live_cancelled(uint64_t start_info);
 
-/* What the domain's shared_info is to Xen. */
+/* The domain's shared_info at Xen's own address. */
 struct shared_info *live_shared(void);
 
 /*
- * All that must be true of a guest at rest: numbers agree with Xen, no frame is lost or used twice,
- * the tools can read the list, a timer wakes it, and what the toolstack writes reaches it.
+ * Checks all that must hold for a guest at rest: counts agree with Xen's, no frame is lost or used
+ * twice, the tools can read the P2M, a timer wakes the guest, and a xenstore write of the toolstack
+ * reaches the guest.
  */
 void live_check(const char *what);
-/* As much of that as is true without xenstore. */
+/* The checks of live_check() that need no xenstore. */
 void live_check_memory(const char *what);
 
 #endif

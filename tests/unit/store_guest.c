@@ -43,11 +43,11 @@ void sg_start(uint32_t index)
     port = fake_events_port();
     clock_start(&sg_shared.vcpu_info[0].time);
     evtchn_start(&sg_shared);
-    check_equal("timer", evtchn_bind_virq(VIRQ_TIMER, wake, NULL, &timer), 0);
+    check_equal("bind VIRQ_TIMER", evtchn_bind_virq(VIRQ_TIMER, wake, NULL, &timer), 0);
     fake_store_start(sg_page, port);
     sg_ring->req_prod = sg_ring->req_cons = sg_ring->rsp_prod = sg_ring->rsp_cons = index;
     sg_watch = (struct xs_watch){.path = "a"};
-    check_equal("connect", xenstore_start(sg_page, port), 0);
+    check_equal("xenstore_start on an empty store", xenstore_start(sg_page, port), 0);
     output_clear();
 }
 
@@ -63,7 +63,7 @@ void sg_check_node(const char *path, const char *value)
 
     check_equal(path, xs_read(0, path, &reply), 0);
     assert_string_equal(reply.data, value);
-    check_equal("its length", reply.len_bytes, strlen(value));
+    check_equal("length of the node's value", reply.len_bytes, strlen(value));
 }
 
 void sg_ask_everything(void)
@@ -71,38 +71,39 @@ void sg_ask_everything(void)
     struct xs_reply reply;
     xs_tx_t tx;
 
-    check_equal("write", xs_write(0, "a/b", "hello"), 0);
-    check_equal("write", xs_write(0, "a/c", ""), 0);
+    check_equal("xs_write of a/b", xs_write(0, "a/b", "hello"), 0);
+    check_equal("xs_write of a/c, empty", xs_write(0, "a/c", ""), 0);
     sg_check_node("a/b", "hello");
     sg_check_node("a/c", "");
-    check_equal("no such node", xs_read(0, "a/d", &reply), -ENOENT);
-    check_equal("list", xs_list(0, "a", &reply), 0);
-    check_equal("two names", reply.len_bytes, 4);
-    check_equal("with an end each", memcmp(reply.data, "b\0c", 4), 0);
-    check_equal("remove", xs_remove(0, "a/c"), 0);
-    check_equal("gone", xs_remove(0, "a/c"), -ENOENT);
-    check_true("really", !fake_store_get("a/c"));
+    check_equal("xs_read of a missing node", xs_read(0, "a/d", &reply), -ENOENT);
+    check_equal("xs_list of a", xs_list(0, "a", &reply), 0);
+    check_equal("length of the list of two names", reply.len_bytes, 4);
+    check_equal("each listed name ends with a 0", memcmp(reply.data, "b\0c", 4), 0);
+    check_equal("xs_remove of a/c", xs_remove(0, "a/c"), 0);
+    check_equal("xs_remove of a/c, removed before", xs_remove(0, "a/c"), -ENOENT);
+    check_true("a/c is removed in xenstored", !fake_store_get("a/c"));
 
-    check_equal("watch", xs_watch(&sg_watch), 0);
-    check_equal("begin", xs_begin(&tx), 0);
-    check_equal("write", xs_write(tx, "a/b", "in it"), 0);
-    check_equal("not seen yet", strcmp(fake_store_get("a/b"), "hello"), 0);
-    check_equal("read", xs_read(tx, "a/b", &reply), 0);
+    check_equal("xs_watch of a", xs_watch(&sg_watch), 0);
+    check_equal("xs_begin of the first transaction", xs_begin(&tx), 0);
+    check_equal("xs_write of a/b in a transaction", xs_write(tx, "a/b", "in it"), 0);
+    check_equal("a/b in xenstored before the commit, against the old value",
+                strcmp(fake_store_get("a/b"), "hello"), 0);
+    check_equal("xs_read of a/b in a transaction", xs_read(tx, "a/b", &reply), 0);
     assert_string_equal(reply.data, "in it");
-    check_equal("commit", xs_end(tx, true), 0);
+    check_equal("xs_end with commit", xs_end(tx, true), 0);
     assert_string_equal(fake_store_get("a/b"), "in it");
-    check_equal("begin", xs_begin(&tx), 0);
-    check_equal("remove", xs_remove(tx, "a/b"), 0);
-    check_equal("not after all", xs_end(tx, false), 0);
-    check_equal("and not again", xs_end(tx, false), -ENOENT);
+    check_equal("xs_begin of the second transaction", xs_begin(&tx), 0);
+    check_equal("xs_remove of a/b in a transaction", xs_remove(tx, "a/b"), 0);
+    check_equal("xs_end with abort", xs_end(tx, false), 0);
+    check_equal("xs_end of an ended transaction", xs_end(tx, false), -ENOENT);
     sg_check_node("a/b", "in it");
-    check_true("watched", sg_watch.fired);
-    check_equal("unwatch", xs_unwatch(&sg_watch), 0);
-    check_equal("nothing left there", fake_store_watches(), 0);
-    check_equal("nor here", xs_count_watches(), 0);
-    check_equal("no transaction either", fake_store_transactions(), 0);
-    check_true("all is well", xenstore_is_connected());
-    sg_check_canary("behind the ring");
+    check_true("the watch of a has fired", sg_watch.fired);
+    check_equal("xs_unwatch of a", xs_unwatch(&sg_watch), 0);
+    check_equal("watches in xenstored at the end", fake_store_watches(), 0);
+    check_equal("watches of the client at the end", xs_count_watches(), 0);
+    check_equal("transactions in xenstored at the end", fake_store_transactions(), 0);
+    check_true("the connection is alive at the end", xenstore_is_connected());
+    sg_check_canary("bytes behind the ring");
 }
 
 void sg_check_dead(const char *what)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest that has nothing but xenstore: a clock, events, and a connection to the fake xenstored
- * (fake_store.h), whose ring lies between two pages that fault.
+ * A guest with only a clock, events, and a connection to the fake xenstored (fake_store.h). The
+ * ring page lies between two pages that fault.
  */
 #ifndef TESTS_UNIT_STORE_GUEST_H
 #define TESTS_UNIT_STORE_GUEST_H
@@ -12,20 +12,20 @@
 #include <xen/xen.h>
 
 extern struct shared_info sg_shared;
-extern uint8_t *sg_page; /* the ring's page */
+extern uint8_t *sg_page; /* the ring page */
 extern volatile struct xenstore_domain_interface *sg_ring;
-extern struct xs_watch sg_watch; /* on "a", which no test of sg_start's has set yet */
+extern struct xs_watch sg_watch; /* a watch of node "a", which sg_start() does not set */
 
-/* Connects to an empty store. All four indices of the ring begin at @index. */
+/* Connects to an empty store. All four ring indices start at @index. */
 void sg_start(uint32_t index);
 
-/* The bytes of the page behind the ring are what they were. */
+/* Checks that the bytes of the ring page behind the ring are unchanged. */
 void sg_check_canary(const char *what);
-/* The node @path has the value @value. */
+/* Checks that node @path has the value @value. */
 void sg_check_node(const char *path, const char *value);
-/* Makes each kind of request, and each ends as it should; in the end no node is watched. */
+/* Makes each kind of request and checks its result. Leaves no watch and no transaction. */
 void sg_ask_everything(void);
-/* The connection is broken for good: nothing is sent, nothing is taken in, nothing waits. */
+/* Checks that the connection is dead: nothing is sent, nothing is received, no request waits. */
 void sg_check_dead(const char *what);
 
 #endif

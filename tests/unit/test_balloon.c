@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a frame could be given back to Xen while something maps it, or be lost between the
- * two sets when Xen takes or gives less than it was asked for; and the guest would find out when it
- * is saved, or when it has grown and shrunk often enough to have nothing left.
+ * Ballooning: XENMEM_decrease_reservation, XENMEM_populate_physmap, and the PFNs without a frame.
+ * Without this test a frame could be returned to Xen while something maps it; or a frame or PFN
+ * could be lost when Xen releases or populates fewer extents than it was asked for. The kernel
+ * would notice only at a save, or after enough cycles of growing and shrinking to leave no memory.
+ * Compared: the kernel's counts and sets with the fake Xen's frames, after each step.
  */
 #include "xen/balloon.h"
 
@@ -25,7 +27,7 @@ static uint64_t nr_ticks, last_tick, nr_in_use;
 
 static void tick(void *context, uint64_t nr_pages)
 {
-    check_equal("context", (uintptr_t)context, (uintptr_t)&b);
+    check_equal("context of the progress callback", (uintptr_t)context, (uintptr_t)&b);
     nr_ticks++;
     last_tick = nr_pages;
 }
@@ -35,24 +37,24 @@ static int move(uint64_t target)
     return balloon_move(&b, target, tick, &b);
 }
 
-/* No tool may find a frame in the list that is about to go. */
+/* A frame that is about to be released must not be in the P2M list: Xen's tools could read it. */
 static void check_not_in_list(uint64_t mfn)
 {
     uint64_t pfn = fake.m2p.table[mfn];
 
     if (pfn < g.p2m.nr && g.p2m.list[pfn] == mfn)
-        fail_msg("frame %#lx goes while PFN %#lx has it", mfn, pfn);
+        fail_msg("MFN %#lx is released while the P2M entry of PFN %#lx names it", mfn, pfn);
 }
 
 /*
- * Every PFN that the list has room for is one of four: not RAM; RAM in use; free, with a frame that
- * nobody uses; empty, without one. Xen agrees, and nothing is lost or counted twice.
+ * Every PFN of the P2M list is one of four: not RAM; RAM in use; free, with a frame in the frame
+ * pool; empty, without a frame. The counts agree with Xen's, and no frame is lost or counted twice.
  */
-static void check_books(const char *what)
+static void check_records(const char *what)
 {
     uint64_t nr_filled = 0, nr_used = 0, nr_free = 0, nr_empty = 0, owned = 0;
 
-    fixmap_unmap_all(&g.fixmap); /* being shown is no use */
+    fixmap_unmap_all(&g.fixmap); /* a fixmap slot does not count as a use */
     for (uint64_t pfn = 0; pfn < g.p2m.nr; pfn++) {
         bool is_ram = ranges_find(&g.p2m.ranges, pfn).kind == RANGE_RAM;
         bool is_free = frame_pool_has(&g.frame_pool, to_pfn(pfn)),
@@ -67,16 +69,16 @@ static void check_books(const char *what)
         nr_free += is_free;
         nr_empty += is_empty;
         if (is_ram && !f && !is_empty)
-            fail_msg("%s: PFN %#lx has no frame and is not empty", what, pfn);
+            fail_msg("%s: PFN %#lx has no frame and is not in balloon.empty", what, pfn);
         if (f && is_empty)
-            fail_msg("%s: PFN %#lx has a frame and is empty", what, pfn);
+            fail_msg("%s: PFN %#lx has a frame and is in balloon.empty", what, pfn);
         if (!f)
             continue;
         nr_filled++;
         check_equal(what, fake.m2p.table[mfn], pfn);
         check_true(what, !f->foreign);
         if (is_free && (f->refs || f->type_count))
-            fail_msg("%s: PFN %#lx is free and in use", what, pfn);
+            fail_msg("%s: PFN %#lx is in the frame pool and in use", what, pfn);
         nr_used += !is_free;
     }
     for (uint64_t i = 0; i < fake.nr_mfns; i++)
@@ -88,16 +90,17 @@ static void check_books(const char *what)
     check_equal(what, nr_used, nr_in_use);
 }
 
-/* The guest has grown to a list with room for NR_MAX pages, around two holes. */
+/* Starts a guest whose P2M list has room for NR_MAX pages, around two holes. */
 static void start(void)
 {
     static const uint64_t sizes[] = {700, 100, 2500, 333, 9000, 0};
     static const struct fake_shape shape = {.nr_pages = NR_PAGES};
 
     guest_start(&g, &shape, sizes, NR_MAX);
-    check_equal("revector", guest_revector(&g), 0);
+    check_equal("guest_revector at start", guest_revector(&g), 0);
     b = (struct balloon){.p2m = &g.p2m, .pool = &g.frame_pool, .fixmap = &g.fixmap};
-    check_equal("start", balloon_start(&b, &g.plan, empty_runs, NR_RUNS), 0);
+    check_equal("balloon_start with enough runs", balloon_start(&b, &g.plan, empty_runs, NR_RUNS),
+                0);
     fake.on_release = check_not_in_list;
     fake.nr_hypercalls = 0;
     nr_ticks = 0;
@@ -108,11 +111,13 @@ static void test_start(void **state)
 {
     (void)state;
     start();
-    check_equal("pages", b.nr_pages, NR_PAGES);
-    check_true("room to grow", b.empty.nr_pfns >= NR_MAX - NR_PAGES);
-    check_books("at the start");
-    for (size_t cap = 0; cap < 2; cap++) /* the map has two runs of RAM that are empty in part */
-        check_equal("too few runs", balloon_start(&b, &g.plan, empty_runs, cap), -ENOMEM);
+    check_equal("balloon.nr_pages at start", b.nr_pages, NR_PAGES);
+    check_true("PFNs without a frame at start: enough to grow to NR_MAX",
+               b.empty.nr_pfns >= NR_MAX - NR_PAGES);
+    check_records("PFNs and frames at the start");
+    for (size_t cap = 0; cap < 2; cap++) /* the memory map has two runs of RAM with empty PFNs */
+        check_equal("balloon_start with too few runs", balloon_start(&b, &g.plan, empty_runs, cap),
+                    -ENOMEM);
 }
 
 static void test_out_and_in(void **state)
@@ -122,23 +127,23 @@ static void test_out_and_in(void **state)
     (void)state;
     start();
     room = b.empty.nr_pfns;
-    check_equal("nowhere", move(NR_PAGES), 0);
-    check_equal("costs nothing", fake.nr_hypercalls, 0);
-    check_equal("out", move(NR_PAGES - 600), 0);
-    check_equal("pages", b.nr_pages, NR_PAGES - 600);
-    check_equal("empty", b.empty.nr_pfns, room + 600);
-    check_equal("said", last_tick, b.nr_pages);
-    check_true("in batches", nr_ticks >= 2);
-    check_books("out");
-    check_equal("in", move(NR_PAGES), 0);
-    check_equal("pages", b.nr_pages, NR_PAGES);
-    check_books("in again");
-    check_equal("further", move(NR_MAX), 0);
-    check_equal("pages", b.nr_pages, NR_MAX);
-    check_books("as far as planned");
+    check_equal("balloon_move to the present size", move(NR_PAGES), 0);
+    check_equal("hypercalls of balloon_move to the present size", fake.nr_hypercalls, 0);
+    check_equal("balloon_move to 600 pages less", move(NR_PAGES - 600), 0);
+    check_equal("balloon.nr_pages after releasing 600 pages", b.nr_pages, NR_PAGES - 600);
+    check_equal("empty PFNs after releasing 600 pages", b.empty.nr_pfns, room + 600);
+    check_equal("page count in the last progress callback", last_tick, b.nr_pages);
+    check_true("at least two progress callbacks for 600 pages", nr_ticks >= 2);
+    check_records("PFNs and frames after releasing 600 pages");
+    check_equal("balloon_move back to the size at start", move(NR_PAGES), 0);
+    check_equal("balloon.nr_pages after populating 600 pages", b.nr_pages, NR_PAGES);
+    check_records("PFNs and frames after populating 600 pages");
+    check_equal("balloon_move to NR_MAX", move(NR_MAX), 0);
+    check_equal("balloon.nr_pages after growing to NR_MAX", b.nr_pages, NR_MAX);
+    check_records("PFNs and frames after growing to NR_MAX");
 }
 
-/* As far as it goes: a reserve stays, and what is in use stays. */
+/* The smallest and the largest size: the reserve of free frames stays, and frames in use stay. */
 static void test_to_the_ends(void **state)
 {
     uint64_t full;
@@ -146,21 +151,24 @@ static void test_to_the_ends(void **state)
     (void)state;
     start();
     full = b.nr_pages + b.empty.nr_pfns;
-    check_equal("as small as can be", move(0), 0);
-    check_equal("the reserve is there", g.frame_pool.free.nr_pfns, BALLOON_RESERVE);
-    check_equal("and what is in use", b.nr_pages, nr_in_use + BALLOON_RESERVE);
-    check_books("small");
-    check_equal("smaller", move(1), 0);
-    check_equal("no", b.nr_pages, nr_in_use + BALLOON_RESERVE);
-    check_equal("as large as can be", move(UINT64_MAX), 0);
+    check_equal("balloon_move to 0", move(0), 0);
+    check_equal("free frames at the smallest size", g.frame_pool.free.nr_pfns, BALLOON_RESERVE);
+    check_equal("balloon.nr_pages at the smallest size", b.nr_pages, nr_in_use + BALLOON_RESERVE);
+    check_records("PFNs and frames at the smallest size");
+    check_equal("balloon_move to 1 at the smallest size", move(1), 0);
+    check_equal("balloon.nr_pages after a move below the smallest size", b.nr_pages,
+                nr_in_use + BALLOON_RESERVE);
+    check_equal("balloon_move to UINT64_MAX", move(UINT64_MAX), 0);
     if (b.empty.nr_pfns)
-        check_equal("Xen has no more", fake.nr_mfns - 1, b.nr_pages);
+        check_equal("frames of the machine, all populated at the largest size", fake.nr_mfns - 1,
+                    b.nr_pages);
     else
-        check_equal("the list has no more room", b.nr_pages, full);
-    check_books("large");
+        check_equal("balloon.nr_pages at the largest size, all PFNs populated", b.nr_pages, full);
+    check_records("PFNs and frames at the largest size");
 }
 
-/* A free frame that a fixmap slot still maps is given to Xen, too. */
+/* A fixmap slot still maps a free frame, for example a former page table: it must be released too.
+ */
 static void test_a_frame_that_is_shown(void **state)
 {
     struct frame_cursor c = {.frame_pool = &g.frame_pool};
@@ -169,31 +177,35 @@ static void test_a_frame_that_is_shown(void **state)
     (void)state;
     start();
     while (frame_pool_next(&c, &mfn) == 0)
-        check_true("shown", fixmap_map(&g.fixmap, (unsigned int)(c.nr_done % NR_FIXMAP_SLOTS), mfn,
-                                       PTE_RO) != NULL);
-    check_equal("out", move(0), 0);
-    check_books("fixmap");
+        check_true("fixmap_map of a free frame",
+                   fixmap_map(&g.fixmap, (unsigned int)(c.nr_done % NR_FIXMAP_SLOTS), mfn,
+                              PTE_RO) != NULL);
+    check_equal("balloon_move to 0 with free frames in the fixmap", move(0), 0);
+    check_records("PFNs and frames after releasing frames in the fixmap");
 }
 
-/* No room to note down another empty run: nothing moves. */
-static void test_book_is_full(void **state)
+/* No room in the array of empty runs for one more run: nothing moves. */
+static void test_no_room_for_a_run(void **state)
 {
     struct pfn_run run;
 
     (void)state;
     start();
-    check_equal("PFNs among empty ones", move(NR_PAGES + 50), 0);
+    check_equal("balloon_move to NR_PAGES + 50", move(NR_PAGES + 50), 0);
     b.empty.cap_runs = b.empty.nr_runs;
     run = g.frame_pool.free.runs[g.frame_pool.free.nr_runs - 1];
-    check_equal("now they touch none", frame_pool_exclude(&g.frame_pool, run.end - 1, run.end), 0);
-    check_equal("on either side", frame_pool_exclude(&g.frame_pool, run.start, run.start + 1), 0);
+    check_equal("taking the last PFN of the last free run",
+                frame_pool_exclude(&g.frame_pool, run.end - 1, run.end), 0);
+    check_equal("taking the first PFN of the last free run",
+                frame_pool_exclude(&g.frame_pool, run.start, run.start + 1), 0);
     nr_in_use += 2;
-    check_equal("out", move(NR_PAGES - 100), -ENOMEM);
-    check_equal("pages", b.nr_pages, NR_PAGES + 50);
-    check_books("nothing has moved");
+    check_equal("balloon_move with a full array of empty runs", move(NR_PAGES - 100), -ENOMEM);
+    check_equal("balloon.nr_pages after a move with a full array of empty runs", b.nr_pages,
+                NR_PAGES + 50);
+    check_records("PFNs and frames after a move with a full array of empty runs");
 }
 
-/* Xen takes or gives so many, and then no more. */
+/* Xen releases or populates only some of the extents of a request. */
 static void test_partial(void **state)
 {
     (void)state;
@@ -201,21 +213,22 @@ static void test_partial(void **state)
         start();
         fake.limited = true;
         fake.nr_extents_left = limit;
-        check_equal("out", move(NR_PAGES - 1100), 0);
-        check_equal("so many", b.nr_pages, NR_PAGES - limit);
-        check_books("out in part");
+        check_equal("balloon_move out, Xen releases only some extents", move(NR_PAGES - 1100), 0);
+        check_equal("balloon.nr_pages after a partial release", b.nr_pages, NR_PAGES - limit);
+        check_records("PFNs and frames after a partial release");
         fake.nr_extents_left = UINT64_MAX;
-        check_equal("the rest", move(NR_PAGES - 1100), 0);
-        check_equal("pages", b.nr_pages, NR_PAGES - 1100);
+        check_equal("balloon_move of the rest out", move(NR_PAGES - 1100), 0);
+        check_equal("balloon.nr_pages after releasing the rest", b.nr_pages, NR_PAGES - 1100);
         fake.nr_extents_left = limit;
-        check_equal("in", move(NR_PAGES), 0);
-        check_equal("so many", b.nr_pages, NR_PAGES - 1100 + limit);
-        check_books("in in part");
+        check_equal("balloon_move in, Xen populates only some extents", move(NR_PAGES), 0);
+        check_equal("balloon.nr_pages after a partial populate", b.nr_pages,
+                    NR_PAGES - 1100 + limit);
+        check_records("PFNs and frames after a partial populate");
         fake_machine_stop();
     }
 }
 
-/* A model of it: one number. Any order of moves, some of them cut short, some frames in use. */
+/* Random moves, compared with a model of one number; some are cut short, some frames are in use. */
 static void test_random_moves(void **state)
 {
     struct rng r = {.state = 42};
@@ -231,21 +244,23 @@ static void test_random_moves(void **state)
         mfn_t taken;
 
         if (rng_below(&r, 3) == 0 && frame_pool_alloc(&g.frame_pool, &taken) == 0) {
-            check_equal("in use", fake_get_type(taken.v, FAKE_WRITABLE), 0);
+            check_equal("fake_get_type of a frame taken from the frame pool",
+                        fake_get_type(taken.v, FAKE_WRITABLE), 0);
             nr_in_use++;
             smallest = nr_in_use + min_u64(g.frame_pool.free.nr_pfns, BALLOON_RESERVE);
         }
         fake.nr_extents_left = step;
-        check_equal("move", move(target), 0);
+        check_equal("balloon_move to a random target", move(target), 0);
         want = target < smallest ? smallest : target > largest ? largest : target;
         if (want < before)
             want = before - want > step ? before - step : want;
         else
             want = want - before > step ? before + step : want;
-        check_equal("where the model is", b.nr_pages, want);
-        check_books("a random move");
+        check_equal("balloon.nr_pages against the model", b.nr_pages, want);
+        check_records("PFNs and frames after a random move");
     }
-    check_true("in pieces", b.empty.nr_runs > 1 || g.frame_pool.free.nr_runs > 1);
+    check_true("empty or free PFNs are in more than one run",
+               b.empty.nr_runs > 1 || g.frame_pool.free.nr_runs > 1);
 }
 
 static void out_and_in(void *rc)
@@ -255,7 +270,7 @@ static void out_and_in(void *rc)
         *(int *)rc = move(NR_PAGES);
 }
 
-/* Each hypercall fails once: the books are right, or it is a panic that says why. */
+/* Each hypercall fails once: the counts are right, or the call ends in a panic with the reason. */
 static void test_every_hypercall_failing(void **state)
 {
     unsigned int n, nr_panics = 0;
@@ -267,36 +282,39 @@ static void test_every_hypercall_failing(void **state)
         int rc = 0;
 
         start();
-        top = &g.frame_pool.free.runs[g.frame_pool.free.nr_runs - 1]; /* what goes first */
+        top = &g.frame_pool.free
+                   .runs[g.frame_pool.free.nr_runs - 1]; /* the run that is released first */
         for (unsigned int slot = 0; slot < NR_FIXMAP_SLOTS; slot += 3) {
             mfn_t mfn = p2m_get_ram(&g.p2m, to_pfn(top->end - 1 - slot * 20));
 
-            check_true("is shown", fixmap_map(&g.fixmap, slot, mfn, PTE_RO) != NULL);
+            check_true("fixmap_map of a frame that is released first",
+                       fixmap_map(&g.fixmap, slot, mfn, PTE_RO) != NULL);
         }
         panic = guest_fail_nth(n, -XEN_ENOMEM, out_and_in, &rc);
         if (panic) {
-            check_says("the reason", panic, "Bail out! fixmap: cannot unmap slot ");
+            check_says("panic for a fixmap slot that cannot be emptied", panic,
+                       "Bail out! fixmap: cannot unmap slot ");
             nr_panics++;
         } else {
-            check_equal("not an error: less was moved", rc, 0);
-            check_books("one failed");
-            check_equal("and it goes on", move(NR_PAGES), 0);
-            check_equal("all of the way", b.nr_pages, NR_PAGES);
+            check_equal("balloon_move with one failing hypercall", rc, 0);
+            check_records("PFNs and frames after a failed hypercall");
+            check_equal("balloon_move back after a failed hypercall", move(NR_PAGES), 0);
+            check_equal("balloon.nr_pages after the move back", b.nr_pages, NR_PAGES);
         }
         if (fake.nr_hypercalls < n)
             break;
         fake_machine_stop();
     }
-    check_true("some", n > 6);
-    check_true("fixmap", nr_panics > 0);
+    check_true("number of hypercalls that were made to fail is above 6", n > 6);
+    check_true("some failing hypercalls end in a panic", nr_panics > 0);
 }
 
-/* A PFN that is empty gets a frame, as from a live migration. */
+/* A PFN without a frame gets one, as in a live migration. */
 static void fill(uint64_t pfn)
 {
     uint64_t at = pfn;
 
-    check_true("was empty", pfn_runs_has(&b.empty, to_pfn(pfn)));
+    check_true("the PFN to fill is in balloon.empty", pfn_runs_has(&b.empty, to_pfn(pfn)));
     for (uint64_t i = 0; i < fake.nr_mfns - 1; i++) {
         struct fake_frame *f = fake_frame(fake.first_mfn + (i * 31 + at) % (fake.nr_mfns - 1));
 
@@ -317,9 +335,9 @@ static void test_reconcile(void **state)
 
     (void)state;
     start();
-    check_equal("out", move(NR_PAGES - 900), 0);
-    check_equal("nothing found", balloon_reconcile(&b, &nr_found), 0);
-    check_equal("found", nr_found, 0);
+    check_equal("balloon_move to 900 pages less", move(NR_PAGES - 900), 0);
+    check_equal("balloon_reconcile without refilled PFNs", balloon_reconcile(&b, &nr_found), 0);
+    check_equal("refilled PFNs found, none exist", nr_found, 0);
 
     for (int takes = 0; takes < 2; takes++) {
         struct pfn_run *run = &b.empty.runs[b.empty.nr_runs - 1];
@@ -327,7 +345,7 @@ static void test_reconcile(void **state)
 
         start_pfn = run->start;
         end_pfn = run->end;
-        check_true("a long run", end_pfn - start_pfn > 100);
+        check_true("an empty run of more than 100 PFNs", end_pfn - start_pfn > 100);
         fill(start_pfn);
         fill(start_pfn + 5);
         fill(start_pfn + 6);
@@ -335,18 +353,19 @@ static void test_reconcile(void **state)
         fill(end_pfn - 1);
         fake.limited = true;
         fake.nr_extents_left = takes ? UINT64_MAX : 0;
-        check_equal("reconcile", balloon_reconcile(&b, &nr_found), 0);
-        check_equal("found", nr_found, 5);
-        check_equal("given back, or kept", b.nr_pages, takes ? pages : pages + 5);
-        check_books("reconciled");
-        check_equal("not again", balloon_reconcile(&b, &nr_found), 0);
-        check_equal("found", nr_found, 0);
+        check_equal("balloon_reconcile with 5 refilled PFNs", balloon_reconcile(&b, &nr_found), 0);
+        check_equal("refilled PFNs found of 5", nr_found, 5);
+        check_equal("balloon.nr_pages after balloon_reconcile", b.nr_pages,
+                    takes ? pages : pages + 5);
+        check_records("PFNs and frames after balloon_reconcile");
+        check_equal("second balloon_reconcile", balloon_reconcile(&b, &nr_found), 0);
+        check_equal("refilled PFNs found by the second balloon_reconcile", nr_found, 0);
     }
 }
 
 static void reconcile(void *nr_found)
 {
-    check_equal("reconcile", balloon_reconcile(&b, nr_found), 0);
+    check_equal("balloon_reconcile with a failing hypercall", balloon_reconcile(&b, nr_found), 0);
 }
 
 static void test_reconcile_failing(void **state)
@@ -356,53 +375,56 @@ static void test_reconcile_failing(void **state)
         uint64_t nr_found;
 
         start();
-        check_equal("out", move(NR_PAGES - 900), 0);
+        check_equal("balloon_move to 900 pages less", move(NR_PAGES - 900), 0);
         fill(b.empty.runs[0].start + 3);
         fill(b.empty.runs[0].start + 7);
-        check_true("no panic", !guest_fail_nth(n, -XEN_EPERM, reconcile, &nr_found));
-        check_equal("found", nr_found, 2);
-        check_equal("hypercalls", fake.nr_hypercalls, 2);
-        check_equal("one kept", b.nr_pages, NR_PAGES - 900 + (n <= 2));
-        check_books("one failed");
+        check_true("balloon_reconcile with a failing hypercall does not panic",
+                   !guest_fail_nth(n, -XEN_EPERM, reconcile, &nr_found));
+        check_equal("refilled PFNs found of 2", nr_found, 2);
+        check_equal("hypercalls of balloon_reconcile", fake.nr_hypercalls, 2);
+        check_equal("balloon.nr_pages after a release that Xen refused", b.nr_pages,
+                    NR_PAGES - 900 + (n <= 2));
+        check_records("PFNs and frames after a release that Xen refused");
         fake_machine_stop();
     }
 }
 
-/* Two PFNs in runs of their own came with frames, and Xen takes neither back. */
+/* Two refilled PFNs are runs of their own, and Xen takes neither frame back. */
 static void test_reconcile_every_run(void **state)
 {
     uint64_t nr_found, p, q;
 
     (void)state;
     start();
-    check_equal("no others", pfn_runs_remove(&b.empty, 0, UINT64_MAX), 0);
+    check_equal("emptying balloon.empty", pfn_runs_remove(&b.empty, 0, UINT64_MAX), 0);
     p = g.frame_pool.free.runs[g.frame_pool.free.nr_runs - 1].end - 1;
     q = p - 2;
-    check_equal("p", frame_pool_exclude(&g.frame_pool, p, p + 1), 0);
-    check_equal("q", frame_pool_exclude(&g.frame_pool, q, q + 1), 0);
-    check_equal("p", pfn_runs_add(&b.empty, p, p + 1), 0);
-    check_equal("q", pfn_runs_add(&b.empty, q, q + 1), 0);
-    b.nr_pages -= 2; /* the list still has their frames, as after a live migration */
+    check_equal("taking PFN p from the frame pool", frame_pool_exclude(&g.frame_pool, p, p + 1), 0);
+    check_equal("taking PFN q from the frame pool", frame_pool_exclude(&g.frame_pool, q, q + 1), 0);
+    check_equal("adding PFN p to balloon.empty", pfn_runs_add(&b.empty, p, p + 1), 0);
+    check_equal("adding PFN q to balloon.empty", pfn_runs_add(&b.empty, q, q + 1), 0);
+    b.nr_pages -= 2; /* the P2M entries of p and q name frames, as after a live migration */
     fake.limited = true;
     fake.nr_extents_left = 0;
-    check_equal("reconcile", balloon_reconcile(&b, &nr_found), 0);
-    check_equal("found", nr_found, 2);
+    check_equal("balloon_reconcile of p and q, Xen releases no extent",
+                balloon_reconcile(&b, &nr_found), 0);
+    check_equal("refilled PFNs found of p and q", nr_found, 2);
 }
 
-/* No room in the books for the frames that would come: then none comes. */
+/* No room in the array of free runs for the frames that would be populated: none is populated. */
 static void test_pool_is_full(void **state)
 {
     mfn_t taken;
 
     (void)state;
     start();
-    check_equal("out", move(NR_PAGES - 10), 0);
-    check_equal("so that none touches", frame_pool_alloc(&g.frame_pool, &taken), 0);
-    check_equal("in use", fake_get_type(taken.v, FAKE_WRITABLE), 0);
+    check_equal("balloon_move to 10 pages less", move(NR_PAGES - 10), 0);
+    check_equal("taking a frame between the free runs", frame_pool_alloc(&g.frame_pool, &taken), 0);
+    check_equal("fake_get_type of the taken frame", fake_get_type(taken.v, FAKE_WRITABLE), 0);
     nr_in_use++;
     g.frame_pool.free.cap_runs = g.frame_pool.free.nr_runs;
-    check_equal("in", move(NR_PAGES), -ENOMEM);
-    check_books("pool full");
+    check_equal("balloon_move in with a full array of free runs", move(NR_PAGES), -ENOMEM);
+    check_records("PFNs and frames after a move with a full array of free runs");
 }
 
 int main(void)
@@ -412,7 +434,7 @@ int main(void)
         cmocka_unit_test_teardown(test_out_and_in, fake_machine_teardown),
         cmocka_unit_test_teardown(test_to_the_ends, fake_machine_teardown),
         cmocka_unit_test_teardown(test_a_frame_that_is_shown, fake_machine_teardown),
-        cmocka_unit_test_teardown(test_book_is_full, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_no_room_for_a_run, fake_machine_teardown),
         cmocka_unit_test(test_partial),
         cmocka_unit_test_teardown(test_random_moves, fake_machine_teardown),
         cmocka_unit_test_teardown(test_every_hypercall_failing, fake_machine_teardown),

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this test the trace of a panic could read past the end of the stack, and fault in the
- * middle of the report, or print a whole stack of text addresses to a slow console. The "stack" is
- * an array of exactly its size here, and AddressSanitizer sees a read beside it.
+ * The call trace of a panic. Without this test the trace could read past the end of the stack and
+ * fault in the middle of the report, or print a whole stack of text addresses to a slow console.
+ * The "stack" of each case is an array of exactly that size, so that AddressSanitizer detects a
+ * read outside it.
  */
 #include "arch/x86/call_trace.h"
 
@@ -32,7 +33,7 @@ static void words_of_the_text_are_printed(void **state)
                                   " [<ffffffff80100234>] S\n");
 
     output_clear();
-    call_trace_print(&b, (uintptr_t)&stack[5] - 3); /* as a wild stack pointer may be aligned */
+    call_trace_print(&b, (uintptr_t)&stack[5] - 3); /* an unaligned stack pointer */
     assert_string_equal(output(), " [<ffffffff80100234>] S\n");
 }
 
@@ -48,7 +49,7 @@ static void nothing_beside_the_stack_is_read(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(outside); i++) {
         output_clear();
         call_trace_print(&b, outside[i]);
-        check_says("outside", output(), "is not in the kernel stack [");
+        check_says("stack pointer outside of the stack", output(), "is not in the kernel stack [");
     }
     for (uintptr_t sp = b.stack_start; sp < b.stack_end; sp++) {
         output_clear();
@@ -58,7 +59,7 @@ static void nothing_beside_the_stack_is_read(void **state)
     free(stack);
 }
 
-/* The lines in the output. */
+/* The number of lines in the output. */
 static unsigned int nr_lines(void)
 {
     unsigned int nr = 0;
@@ -79,13 +80,15 @@ static void the_number_of_lines_is_bounded(void **state)
     b = bounds(stack, CALL_TRACE_MAX);
     output_clear();
     call_trace_print(&b, (uintptr_t)stack);
-    check_equal("a stack of as many", nr_lines(), CALL_TRACE_MAX);
+    check_equal("lines for a stack of CALL_TRACE_MAX text addresses", nr_lines(), CALL_TRACE_MAX);
 
     b = bounds(stack, ARRAY_SIZE(stack));
     output_clear();
     call_trace_print(&b, (uintptr_t)stack);
-    check_equal("a stack of more", nr_lines(), CALL_TRACE_MAX + 1);
-    check_says("a stack of more", output(), "S\n and more: only the first 20 are printed\n");
+    check_equal("lines for a stack of CALL_TRACE_MAX + 2 text addresses", nr_lines(),
+                CALL_TRACE_MAX + 1);
+    check_says("trace of a stack of CALL_TRACE_MAX + 2 text addresses", output(),
+               "S\n and more: only the first 20 are printed\n");
 }
 
 int main(void)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a mistyped argument could be ignored, and a run of CI be green because it tested
- * nothing that was asked for. Each argument and each word it takes is tried; what is not known
- * must be named on the console, with what was expected, and counted.
+ * The kernel command line. Without this test a mistyped argument could be ignored, and a CI run
+ * could pass although it ran none of the requested tests. Each argument and each of its values is
+ * parsed. An unknown argument or value must be counted, and the console must name it together with
+ * the values that were expected.
  */
 #include "tests/unit/harness.h"
 
@@ -28,12 +29,12 @@ static void test_defaults(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(empty); i++) {
         const struct options *o = parse(empty[i]);
 
-        check_true("all tests", cmdline_wants_test(o, "anything"));
-        check_equal("done", o->done, DONE_DEFAULT);
-        check_equal("loglevel", o->loglevel, LOG_INFO);
-        check_equal("p2m", o->form, PUBLISH_BOTH);
-        check_equal("balloon", o->balloon, false);
-        check_equal("bad words", o->nr_bad, 0);
+        check_true("an empty line selects all tests", cmdline_wants_test(o, "anything"));
+        check_equal("done= of an empty line", o->done, DONE_DEFAULT);
+        check_equal("loglevel= of an empty line", o->loglevel, LOG_INFO);
+        check_equal("p2m= of an empty line", o->form, PUBLISH_BOTH);
+        check_equal("balloon= of an empty line", o->balloon, false);
+        check_equal("bad arguments of an empty line", o->nr_bad, 0);
         assert_string_equal(output(), "");
     }
 }
@@ -120,24 +121,25 @@ static void test_a_bad_word_does_not_spoil_the_next(void **state)
 
     (void)state;
     o = parse("p2m=what p2m=list bogus done=wait");
-    check_equal("p2m", o->form, PUBLISH_LIST);
-    check_equal("done", o->done, DONE_WAIT);
-    check_equal("bad words", o->nr_bad, 2);
+    check_equal("p2m= after a bad p2m=", o->form, PUBLISH_LIST);
+    check_equal("done= after an unknown argument", o->done, DONE_WAIT);
+    check_equal("number of bad arguments", o->nr_bad, 2);
 }
 
 static void test_seed(void **state)
 {
     (void)state;
-    check_equal("none", parse("")->seed, 0);
+    check_equal("seed of an empty line", parse("")->seed, 0);
     check_equal("seed=7", parse("seed=7")->seed, 7);
     check_equal("seed=0x10", parse("seed=0x10")->seed, 16);
-    check_equal("the last", parse("seed=7 seed=999999999")->seed, 999999999);
-    check_equal("too long", parse("seed=1000000000")->nr_bad, 1);
-    check_says("too long", output(),
+    check_equal("seed=7 seed=999999999: the last one counts", parse("seed=7 seed=999999999")->seed,
+                999999999);
+    check_equal("seed= of ten digits: bad arguments", parse("seed=1000000000")->nr_bad, 1);
+    check_says("seed= of ten digits", output(),
                "warning: argument seed=1000000000 is ignored: expected 0 to 999999999");
-    check_equal("no number", parse("seed=x1")->nr_bad, 1);
-    check_equal("no value", parse("seed=")->nr_bad, 1);
-    check_equal("no value", parsed.seed, 0);
+    check_equal("seed=x1: bad arguments", parse("seed=x1")->nr_bad, 1);
+    check_equal("seed= without a value: bad arguments", parse("seed=")->nr_bad, 1);
+    check_equal("seed= without a value", parsed.seed, 0);
 }
 
 static void test_names_of_tests(void **state)
@@ -176,35 +178,38 @@ static void test_names_of_tests(void **state)
 static void test_full(void **state)
 {
     (void)state;
-    check_true("by default", !cmdline_wants_full(parse("")));
-    check_true("all", !cmdline_wants_full(parse("test=all")));
-    check_true("fuller", !cmdline_wants_full(parse("test=p2m,fuller")));
-    check_true("full", cmdline_wants_full(parse("test=full")));
-    check_true("p2m,full", cmdline_wants_full(parse("test=p2m,full")));
+    check_true("an empty line does not select the full tests", !cmdline_wants_full(parse("")));
+    check_true("test=all does not select the full tests", !cmdline_wants_full(parse("test=all")));
+    check_true("test=p2m,fuller does not select the full tests",
+               !cmdline_wants_full(parse("test=p2m,fuller")));
+    check_true("test=full selects the full tests", cmdline_wants_full(parse("test=full")));
+    check_true("test=p2m,full selects the full tests", cmdline_wants_full(parse("test=p2m,full")));
 }
 
-/* Xen's builder cuts a command line at 1024 bytes, wherever that is. */
+/* Xen's builder cuts a command line at 1024 bytes, at any place. */
 static void test_long_lines(void **state)
 {
     char line[1024] = {0};
 
     (void)state;
     memset(line, 'x', sizeof(line) - 1);
-    check_equal("one long word", parse(line)->nr_bad, 1);
-    check_says("one long word", output(), "warning: argument \"xxxx");
+    check_equal("one argument of 1023 bytes: bad arguments", parse(line)->nr_bad, 1);
+    check_says("one argument of 1023 bytes", output(), "warning: argument \"xxxx");
 
     for (size_t i = 0; i < sizeof(line) - 1; i++)
         line[i] = i % 2 ? ' ' : 'y';
-    check_equal("512 words", parse(line)->nr_bad, 512);
+    check_equal("512 unknown arguments", parse(line)->nr_bad, 512);
 
     memset(line, ' ', sizeof(line) - 1);
     memcpy(line + sizeof(line) - 1 - 8, "p2m=list", 8);
-    check_equal("the last word", parse(line)->form, PUBLISH_LIST);
+    check_equal("p2m=list at the end of 1023 bytes", parse(line)->form, PUBLISH_LIST);
 
     memset(line, 'n', sizeof(line) - 1);
     memcpy(line, "test=", 5);
-    check_true("a name of 1018", !cmdline_wants_test(parse(line), "n"));
-    check_true("a name of 1018", cmdline_wants_test(&parsed, line + 5));
+    check_true("a test name of 1018 bytes does not select test n",
+               !cmdline_wants_test(parse(line), "n"));
+    check_true("a test name of 1018 bytes selects this test",
+               cmdline_wants_test(&parsed, line + 5));
 }
 
 int main(void)

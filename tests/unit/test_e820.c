@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a memory map that no test host has, but some firmware does, could make the kernel
- * take a hole for RAM, and give a device's registers a second owner. Maps that were met in the
- * field stand here with what must become of them; a few thousand random ones are held against an
- * oracle that asks for each page anew what the rule of mm/e820.h says about it.
+ * E820 sanitizing. Without this test a memory map that some firmware reports, but no test host has,
+ * could make the kernel take a hole for RAM and map a device's registers as RAM. Maps found in the
+ * field are listed with their expected result. A few thousand random maps are compared with an
+ * oracle that applies the rule of mm/e820.h to each page separately.
  */
 #include "tests/unit/harness.h"
 
@@ -21,11 +21,11 @@
 #define RESERVED    2
 #define ACPI        3
 #define NVS         4
-#define TOP         ((uint64_t)1 << 40) /* PFNs that a page-table entry can name */
+#define TOP         ((uint64_t)1 << 40) /* number of MFNs that a page-table entry can hold */
 
 static struct range found[E820_MAX_RANGES(MAX_ENTRIES)];
 
-/* Sanitises, with scratch of exactly the size that was promised to be enough. */
+/* Sanitises, with arrays of exactly the size that mm/e820.h demands. */
 static int sanitize(const struct e820_entry *raw, size_t nr, bool initdom, struct ranges *out)
 {
     struct e820_edge *edges = malloc(E820_MAX_EDGES(nr) * sizeof(*edges));
@@ -40,8 +40,8 @@ static int sanitize(const struct e820_entry *raw, size_t nr, bool initdom, struc
 struct row {
     const char *what;
     bool initdom;
-    struct e820_entry raw[8]; /* up to the first of type 0 */
-    struct range want[12];    /* up to the first that is empty */
+    struct e820_entry raw[8]; /* ends at the first entry of type 0 */
+    struct range want[12];    /* ends at the first empty range */
 };
 
 /* clang-format off */
@@ -64,17 +64,17 @@ static const struct row rows[] = {
      {{0x8000, 0x1000, E820_RAM}, {0, 0x4000, E820_RAM}, {0x6000, 0x1000, NVS}},
      {{0, 4, RANGE_RAM}, {4, 8, RANGE_IDENTITY}, {8, 9, RANGE_RAM}}},
 
-    {"a gap in the map of a domU",
+    {"a gap in the memory map of a domU is identity",
      false,
      {{0, 0x200000, E820_RAM}, {0x300000, 0x100000, E820_RAM}},
      {{0, 0x200, RANGE_RAM}, {0x200, 0x300, RANGE_IDENTITY}, {0x300, 0x400, RANGE_RAM}}},
 
-    {"overlap: what is not RAM wins, whichever comes first",
+    {"overlap: an entry that is not RAM wins, in any order",
      true,
      {{0, 0x10000, E820_RAM}, {0x4000, 0x4000, ACPI}, {0x6000, 0x1000, E820_RAM}},
      {{0, 4, RANGE_RAM}, {4, 8, RANGE_IDENTITY}, {8, 16, RANGE_RAM}}},
 
-    {"the same entry three times",
+    {"one RAM entry listed three times",
      true,
      {{0, 0x5000, E820_RAM}, {0, 0x5000, E820_RAM}, {0, 0x5000, E820_RAM}},
      {{0, 5, RANGE_RAM}}},
@@ -84,7 +84,7 @@ static const struct row rows[] = {
      {{0x2000, 0, RESERVED}, {0, 0x4000, E820_RAM}, {0x4000, 0, E820_UNUSABLE}, {0x2800, 0, NVS}},
      {{0, 4, RANGE_RAM}}},
 
-    {"RAM inward, the rest outward: firmware tables off page edges",
+    {"RAM is rounded inward, other types outward",
      true,
      {{0x800, 0x9f400, E820_RAM}, {0x100000, 0xff234, E820_RAM}, {0x1ff234, 0x1000, ACPI}},
      {{0, 1, RANGE_IDENTITY},
@@ -93,7 +93,7 @@ static const struct row rows[] = {
       {0x100, 0x1ff, RANGE_RAM},
       {0x1ff, 0x201, RANGE_IDENTITY}}},
 
-    {"NVS of less than a page, inside a page and across an edge",
+    {"NVS entries smaller than a page: inside a page, across a page boundary",
      true,
      {{0, 0x100000, E820_RAM}, {0x5400, 0x300, NVS}, {0x7fff, 2, NVS}},
      {{0, 5, RANGE_RAM},
@@ -102,22 +102,22 @@ static const struct row rows[] = {
       {7, 9, RANGE_IDENTITY},
       {9, 0x100, RANGE_RAM}}},
 
-    {"RAM of less than a page is none",
+    {"RAM smaller than a page is dropped",
      true,
      {{0, 0x2000, E820_RAM}, {0x2800, 0x7ff, E820_RAM}, {0x3001, 0xfff, E820_RAM}},
      {{0, 2, RANGE_RAM}}},
 
-    {"RAM that wraps is dropped, a reservation that wraps reaches to the top",
+    {"entries that wrap around: RAM is dropped, reserved reaches to the top",
      true,
      {{0, 0x4000, E820_RAM}, {0x1000, UINT64_MAX, E820_RAM}, {0x8000, UINT64_MAX, RESERVED}},
      {{0, 4, RANGE_RAM}, {4, TOP, RANGE_IDENTITY}}},
 
-    {"RAM beyond the widest MFN",
+    {"RAM beyond the largest MFN is cut",
      true,
      {{0, 0x1000, E820_RAM}, {0x000ffffffffff000, 0x8000, E820_RAM}},
      {{0, 1, RANGE_RAM}, {1, TOP - 1, RANGE_IDENTITY}, {TOP - 1, TOP, RANGE_RAM}}},
 
-    {"types nobody knows",
+    {"unknown types are identity",
      true,
      {{0, 0x8000, E820_RAM}, {0x2000, 0x1000, 255}, {0x4000, 0x1000, 6}, {0x6000, 1, UINT32_MAX}},
      {{0, 2, RANGE_RAM},
@@ -133,32 +133,32 @@ static const struct row rows[] = {
      {{0, 0x200000, E820_RAM}, {0x200000, 0x200000, E820_UNUSABLE}, {0x300000, 0x1000, RESERVED}},
      {{0, 0x300, RANGE_RAM}, {0x300, 0x301, RANGE_IDENTITY}, {0x301, 0x400, RANGE_RAM}}},
 
-    {"and nothing in a domU (libxl's e820_host)",
+    {"UNUSABLE is missing in a domU (libxl's e820_host)",
      false,
      {{0, 0x200000, E820_RAM}, {0x200000, 0x200000, E820_UNUSABLE}, {0x400000, 0x1000, E820_RAM}},
      {{0, 0x200, RANGE_RAM}, {0x200, 0x400, RANGE_MISSING}, {0x400, 0x401, RANGE_RAM}}},
 
-    {"RAM that UNUSABLE overlaps, in a domU",
+    {"UNUSABLE overlaps RAM in a domU",
      false,
      {{0, 0x400000, E820_RAM}, {0x200800, 0x800, E820_UNUSABLE}},
      {{0, 0x200, RANGE_RAM}, {0x200, 0x201, RANGE_MISSING}, {0x201, 0x400, RANGE_RAM}}},
 
-    {"also if the map of a domU ends below it",
+    {"the low MiB of a domU is RAM although the memory map ends below it",
      false,
      {{0, 0x8000, E820_RAM}},
      {{0, 0x100, RANGE_RAM}}},
 
-    {"the low MiB of a domU is RAM whatever the map says",
+    {"the low MiB of a domU is RAM although the memory map has reserved there",
      false,
      {{0xa0000, 0x60000, RESERVED}, {0x100000, 0x100000, E820_RAM}},
      {{0, 0x200, RANGE_RAM}}},
 
-    {"but not that of a dom0",
+    {"the low MiB of a dom0 is what the memory map says",
      true,
      {{0xa0000, 0x60000, RESERVED}, {0x100000, 0x100000, E820_RAM}},
      {{0, 0x100, RANGE_IDENTITY}, {0x100, 0x200, RANGE_RAM}}},
 
-    {"AMD's 12 GiB below 1 TiB",
+    {"AMD's reserved 12 GiB below 1 TiB",
      true,
      {{0, 0xfd00000000, E820_RAM},
       {0xfd00000000, 0x300000000, RESERVED},
@@ -167,7 +167,7 @@ static const struct row rows[] = {
       {0xfd00000, 0x10000000, RANGE_IDENTITY},
       {0x10000000, 0x20000000, RANGE_RAM}}},
 
-    {"what Xen reserves at the top of the address space",
+    {"Xen's reserved range at the top of the address space",
      true,
      {{0, 0x40000000, E820_RAM}, {0x3ffd00000000, 0x300000000, RESERVED}},
      {{0, 0x40000, RANGE_RAM}, {0x40000, 0x400000000, RANGE_IDENTITY}}},
@@ -204,11 +204,13 @@ static void test_maps_without_ram(void **state)
     struct ranges got;
 
     (void)state;
-    check_equal("no entry", sanitize(NULL, 0, true, &got), -EINVAL);
-    check_equal("no entry, in a domU", sanitize(NULL, 0, false, &got), 0);
-    check_equal("its first MiB", ranges_count(&got, RANGE_RAM, UINT64_MAX), 0x100);
-    check_equal("no RAM", sanitize(&reserved, 1, true, &got), -EINVAL);
-    check_equal("only RAM that wraps", sanitize(&wrapping, 1, true, &got), -EINVAL);
+    check_equal("dom0 memory map without an entry", sanitize(NULL, 0, true, &got), -EINVAL);
+    check_equal("domU memory map without an entry", sanitize(NULL, 0, false, &got), 0);
+    check_equal("RAM pages of a domU without an entry: the first MiB",
+                ranges_count(&got, RANGE_RAM, UINT64_MAX), 0x100);
+    check_equal("dom0 memory map without RAM", sanitize(&reserved, 1, true, &got), -EINVAL);
+    check_equal("dom0 memory map whose only RAM entry wraps around",
+                sanitize(&wrapping, 1, true, &got), -EINVAL);
 }
 
 static void test_a_table_that_is_too_small(void **state)
@@ -222,11 +224,11 @@ static void test_a_table_that_is_too_small(void **state)
     struct ranges out = {.r = r, .cap = ARRAY_SIZE(r)};
 
     (void)state;
-    check_equal("three ranges in two", e820_sanitize(raw, ARRAY_SIZE(raw), true, edges, &out),
-                -ENOMEM);
+    check_equal("e820_sanitize of three ranges into an array of two",
+                e820_sanitize(raw, ARRAY_SIZE(raw), true, edges, &out), -ENOMEM);
 }
 
-/* As many ranges as a map of this size can make: RAM and ACPI in turn, in descending order. */
+/* The most ranges that a memory map of this size can make: RAM, ACPI, RAM, ..., descending. */
 static void test_many_entries(void **state)
 {
     static const size_t sizes[] = {1, 2, 127, 128, 129, 1023, 1024};
@@ -239,22 +241,23 @@ static void test_many_entries(void **state)
 
         for (size_t i = 0; i < nr; i++)
             raw[nr - 1 - i] = (struct e820_entry){i * 0x200000, 0x200000, i % 2 ? ACPI : E820_RAM};
-        check_equal("sanitize", sanitize(raw, nr, true, &got), 0);
-        check_equal("ranges", got.nr, nr);
+        check_equal("sanitize of alternating RAM and ACPI", sanitize(raw, nr, true, &got), 0);
+        check_equal("ranges of alternating RAM and ACPI", got.nr, nr);
         for (size_t i = 0; i < nr; i++) {
-            check_equal("start", got.r[i].start, i * 512);
-            check_equal("kind", got.r[i].kind, i % 2 ? RANGE_IDENTITY : RANGE_RAM);
+            check_equal("start of a range", got.r[i].start, i * 512);
+            check_equal("kind of a range", got.r[i].kind, i % 2 ? RANGE_IDENTITY : RANGE_RAM);
         }
 
         for (size_t i = 0; i < nr;
-             i++) /* islands, a gap before each; 7 divides no size, so each once */
+             i++) /* RAM pages with gaps; 7 divides no size, so each page comes once */
             raw[i] = (struct e820_entry){(i * 7 % nr) * 0x2000 + 0x1000, 0x1000, E820_RAM};
-        check_equal("islands", sanitize(raw, nr, true, &got), 0);
-        check_equal("RAM", ranges_count(&got, RANGE_RAM, UINT64_MAX), nr);
+        check_equal("sanitize of single RAM pages with gaps", sanitize(raw, nr, true, &got), 0);
+        check_equal("RAM pages of single pages with gaps",
+                    ranges_count(&got, RANGE_RAM, UINT64_MAX), nr);
     }
 }
 
-/* The rule, for one page. The map's end is where its last entry ends. */
+/* The rule of mm/e820.h for one page. The memory map ends where its last entry ends. */
 static enum range_kind oracle(const struct e820_entry *raw, size_t nr, bool initdom, uint64_t pfn)
 {
     uint64_t first = pfn * PAGE_SIZE, last = first + PAGE_SIZE - 1;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this an event could be lost between its bit and its handler, and the guest sleep on while
- * the toolstack waits; a port could stay open when listening to it failed; or an event for a port
- * that was just closed could keep the guest from ever sleeping again.
+ * Event channels of the two-level ABI. Without this test an event could be lost between its pending
+ * bit and its handler, and the guest would stay blocked while the toolstack waits; a port could
+ * stay open after binding its handler failed; or an event pending on a port that was just closed
+ * could keep the guest from ever blocking again.
  */
 #include "xen/evtchn.h"
 
@@ -52,41 +53,42 @@ static void test_start(void **state)
 {
     (void)state;
     for (evtchn_port_t port = 0; port < FAKE_NR_PORTS; port++)
-        check_true("every port is masked", is_masked(port));
-    check_equal("upcalls are masked", shared.vcpu_info[0].evtchn_upcall_mask, 1);
-    check_equal("nothing to do", evtchn_dispatch(), 0);
-    check_equal("no listeners", evtchn_count(), 0);
+        check_true("after evtchn_start: every port is masked", is_masked(port));
+    check_equal("after evtchn_start: evtchn_upcall_mask", shared.vcpu_info[0].evtchn_upcall_mask,
+                1);
+    check_equal("events dispatched after evtchn_start", evtchn_dispatch(), 0);
+    check_equal("listeners after evtchn_start", evtchn_count(), 0);
 }
 
 static void test_an_event(void **state)
 {
     (void)state;
-    check_equal("listen", evtchn_listen(peer, count, &called[0]), 0);
-    check_true("not masked", !is_masked(peer));
-    check_equal("nothing yet", evtchn_dispatch(), 0);
+    check_equal("evtchn_listen on the peer's port", evtchn_listen(peer, count, &called[0]), 0);
+    check_true("after evtchn_listen: the port is not masked", !is_masked(peer));
+    check_equal("events dispatched before one is raised", evtchn_dispatch(), 0);
     fake_events_raise(peer);
-    fake_events_raise(peer); /* a bit, not a counter */
-    check_equal("one event", evtchn_dispatch(), 1);
-    check_equal("one call", called[0], 1);
-    check_true("taken", !is_pending(peer));
-    check_equal("and no more", evtchn_dispatch(), 0);
+    fake_events_raise(peer); /* pending is a bit, not a counter */
+    check_equal("events dispatched after raising a port twice", evtchn_dispatch(), 1);
+    check_equal("handler calls after the first dispatch", called[0], 1);
+    check_true("after the dispatch: the port is not pending", !is_pending(peer));
+    check_equal("events of a second dispatch", evtchn_dispatch(), 0);
     fake_events_raise(peer);
-    check_equal("another", evtchn_dispatch(), 1);
-    check_equal("two calls", called[0], 2);
+    check_equal("events dispatched after raising again", evtchn_dispatch(), 1);
+    check_equal("handler calls after the third dispatch", called[0], 2);
 }
 
-/* Not only those that come afterwards. */
+/* An event that was raised before evtchn_listen is delivered too. */
 static void test_an_event_that_came_before(void **state)
 {
     (void)state;
     fake_events_raise(peer);
-    check_equal("masked", evtchn_dispatch(), 0);
-    check_equal("listen", evtchn_listen(peer, count, &called[0]), 0);
-    check_equal("dispatch", evtchn_dispatch(), 1);
-    check_equal("called", called[0], 1);
+    check_equal("events dispatched of a masked port", evtchn_dispatch(), 0);
+    check_equal("evtchn_listen on a pending port", evtchn_listen(peer, count, &called[0]), 0);
+    check_equal("events dispatched after evtchn_listen", evtchn_dispatch(), 1);
+    check_equal("handler calls for an event raised before evtchn_listen", called[0], 1);
 }
 
-/* Ports in the first and in the last word, and two in one word. */
+/* Ports in the first and in the last word of the bitmap, and several ports in one word. */
 static void test_every_word(void **state)
 {
     static const evtchn_port_t ports[] = {63, 64, 65, 127, 128, 2047, 4094, 4095};
@@ -94,29 +96,30 @@ static void test_every_word(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
         fake_events.ports[ports[i]].kind = FAKE_INTERDOMAIN;
-        check_equal("listen", evtchn_listen(ports[i], count, &called[i % 3]), 0);
+        check_equal("evtchn_listen on one of 8 ports",
+                    evtchn_listen(ports[i], count, &called[i % 3]), 0);
     }
     for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
         fake_events_raise(ports[i]);
-    check_equal("all at once", evtchn_dispatch(), ARRAY_SIZE(ports));
-    check_equal("a third", called[0], 3);
-    check_equal("a third", called[1], 3);
-    check_equal("the rest", called[2], 2);
+    check_equal("events of one dispatch for 8 ports", evtchn_dispatch(), ARRAY_SIZE(ports));
+    check_equal("calls of handler 0", called[0], 3);
+    check_equal("calls of handler 1", called[1], 3);
+    check_equal("calls of handler 2", called[2], 2);
 }
 
-/* One that is masked keeps waiting, though its neighbour in the word has its turn. */
+/* A masked pending port stays pending while its neighbour in the same word is handled. */
 static void test_a_masked_neighbour(void **state)
 {
     (void)state;
-    check_equal("listen", evtchn_listen(peer, count, &called[0]), 0);
+    check_equal("evtchn_listen on the peer's port", evtchn_listen(peer, count, &called[0]), 0);
     fake_events_raise(peer + 1);
     fake_events_raise(peer);
-    check_equal("the other one", evtchn_dispatch(), 1);
-    check_true("is pending still", is_pending(peer + 1));
+    check_equal("events dispatched with one of two pending ports masked", evtchn_dispatch(), 1);
+    check_true("the masked port is still pending", is_pending(peer + 1));
     fake_events.ports[peer + 1].kind = FAKE_INTERDOMAIN;
-    check_equal("listen", evtchn_listen(peer + 1, count, &called[1]), 0);
-    check_equal("now", evtchn_dispatch(), 1);
-    check_equal("its turn", called[1], 1);
+    check_equal("evtchn_listen on the masked port", evtchn_listen(peer + 1, count, &called[1]), 0);
+    check_equal("events dispatched after unmasking", evtchn_dispatch(), 1);
+    check_equal("handler calls of the unmasked port", called[1], 1);
 }
 
 static void raise_again(void *context)
@@ -125,28 +128,31 @@ static void raise_again(void *context)
         fake_events_raise(peer);
 }
 
-/* An event that comes while its own handler runs is another event. */
+/* An event that is raised while its own handler runs is another event. */
 static void test_an_event_inside_a_handler(void **state)
 {
     (void)state;
-    check_equal("listen", evtchn_listen(peer, raise_again, &called[0]), 0);
+    check_equal("evtchn_listen with a handler that raises its port",
+                evtchn_listen(peer, raise_again, &called[0]), 0);
     fake_events_raise(peer);
-    check_equal("dispatch", evtchn_dispatch(), 5);
-    check_equal("called", called[0], 5);
+    check_equal("events of one dispatch", evtchn_dispatch(), 5);
+    check_equal("handler calls", called[0], 5);
 }
 
 static void test_bad_ports(void **state)
 {
     (void)state;
-    check_equal("0", evtchn_listen(0, count, called), -EINVAL);
-    check_equal("4096", evtchn_listen(FAKE_NR_PORTS, count, called), -EINVAL);
-    check_equal("the largest", evtchn_listen(UINT32_MAX, count, called), -EINVAL);
-    check_equal("nobody asked Xen", fake.nr_hypercalls, 0);
-    check_equal("a free one", evtchn_listen(77, count, called), -EINVAL);
-    check_equal("no listener stays", evtchn_count(), 0);
-    check_equal("listen", evtchn_listen(peer, count, called), 0);
-    check_equal("twice", evtchn_listen(peer, count, called), -EINVAL);
-    check_equal("the first one stays", evtchn_count(), 1);
+    check_equal("evtchn_listen on port 0", evtchn_listen(0, count, called), -EINVAL);
+    check_equal("evtchn_listen on port 4096", evtchn_listen(FAKE_NR_PORTS, count, called), -EINVAL);
+    check_equal("evtchn_listen on port UINT32_MAX", evtchn_listen(UINT32_MAX, count, called),
+                -EINVAL);
+    check_equal("hypercalls for port numbers out of range", fake.nr_hypercalls, 0);
+    check_equal("evtchn_listen on a port that is not open", evtchn_listen(77, count, called),
+                -EINVAL);
+    check_equal("listeners after evtchn_listen failed", evtchn_count(), 0);
+    check_equal("evtchn_listen on the peer's port", evtchn_listen(peer, count, called), 0);
+    check_equal("second evtchn_listen on one port", evtchn_listen(peer, count, called), -EINVAL);
+    check_equal("listeners after a second evtchn_listen on one port", evtchn_count(), 1);
 }
 
 static void test_too_many_listeners(void **state)
@@ -158,12 +164,13 @@ static void test_too_many_listeners(void **state)
     while (evtchn_bind_ipi(count, &called[0], &port) == 0)
         n++, last = port;
     ports = fake_events_count();
-    check_equal("listeners", evtchn_count(), n);
-    check_equal("and no port more", ports, n + 1);
-    check_equal("one more", evtchn_bind_ipi(count, called, &port), -ENOMEM);
-    check_equal("closed again", fake_events_count(), ports);
+    check_equal("listeners after filling the table", evtchn_count(), n);
+    check_equal("open ports after filling the table", ports, n + 1);
+    check_equal("evtchn_bind_ipi with a full table of listeners",
+                evtchn_bind_ipi(count, called, &port), -ENOMEM);
+    check_equal("open ports after a failed evtchn_bind_ipi", fake_events_count(), ports);
     evtchn_close(last);
-    check_equal("there is room again", evtchn_bind_ipi(count, called, &port), 0);
+    check_equal("evtchn_bind_ipi after closing a port", evtchn_bind_ipi(count, called, &port), 0);
 }
 
 static void test_kinds(void **state)
@@ -171,16 +178,18 @@ static void test_kinds(void **state)
     evtchn_port_t virq, again = 0, ipi;
 
     (void)state;
-    check_equal("virq", evtchn_bind_virq(VIRQ_DEBUG, count, &called[0], &virq), 0);
-    check_equal("twice", evtchn_bind_virq(VIRQ_DEBUG, count, called, &again), -XEN_EEXIST);
-    check_equal("no port then", again, 0);
+    check_equal("evtchn_bind_virq of VIRQ_DEBUG",
+                evtchn_bind_virq(VIRQ_DEBUG, count, &called[0], &virq), 0);
+    check_equal("second evtchn_bind_virq of VIRQ_DEBUG",
+                evtchn_bind_virq(VIRQ_DEBUG, count, called, &again), -XEN_EEXIST);
+    check_equal("port of a failed evtchn_bind_virq", again, 0);
     fake_events_raise_virq(VIRQ_DEBUG);
-    check_equal("an event", evtchn_dispatch(), 1);
+    check_equal("events dispatched after raising VIRQ_DEBUG", evtchn_dispatch(), 1);
 
-    check_equal("ipi", evtchn_bind_ipi(count, &called[1], &ipi), 0);
+    check_equal("evtchn_bind_ipi", evtchn_bind_ipi(count, &called[1], &ipi), 0);
     evtchn_notify(ipi);
-    check_equal("to ourselves", evtchn_dispatch(), 1);
-    check_equal("seen", called[1], 1);
+    check_equal("events dispatched after an IPI", evtchn_dispatch(), 1);
+    check_equal("handler calls for an IPI", called[1], 1);
 
     evtchn_notify(peer);
     check_equal("notifications of the other domain", fake_events.ports[peer].nr_sent, 1);
@@ -188,35 +197,36 @@ static void test_kinds(void **state)
     check_equal("listeners", evtchn_count(), 2);
 }
 
-/* A port that closes as an event for it is on the way: the event is nobody's, once. */
+/* A port is closed while its event is pending: no handler is called, and upcalls stop. */
 static void test_close(void **state)
 {
     (void)state;
-    check_equal("listen", evtchn_listen(peer, count, &called[0]), 0);
+    check_equal("evtchn_listen on the peer's port", evtchn_listen(peer, count, &called[0]), 0);
     fake_events_raise(peer);
     evtchn_close(peer);
-    check_equal("closed", fake_events.ports[peer].kind, FAKE_FREE);
-    check_true("masked", is_masked(peer));
-    check_equal("no listener", evtchn_count(), 0);
+    check_equal("Xen's state of a closed port", fake_events.ports[peer].kind, FAKE_FREE);
+    check_true("a closed port is masked", is_masked(peer));
+    check_equal("listeners after closing the port", evtchn_count(), 0);
     (void)evtchn_dispatch();
-    check_equal("not called", called[0], 0);
-    check_equal("quiet", shared.vcpu_info[0].evtchn_upcall_pending, 0);
+    check_equal("handler calls for a closed port", called[0], 0);
+    check_equal("evtchn_upcall_pending after dispatching a closed port's event",
+                shared.vcpu_info[0].evtchn_upcall_pending, 0);
     fake.nr_hypercalls = 0;
     evtchn_close(peer);
-    check_equal("a second time is nothing", fake.nr_hypercalls, 0);
+    check_equal("hypercalls of a second evtchn_close", fake.nr_hypercalls, 0);
 }
 
-/* Whoever unmasks a port that nobody listens to must not be able to keep us awake. */
+/* An unmasked port without a listener must not keep the guest from blocking. */
 static void test_an_event_for_nobody(void **state)
 {
     (void)state;
     shared.evtchn_mask[0] = 0;
     fake_events_raise(9);
-    check_equal("dispatched", evtchn_dispatch(), 1);
-    check_true("and masked", is_masked(9));
-    check_true("and gone", !is_pending(9));
+    check_equal("events dispatched for a port without a listener", evtchn_dispatch(), 1);
+    check_true("a port without a listener is masked after its event", is_masked(9));
+    check_true("a port without a listener is not pending after its event", !is_pending(9));
     fake_events_raise(9);
-    check_equal("so it is silent", evtchn_dispatch(), 0);
+    check_equal("events dispatched after raising the masked port again", evtchn_dispatch(), 0);
 }
 
 static void close_peer(void *context)
@@ -228,11 +238,12 @@ static void close_peer(void *context)
 static void test_close_inside_its_handler(void **state)
 {
     (void)state;
-    check_equal("listen", evtchn_listen(peer, close_peer, &called[0]), 0);
+    check_equal("evtchn_listen with a handler that closes its port",
+                evtchn_listen(peer, close_peer, &called[0]), 0);
     fake_events_raise(peer);
-    check_equal("dispatch", evtchn_dispatch(), 1);
-    check_equal("called", called[0], 1);
-    check_equal("gone", evtchn_count(), 0);
+    check_equal("events dispatched", evtchn_dispatch(), 1);
+    check_equal("handler calls", called[0], 1);
+    check_equal("listeners after the handler closed its port", evtchn_count(), 0);
 }
 
 static bool knock(void)
@@ -246,66 +257,72 @@ static void test_wait(void **state)
     evtchn_port_t timer;
 
     (void)state;
-    check_equal("listen", evtchn_listen(peer, count, &called[0]), 0);
-    check_equal("timer", evtchn_bind_virq(VIRQ_TIMER, count, &called[1], &timer), 0);
+    check_equal("evtchn_listen on the peer's port", evtchn_listen(peer, count, &called[0]), 0);
+    check_equal("evtchn_bind_virq of VIRQ_TIMER",
+                evtchn_bind_virq(VIRQ_TIMER, count, &called[1], &timer), 0);
 
     fake_events_raise(peer);
     fake.nr_hypercalls = 0;
     evtchn_wait(UINT64_MAX);
-    check_equal("pending: no sleep", fake_events.nr_sleeps, 0);
-    check_equal("nor a try", fake.nr_hypercalls, 0);
-    check_equal("handled", called[0], 1);
+    check_equal("sleeps of evtchn_wait with a pending event", fake_events.nr_sleeps, 0);
+    check_equal("hypercalls of evtchn_wait with a pending event", fake.nr_hypercalls, 0);
+    check_equal("handler calls of evtchn_wait with a pending event", called[0], 1);
 
     evtchn_wait(clock_ns());
-    check_equal("it is time already", fake_events.nr_sleeps, 0);
+    check_equal("sleeps of evtchn_wait for a time that has passed", fake_events.nr_sleeps, 0);
 
     evtchn_wait(clock_ns() + 5 * NS_PER_S);
-    check_equal("slept", fake_events.nr_sleeps, 1);
-    check_equal("until then", clock_ns(), 6 * NS_PER_S);
-    check_equal("by the timer", called[1], 1);
-    check_equal("upcalls are masked again", shared.vcpu_info[0].evtchn_upcall_mask, 1);
+    check_equal("sleeps of evtchn_wait for 5 s", fake_events.nr_sleeps, 1);
+    check_equal("clock after evtchn_wait for 5 s", clock_ns(), 6 * NS_PER_S);
+    check_equal("VIRQ_TIMER handler calls", called[1], 1);
+    check_equal("evtchn_upcall_mask after evtchn_wait for 5 s",
+                shared.vcpu_info[0].evtchn_upcall_mask, 1);
 
     fake_events.idle = knock;
     evtchn_wait(UINT64_MAX);
-    check_equal("woken by the other", called[0], 2);
-    check_equal("no alarm was set", fake_events.alarm_ns, 0);
-    check_equal("masked", shared.vcpu_info[0].evtchn_upcall_mask, 1);
+    check_equal("handler calls after the other side woke the guest", called[0], 2);
+    check_equal("timer set by evtchn_wait without a deadline", fake_events.alarm_ns, 0);
+    check_equal("evtchn_upcall_mask after evtchn_wait without a deadline",
+                shared.vcpu_info[0].evtchn_upcall_mask, 1);
 }
 
-/* shared_info goes away and comes back: what was listened to still is, what came is not lost. */
+/* shared_info is unmapped and mapped again: listeners stay, and pending events are not lost. */
 static void test_cancelled_suspend(void **state)
 {
     static struct shared_info elsewhere __attribute__((aligned(4096)));
     evtchn_port_t other;
 
     (void)state;
-    check_equal("listen", evtchn_listen(peer, count, &called[0]), 0);
-    check_equal("listen", evtchn_bind_ipi(count, &called[1], &other), 0);
+    check_equal("evtchn_listen on the peer's port", evtchn_listen(peer, count, &called[0]), 0);
+    check_equal("evtchn_bind_ipi", evtchn_bind_ipi(count, &called[1], &other), 0);
     fake_events_raise(peer);
     evtchn_resume(NULL);
-    evtchn_close(other); /* with no mask to be set */
-    check_equal("closed", fake_events.ports[other].kind, FAKE_FREE);
+    evtchn_close(other); /* shared_info, with the mask, is not mapped */
+    check_equal("Xen's state of a port closed without shared_info", fake_events.ports[other].kind,
+                FAKE_FREE);
     elsewhere = shared;
     elsewhere.vcpu_info[0].evtchn_upcall_mask = 0;
     memset(&shared, 0, sizeof(shared));
     evtchn_resume(&elsewhere);
-    check_equal("masked", elsewhere.vcpu_info[0].evtchn_upcall_mask, 1);
-    check_equal("dispatched", evtchn_dispatch(), 1);
-    check_equal("called", called[0], 1);
-    check_equal("the old page is left alone", shared.vcpu_info[0].evtchn_upcall_mask, 0);
+    check_equal("evtchn_upcall_mask after evtchn_resume", elsewhere.vcpu_info[0].evtchn_upcall_mask,
+                1);
+    check_equal("events dispatched after evtchn_resume", evtchn_dispatch(), 1);
+    check_equal("handler calls after evtchn_resume", called[0], 1);
+    check_equal("evtchn_upcall_mask of the old shared_info", shared.vcpu_info[0].evtchn_upcall_mask,
+                0);
 }
 
 static void test_new_domain(void **state)
 {
     (void)state;
-    check_equal("listen", evtchn_listen(peer, count, &called[0]), 0);
+    check_equal("evtchn_listen on the peer's port", evtchn_listen(peer, count, &called[0]), 0);
     fake_events_start(&shared);
     evtchn_start(&shared);
-    check_equal("no listener is left", evtchn_count(), 0);
-    check_true("masked", is_masked(peer));
+    check_equal("listeners in a new domain", evtchn_count(), 0);
+    check_true("ports are masked in a new domain", is_masked(peer));
 }
 
-/* Each way to make a port, with each of its hypercalls failing: no port and no listener stay. */
+/* Each hypercall of each bind function fails once: no port and no listener remain. */
 static void test_every_failure(void **state)
 {
     evtchn_port_t port = 0;
@@ -321,26 +338,27 @@ static void test_every_failure(void **state)
             rc = kind == 0 ? evtchn_bind_virq(VIRQ_DEBUG, count, called, &port)
                            : evtchn_bind_ipi(count, called, &port);
             fake.fail_at = 0;
-            check_equal("the errno", rc, -XEN_ENOMEM);
-            check_equal("no port given", port, 0);
-            check_equal("none open but the peer's", fake_events_count(), 1);
-            check_equal("no listener", evtchn_count(), 0);
+            check_equal("result of a bind whose hypercall fails", rc, -XEN_ENOMEM);
+            check_equal("port of a failed bind", port, 0);
+            check_equal("open ports after a failed bind", fake_events_count(), 1);
+            check_equal("listeners after a failed bind", evtchn_count(), 0);
         }
     }
     start(NULL);
     fake.fail_at = 1;
     fake.fail_with = -XEN_EPERM;
-    check_equal("listen", evtchn_listen(peer, count, called), -XEN_EPERM);
+    check_equal("evtchn_listen whose hypercall fails", evtchn_listen(peer, count, called),
+                -XEN_EPERM);
     fake.fail_at = 0;
-    check_equal("no listener", evtchn_count(), 0);
+    check_equal("listeners after evtchn_listen failed", evtchn_count(), 0);
 }
 
-/* Between a suspend and the next domain there is nowhere to look. */
+/* Between a suspend and the resume in a new domain no shared_info is mapped. */
 static void test_without_shared_info(void **state)
 {
     (void)state;
     evtchn_start(NULL);
-    check_equal("nothing", evtchn_dispatch(), 0);
+    check_equal("events dispatched without shared_info", evtchn_dispatch(), 0);
 }
 
 int main(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is mapped of others when the domain is suspended: without this a mapping of another
- * domain's page could be carried along, and on the other side be whoever's frame has that number;
- * or a suspend that is refused could leave the guest without what it had.
+ * Foreign mappings and grant mappings across suspend and resume. Without this test a mapping of
+ * another domain's page could survive a migration, where the same MFN belongs to some other owner;
+ * or a refused suspend could leave the guest without its mappings.
  */
 #include "kernel/boot/foreign.h"
 
@@ -22,7 +22,7 @@
 
 #define NR_PAGES 600
 
-/* A range of the peer's pages, with PFNs. */
+/* A range of pages that the peer granted, with unpopulated PFNs. */
 static struct mapped {
     struct foreign_range *range;
     struct foreign_owner owner;
@@ -35,20 +35,24 @@ static struct mapped {
 
 static int unmap_granted(struct foreign_range *range, void *context)
 {
-    check_true("its own", range == b.range && context == &b);
+    check_true("unmap is called for the owner's range and context",
+               range == b.range && context == &b);
     b.nr_unmaps++;
     if (b.gives_pfns)
-        check_equal("PFNs", unpopulated_free(&live.unpopulated, b.pfn), 0);
+        check_equal("unpopulated_free in the unmap call",
+                    unpopulated_free(&live.unpopulated, b.pfn), 0);
     return grant_unmap(range, 0, range->nr);
 }
 
 static int remap_granted(struct foreign_range *range, void *context, bool new_domain)
 {
-    check_true("its own", range == b.range && context == &b);
+    check_true("remap is called for the owner's range and context",
+               range == b.range && context == &b);
     b.nr_remaps++;
     b.is_new_domain = new_domain;
     if (b.gives_pfns)
-        check_equal("PFNs", unpopulated_alloc(&live.unpopulated, range, &b.pfn), 0);
+        check_equal("unpopulated_alloc in the remap call",
+                    unpopulated_alloc(&live.unpopulated, range, &b.pfn), 0);
     return grant_map(range, 0, b.refs, b.status, range->nr, false);
 }
 
@@ -58,7 +62,7 @@ static void start(long (*what_happens)(uint64_t), bool with_owner)
     memset(&b, 0, sizeof(b));
     b.owner = (struct foreign_owner){"a test", unmap_granted, remap_granted, &b};
     b.gives_pfns = true;
-    check_equal("reserve",
+    check_equal("foreign_reserve of the test's range",
                 foreign_reserve(&live.foreign, FOREIGN_GRANT, FAKE_PEER, NR_PAGES,
                                 with_owner ? &b.owner : NULL, &b.range),
                 0);
@@ -66,11 +70,13 @@ static void start(long (*what_happens)(uint64_t), bool with_owner)
         b.refs[i] = fake_peer_grant(FAKE_DOMID, false);
         fake_ram(fake_peer_mfn(b.refs[i]))[3] = i * 3;
     }
-    check_equal("map", grant_map(b.range, 0, b.refs, b.status, NR_PAGES, false), 0);
-    check_equal("PFNs", unpopulated_alloc(&live.unpopulated, b.range, &b.pfn), 0);
+    check_equal("grant_map of the test's range",
+                grant_map(b.range, 0, b.refs, b.status, NR_PAGES, false), 0);
+    check_equal("unpopulated_alloc for the test's range",
+                unpopulated_alloc(&live.unpopulated, b.range, &b.pfn), 0);
 }
 
-/* Each page, by its PFN and by its address. */
+/* Checks each page of the range by its PFN and by its address. */
 static void check_mapped(const char *what)
 {
     for (uint64_t i = 0; i < NR_PAGES; i++) {
@@ -86,10 +92,11 @@ static void check_mapped(const char *what)
 
 static void give_back(void)
 {
-    check_equal("unmap", grant_unmap(b.range, 0, NR_PAGES), 0);
-    check_equal("PFNs", unpopulated_free(&live.unpopulated, b.pfn), 0);
-    check_equal("release", foreign_release(&live.foreign, b.range), 0);
-    live_check("nothing is left of it");
+    check_equal("grant_unmap of the test's range", grant_unmap(b.range, 0, NR_PAGES), 0);
+    check_equal("unpopulated_free of the test's PFNs", unpopulated_free(&live.unpopulated, b.pfn),
+                0);
+    check_equal("foreign_release of the test's range", foreign_release(&live.foreign, b.range), 0);
+    live_check("guest after releasing the test's range");
 }
 
 static void test_page_show(void **state)
@@ -98,14 +105,16 @@ static void test_page_show(void **state)
 
     (void)state;
     start(live_restored, true);
-    check_mapped("at first");
+    check_mapped("pages of the test's range at start");
     page = (uint64_t *)page_show(&live.fixmap, &live.unpopulated,
                                  to_pfn(live.frame_pool.free.runs[0].start));
-    check_equal("RAM", fake_walk((uintptr_t)page).mfn,
+    check_equal("MFN that page_show maps for a PFN of RAM", fake_walk((uintptr_t)page).mfn,
                 p2m_get_ram(&live.p2m, to_pfn(live.frame_pool.free.runs[0].start)).v);
-    check_true("nothing", !page_show(&live.fixmap, &live.unpopulated,
-                                     to_pfn(live.balloon.empty.runs[0].start)));
-    check_true("far off", !page_show(&live.fixmap, &live.unpopulated, to_pfn(UINT64_MAX)));
+    check_true(
+        "page_show of a PFN without a frame returns NULL",
+        !page_show(&live.fixmap, &live.unpopulated, to_pfn(live.balloon.empty.runs[0].start)));
+    check_true("page_show of PFN UINT64_MAX returns NULL",
+               !page_show(&live.fixmap, &live.unpopulated, to_pfn(UINT64_MAX)));
     give_back();
 }
 
@@ -113,16 +122,17 @@ static void test_restore(void **state)
 {
     (void)state;
     start(live_restored, true);
-    check_equal("suspend", suspend(&live), 0);
-    check_true("all is said", !strstr(output(), "could not be remapped"));
-    check_equal("torn down", b.nr_unmaps, 1);
-    check_equal("made again", b.nr_remaps, 1);
-    check_true("it was told", b.is_new_domain);
-    check_mapped("in the new domain");
+    check_equal("suspend with a mapped range", suspend(&live), 0);
+    check_true("no message on ranges that could not be remapped",
+               !strstr(output(), "could not be remapped"));
+    check_equal("unmap calls", b.nr_unmaps, 1);
+    check_equal("remap calls", b.nr_remaps, 1);
+    check_true("remap is called for a new domain", b.is_new_domain);
+    check_mapped("pages of the test's range in the new domain");
     fake_events.suspend = live_cancelled;
-    check_equal("a checkpoint", suspend(&live), 1);
-    check_true("it was told", !b.is_new_domain);
-    check_mapped("after that");
+    check_equal("suspend that is cancelled", suspend(&live), 1);
+    check_true("remap is called for the same domain", !b.is_new_domain);
+    check_mapped("pages of the test's range after a cancelled suspend");
     give_back();
 }
 
@@ -132,13 +142,15 @@ static void test_peer_is_gone(void **state)
     start(live_restored, true);
     fake_peer_die();
     b.gives_pfns = true;
-    check_mapped("its pages stay");
-    check_equal("suspend", suspend(&live), 0);
-    check_says("said", output(),
+    check_mapped("pages of the test's range after the peer died");
+    check_equal("suspend after the peer died", suspend(&live), 0);
+    check_says("message on the range of a dead peer", output(),
                "warning: foreign: 1 foreign ranges could not be remapped after resume");
-    check_equal("nothing there", b.range->nr_mapped, 0);
-    check_equal("status", b.status[NR_PAGES - 1], GNTST_bad_domain);
-    check_true("by its PFN neither", !page_show(&live.fixmap, &live.unpopulated, to_pfn(b.pfn)));
+    check_equal("mapped pages of the test's range after the restore", b.range->nr_mapped, 0);
+    check_equal("grant status of the last page after the restore", b.status[NR_PAGES - 1],
+                GNTST_bad_domain);
+    check_true("page_show of the range's PFN returns NULL",
+               !page_show(&live.fixmap, &live.unpopulated, to_pfn(b.pfn)));
     give_back();
 }
 
@@ -146,33 +158,37 @@ static void test_without_owner(void **state)
 {
     (void)state;
     start(live_restored, false);
-    check_equal("suspend", suspend(&live), -EBUSY);
-    check_says("said", output(), "foreign: 600 pages mapped at 0x2300");
-    check_says("said", output(), "block the suspend: they have no owner that can remap them");
-    check_says("said", output(), "refused: stage foreign cannot be suspended: -16");
-    check_equal("Xen was not asked", fake_tools.nr_saved, 0);
-    check_mapped("as before");
+    check_equal("suspend with a range without an owner", suspend(&live), -EBUSY);
+    check_says("message on the range without an owner: address", output(),
+               "foreign: 600 pages mapped at 0x2300");
+    check_says("message on the range without an owner: reason", output(),
+               "block the suspend: they have no owner that can remap them");
+    check_says("message on the refused suspend", output(),
+               "refused: stage foreign cannot be suspended: -16");
+    check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
+    check_mapped("pages of the test's range after a refused suspend");
     give_back();
-    check_equal("then", suspend(&live), 0);
+    check_equal("suspend after releasing the range", suspend(&live), 0);
 }
 
-/* PFNs that the owner keeps: the balloon may find frames there after a migration. */
+/* An owner keeps its unpopulated PFNs: after a migration the balloon could find frames there. */
 static void test_unpopulated_kept(void **state)
 {
     (void)state;
     start(live_restored, true);
     b.gives_pfns = false;
-    check_equal("suspend", suspend(&live), -EBUSY);
-    check_says("said", output(), "foreign: 1 allocated runs of unpopulated PFNs block the suspend");
-    check_says("the stage that refuses", output(),
+    check_equal("suspend while an owner keeps unpopulated PFNs", suspend(&live), -EBUSY);
+    check_says("message on unpopulated PFNs in use", output(),
+               "foreign: 1 allocated runs of unpopulated PFNs block the suspend");
+    check_says("message on the refused suspend", output(),
                "refused: stage foreign cannot be suspended: -16");
-    check_equal("Xen was not asked", fake_tools.nr_saved, 0);
-    check_equal("torn down", b.nr_unmaps, 1);
-    check_equal("and made again", b.nr_remaps, 1);
-    check_mapped("as before");
+    check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
+    check_equal("unmap calls", b.nr_unmaps, 1);
+    check_equal("remap calls", b.nr_remaps, 1);
+    check_mapped("pages of the test's range after a refused suspend");
     b.gives_pfns = true;
-    check_equal("then", suspend(&live), 0);
-    check_mapped("in a new domain");
+    check_equal("suspend when the owner frees its PFNs", suspend(&live), 0);
+    check_mapped("pages of the test's range in the new domain");
     give_back();
 }
 
@@ -183,7 +199,8 @@ static int16_t one_bad(unsigned int op)
     return op == bad_op ? GNTST_eagain : GNTST_okay;
 }
 
-/* One page that Xen will not unmap: no suspend, and the table of our own grants is back. */
+/* One page that Xen will not unmap: the suspend is refused, and the kernel's grant table is mapped
+ * again. */
 static void test_unmap_refused(void **state)
 {
     uint64_t nr_mapped;
@@ -195,19 +212,21 @@ static void test_unmap_refused(void **state)
     fake_grants.nr_ops = 0;
     bad_op = 555;
     fake_grants.verdict = one_bad;
-    check_equal("suspend", suspend(&live), -EIO);
+    check_equal("suspend with a page that Xen will not unmap", suspend(&live), -EIO);
     fake_grants.verdict = NULL;
-    check_says("said", output(), "pages mapped at 0x2300");
-    check_says("said", output(), "block the suspend: a test");
-    check_equal("Xen was not asked", fake_tools.nr_saved, 0);
-    check_equal("the one that is there", b.range->nr_mapped, 1);
-    check_equal("our table", live.grants.table->nr_mapped, nr_mapped);
-    check_equal("map the others",
+    check_says("message on the pages in use: address", output(), "pages mapped at 0x2300");
+    check_says("message on the pages in use: owner", output(), "block the suspend: a test");
+    check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
+    check_equal("mapped pages of the test's range after the refused suspend", b.range->nr_mapped,
+                1);
+    check_equal("mapped pages of the grant table's range after the refused suspend",
+                live.grants.table->nr_mapped, nr_mapped);
+    check_equal("grant_map of the unmapped pages",
                 grant_map(b.range, 0, b.refs, b.status, bad_op, false) |
                     grant_map(b.range, bad_op + 1, b.refs + bad_op + 1, b.status,
                               NR_PAGES - bad_op - 1, false),
                 0);
-    check_mapped("as before");
+    check_mapped("pages of the test's range after mapping them again");
     give_back();
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this the kernel's only witness could lie: every test report, panic and JSON line goes
- * through this formatter, so a wrong digit in it is a wrong digit in all of them. A text longer
- * than its buffer must be cut, not written past the end.
+ * The text formatter. Every test report, panic and JSON line goes through it, so without this test
+ * a wrong digit of the formatter would be a wrong digit in all of them. A text longer than its
+ * buffer must be truncated, not written past the end of the buffer. Compared with expected strings.
  */
 #include "tests/unit/harness.h"
 
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Formats and compares with what is expected, the returned length too. */
+/* Formats, and compares the text and the returned length with @expected. */
 #define CHECK(expected, ...)                                                                \
     do {                                                                                    \
         char buf[128];                                                                      \
@@ -23,7 +23,7 @@
         assert_string_equal(buf, expected);                                                 \
     } while (0)
 
-/* Mistakes are made on purpose below, which the compiler must not see. */
+/* Hides a format string from the compiler, which would report its deliberate errors. */
 static const char *hide(const char *fmt)
 {
     static const char *volatile hidden;
@@ -94,16 +94,16 @@ static void test_every_cut(void **state)
         size_t fits = size ? min_u64(size - 1, sizeof(whole) - 1) : 0;
 
         memset(buf, 'Z', sizeof(buf));
-        check_equal("length of all", format(buf, size, "pfn 0x%x is %d, %s", 0x1234, -7, "abc"),
-                    sizeof(whole) - 1);
-        check_equal("text", memcmp(buf, whole, fits), 0);
+        check_equal("length returned for a truncated text",
+                    format(buf, size, "pfn 0x%x is %d, %s", 0x1234, -7, "abc"), sizeof(whole) - 1);
+        check_equal("bytes of the truncated text", memcmp(buf, whole, fits), 0);
         if (size)
-            check_equal("terminator", buf[fits], '\0');
-        check_equal("past the buffer", buf[size], 'Z');
+            check_equal("terminating 0 of the truncated text", buf[fits], '\0');
+        check_equal("byte after the buffer", buf[size], 'Z');
     }
 }
 
-/* Whatever C's own printf says for the conversions that both know. */
+/* Compares with C's printf for the conversions that both know. */
 static void test_against_libc(void **state)
 {
     static const char *const specs[] = {"%ld", "%lu", "%lx", "%8ld", "%-8lu", "%016lx", "%021ld"};
@@ -152,8 +152,8 @@ static void test_a_long_line_is_cut(void **state)
     line[999] = '\0';
     output_clear();
     print("%s", line);
-    check_equal("length", strlen(output()), 511 + strlen("...\n"));
-    check_true("the line ends", output()[strlen(output()) - 1] == '\n');
+    check_equal("length of a truncated line of print", strlen(output()), 511 + strlen("...\n"));
+    check_true("a truncated line ends with a newline", output()[strlen(output()) - 1] == '\n');
     output_clear();
     printk(LOG_WARN, "%s", line);
     check_equal("length with a prefix", strlen(output()), 511 + strlen("...\n"));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What others grant, mapped: without this a mapping that failed could be taken for one that is
- * there, one that is there be forgotten (and the owner's page never be free again), or a handle be
- * given back twice. The fake Xen also fails a test that writes an entry which holds a grant.
+ * Mapping pages that another domain granted (GNTTABOP_map_grant_ref). Without this test a mapping
+ * that failed could be recorded as present, a present mapping could be forgotten (its owner could
+ * never free the page), or a handle could be unmapped twice. The fake Xen also fails a test that
+ * writes a PTE which holds a grant mapping.
  */
 #include "xen/grant_map.h"
 
@@ -22,7 +23,7 @@ static struct grant_map_counts before;
 
 static void start(uint64_t nr)
 {
-    range = wg_start_range(FOREIGN_GRANT, FAKE_PEER, nr);
+    range = fg_start_range(FOREIGN_GRANT, FAKE_PEER, nr);
     fake_grants.privileged = false;
     for (uint64_t i = 0; i < nr; i++) {
         refs[i] = fake_peer_grant(FAKE_DOMID, false);
@@ -31,10 +32,10 @@ static void start(uint64_t nr)
     before = grant_map_counts;
 }
 
-/* All that is known of the range is so, and nothing more is mapped than it knows. */
-static void check_books(const char *what, uint64_t nr)
+/* Checks that the range, Xen's handles and the counters record the same @nr mappings. */
+static void check_mappings(const char *what, uint64_t nr)
 {
-    wg_check(what);
+    fg_check(what);
     check_equal(what, range->nr_mapped, nr);
     check_equal(what, fake_grants_handles(), nr);
     check_equal(what,
@@ -49,10 +50,10 @@ static void check_books(const char *what, uint64_t nr)
 
 static void check_gone(void)
 {
-    check_equal("unmap", grant_unmap(range, 0, range->nr), 0);
-    check_books("nothing is left", 0);
-    wg_release(range);
-    wg_check_empty("all is given back");
+    check_equal("grant_unmap of the whole range", grant_unmap(range, 0, range->nr), 0);
+    check_mappings("grant mappings after unmapping the range", 0);
+    fg_release(range);
+    fg_check_empty("foreign window after releasing the range");
 }
 
 static void test_use(void **state)
@@ -61,25 +62,29 @@ static void test_use(void **state)
 
     (void)state;
     start(4);
-    check_equal("map", grant_map(range, 1, refs + 1, status, 2, false), 0);
-    check_books("two", 2);
+    check_equal("grant_map of pages 1 and 2, read-write",
+                grant_map(range, 1, refs + 1, status, 2, false), 0);
+    check_mappings("grant mappings after mapping 2 pages", 2);
     p = (volatile uint64_t *)foreign_va(range, 2);
-    check_equal("read", *p, 0xabc002);
+    check_equal("word read from page 2", *p, 0xabc002);
     *p = 5;
-    check_equal("written", *fake_ram(fake_peer_mfn(refs[2])), 5);
-    check_true("the peer cannot end it", !fake_peer_end(refs[2]));
-    check_equal("reference", range->page[2].grant.ref, refs[2]);
-    check_equal("read only", grant_map(range, 0, refs + 3, status, 1, true), 0);
-    check_equal("read", *(volatile uint64_t *)foreign_va(range, 0), 0xabc003);
-    check_true("not written", !fake_tlb_writable(foreign_va(range, 0)));
-    check_equal("over it", grant_map(range, 0, refs, status, 1, true), -EEXIST);
-    check_equal("nor over the last", grant_map(range, 3, refs, status, 1, true), 0);
-    check_equal("unmap some", grant_unmap(range, 1, 2), 0);
-    check_books("two are left", 2);
-    check_true("flushed", !fake_tlb_writable((uintptr_t)p));
-    check_true("and can be ended", fake_peer_end(refs[2]));
-    check_equal("what is ended", grant_map(range, 2, refs + 2, status, 1, true), -EIO);
-    check_equal("status", status[0], GNTST_general_error);
+    check_equal("word written to page 2", *fake_ram(fake_peer_mfn(refs[2])), 5);
+    check_true("the peer cannot end a grant that is mapped", !fake_peer_end(refs[2]));
+    check_equal("reference recorded for page 2", range->page[2].grant.ref, refs[2]);
+    check_equal("grant_map of page 0, read-only", grant_map(range, 0, refs + 3, status, 1, true),
+                0);
+    check_equal("word read from page 0", *(volatile uint64_t *)foreign_va(range, 0), 0xabc003);
+    check_true("a page mapped read-only is not writable", !fake_tlb_writable(foreign_va(range, 0)));
+    check_equal("grant_map over a mapped page", grant_map(range, 0, refs, status, 1, true),
+                -EEXIST);
+    check_equal("grant_map of page 3", grant_map(range, 3, refs, status, 1, true), 0);
+    check_equal("grant_unmap of pages 1 and 2", grant_unmap(range, 1, 2), 0);
+    check_mappings("grant mappings after unmapping 2 of 4 pages", 2);
+    check_true("grant_unmap flushed the TLB entry of page 2", !fake_tlb_writable((uintptr_t)p));
+    check_true("the peer can end a grant that is unmapped", fake_peer_end(refs[2]));
+    check_equal("grant_map of a grant that the peer ended",
+                grant_map(range, 2, refs + 2, status, 1, true), -EIO);
+    check_equal("status of a grant that the peer ended", status[0], GNTST_general_error);
     check_gone();
 }
 
@@ -104,22 +109,24 @@ static void test_bad_ranges(void **state)
         unsigned int calls;
 
         start(6);
-        wg_release(range);
-        range = wg_reserve(FOREIGN_GRANT, FAKE_PEER, 4);
-        check_equal("one is mapped", grant_map(range, 2, refs, status, 1, false), 0);
+        fg_release(range);
+        range = fg_reserve(FOREIGN_GRANT, FAKE_PEER, 4);
+        check_equal("grant_map of page 2", grant_map(range, 2, refs, status, 1, false), 0);
         memset(status, 0, sizeof(status));
         calls = fake_grants.nr_ops;
-        check_equal("map", grant_map(range, rows[i].first, refs, status, rows[i].nr, false),
+        check_equal("grant_map of a bad range",
+                    grant_map(range, rows[i].first, refs, status, rows[i].nr, false),
                     rows[i].map_rc);
         for (uint64_t k = 0; k < rows[i].nr && rows[i].map_rc; k++)
-            check_equal("status", status[k], GNTST_general_error);
-        check_equal("Xen was not asked", fake_grants.nr_ops, calls);
-        check_equal("unmap", grant_unmap(range, rows[i].first, rows[i].nr), rows[i].unmap_rc);
+            check_equal("status after grant_map of a bad range", status[k], GNTST_general_error);
+        check_equal("grant operations of a bad range", fake_grants.nr_ops, calls);
+        check_equal("grant_unmap of a bad range", grant_unmap(range, rows[i].first, rows[i].nr),
+                    rows[i].unmap_rc);
         check_gone();
     }
 }
 
-/* Each reason by which Xen refuses, beside one that it accepts. */
+/* Each reason for which Xen refuses a mapping, in a batch with mappings that it accepts. */
 static void test_statuses(void **state)
 {
     uint32_t batch[5];
@@ -131,18 +138,21 @@ static void test_statuses(void **state)
     batch[2] = fake_peer_grant(9, false);
     batch[3] = 4000;
     batch[4] = refs[1];
-    check_equal("map", grant_map(range, 1, batch, status, 5, false), -EIO);
-    check_equal("good", status[0], GNTST_okay);
-    check_equal("read only", status[1], GNTST_general_error);
-    check_equal("another's", status[2], GNTST_general_error);
-    check_equal("none", status[3], GNTST_bad_gntref);
-    check_equal("good", status[4], GNTST_okay);
-    check_books("two", 2);
+    check_equal("grant_map of a batch with bad references",
+                grant_map(range, 1, batch, status, 5, false), -EIO);
+    check_equal("status of the first good reference", status[0], GNTST_okay);
+    check_equal("status of a read-only grant mapped read-write", status[1], GNTST_general_error);
+    check_equal("status of a grant to another domain", status[2], GNTST_general_error);
+    check_equal("status of a missing reference", status[3], GNTST_bad_gntref);
+    check_equal("status of the second good reference", status[4], GNTST_okay);
+    check_mappings("grant mappings after a batch with two good references", 2);
     fake_peer_die();
-    check_equal("nobody is there", grant_map(range, 2, refs + 2, status, 2, true), -EIO);
-    check_equal("nobody", status[1], GNTST_bad_domain);
-    check_books("the two stay", 2);
-    check_equal("it is still there", *(volatile uint64_t *)foreign_va(range, 5), 0xabc001);
+    check_equal("grant_map after the peer died", grant_map(range, 2, refs + 2, status, 2, true),
+                -EIO);
+    check_equal("status after the peer died", status[1], GNTST_bad_domain);
+    check_mappings("grant mappings after the peer died", 2);
+    check_equal("word of a page that was mapped before the peer died",
+                *(volatile uint64_t *)foreign_va(range, 5), 0xabc001);
     check_gone();
 }
 
@@ -151,13 +161,16 @@ static void test_maptrack_full(void **state)
     (void)state;
     start(6);
     fake_grants.max_maptrack = 4;
-    check_equal("map", grant_map(range, 0, refs, status, 6, false), -EIO);
+    check_equal("grant_map of 6 pages with 4 free maptrack entries",
+                grant_map(range, 0, refs, status, 6, false), -EIO);
     for (int i = 0; i < 6; i++)
-        check_equal("status", status[i], i < 4 ? GNTST_okay : GNTST_no_space);
-    check_books("four", 4);
-    check_equal("unmap", grant_unmap(range, 1, 1), 0);
-    check_equal("another", grant_map(range, 5, refs + 5, status, 1, false), 0);
-    check_books("four again", 4);
+        check_equal("status with 4 free maptrack entries", status[i],
+                    i < 4 ? GNTST_okay : GNTST_no_space);
+    check_mappings("grant mappings with 4 maptrack entries", 4);
+    check_equal("grant_unmap of one page", grant_unmap(range, 1, 1), 0);
+    check_equal("grant_map of one page after an unmap",
+                grant_map(range, 5, refs + 5, status, 1, false), 0);
+    check_mappings("grant mappings after mapping another page", 4);
     check_gone();
 }
 
@@ -175,23 +188,28 @@ static void fail_pattern(unsigned int nr, unsigned int bad, bool unmap)
     fake_grants.verdict = unmap ? NULL : by_pattern;
     fake_grants.nr_ops = 0;
     pattern = bad;
-    check_equal("map", grant_map(range, 1, refs, status, nr, false), bad && !unmap ? -EIO : 0);
+    check_equal("grant_map with a pattern of failing pages",
+                grant_map(range, 1, refs, status, nr, false), bad && !unmap ? -EIO : 0);
     for (unsigned int i = 0; i < nr; i++) {
         bool failed = !unmap && bad >> i & 1;
 
-        check_equal("status", status[i], failed ? GNTST_eagain : GNTST_okay);
-        check_equal("known", foreign_is_mapped(range, 1 + i), !failed);
+        check_equal("status of a page in the pattern", status[i],
+                    failed ? GNTST_eagain : GNTST_okay);
+        check_equal("page is recorded as mapped after grant_map", foreign_is_mapped(range, 1 + i),
+                    !failed);
     }
-    check_books("what is mapped", unmap ? nr : good);
+    check_mappings("grant mappings after grant_map with a pattern", unmap ? nr : good);
     fake_grants.verdict = unmap ? by_pattern : NULL;
     fake_grants.nr_ops = 0;
-    check_equal("unmap", grant_unmap(range, 0, 8), bad && unmap ? -EIO : 0);
-    check_books("what is left", unmap ? nr - good : 0);
+    check_equal("grant_unmap with a pattern of failing pages", grant_unmap(range, 0, 8),
+                bad && unmap ? -EIO : 0);
+    check_mappings("grant mappings after grant_unmap with a pattern", unmap ? nr - good : 0);
     for (unsigned int i = 0; i < nr; i++)
-        check_equal("known", foreign_is_mapped(range, 1 + i), unmap && bad >> i & 1);
+        check_equal("page is recorded as mapped after grant_unmap", foreign_is_mapped(range, 1 + i),
+                    unmap && bad >> i & 1);
     fake_grants.verdict = NULL;
-    check_equal("unmap the rest", grant_unmap(range, 0, 8), 0);
-    check_books("none", 0);
+    check_equal("grant_unmap of the remaining pages", grant_unmap(range, 0, 8), 0);
+    check_mappings("grant mappings after the second grant_unmap", 0);
 }
 
 static void fail_map_and_unmap(unsigned int nr, unsigned int bad)
@@ -200,12 +218,12 @@ static void fail_map_and_unmap(unsigned int nr, unsigned int bad)
     fail_pattern(nr, bad, true);
 }
 
-/* Every pattern of failures, mapping, and unmapping what was mapped. */
+/* Every pattern of failing pages, at grant_map and at grant_unmap. */
 static void test_every_pattern(void **state)
 {
     (void)state;
     start(8);
-    wg_each_pattern(fail_map_and_unmap);
+    fg_each_pattern(fail_map_and_unmap);
     check_gone();
 }
 
@@ -223,34 +241,40 @@ static void fail_one(unsigned int nr, unsigned int bad)
     bad_op = bad;
     fake_grants.nr_ops = 0;
     fake_grants.verdict = one_bad;
-    check_equal("map", grant_map(range, 3, refs, status, nr, false), -EIO);
-    check_equal("by 512", grant_map_counts.nr_hypercalls - calls, (nr + 511) / 512);
+    check_equal("grant_map with one failing page", grant_map(range, 3, refs, status, nr, false),
+                -EIO);
+    check_equal("hypercalls of grant_map, of up to 512 pages each",
+                grant_map_counts.nr_hypercalls - calls, (nr + 511) / 512);
     for (unsigned int i = 0; i < nr; i++)
-        check_equal("status", status[i], i == bad_op ? GNTST_no_device_space : 0);
-    check_books("all but one", nr - 1);
-    check_true("that one", !foreign_is_mapped(range, 3 + bad_op));
+        check_equal("status with one failing page", status[i],
+                    i == bad_op ? GNTST_no_device_space : 0);
+    check_mappings("grant mappings with one failing page", nr - 1);
+    check_true("the failing page is not recorded as mapped", !foreign_is_mapped(range, 3 + bad_op));
     fake_grants.verdict = NULL;
-    check_equal("and that", grant_map(range, 3 + bad_op, refs, status, 1, false), 0);
+    check_equal("grant_map of the page that failed",
+                grant_map(range, 3 + bad_op, refs, status, 1, false), 0);
     fake_grants.nr_ops = 0;
     fake_grants.verdict = one_bad;
-    check_equal("unmap", grant_unmap(range, 0, MAX_PAGES), -EIO);
-    check_books("that one", 1);
-    check_true("that one", foreign_is_mapped(range, 3 + bad_op));
+    check_equal("grant_unmap with one failing page", grant_unmap(range, 0, MAX_PAGES), -EIO);
+    check_mappings("grant mappings after grant_unmap with one failing page", 1);
+    check_true("the page that failed to unmap is recorded as mapped",
+               foreign_is_mapped(range, 3 + bad_op));
     fake_grants.verdict = NULL;
-    check_equal("unmap", grant_unmap(range, 0, MAX_PAGES), 0);
-    check_books("none", 0);
+    check_equal("second grant_unmap", grant_unmap(range, 0, MAX_PAGES), 0);
+    check_mappings("grant mappings after the second grant_unmap", 0);
 }
 
-/* One failure at either side of where one hypercall ends and another begins. */
+/* One failing page, on either side of the end of each hypercall. */
 static void test_across_hypercalls(void **state)
 {
     (void)state;
     start(MAX_PAGES);
-    wg_around_hypercalls(fail_one);
+    fg_around_hypercalls(fail_one);
     check_gone();
 }
 
-/* A hypercall that fails, at once or after some: what was done is known, and can be undone. */
+/* A hypercall fails at once or after some operations: the range records those, and can be unmapped.
+ */
 static void test_every_hypercall(void **state)
 {
     static const unsigned int afters[] = {0, 1, 100, 511, 512};
@@ -265,38 +289,42 @@ static void test_every_hypercall(void **state)
             fake.fail_with = -XEN_EFAULT;
             fake.fail_at = fake.nr_hypercalls + n;
             memset(status, 0x11, sizeof(status));
-            check_equal("map", grant_map(range, 0, refs, status, MAX_PAGES, false), -EFAULT);
-            check_books("what was done", done);
+            check_equal("grant_map with a failing hypercall",
+                        grant_map(range, 0, refs, status, MAX_PAGES, false), -EFAULT);
+            check_mappings("grant mappings after a failing hypercall", done);
             for (uint64_t i = 0; i < MAX_PAGES; i++)
-                check_equal("status", status[i], i < done ? 0 : GNTST_general_error);
-            check_equal("the rest",
+                check_equal("status after a failing hypercall", status[i],
+                            i < done ? 0 : GNTST_general_error);
+            check_equal("grant_map of the remaining pages",
                         grant_map(range, done, refs + done, status, MAX_PAGES - done, false), 0);
             fake.fail_at = fake.nr_hypercalls + n;
-            check_equal("unmap", grant_unmap(range, 0, MAX_PAGES), -EFAULT);
-            check_books("all others", (n == 3 ? 6 : 512) - min_u64(afters[a], n == 3 ? 6 : 512));
-            check_equal("then", grant_unmap(range, 0, MAX_PAGES), 0);
-            check_books("none", 0);
+            check_equal("grant_unmap with a failing hypercall", grant_unmap(range, 0, MAX_PAGES),
+                        -EFAULT);
+            check_mappings("grant mappings after grant_unmap with a failing hypercall",
+                           (n == 3 ? 6 : 512) - min_u64(afters[a], n == 3 ? 6 : 512));
+            check_equal("second grant_unmap", grant_unmap(range, 0, MAX_PAGES), 0);
+            check_mappings("grant mappings after the second grant_unmap", 0);
         }
     check_gone();
 }
 
-/* A mapping that Xen does not know stays in the books: somebody else has ended it. */
+/* A mapping with a handle that Xen does not know stays recorded: it was not unmapped through it. */
 static void test_unknown_handle(void **state)
 {
     uint32_t handle;
 
     (void)state;
     start(3);
-    check_equal("map", grant_map(range, 0, refs, status, 3, false), 0);
+    check_equal("grant_map of 3 pages", grant_map(range, 0, refs, status, 3, false), 0);
     handle = range->page[1].grant.handle;
     range->page[1].grant.handle = 99;
-    check_equal("unmap", grant_unmap(range, 0, 3), -EIO);
-    check_equal("it stays", range->nr_mapped, 1);
+    check_equal("grant_unmap with a wrong handle", grant_unmap(range, 0, 3), -EIO);
+    check_equal("mapped pages after grant_unmap with a wrong handle", range->nr_mapped, 1);
     range->page[1].grant.handle = handle;
     check_gone();
 }
 
-/* Holes between what is mapped: requests are as many as there are mappings. */
+/* Gaps between mapped pages: a hypercall holds requests for mapped pages only. */
 static void test_sparse(void **state)
 {
     struct rng rng = {.state = 0x53504152};
@@ -311,21 +339,21 @@ static void test_sparse(void **state)
         if (rng_below(&rng, 3)) {
             bool had = foreign_is_mapped(range, first);
 
-            check_equal("map", grant_map(range, first, refs + first, status, 1, i & 1),
-                        had ? -EEXIST : 0);
+            check_equal("grant_map of a random page",
+                        grant_map(range, first, refs + first, status, 1, i & 1), had ? -EEXIST : 0);
             nr += !had;
         } else if (rng_below(&rng, 20) == 0) {
             uint64_t n = rng_below(&rng, MAX_PAGES - first + 1), had = 0;
 
             for (uint64_t k = first; k < first + n; k++)
                 had += foreign_is_mapped(range, k);
-            check_equal("unmap", grant_unmap(range, first, n), 0);
+            check_equal("grant_unmap of random pages", grant_unmap(range, first, n), 0);
             nr -= had;
         }
-        check_equal("mapped", range->nr_mapped, nr);
-        check_equal("handles", fake_grants_handles(), nr);
+        check_equal("mapped pages of the range against the model", range->nr_mapped, nr);
+        check_equal("Xen's handles against the model", fake_grants_handles(), nr);
     }
-    check_books("in the end", nr);
+    check_mappings("grant mappings after all random steps", nr);
     check_gone();
 }
 
@@ -343,15 +371,15 @@ static void test_names(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_use, wg_teardown),
-        cmocka_unit_test_teardown(test_bad_ranges, wg_teardown),
-        cmocka_unit_test_teardown(test_statuses, wg_teardown),
-        cmocka_unit_test_teardown(test_maptrack_full, wg_teardown),
-        cmocka_unit_test_teardown(test_every_pattern, wg_teardown),
-        cmocka_unit_test_teardown(test_across_hypercalls, wg_teardown),
-        cmocka_unit_test_teardown(test_every_hypercall, wg_teardown),
-        cmocka_unit_test_teardown(test_unknown_handle, wg_teardown),
-        cmocka_unit_test_teardown(test_sparse, wg_teardown),
+        cmocka_unit_test_teardown(test_use, fg_teardown),
+        cmocka_unit_test_teardown(test_bad_ranges, fg_teardown),
+        cmocka_unit_test_teardown(test_statuses, fg_teardown),
+        cmocka_unit_test_teardown(test_maptrack_full, fg_teardown),
+        cmocka_unit_test_teardown(test_every_pattern, fg_teardown),
+        cmocka_unit_test_teardown(test_across_hypercalls, fg_teardown),
+        cmocka_unit_test_teardown(test_every_hypercall, fg_teardown),
+        cmocka_unit_test_teardown(test_unknown_handle, fg_teardown),
+        cmocka_unit_test_teardown(test_sparse, fg_teardown),
         cmocka_unit_test(test_names),
     };
 

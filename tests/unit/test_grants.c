@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A grant is a hole in the wall between two domains. Without this one could lead to another page
- * than was meant, stay open when it was said to be closed, or be closed while the peer still is at
- * the page, which then is used for something else. The peer here does what a hostile one would.
+ * Granting pages to another domain. Without this test a grant entry could name another page than
+ * the caller's, stay valid after grant_end reported success, or be ended while the peer still maps
+ * the page, which the pool then reuses for other data. The peer does what a hostile peer would do.
  */
 #include "tests/unit/grants_guest.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <xen/errno.h>
 
-static void test_give_and_end(void **state)
+static void test_grant_and_end(void **state)
 {
     (void)state;
     for (unsigned int version = 1; version <= 2; version++) {
@@ -22,30 +22,34 @@ static void test_give_and_end(void **state)
         pfn = gg_page();
         ref = gg_access(pfn, false);
         ro = gg_access(pfn, true);
-        check_equal("the first that is free", ref, 8);
-        check_equal("and the next", ro, 9);
-        check_equal("used", grants.nr_used, 2);
-        check_equal("another domain", fake_peer_map(6, ref, true), GNTST_general_error);
-        check_true("nobody", !grant_in_use(&grants, ref));
-        check_equal("to write what is to be read", fake_peer_map(FAKE_PEER, ro, false),
+        check_equal("first reference of an empty table", ref, 8);
+        check_equal("second reference of an empty table", ro, 9);
+        check_equal("references in use after two grants", grants.nr_used, 2);
+        check_equal("domain 6 maps a grant to the peer", fake_peer_map(6, ref, true),
                     GNTST_general_error);
-        check_true("nobody", !grant_in_use(&grants, ro));
-        check_equal("to read it", fake_peer_map(FAKE_PEER, ro, true), 0);
-        check_true("the peer", grant_in_use(&grants, ro));
-        check_true("by that one only", !grant_in_use(&grants, ref));
-        check_equal("to write", fake_peer_map(FAKE_PEER, ref, false), 0);
-        check_equal("the page", fake_peer_sees(ref), gg_mfn(pfn));
+        check_true("a grant that domain 6 could not map is not in use",
+                   !grant_in_use(&grants, ref));
+        check_equal("the peer maps a read-only grant read-write",
+                    fake_peer_map(FAKE_PEER, ro, false), GNTST_general_error);
+        check_true("a grant whose mapping was refused is not in use", !grant_in_use(&grants, ro));
+        check_equal("the peer maps a read-only grant read-only", fake_peer_map(FAKE_PEER, ro, true),
+                    0);
+        check_true("a mapped grant is in use", grant_in_use(&grants, ro));
+        check_true("the other grant of the same page is not in use", !grant_in_use(&grants, ref));
+        check_equal("the peer maps a read-write grant", fake_peer_map(FAKE_PEER, ref, false), 0);
+        check_equal("MFN that the peer has mapped", fake_peer_sees(ref), gg_mfn(pfn));
         fake_peer_unmap(ref);
         fake_peer_unmap(ro);
-        check_equal("end", grant_end(&grants, ref), 0);
-        check_equal("end it twice", grant_end(&grants, ref), -EINVAL);
-        check_equal("or later", grant_end_page(&grants, ref), -EINVAL);
-        check_equal("no more", fake_peer_map(FAKE_PEER, ref, true), GNTST_general_error);
-        check_equal("the other holds", fake_peer_map(FAKE_PEER, ro, true), 0);
+        check_equal("grant_end of the read-write grant", grant_end(&grants, ref), 0);
+        check_equal("grant_end of an ended grant", grant_end(&grants, ref), -EINVAL);
+        check_equal("grant_end_page of an ended grant", grant_end_page(&grants, ref), -EINVAL);
+        check_equal("the peer maps an ended grant", fake_peer_map(FAKE_PEER, ref, true),
+                    GNTST_general_error);
+        check_equal("the peer maps the other grant", fake_peer_map(FAKE_PEER, ro, true), 0);
         fake_peer_unmap(ro);
-        check_equal("end", grant_end(&grants, ro), 0);
+        check_equal("grant_end of the read-only grant", grant_end(&grants, ro), 0);
         gg_free_page(pfn);
-        gg_check_all_free("at the end");
+        gg_check_all_free("grant table after ending all grants");
     }
 }
 
@@ -58,17 +62,19 @@ static void test_no_grants(void **state)
     for (unsigned int version = 1; version <= 2; version++) {
         gg_start_version(version);
         for (size_t i = 0; i < ARRAY_SIZE(refs); i++) {
-            check_equal("end", grant_end(&grants, refs[i]), -EINVAL);
-            check_equal("end later", grant_end_page(&grants, refs[i]), -EINVAL);
+            check_equal("grant_end of a reference that is not granted", grant_end(&grants, refs[i]),
+                        -EINVAL);
+            check_equal("grant_end_page of a reference that is not granted",
+                        grant_end_page(&grants, refs[i]), -EINVAL);
         }
-        check_equal("a PFN without a frame",
+        check_equal("grant_access of a PFN without a frame",
                     grant_access(&grants, FAKE_PEER, to_pfn(1 << 19), false, &ref), -EINVAL);
-        check_equal("no reference", ref, 77);
-        gg_check_all_free("after");
+        check_equal("reference after a failed grant_access", ref, 77);
+        gg_check_all_free("grant table after failed calls");
     }
 }
 
-/* While the peer is there, no attempt to end it succeeds, however often it is tried. */
+/* While the peer maps the page, grant_end fails, however often it is called. */
 static void test_end_in_use(void **state)
 {
     (void)state;
@@ -80,23 +86,24 @@ static void test_end_in_use(void **state)
             gg_start_version(version);
             pfn = gg_page();
             ref = gg_access(pfn, readonly);
-            check_equal("map", fake_peer_map(FAKE_PEER, ref, readonly), 0);
+            check_equal("the peer maps the grant", fake_peer_map(FAKE_PEER, ref, readonly), 0);
             for (int i = 0; i < 3; i++) {
-                check_equal("in use", grant_end(&grants, ref), -EBUSY);
-                check_true("in use", grant_in_use(&grants, ref));
-                gg_check_entry("still a grant", ref, pfn, readonly);
-                check_equal("and counted", grants.nr_used, 1);
+                check_equal("grant_end of a mapped grant", grant_end(&grants, ref), -EBUSY);
+                check_true("a mapped grant is in use", grant_in_use(&grants, ref));
+                gg_check_entry("grant entry after a refused grant_end", ref, pfn, readonly);
+                check_equal("references in use after a refused grant_end", grants.nr_used, 1);
             }
             fake_peer_unmap(ref);
-            check_equal("it still holds", fake_peer_map(FAKE_PEER, ref, readonly), 0);
+            check_equal("the peer maps the grant again after a refused grant_end",
+                        fake_peer_map(FAKE_PEER, ref, readonly), 0);
             fake_peer_unmap(ref);
-            check_equal("end", grant_end(&grants, ref), 0);
+            check_equal("grant_end after the peer unmapped the grant", grant_end(&grants, ref), 0);
             gg_free_page(pfn);
-            gg_check_all_free("at the end");
+            gg_check_all_free("grant table after ending all grants");
         }
 }
 
-/* Deferred: the page is the peer's until it lets go, and nobody's before. */
+/* Deferred grant end: the page returns to the pool only after the peer unmaps it (XSA-396). */
 static void test_deferred(void **state)
 {
     (void)state;
@@ -109,37 +116,45 @@ static void test_deferred(void **state)
             pages[i] = gg_page();
             refs[i] = gg_access(pages[i], false);
             if (i)
-                check_equal("map", fake_peer_map(FAKE_PEER, refs[i], false), 0);
+                check_equal("the peer maps grant 1, 2 or 3",
+                            fake_peer_map(FAKE_PEER, refs[i], false), 0);
         }
         for (int i = 0; i < 4; i++)
-            check_equal("end", grant_end_page(&grants, refs[i]), 0);
-        check_true("nobody was there", frame_pool_has(&wg.g.frame_pool, pages[0]));
-        check_equal("deferred", grants.nr_deferred, 3);
-        check_equal("used", grants.nr_used, 0);
-        check_equal("none of them is a grant", grant_end(&grants, refs[1]), -EINVAL);
-        check_equal("to be ended", grant_end_page(&grants, refs[1]), -EINVAL);
-        check_equal("poll", grants_poll(&grants), 3);
-        /* what is mapped can be mapped again: Xen does not ask the entry */
-        check_equal("again", fake_peer_map(FAKE_PEER, refs[2], false), 0);
+            check_equal("grant_end_page of each grant", grant_end_page(&grants, refs[i]), 0);
+        check_true("the page that was not mapped is in the frame pool",
+                   frame_pool_has(&fg.g.frame_pool, pages[0]));
+        check_equal("deferred grants", grants.nr_deferred, 3);
+        check_equal("references in use after grant_end_page", grants.nr_used, 0);
+        check_equal("grant_end of a deferred grant", grant_end(&grants, refs[1]), -EINVAL);
+        check_equal("grant_end_page of a deferred grant", grant_end_page(&grants, refs[1]),
+                    -EINVAL);
+        check_equal("deferred grants left by grants_poll", grants_poll(&grants), 3);
+        /* the peer can map a page again that it has mapped: Xen does not check the entry */
+        check_equal("the peer maps a deferred grant that it has mapped",
+                    fake_peer_map(FAKE_PEER, refs[2], false), 0);
         fake_peer_unmap(refs[2]);
-        check_equal("poll", grants_poll(&grants), 3);
-        check_true("not free", !frame_pool_has(&wg.g.frame_pool, pages[2]));
+        check_equal("deferred grants left after one of two unmaps", grants_poll(&grants), 3);
+        check_true("a page that the peer still maps is not in the frame pool",
+                   !frame_pool_has(&fg.g.frame_pool, pages[2]));
         fake_peer_unmap(refs[2]);
-        check_equal("the one in the middle", grants_poll(&grants), 2);
-        check_true("free", frame_pool_has(&wg.g.frame_pool, pages[2]));
-        check_equal("not by this one", fake_peer_map(FAKE_PEER, refs[2], false),
+        check_equal("deferred grants left after the peer unmapped grant 2", grants_poll(&grants),
+                    2);
+        check_true("page 2 is in the frame pool", frame_pool_has(&fg.g.frame_pool, pages[2]));
+        check_equal("the peer maps the ended reference", fake_peer_map(FAKE_PEER, refs[2], false),
                     GNTST_general_error);
         fake_peer_unmap(refs[3]);
-        check_equal("the first", grants_poll(&grants), 1);
-        check_true("free", frame_pool_has(&wg.g.frame_pool, pages[3]));
+        check_equal("deferred grants left after the peer unmapped grant 3", grants_poll(&grants),
+                    1);
+        check_true("page 3 is in the frame pool", frame_pool_has(&fg.g.frame_pool, pages[3]));
         fake_peer_unmap(refs[1]);
-        check_equal("the last", grants_poll(&grants), 0);
-        check_true("free", frame_pool_has(&wg.g.frame_pool, pages[1]));
-        gg_check_all_free("at the end");
+        check_equal("deferred grants left after the peer unmapped grant 1", grants_poll(&grants),
+                    0);
+        check_true("page 1 is in the frame pool", frame_pool_has(&fg.g.frame_pool, pages[1]));
+        gg_check_all_free("grant table after ending all grants");
     }
 }
 
-/* The pool's array is full: the page waits until there is room, and is not lost. */
+/* The frame pool's array of runs is full: the page stays deferred until there is room. */
 static void test_deferred_pool_full(void **state)
 {
     uint32_t ref;
@@ -151,21 +166,24 @@ static void test_deferred_pool_full(void **state)
     pfn = gg_page();
     (void)gg_page();
     ref = gg_access(pfn, false);
-    wg.g.frame_pool.free.cap_runs = wg.g.frame_pool.free.nr_runs;
-    check_equal("end", grant_end_page(&grants, ref), 0);
-    check_equal("it waits", grants_poll(&grants), 1);
-    check_true("not free", !frame_pool_has(&wg.g.frame_pool, pfn));
-    check_equal("nobody can map it", fake_peer_map(FAKE_PEER, ref, true), GNTST_general_error);
-    wg.g.frame_pool.free.cap_runs = ARRAY_SIZE(wg.g.runs);
-    check_equal("there is room", grants_poll(&grants), 0);
-    check_true("free", frame_pool_has(&wg.g.frame_pool, pfn));
+    fg.g.frame_pool.free.cap_runs = fg.g.frame_pool.free.nr_runs;
+    check_equal("grant_end_page with a full frame pool", grant_end_page(&grants, ref), 0);
+    check_equal("deferred grants left with a full frame pool", grants_poll(&grants), 1);
+    check_true("the deferred page is not in the frame pool",
+               !frame_pool_has(&fg.g.frame_pool, pfn));
+    check_equal("the peer maps an ended grant", fake_peer_map(FAKE_PEER, ref, true),
+                GNTST_general_error);
+    fg.g.frame_pool.free.cap_runs = ARRAY_SIZE(fg.g.runs);
+    check_equal("deferred grants left with room in the frame pool", grants_poll(&grants), 0);
+    check_true("the page is in the frame pool", frame_pool_has(&fg.g.frame_pool, pfn));
 }
 
-/* Sequences against a model: what is granted, what is waiting, which pages are whose. */
+/* Random sequences against a model: which references are granted or deferred, which pages are free.
+ */
 #define MAX_LIVE 64
 
 static struct live_grant {
-    uint32_t ref; /* 0: none */
+    uint32_t ref; /* 0: the slot is free */
     pfn_t pfn;
     bool readonly, deferred;
     unsigned int nr_mapped;
@@ -180,24 +198,28 @@ static void step(struct rng *rng)
         *l = (struct live_grant){.pfn = gg_page(), .readonly = rng_below(rng, 2)};
         l->ref = gg_access(l->pfn, l->readonly);
         for (struct live_grant *o = live_grants; o < live_grants + MAX_LIVE; o++)
-            check_true("a reference of its own", o == l || o->ref != l->ref);
+            check_true("each grant has its own reference", o == l || o->ref != l->ref);
         return;
     }
     switch (rng_below(rng, 5)) {
     case 0:
-        check_equal("end", grant_end(&grants, l->ref), l->deferred ? -EINVAL : in_use ? -EBUSY : 0);
+        check_equal("grant_end against the model", grant_end(&grants, l->ref),
+                    l->deferred ? -EINVAL
+                    : in_use    ? -EBUSY
+                                : 0);
         if (!l->deferred && !in_use) {
             gg_free_page(l->pfn);
             l->ref = 0;
         }
         break;
     case 1:
-        check_equal("end later", grant_end_page(&grants, l->ref), l->deferred ? -EINVAL : 0);
+        check_equal("grant_end_page against the model", grant_end_page(&grants, l->ref),
+                    l->deferred ? -EINVAL : 0);
         l->deferred = true;
         break;
     case 2:
         if (l->nr_mapped < 3 && (!l->deferred || in_use)) {
-            check_equal("map", fake_peer_map(FAKE_PEER, l->ref, l->readonly), 0);
+            check_equal("the peer maps a grant", fake_peer_map(FAKE_PEER, l->ref, l->readonly), 0);
             l->nr_mapped++;
         }
         break;
@@ -208,8 +230,10 @@ static void step(struct rng *rng)
         }
     }
     if (l->ref && l->deferred && !l->nr_mapped) {
-        check_true("the count", grants_poll(&grants) < MAX_LIVE);
-        check_true("given to the pool", frame_pool_has(&wg.g.frame_pool, l->pfn));
+        check_true("grants_poll returns a number of deferred grants",
+                   grants_poll(&grants) < MAX_LIVE);
+        check_true("the page of a finished deferred grant is in the frame pool",
+                   frame_pool_has(&fg.g.frame_pool, l->pfn));
         l->ref = 0;
     }
 }
@@ -223,14 +247,17 @@ static void check_live(void)
             continue;
         nr_used += !l->deferred;
         nr_deferred += l->deferred;
-        check_equal("in use", grant_in_use(&grants, l->ref), l->nr_mapped > 0);
-        check_true("not free", !frame_pool_has(&wg.g.frame_pool, l->pfn));
+        check_equal("grant_in_use against the model", grant_in_use(&grants, l->ref),
+                    l->nr_mapped > 0);
+        check_true("a granted page is not in the frame pool",
+                   !frame_pool_has(&fg.g.frame_pool, l->pfn));
         if (!l->deferred)
-            gg_check_entry("a grant", l->ref, l->pfn, l->readonly);
+            gg_check_entry("grant entry against the model", l->ref, l->pfn, l->readonly);
     }
-    check_equal("used", grants.nr_used, nr_used);
-    check_equal("deferred", grants.nr_deferred, nr_deferred);
-    check_true("console and store", fake_grants_reserved_untouched());
+    check_equal("references in use against the model", grants.nr_used, nr_used);
+    check_equal("deferred grants against the model", grants.nr_deferred, nr_deferred);
+    check_true("grant entries of console and xenstore are untouched",
+               fake_grants_reserved_untouched());
 }
 
 static void test_random_sequences(void **state)
@@ -243,7 +270,7 @@ static void test_random_sequences(void **state)
         uint64_t nr_free;
 
         gg_start_version(version);
-        nr_free = wg.g.frame_pool.free.nr_pfns;
+        nr_free = fg.g.frame_pool.free.nr_pfns;
         memset(live_grants, 0, sizeof(live_grants));
         for (int i = 0; i < 6000; i++) {
             step(&rng);
@@ -252,10 +279,12 @@ static void test_random_sequences(void **state)
         fake_peer_unmap_all();
         for (struct live_grant *l = live_grants; l < live_grants + MAX_LIVE; l++)
             if (l->ref && !l->deferred)
-                check_equal("end", grant_end_page(&grants, l->ref), 0);
-        check_equal("all have ended", grants_poll(&grants), 0);
-        check_equal("no frame is lost", wg.g.frame_pool.free.nr_pfns, nr_free);
-        gg_check_all_free("at the end");
+                check_equal("grant_end_page of each remaining grant",
+                            grant_end_page(&grants, l->ref), 0);
+        check_equal("deferred grants left after the peer unmapped all", grants_poll(&grants), 0);
+        check_equal("free frames at the end against the start", fg.g.frame_pool.free.nr_pfns,
+                    nr_free);
+        gg_check_all_free("grant table after ending all grants");
     }
 }
 
@@ -281,29 +310,31 @@ static void test_copy(void **state)
         {ours, {.u.ref = rw, .domid = FAKE_PEER, .offset = 4090}, 64, GNTCOPY_dest_gref, 1},
     };
 
-    check_equal("copy", grant_copy(ops, ARRAY_SIZE(ops)), 0);
-    check_equal("there it is", fake_ram(fake_peer_mfn(rw))[7], 9);
-    check_equal("and no more", fake_ram(fake_peer_mfn(rw))[8], 0);
-    check_equal("its status", ops[0].status, GNTST_okay);
-    check_equal("to be read only", ops[1].status, GNTST_general_error);
-    check_equal("another's", ops[2].status, GNTST_general_error);
-    check_equal("nobody's", ops[3].status, GNTST_bad_domain);
-    check_equal("across a page", ops[4].status, GNTST_bad_copy_arg);
+    check_equal("grant_copy of 5 operations", grant_copy(ops, ARRAY_SIZE(ops)), 0);
+    check_equal("last copied word in the peer's page", fake_ram(fake_peer_mfn(rw))[7], 9);
+    check_equal("word after the copied words in the peer's page", fake_ram(fake_peer_mfn(rw))[8],
+                0);
+    check_equal("status of a copy to a read-write grant", ops[0].status, GNTST_okay);
+    check_equal("status of a copy to a read-only grant", ops[1].status, GNTST_general_error);
+    check_equal("status of a copy to a grant to another domain", ops[2].status,
+                GNTST_general_error);
+    check_equal("status of a copy to a missing domain", ops[3].status, GNTST_bad_domain);
+    check_equal("status of a copy across the end of a page", ops[4].status, GNTST_bad_copy_arg);
     fake.fail_at = fake.nr_hypercalls + 1;
     fake.fail_with = -XEN_EFAULT;
-    check_equal("refused", grant_copy(ops, 1), -EFAULT);
+    check_equal("grant_copy whose hypercall fails", grant_copy(ops, 1), -EFAULT);
 }
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_give_and_end, wg_teardown),
-        cmocka_unit_test_teardown(test_no_grants, wg_teardown),
-        cmocka_unit_test_teardown(test_end_in_use, wg_teardown),
-        cmocka_unit_test_teardown(test_deferred, wg_teardown),
-        cmocka_unit_test_teardown(test_deferred_pool_full, wg_teardown),
-        cmocka_unit_test_teardown(test_random_sequences, wg_teardown),
-        cmocka_unit_test_teardown(test_copy, wg_teardown),
+        cmocka_unit_test_teardown(test_grant_and_end, fg_teardown),
+        cmocka_unit_test_teardown(test_no_grants, fg_teardown),
+        cmocka_unit_test_teardown(test_end_in_use, fg_teardown),
+        cmocka_unit_test_teardown(test_deferred, fg_teardown),
+        cmocka_unit_test_teardown(test_deferred_pool_full, fg_teardown),
+        cmocka_unit_test_teardown(test_random_sequences, fg_teardown),
+        cmocka_unit_test_teardown(test_copy, fg_teardown),
     };
 
     return cmocka_run_group_tests_name("grants", tests, NULL, NULL);

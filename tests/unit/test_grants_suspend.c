@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * In a new domain the grant table is empty and of version 1, and every frame has another number.
- * Without this a grant of before could be missing there, or lead to a frame that is another
- * domain's; or a suspend could begin while the peer is at our pages, and carry them away under it.
+ * Grants across suspend and resume. In the new domain the grant table is empty and of version 1,
+ * and every frame has another MFN. Without this test a grant could be missing after a resume, or
+ * name the frame of another domain; or a suspend could begin while the peer maps a granted page.
  */
 #include "tests/unit/grants_guest.h"
 
@@ -25,9 +25,9 @@
 static struct {
     uint32_t ref;
     pfn_t pfn;
-} lent[NR_GRANTS];
+} granted[NR_GRANTS];
 
-/* To a Xen that has no version 2. */
+/* Restores the guest on a Xen without grant table version 2. */
 static long restored_to_version_1(uint64_t start_info)
 {
     fake_grants.no_version_2 = true;
@@ -38,11 +38,11 @@ static pfn_t take_page(void)
 {
     struct pfn_run run = frame_pool_alloc_run(&live.frame_pool, 1);
 
-    check_equal("a page", run.end - run.start, 1);
+    check_equal("pages of a run of 1 from the frame pool", run.end - run.start, 1);
     return to_pfn(run.start);
 }
 
-/* A guest that grants pages, by a table of version @version, of more than one frame if @many. */
+/* Starts a guest that grants pages, with a table of @version; @many: of more than one frame. */
 static void start(unsigned int version, long (*what_happens)(uint64_t), bool many)
 {
     uint32_t other;
@@ -50,31 +50,32 @@ static void start(unsigned int version, long (*what_happens)(uint64_t), bool man
     live_grants = (enum grants_option)version;
     live_start_suspending(what_happens);
     live_grants = GRANTS_DEFAULT;
-    check_equal("version", live.grants.version, version);
-    lent[0].pfn = take_page();
+    check_equal("grant table version at start", live.grants.version, version);
+    granted[0].pfn = take_page();
     for (int i = 0; many && i < 1200; i++)
-        check_equal("one more", grant_access(&live.grants, FAKE_PEER, lent[0].pfn, false, &other),
-                    0);
+        check_equal("grant_access, to fill more than one frame",
+                    grant_access(&live.grants, FAKE_PEER, granted[0].pfn, false, &other), 0);
     for (int i = 0; i < NR_GRANTS; i++) {
-        lent[i].pfn = i ? take_page() : lent[i].pfn;
-        check_equal("granter",
-                    grant_access(&live.grants, FAKE_PEER, lent[i].pfn, i % 2, &lent[i].ref), 0);
+        granted[i].pfn = i ? take_page() : granted[i].pfn;
+        check_equal("grant_access of page i to the peer",
+                    grant_access(&live.grants, FAKE_PEER, granted[i].pfn, i % 2, &granted[i].ref),
+                    0);
     }
 }
 
-static void check_lent(const char *what)
+static void check_granted(const char *what)
 {
     for (int i = 0; i < NR_GRANTS; i++) {
-        struct fake_entry e = fake_grants_entry(lent[i].ref);
-        uint64_t mfn = p2m_get_ram(&live.p2m, lent[i].pfn).v;
+        struct fake_entry e = fake_grants_entry(granted[i].ref);
+        uint64_t mfn = p2m_get_ram(&live.p2m, granted[i].pfn).v;
 
         check_equal(what, e.flags, GTF_permit_access | (i % 2 ? GTF_readonly : 0));
         check_equal(what, e.domid, FAKE_PEER);
         check_equal(what, e.frame, mfn);
-        check_equal(what, fake_peer_map(FAKE_PEER, lent[i].ref, i % 2), 0);
-        check_equal(what, fake_peer_sees(lent[i].ref), mfn);
-        check_true(what, grant_in_use(&live.grants, lent[i].ref));
-        fake_peer_unmap(lent[i].ref);
+        check_equal(what, fake_peer_map(FAKE_PEER, granted[i].ref, i % 2), 0);
+        check_equal(what, fake_peer_sees(granted[i].ref), mfn);
+        check_true(what, grant_in_use(&live.grants, granted[i].ref));
+        fake_peer_unmap(granted[i].ref);
     }
     check_true(what, fake_grants_reserved_untouched());
 }
@@ -82,7 +83,7 @@ static void check_lent(const char *what)
 static void check_ends(void)
 {
     for (int i = 0; i < NR_GRANTS; i++)
-        check_equal("end", grant_end(&live.grants, lent[i].ref), 0);
+        check_equal("grant_end of each grant", grant_end(&live.grants, granted[i].ref), 0);
 }
 
 static void test_restore(void **state)
@@ -93,29 +94,35 @@ static void test_restore(void **state)
             uint64_t mfn;
 
             start(version, live_restored, many);
-            mfn = p2m_get_ram(&live.p2m, lent[3].pfn).v;
-            check_lent("before");
-            check_equal("suspend", suspend(&live), 0);
-            check_true("all is said", !strstr(output(), "could not be remapped"));
-            check_true("another frame", p2m_get_ram(&live.p2m, lent[3].pfn).v != mfn);
-            check_equal("version", fake_grants_version(), version);
-            check_equal("as many frames", fake_grants_frames(), live.grants.nr_frames);
-            check_lent("in the new domain");
-            check_equal("and the next", suspend(&live), 0);
-            check_lent("in the next");
+            mfn = p2m_get_ram(&live.p2m, granted[3].pfn).v;
+            check_granted("grants before the suspend");
+            check_equal("first suspend", suspend(&live), 0);
+            check_true("no message on ranges that could not be remapped",
+                       !strstr(output(), "could not be remapped"));
+            check_true("a granted page has another MFN after the restore",
+                       p2m_get_ram(&live.p2m, granted[3].pfn).v != mfn);
+            check_equal("Xen's grant table version after the restore", fake_grants_version(),
+                        version);
+            check_equal("Xen's grant table frames after the restore", fake_grants_frames(),
+                        live.grants.nr_frames);
+            check_granted("grants in the new domain");
+            check_equal("second suspend", suspend(&live), 0);
+            check_granted("grants in the second new domain");
             fake_events.suspend = live_cancelled;
-            check_equal("a checkpoint", suspend(&live), 1);
-            check_lent("after that");
+            check_equal("suspend that is cancelled", suspend(&live), 1);
+            check_granted("grants after a cancelled suspend");
             check_ends();
             live_stop();
         }
 }
 
-/* The peer does not sleep: it begins to use a page while we do, and nothing of that is undone. */
+/* The peer maps a page during the guest's suspend: the mapping must stay after a cancelled suspend.
+ */
 static long cancelled_and_used(uint64_t start_info)
 {
     fake_tools_save(start_info);
-    check_equal("map", fake_peer_map(FAKE_PEER, lent[4].ref, false), 0);
+    check_equal("the peer maps grant 4 during the suspend",
+                fake_peer_map(FAKE_PEER, granted[4].ref, false), 0);
     return 1;
 }
 
@@ -124,37 +131,43 @@ static void test_used_meanwhile(void **state)
     (void)state;
     for (unsigned int version = 1; version <= 2; version++) {
         start(version, cancelled_and_used, false);
-        check_equal("suspend", suspend(&live), 1);
-        check_true("in use", grant_in_use(&live.grants, lent[4].ref));
-        check_equal("no end", grant_end(&live.grants, lent[4].ref), -EBUSY);
+        check_equal("suspend that is cancelled", suspend(&live), 1);
+        check_true("the grant that the peer mapped during the suspend is in use",
+                   grant_in_use(&live.grants, granted[4].ref));
+        check_equal("grant_end of the grant mapped during the suspend",
+                    grant_end(&live.grants, granted[4].ref), -EBUSY);
         fake_peer_unmap_all();
-        check_lent("after that");
+        check_granted("grants after the cancelled suspend");
         live_stop();
     }
 }
 
-/* A page that the peer kept comes back by the restore: nobody has mapped it there. */
+/* A restore ends a deferred grant: in the new domain nobody maps the page. */
 static void test_deferred(void **state)
 {
     uint64_t nr_free;
 
     (void)state;
     start(2, live_restored, false);
-    check_equal("map", fake_peer_map(FAKE_PEER, lent[5].ref, true), 0);
-    check_equal("end later", grant_end_page(&live.grants, lent[5].ref), 0);
-    check_equal("end now", grant_end_page(&live.grants, lent[6].ref), 0);
-    check_equal("one waits", live.grants.nr_deferred, 1);
-    check_equal("in use", suspend(&live), -EBUSY);
-    check_equal("Xen was not asked", fake_tools.nr_saved, 0);
-    check_says("said", output(), "block the suspend: grants");
-    check_equal("it waits", grants_poll(&live.grants), 1);
-    fake_peer_unmap(lent[5].ref); /* and nobody polls */
+    check_equal("the peer maps grant 5", fake_peer_map(FAKE_PEER, granted[5].ref, true), 0);
+    check_equal("grant_end_page of a mapped grant", grant_end_page(&live.grants, granted[5].ref),
+                0);
+    check_equal("grant_end_page of an unmapped grant", grant_end_page(&live.grants, granted[6].ref),
+                0);
+    check_equal("deferred grants", live.grants.nr_deferred, 1);
+    check_equal("suspend while the peer maps a page", suspend(&live), -EBUSY);
+    check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
+    check_says("message on the refused suspend", output(), "block the suspend: grants");
+    check_equal("deferred grants left after the refused suspend", grants_poll(&live.grants), 1);
+    fake_peer_unmap(granted[5].ref); /* without a call of grants_poll */
     nr_free = live.frame_pool.free.nr_pfns;
-    check_equal("suspend", suspend(&live), 0);
-    check_equal("nothing waits", live.grants.nr_deferred, 0);
-    check_true("free", frame_pool_has(&live.frame_pool, lent[5].pfn));
-    check_equal("one more", live.frame_pool.free.nr_pfns, nr_free + 1);
-    check_equal("no entry", fake_grants_entry(lent[5].ref).flags, 0);
+    check_equal("suspend after the peer unmapped the page", suspend(&live), 0);
+    check_equal("deferred grants after the restore", live.grants.nr_deferred, 0);
+    check_true("the page of the deferred grant is in the frame pool",
+               frame_pool_has(&live.frame_pool, granted[5].pfn));
+    check_equal("free frames after the restore", live.frame_pool.free.nr_pfns, nr_free + 1);
+    check_equal("flags of the deferred grant's entry after the restore",
+                fake_grants_entry(granted[5].ref).flags, 0);
 }
 
 static void test_refused_in_use(void **state)
@@ -162,43 +175,50 @@ static void test_refused_in_use(void **state)
     (void)state;
     for (unsigned int version = 1; version <= 2; version++) {
         start(version, live_restored, false);
-        check_equal("map", fake_peer_map(FAKE_PEER, lent[NR_GRANTS - 1].ref, true), 0);
-        check_equal("suspend", suspend(&live), -EBUSY);
-        check_equal("Xen was not asked", fake_tools.nr_saved, 0);
-        check_true("it holds", grant_in_use(&live.grants, lent[NR_GRANTS - 1].ref));
-        check_equal("end", grant_end(&live.grants, lent[NR_GRANTS - 1].ref), -EBUSY);
+        check_equal("the peer maps the last grant",
+                    fake_peer_map(FAKE_PEER, granted[NR_GRANTS - 1].ref, true), 0);
+        check_equal("suspend while the peer maps a page", suspend(&live), -EBUSY);
+        check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
+        check_true("the mapped grant is in use after a refused suspend",
+                   grant_in_use(&live.grants, granted[NR_GRANTS - 1].ref));
+        check_equal("grant_end of the mapped grant",
+                    grant_end(&live.grants, granted[NR_GRANTS - 1].ref), -EBUSY);
         fake_peer_unmap_all();
-        check_lent("as before");
-        check_equal("then", suspend(&live), 0);
-        check_lent("in a new domain");
+        check_granted("grants after a refused suspend");
+        check_equal("suspend after the peer unmapped the page", suspend(&live), 0);
+        check_granted("grants in the new domain");
         live_stop();
     }
 }
 
-/* The table is not to be had there. It is said; nothing is granted, and no use does harm. */
+/* The new domain's grant table cannot be mapped: a message says so, and all calls fail safely. */
 static void check_down(void)
 {
     uint32_t ref;
 
-    check_says("said", output(), "foreign: ");
-    check_says("said", output(), " foreign ranges could not be remapped after resume");
-    check_equal("no grant", grant_access(&live.grants, FAKE_PEER, lent[0].pfn, false, &ref),
-                -ENOSYS);
-    check_true("nobody knows", grant_in_use(&live.grants, lent[0].ref));
-    check_equal("no end", grant_end(&live.grants, lent[0].ref), -EBUSY);
-    check_equal("later", grant_end_page(&live.grants, lent[1].ref), 0);
-    check_equal("it waits", grants_poll(&live.grants), 1);
-    check_true("not free", !frame_pool_has(&live.frame_pool, lent[1].pfn));
+    check_says("message on ranges that could not be remapped: stage", output(), "foreign: ");
+    check_says("message on ranges that could not be remapped", output(),
+               " foreign ranges could not be remapped after resume");
+    check_equal("grant_access without a grant table",
+                grant_access(&live.grants, FAKE_PEER, granted[0].pfn, false, &ref), -ENOSYS);
+    check_true("without a grant table a grant counts as in use",
+               grant_in_use(&live.grants, granted[0].ref));
+    check_equal("grant_end without a grant table", grant_end(&live.grants, granted[0].ref), -EBUSY);
+    check_equal("grant_end_page without a grant table",
+                grant_end_page(&live.grants, granted[1].ref), 0);
+    check_equal("deferred grants without a grant table", grants_poll(&live.grants), 1);
+    check_true("a deferred page is not in the frame pool without a grant table",
+               !frame_pool_has(&live.frame_pool, granted[1].pfn));
 }
 
 static void test_no_version_2_there(void **state)
 {
     (void)state;
     start(2, restored_to_version_1, true);
-    check_equal("suspend", suspend(&live), 0);
+    check_equal("suspend to a Xen without version 2", suspend(&live), 0);
     check_down();
-    check_equal("of a version 2 table", live.grants.version, 2);
-    check_equal("nothing is granted", fake_grants_entry(lent[0].ref).flags, 0);
+    check_equal("grant table version of the kernel", live.grants.version, 2);
+    check_equal("flags of entry 0 in the new domain", fake_grants_entry(granted[0].ref).flags, 0);
 }
 
 static int16_t *lie;
@@ -215,18 +235,19 @@ static void test_no_table_there(void **state)
     for (int which = 0; which < 2; which++) {
         start(2, restored_and_denied, false);
         lie = which ? &fake_grants.get_status : &fake_grants.setup_status;
-        check_equal("suspend", suspend(&live), 0);
+        check_equal("suspend to a Xen that denies the grant table", suspend(&live), 0);
         check_down();
         live_stop();
     }
 }
 
-/* A frame there whose number version 1 cannot hold: no entry, rather than another's frame. */
+/* A granted page has an MFN of 34 bits after the restore, too wide for version 1: its entry must
+ * stay empty, not name another frame. */
 static long restored_wide(uint64_t start_info)
 {
     long rc = live_restored(start_info);
 
-    live.p2m.list[lent[2].pfn.v] |= (uint64_t)1 << 33;
+    live.p2m.list[granted[2].pfn.v] |= (uint64_t)1 << 33;
     return rc;
 }
 
@@ -234,29 +255,33 @@ static void test_wide_there(void **state)
 {
     (void)state;
     start(1, restored_wide, false);
-    check_equal("suspend", suspend(&live), 0);
-    check_says("said", output(), "foreign: 1 foreign ranges could not be remapped after resume");
-    check_equal("no entry", fake_grants_entry(lent[2].ref).flags, 0);
-    check_equal("the others", fake_grants_entry(lent[3].ref).flags,
+    check_equal("suspend with a wide MFN afterwards", suspend(&live), 0);
+    check_says("message on the wide MFN", output(),
+               "foreign: 1 foreign ranges could not be remapped after resume");
+    check_equal("flags of the entry of the wide MFN", fake_grants_entry(granted[2].ref).flags, 0);
+    check_equal("flags of another entry", fake_grants_entry(granted[3].ref).flags,
                 GTF_permit_access | GTF_readonly);
-    live.p2m.list[lent[2].pfn.v] &= UINT32_MAX;
-    check_equal("it ends", grant_end(&live.grants, lent[2].ref), 0);
+    live.p2m.list[granted[2].pfn.v] &= UINT32_MAX;
+    check_equal("grant_end of the grant without an entry", grant_end(&live.grants, granted[2].ref),
+                0);
 }
 
-/* The stage once more, under a Xen whose machine addresses have @bits. */
+/* Runs the foreign stage again, under a Xen whose machine addresses have @bits bits. */
 static void start_again(unsigned int bits)
 {
     struct foreign_range *ranges[] = {live.grants.table, live.grants.status};
 
     for (size_t i = 0; i < ARRAY_SIZE(ranges) && ranges[i]; i++) {
-        check_equal("unmap", foreign_unmap(&live.foreign, ranges[i], 0, ranges[i]->nr), 0);
-        check_equal("release", foreign_release(&live.foreign, ranges[i]), 0);
+        check_equal("foreign_unmap of the grant table's range",
+                    foreign_unmap(&live.foreign, ranges[i], 0, ranges[i]->nr), 0);
+        check_equal("foreign_release of the grant table's range",
+                    foreign_release(&live.foreign, ranges[i]), 0);
     }
     live.host.xen_bits = bits;
-    check_equal("foreign", foreign_stage(&live), 0);
+    check_equal("foreign_stage", foreign_stage(&live), 0);
 }
 
-/* What the stage makes of options, and of a Xen that has no such thing. */
+/* The version that the stage chooses, and a Xen without grant tables. */
 static void test_stage(void **state)
 {
     uint32_t ref;
@@ -264,49 +289,53 @@ static void test_stage(void **state)
     (void)state;
     fake_grants.none = true;
     live_start();
-    check_equal("no table", grant_access(&live.grants, FAKE_PEER, take_page(), false, &ref),
-                -ENOSYS);
+    check_equal("grant_access on a Xen without grant tables",
+                grant_access(&live.grants, FAKE_PEER, take_page(), false, &ref), -ENOSYS);
     fake_events.suspend = live_restored;
-    check_equal("suspend", suspend(&live), 0);
-    check_true("nothing to say", !strstr(output(), "foreign"));
+    check_equal("suspend on a Xen without grant tables", suspend(&live), 0);
+    check_true("no message of the foreign stage", !strstr(output(), "foreign"));
     live_stop();
     live_start();
-    check_equal("46 bits of address", live.grants.version, 2);
+    check_equal("version for 46 bits of machine address", live.grants.version, 2);
     start_again(44);
-    check_equal("MFNs of 32 bits", live.grants.version, 1);
+    check_equal("version for 44 bits of machine address, MFNs of 32 bits", live.grants.version, 1);
     start_again(45);
-    check_equal("and one more", live.grants.version, 2);
+    check_equal("version for 45 bits of machine address", live.grants.version, 2);
     start_again(0);
-    check_equal("nobody knows", live.grants.version, 1);
+    check_equal("version for an unknown number of bits", live.grants.version, 1);
     live_stop();
     fake_grants.no_version_2 = true;
     live_start();
-    check_equal("by Xen's word", live.grants.version, 1);
+    check_equal("version on a Xen without version 2", live.grants.version, 1);
 }
 
-/* The old domain goes on, told that it is a new one (xg_resume.c, fast=0). */
+/* The old domain continues as if it were a new one (xg_resume.c, fast=0). */
 static long resumed_as_new(uint64_t start_info)
 {
     struct start_info *si = (struct start_info *)fake_ram(start_info);
 
     fake_tools_save(start_info);
-    check_equal("a peer maps", fake_peer_map(FAKE_PEER, lent[4].ref, false), 0);
+    check_equal("the peer maps grant 4 during the suspend",
+                fake_peer_map(FAKE_PEER, granted[4].ref, false), 0);
     si->store_mfn = p2m_get_ram(&live.p2m, to_pfn(si->store_mfn)).v;
     si->console.domU.mfn = p2m_get_ram(&live.p2m, to_pfn(si->console.domU.mfn)).v;
     return 0;
 }
 
-/* What Xen has marked while we slept is not wiped: the page is not ours alone. */
-static void test_used_in_what_is_no_new_domain(void **state)
+/* GTF_reading or GTF_writing that Xen set during the suspend must stay: the peer maps the page. */
+static void test_used_after_resume_as_new(void **state)
 {
     (void)state;
     for (unsigned int version = 1; version <= 2; version++) {
         start(version, resumed_as_new, false);
-        check_equal("suspend", suspend(&live), 0);
-        check_true("in use", grant_in_use(&live.grants, lent[4].ref));
-        check_equal("cannot be ended", grant_end(&live.grants, lent[4].ref), -EBUSY);
+        check_equal("suspend that resumes as a new domain", suspend(&live), 0);
+        check_true("the grant that the peer mapped during the suspend is in use",
+                   grant_in_use(&live.grants, granted[4].ref));
+        check_equal("grant_end while the peer maps the page",
+                    grant_end(&live.grants, granted[4].ref), -EBUSY);
         fake_peer_unmap_all();
-        check_equal("now it can", grant_end(&live.grants, lent[4].ref), 0);
+        check_equal("grant_end after the peer unmapped the page",
+                    grant_end(&live.grants, granted[4].ref), 0);
         live_stop();
     }
 }
@@ -321,7 +350,7 @@ int main(void)
         cmocka_unit_test_teardown(test_no_version_2_there, live_teardown),
         cmocka_unit_test(test_no_table_there),
         cmocka_unit_test_teardown(test_wide_there, live_teardown),
-        cmocka_unit_test(test_used_in_what_is_no_new_domain),
+        cmocka_unit_test(test_used_after_resume_as_new),
         cmocka_unit_test_teardown(test_stage, live_teardown),
     };
 

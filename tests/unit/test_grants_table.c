@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table grows by frames that Xen gives and never takes back. Without this a growth that fails
- * half way could lose references, hand one out twice, or hand out one for which there is no entry;
- * and a frame number that version 1 cannot hold would be cut, and grant somebody else's page.
+ * Growth of the grant table, by frames that Xen provides and never takes back. Without this test a
+ * growth that fails half way could lose references, allocate one reference twice, or allocate one
+ * that has no entry; and an MFN wider than the 32 bits of a version 1 entry would be truncated and
+ * grant another domain's page.
  */
 #include "tests/unit/grants_guest.h"
 
@@ -20,17 +21,26 @@ static void test_start(void **state)
         unsigned int got;
         uint32_t max_frames;
     } rows[] = {
-        {"version 1",            {0},                                       1, 0,       1, 64  },
-        {"version 2",            {0},                                       2, 0,       2, 64  },
-        {"no version 2",         {.no_version_2 = true},                    2, 0,       1, 64  },
-        {"a table of one frame", {.max_frames = 1},                         2, 0,       2, 1   },
-        {"more than we take",    {.max_frames = 2000},                      1, 0,       1, 1024},
-        {"the same in 2",        {.max_frames = 2000},                      2, 0,       2, 1024},
-        {"no table",             {.none = true},                            2, -ENOSYS, 0, 0   },
-        {"may not",              {.setup_status = GNTST_permission_denied}, 1, -EPERM,  1, 64  },
-        {"no frame",             {.setup_status = GNTST_general_error},     1, -ENOSPC, 1, 64  },
-        {"may not know",         {.get_status = GNTST_permission_denied},   2, -EPERM,  2, 64  },
-        {"no status frame",      {.get_status = GNTST_general_error},       2, -ENOSPC, 2, 64  },
+        {"version 1",                            {0},                                   1, 0,       1, 64  },
+        {"version 2",                            {0},                                   2, 0,       2, 64  },
+        {"no version 2",                         {.no_version_2 = true},                2, 0,       1, 64  },
+        {"a table of one frame",                 {.max_frames = 1},                     2, 0,       2, 1   },
+        {"max_frames of 2000, version 1",        {.max_frames = 2000},                  1, 0,       1, 1024},
+        {"max_frames of 2000, version 2",        {.max_frames = 2000},                  2, 0,       2, 1024},
+        {"no grant tables",                      {.none = true},                        2, -ENOSYS, 0, 0   },
+        {"setup_table: permission denied",
+         {.setup_status = GNTST_permission_denied},
+         1,                                                                                -EPERM,
+         1,                                                                                            64  },
+        {"setup_table: general error",           {.setup_status = GNTST_general_error}, 1, -ENOSPC, 1, 64  },
+        {"get_status_frames: permission denied",
+         {.get_status = GNTST_permission_denied},
+         2,                                                                                -EPERM,
+         2,                                                                                            64  },
+        {"get_status_frames: general error",
+         {.get_status = GNTST_general_error},
+         2,                                                                                -ENOSPC,
+         2,                                                                                            64  },
     };
 
     (void)state;
@@ -45,13 +55,14 @@ static void test_start(void **state)
         if (!rows[i].rc)
             gg_check_all_free(rows[i].what);
         else if (rows[i].xen.none)
-            check_equal("no grant", grant_access(&grants, FAKE_PEER, gg_page(), false, &ref),
-                        -ENOSYS);
+            check_equal("grant_access without grant tables",
+                        grant_access(&grants, FAKE_PEER, gg_page(), false, &ref), -ENOSYS);
         check_true(rows[i].what, fake_grants_reserved_untouched());
     }
 }
 
-/* To the end, each frame by one that is needed; then there is no more, and nothing is lost. */
+/* Fills the table to its limit: each growth comes only when needed, then grants fail, none is lost.
+ */
 static void test_growth(void **state)
 {
     (void)state;
@@ -61,34 +72,36 @@ static void test_growth(void **state)
 
         gg_start(FAKE_MFNS_SHUFFLED);
         fake_grants.max_frames = 11; /* more than one status frame */
-        check_equal("start", grants_start(&grants, version), 0);
+        check_equal("grants_start", grants_start(&grants, version), 0);
         pfn = gg_page();
         for (uint32_t i = 0; i < nr; i++) {
             ref = gg_access(pfn, i % 2);
-            check_equal("in order", ref, 8 + i);
-            check_equal("no frame too early", grants.nr_frames, ref / per + 1);
+            check_equal("references are allocated in order", ref, 8 + i);
+            check_equal("grant table frames while filling the table", grants.nr_frames,
+                        ref / per + 1);
         }
-        check_equal("Xen's frames", fake_grants_frames(), 11);
-        check_equal("no more", grant_access(&grants, FAKE_PEER, pfn, false, &ref), -ENOSPC);
-        check_equal("of each frame of the book", grants.nr_record_frames,
+        check_equal("Xen's grant table frames of a full table", fake_grants_frames(), 11);
+        check_equal("grant_access with a full table",
+                    grant_access(&grants, FAKE_PEER, pfn, false, &ref), -ENOSPC);
+        check_equal("frames of the side table", grants.nr_record_frames,
                     11 * DIV_ROUND_UP(per * 16, PAGE_SIZE));
         for (uint32_t i = 8; i < 11 * per; i += 200) {
-            check_equal("map", fake_peer_map(FAKE_PEER, i, true), 0);
-            check_true("in use", grant_in_use(&grants, i));
-            check_true("not the next", !grant_in_use(&grants, i + 1));
+            check_equal("the peer maps a grant", fake_peer_map(FAKE_PEER, i, true), 0);
+            check_true("the mapped grant is in use", grant_in_use(&grants, i));
+            check_true("the next grant is not in use", !grant_in_use(&grants, i + 1));
             fake_peer_unmap(i);
         }
         for (uint32_t i = 8; i < 11 * per; i++)
-            check_equal("end", grant_end(&grants, i), 0);
+            check_equal("grant_end of each grant", grant_end(&grants, i), 0);
         gg_free_page(pfn);
-        gg_check_all_free("all again");
+        gg_check_all_free("grant table after ending all grants");
     }
 }
 
 static uint32_t made;
 static pfn_t page;
 
-/* Grants until it is refused, or @made are there. */
+/* Grants @page until grant_access fails, or @made grants exist. */
 static void grant_some(void *arg)
 {
     uint32_t ref;
@@ -101,17 +114,17 @@ static void grant_some(void *arg)
     *(int *)arg = rc;
 }
 
-/* What fails in a growth is told; the next attempt goes on where it was. */
+/* After a failed growth the next grant_access succeeds. */
 static void check_go_on(void)
 {
     int rc;
 
     grant_some(&rc);
-    check_equal("then", rc, 0);
+    check_equal("grant_access after a failed growth", rc, 0);
     for (uint32_t ref = 8; ref < 608; ref++)
-        check_equal("each of them", grant_end(&grants, ref), 0);
+        check_equal("grant_end of each grant", grant_end(&grants, ref), 0);
     gg_free_page(page);
-    gg_check_all_free("at the end");
+    gg_check_all_free("grant table after ending all grants");
 }
 
 static void test_growth_refused(void **state)
@@ -127,15 +140,16 @@ static void test_growth_refused(void **state)
             made = 0;
             panic = guest_fail_nth(n, -XEN_EINVAL, grant_some, &rc);
             if (fake.nr_hypercalls < n) {
-                check_true("some were refused", nr_refused >= 4);
+                check_true("at least 4 hypercalls of a growth fail with an error", nr_refused >= 4);
                 break;
             }
             if (panic) {
-                check_says("reading, undoing", panic, ": cannot ");
+                check_says("panic of a growth", panic, ": cannot ");
                 continue;
             }
             nr_refused++;
-            check_true("errno", rc == -XEN_EINVAL || rc == -ENOMEM);
+            check_true("a refused growth returns -EINVAL or -ENOMEM",
+                       rc == -XEN_EINVAL || rc == -ENOMEM);
             check_go_on();
         }
 }
@@ -151,22 +165,22 @@ static void test_growth_without_frames(void **state)
             gg_start_version(version);
             page = gg_page();
             made = 0;
-            before = guest_state(&wg.g);
-            wg.g.frame_pool.fail_at = wg.g.frame_pool.nr_requests + n;
+            before = guest_state(&fg.g);
+            fg.g.frame_pool.fail_at = fg.g.frame_pool.nr_requests + n;
             grant_some(&rc);
             if (!rc) {
-                check_true("frames were needed", n > version);
+                check_true("a growth allocates frames", n > version);
                 break;
             }
-            check_equal("errno", rc, -ENOMEM);
-            now = guest_state(&wg.g);
+            check_equal("grant_access without a free frame", rc, -ENOMEM);
+            now = guest_state(&fg.g);
             if (version == 1)
-                guest_check_state("nothing taken", &now, &before);
+                guest_check_state("guest state after a growth without a free frame", &now, &before);
             check_go_on();
         }
 }
 
-/* A status that is no hypercall's errno: growth that Xen refuses, and later allows. */
+/* A GNTST status instead of a failed hypercall: Xen refuses the growth, and later allows it. */
 static void test_growth_denied(void **state)
 {
     int rc;
@@ -178,8 +192,8 @@ static void test_growth_denied(void **state)
         made = 0;
         *(which ? &fake_grants.get_status : &fake_grants.setup_status) = GNTST_permission_denied;
         grant_some(&rc);
-        check_equal("denied", rc, -EPERM);
-        check_equal("what one frame has", made, 248);
+        check_equal("grant_access with a denied growth", rc, -EPERM);
+        check_equal("grants made in the first frame", made, 248);
         *(which ? &fake_grants.get_status : &fake_grants.setup_status) = GNTST_okay;
         check_go_on();
     }
@@ -193,22 +207,24 @@ static void test_wide_frames(void **state)
     (void)state;
     for (unsigned int version = 1; version <= 2; version++) {
         gg_start(FAKE_MFNS_HIGHEST);
-        check_equal("start", grants_start(&grants, version), 0);
+        check_equal("grants_start", grants_start(&grants, version), 0);
         pfn = gg_page();
-        check_true("wide", gg_mfn(pfn) > UINT32_MAX);
-        check_equal("grant", grant_access(&grants, FAKE_PEER, pfn, false, &ref),
-                    version == 1 ? -ERANGE : 0);
+        check_true("the MFN of the page is wider than 32 bits", gg_mfn(pfn) > UINT32_MAX);
+        check_equal("grant_access of an MFN wider than 32 bits",
+                    grant_access(&grants, FAKE_PEER, pfn, false, &ref), version == 1 ? -ERANGE : 0);
         if (version == 1) {
-            check_equal("no reference", ref, 77);
-            check_equal("nothing written", fake_grants_entry(8).flags, 0);
-            check_equal("nothing used", grants.nr_used, 0);
-            /* the widest that it can name */
-            wg.g.p2m.list[pfn.v] = UINT32_MAX;
-            check_equal("32 bits", grant_access(&grants, FAKE_PEER, pfn, false, &ref), 0);
-            check_equal("all of them", fake_grants_entry(ref).frame, UINT32_MAX);
+            check_equal("reference after a refused grant_access", ref, 77);
+            check_equal("flags of entry 8 after a refused grant_access", fake_grants_entry(8).flags,
+                        0);
+            check_equal("references in use after a refused grant_access", grants.nr_used, 0);
+            /* the widest MFN that an entry of version 1 can hold */
+            fg.g.p2m.list[pfn.v] = UINT32_MAX;
+            check_equal("grant_access of an MFN of 32 bits",
+                        grant_access(&grants, FAKE_PEER, pfn, false, &ref), 0);
+            check_equal("MFN in the version 1 entry", fake_grants_entry(ref).frame, UINT32_MAX);
         } else {
-            check_equal("map", fake_peer_map(FAKE_PEER, ref, false), 0);
-            check_equal("the page", fake_peer_sees(ref), gg_mfn(pfn));
+            check_equal("the peer maps the wide MFN", fake_peer_map(FAKE_PEER, ref, false), 0);
+            check_equal("MFN that the peer has mapped", fake_peer_sees(ref), gg_mfn(pfn));
         }
     }
 }
@@ -224,8 +240,7 @@ static void start_once(void *arg)
     begin.rc = grants_start(&grants, begin.version);
 }
 
-/* Each hypercall of the start: an errno, or version 1 for 2, or a panic of what cannot be undone.
- */
+/* Each hypercall of grants_start fails once: an error, or version 1 instead of 2, or a panic. */
 static void test_start_refused(void **state)
 {
     (void)state;
@@ -238,26 +253,28 @@ static void test_start_refused(void **state)
             if (fake.nr_hypercalls < n)
                 break;
             if (panic)
-                check_says("reading, undoing", panic, ": cannot ");
+                check_says("panic of grants_start", panic, ": cannot ");
             else if (begin.rc)
-                check_true("errno", begin.rc == -XEN_EPERM || begin.rc == -ENOMEM);
+                check_true("a refused grants_start returns -EPERM or -ENOMEM",
+                           begin.rc == -XEN_EPERM || begin.rc == -ENOMEM);
             else
-                gg_check_all_free("as if nothing was");
+                gg_check_all_free("grant table after grants_start with a failing hypercall");
             if (!panic && !begin.rc)
-                check_equal("version", grants.version, 1);
+                check_equal("version after grants_start with a failing hypercall", grants.version,
+                            1);
         }
 }
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_start, wg_teardown),
-        cmocka_unit_test_teardown(test_growth, wg_teardown),
-        cmocka_unit_test_teardown(test_growth_refused, wg_teardown),
-        cmocka_unit_test_teardown(test_growth_without_frames, wg_teardown),
-        cmocka_unit_test_teardown(test_growth_denied, wg_teardown),
-        cmocka_unit_test_teardown(test_wide_frames, wg_teardown),
-        cmocka_unit_test_teardown(test_start_refused, wg_teardown),
+        cmocka_unit_test_teardown(test_start, fg_teardown),
+        cmocka_unit_test_teardown(test_growth, fg_teardown),
+        cmocka_unit_test_teardown(test_growth_refused, fg_teardown),
+        cmocka_unit_test_teardown(test_growth_without_frames, fg_teardown),
+        cmocka_unit_test_teardown(test_growth_denied, fg_teardown),
+        cmocka_unit_test_teardown(test_wide_frames, fg_teardown),
+        cmocka_unit_test_teardown(test_start_refused, fg_teardown),
     };
 
     return cmocka_run_group_tests_name("grant tables", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a kernel that allocates and frees for days could lose a frame to each page table
- * that nothing is in any more, or free a table that a neighbouring block still needs.
+ * The heap of virtual addresses. Without this test a kernel that allocates and frees for days could
+ * lose one frame for each empty page table, or free a page table that a neighbouring block uses.
  */
 #include "lib/errno.h"
 
@@ -26,7 +26,7 @@ static void *alloc(uint64_t nr)
 {
     void *page = heap_alloc(&g.heap, nr * PAGE_SIZE);
 
-    check_true("memory for the heap", page);
+    check_true("heap_alloc returns memory", page);
     return page;
 }
 
@@ -52,29 +52,32 @@ static void test_heap(void **state)
     a = heap_alloc(&g.heap, 3 * PAGE_SIZE - 5);
     b = heap_alloc(&g.heap, 1);
     for (uint64_t i = 0; i < 3 * PAGE_SIZE; i++)
-        check_equal("zeroed", a[i], 0);
+        check_equal("byte of a new block", a[i], 0);
     a[3 * PAGE_SIZE - 1] = 1;
-    check_true("a guard between", b >= a + 4 * PAGE_SIZE);
-    check_true("a guard between", !fake_walk((uintptr_t)a + 3 * PAGE_SIZE).present);
-    check_equal("pages", g.frame_pool.free.nr_pfns, nr_free - 4);
+    check_true("the second block lies behind a guard page", b >= a + 4 * PAGE_SIZE);
+    check_true("the guard page is not mapped", !fake_walk((uintptr_t)a + 3 * PAGE_SIZE).present);
+    check_equal("free frames after allocating 4 pages", g.frame_pool.free.nr_pfns, nr_free - 4);
 
     shared = heap_map(&g.heap, maddr_to_mfn(g.domain.shared_info), PTE_RW);
     shared[0] = 7;
-    check_equal("a page of Xen's", *fake_ram(g.domain.shared_info / PAGE_SIZE), 7);
+    check_equal("word written through heap_map of shared_info",
+                *fake_ram(g.domain.shared_info / PAGE_SIZE), 7);
 
     c = heap_alloc(&g.heap, 1);
-    check_true("a guard behind it", c >= shared + 2 * PAGE_SIZE);
+    check_true("the next block lies behind a guard page", c >= shared + 2 * PAGE_SIZE);
     heap_free(&g.heap, c, 1);
 
     heap_free(&g.heap, a, 3 * PAGE_SIZE - 5);
     heap_free(&g.heap, b, 1);
     heap_free(&g.heap, NULL, 5);
-    check_equal("given back", g.frame_pool.free.nr_pfns, nr_free);
-    check_equal("more than there is", (uintptr_t)heap_alloc(&g.heap, (nr_free + 1) * PAGE_SIZE), 0);
-    guest_check_frames("after", &g, 0, 0);
+    check_equal("free frames after freeing all blocks", g.frame_pool.free.nr_pfns, nr_free);
+    check_equal("heap_alloc of more pages than are free",
+                (uintptr_t)heap_alloc(&g.heap, (nr_free + 1) * PAGE_SIZE), 0);
+    guest_check_frames("frames after freeing all blocks", &g, 0, 0);
 }
 
-/* The frames that blocks of one and of two tables cost are all there when the blocks are freed. */
+/* Blocks that need one and two page tables: all their frames are free after the blocks are freed.
+ */
 static void test_tables_are_given_back(void **state)
 {
     uint64_t nr_free, nr_tables;
@@ -87,25 +90,25 @@ static void test_tables_are_given_back(void **state)
     nr_tables = g.pt.nr_tables;
     b = alloc(2 * MIB2_NR);
     c = alloc(1);
-    check_equal("tables of three blocks", g.pt.nr_tables, nr_tables + 2);
-    check_true("the level 1 table of the last block", has_l1(c));
+    check_equal("page tables of three blocks", g.pt.nr_tables, nr_tables + 2);
+    check_true("the last block has a level 1 table", has_l1(c));
 
     free_pages(b, 2 * MIB2_NR);
-    check_true("the level 1 table that the block below shares", has_l1(a));
-    check_true("the level 1 table between the blocks", !has_l1(b + MIB2));
-    check_true("the level 1 table that the block above shares", has_l1(c));
-    check_equal("tables", g.pt.nr_tables, nr_tables + 1);
+    check_true("the block below keeps its level 1 table", has_l1(a));
+    check_true("the level 1 table between the blocks is gone", !has_l1(b + MIB2));
+    check_true("the block above keeps its level 1 table", has_l1(c));
+    check_equal("page tables after freeing the middle block", g.pt.nr_tables, nr_tables + 1);
 
     free_pages(a, 1);
-    check_true("the lowest level 1 table", !has_l1(a));
+    check_true("the lowest level 1 table is gone", !has_l1(a));
     free_pages(c, 1);
-    check_true("the level 1 table of the next block", has_l1((void *)g.heap.next));
-    check_equal("tables", g.pt.nr_tables, nr_tables);
-    check_equal("free frames", g.frame_pool.free.nr_pfns, nr_free + 1);
-    guest_check_frames("after all is freed", &g, 0, 0);
+    check_true("the level 1 table for the next block exists", has_l1((void *)g.heap.next));
+    check_equal("page tables after freeing all blocks", g.pt.nr_tables, nr_tables);
+    check_equal("free frames after freeing all blocks", g.frame_pool.free.nr_pfns, nr_free + 1);
+    guest_check_frames("frames after freeing all blocks", &g, 0, 0);
 }
 
-/* A GiB that the heap has left behind needs no level 2 table. */
+/* A GiB without blocks, below the heap's next address, has no level 2 table. */
 static void test_level_2_tables_are_given_back(void **state)
 {
     uint64_t nr_tables;
@@ -117,15 +120,15 @@ static void test_level_2_tables_are_given_back(void **state)
     a = alloc(1);
     g.heap.next = FAKE_HEAP_BASE + 3 * level_bytes(3);
     b = alloc(1);
-    check_equal("tables of two GiBs", g.pt.nr_tables, nr_tables + 2);
+    check_equal("page tables of blocks in two GiBs", g.pt.nr_tables, nr_tables + 2);
     free_pages(a, 1);
     check_equal("level of the entry for the lower GiB", fake_walk((uintptr_t)a).level, 3);
-    check_true("the level 1 table of the upper block", has_l1(b));
-    check_equal("tables", g.pt.nr_tables, nr_tables);
+    check_true("the upper block keeps its level 1 table", has_l1(b));
+    check_equal("page tables after freeing the lower block", g.pt.nr_tables, nr_tables);
     free_pages(b, 1);
 }
 
-/* Frames that run out in the third table: the first two are kept for nobody. */
+/* heap_alloc runs out of frames in its third page table: the first two are freed. */
 static void test_tables_of_a_failed_allocation(void **state)
 {
     for (uint64_t request = 1; request <= 3 * MIB2_NR; request += request < 4 ? 1 : 127) {
@@ -136,15 +139,15 @@ static void test_tables_of_a_failed_allocation(void **state)
         nr_free = g.frame_pool.free.nr_pfns;
         nr_tables = g.pt.nr_tables;
         g.frame_pool.fail_at = g.frame_pool.nr_requests + request;
-        check_true("no memory", !heap_alloc(&g.heap, 3 * MIB2));
+        check_true("heap_alloc without a free frame returns NULL", !heap_alloc(&g.heap, 3 * MIB2));
         g.frame_pool.fail_at = 0;
-        check_equal("tables", g.pt.nr_tables, nr_tables);
-        check_equal("free frames", g.frame_pool.free.nr_pfns, nr_free);
+        check_equal("page tables after a failed allocation", g.pt.nr_tables, nr_tables);
+        check_equal("free frames after a failed allocation", g.frame_pool.free.nr_pfns, nr_free);
         guest_check_frames("after a failed allocation", &g, 0, 0);
     }
 }
 
-/* The level 2 table of a page that got no level 1 table. Only the first page's may stay. */
+/* A page whose level 1 table could not be allocated: its new level 2 table is freed, too. */
 static void test_failure_at_the_end_of_a_gib(void **state)
 {
     (void)state;
@@ -158,15 +161,16 @@ static void test_failure_at_the_end_of_a_gib(void **state)
         g.frame_pool.fail_at = g.frame_pool.nr_requests + request;
         page = heap_alloc(&g.heap, 4 * PAGE_SIZE);
         g.frame_pool.fail_at = 0;
-        check_equal("4 pages and 3 tables can be had", page != NULL, request > 7);
+        check_equal("heap_alloc of 4 pages and 3 page tables succeeds", page != NULL, request > 7);
         if (page)
             continue;
         check_equal("level of the entry for the next GiB", fake_walk(gib).level, 3);
-        check_equal("frames", g.frame_pool.free.nr_pfns + g.pt.nr_tables, all);
+        check_equal("free frames and page tables after a failed allocation",
+                    g.frame_pool.free.nr_pfns + g.pt.nr_tables, all);
     }
 }
 
-/* heap_unmap: the frame goes to the caller, and the table with its last page to the pool. */
+/* heap_unmap returns the frame to the caller, and frees a page table that becomes empty. */
 static void test_unmap(void **state)
 {
     uint64_t nr_free, nr_tables;
@@ -177,24 +181,28 @@ static void test_unmap(void **state)
     start();
     nr_tables = g.pt.nr_tables;
     shared = heap_map(&g.heap, maddr_to_mfn(g.domain.shared_info), PTE_RW);
-    check_true("the page is mapped", shared);
+    check_true("heap_map of shared_info", shared);
     g.heap.next = ROUND_UP(g.heap.next, MIB2);
     block = alloc(2);
     first = to_mfn(fake_walk((uintptr_t)block).mfn);
     nr_free = g.frame_pool.free.nr_pfns;
 
-    check_equal("unmap shared_info", heap_unmap(&g.heap, shared, &mfn), 0);
-    check_equal("its frame", mfn.v, g.domain.shared_info / PAGE_SIZE);
-    check_true("its level 1 table", !has_l1(shared));
-    check_equal("free frames: a table's", g.frame_pool.free.nr_pfns, nr_free + 1);
-    check_equal("unmap it twice", heap_unmap(&g.heap, shared, &mfn), -ENOENT);
+    check_equal("heap_unmap of shared_info", heap_unmap(&g.heap, shared, &mfn), 0);
+    check_equal("MFN returned by heap_unmap of shared_info", mfn.v,
+                g.domain.shared_info / PAGE_SIZE);
+    check_true("the level 1 table of shared_info is gone", !has_l1(shared));
+    check_equal("free frames after heap_unmap: one page table more", g.frame_pool.free.nr_pfns,
+                nr_free + 1);
+    check_equal("second heap_unmap of shared_info", heap_unmap(&g.heap, shared, &mfn), -ENOENT);
 
-    check_equal("unmap a page of a block", heap_unmap(&g.heap, block, &mfn), 0);
-    check_equal("its frame", mfn.v, first.v);
-    check_true("the other page", fake_walk((uintptr_t)block + PAGE_SIZE).present);
-    check_equal("free frames", g.frame_pool.free.nr_pfns, nr_free + 1);
-    check_equal("tables", g.pt.nr_tables, nr_tables);
-    check_equal("the frame goes back", frame_pool_free(&g.frame_pool, mfn), 0);
+    check_equal("heap_unmap of a page of a block", heap_unmap(&g.heap, block, &mfn), 0);
+    check_equal("MFN returned by heap_unmap of a page of a block", mfn.v, first.v);
+    check_true("the other page of the block is mapped",
+               fake_walk((uintptr_t)block + PAGE_SIZE).present);
+    check_equal("free frames after heap_unmap of a page of a block", g.frame_pool.free.nr_pfns,
+                nr_free + 1);
+    check_equal("page tables after heap_unmap of a page of a block", g.pt.nr_tables, nr_tables);
+    check_equal("frame_pool_free of the unmapped frame", frame_pool_free(&g.frame_pool, mfn), 0);
     free_pages(block + PAGE_SIZE, 1);
 }
 
@@ -213,7 +221,7 @@ static bool is_needed(uint64_t va)
     return false;
 }
 
-/* A level 1 table for each 2 MiB with a page in it, and for no other but the next address's. */
+/* Level 1 tables exist for each 2 MiB with a page in it, and for the next address; for no other. */
 static void check_tables(unsigned int step)
 {
     uint64_t kept = ROUND_DOWN(g.heap.next, MIB2);
@@ -227,7 +235,7 @@ static void check_tables(unsigned int step)
     }
 }
 
-/* Blocks of up to 3 MiB come and go: tables are those that are needed, and no frame is lost. */
+/* Random blocks of up to 3 MiB: exactly the needed page tables exist, and no frame is lost. */
 static void test_random(void **state)
 {
     struct rng rng = {.state = 0x48454150};
@@ -250,9 +258,10 @@ static void test_random(void **state)
             nr_pages += b->nr;
         }
         check_tables(step);
-        check_equal("frames", g.frame_pool.free.nr_pfns + g.pt.nr_tables + nr_pages, all);
+        check_equal("free frames, page tables and pages in blocks",
+                    g.frame_pool.free.nr_pfns + g.pt.nr_tables + nr_pages, all);
     }
-    guest_check_frames("at the end", &g, 0, 0);
+    guest_check_frames("frames after all random steps", &g, 0, 0);
 }
 
 int main(void)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this the kernel could cut the branch that it sits on, or free a page that somebody
- * keeps: the tear-down of the builder's mapping drops thousands of pages by one write. What is left
- * must be the image, page for page; what is free, all the rest and nothing else; and after a
- * failure all must be as it was.
+ * Tear-down of the builder's mapping around the kernel image. One written entry unmaps up to 512
+ * pages. Without this test the kernel could unmap its own image, or free a page that is still in
+ * use. Expected: exactly the pages of the image stay mapped, all other pages are free, and after a
+ * failure nothing has changed.
  */
 #include "tests/unit/guest.h"
 #include "tests/unit/harness.h"
@@ -25,17 +25,17 @@ static const struct row {
     const char *what;
     struct fake_shape shape;
     uint64_t sizes[4];
-    bool revector;     /* the list is ours already */
-    bool keep_ramdisk; /* somebody still uses it   */
+    bool revector;     /* after guest_revector() */
+    bool keep_ramdisk; /* ramdisk is in use */
 } rows[] = {
-    {"image only", {.nr_pages = 3000}, {9000, 0}, false, false},
-    {"with our list", {.nr_pages = 3000}, {9000, 0}, true, false},
-    {"a hole over all of it", {.nr_pages = 6000}, {16, 5000, 9000, 0}, true, false},
-    {"the ramdisk kept", {.nr_pages = 3000, .ramdisk_pages = 300}, {9000, 0}, true, true},
-    {"the ramdisk not kept", {.nr_pages = 3000, .ramdisk_pages = 300}, {9000, 0}, true, false},
-    {"the list beside it", {.nr_pages = 3000, .list = FAKE_LIST_IN_KERNEL}, {9000, 0}, true, false},
-    {"an image of 6 MiB", {.nr_pages = 6000, .image_pages = 1500}, {9000, 0}, true, false},
-    {"an image of one table", {.nr_pages = 6000, .image_pages = 256}, {9000, 0}, true, false},
+    {"builder's list, image only", {.nr_pages = 3000}, {9000, 0}, false, false},
+    {"own list, image only", {.nr_pages = 3000}, {9000, 0}, true, false},
+    {"a hole over the whole mapping", {.nr_pages = 6000}, {16, 5000, 9000, 0}, true, false},
+    {"ramdisk in use", {.nr_pages = 3000, .ramdisk_pages = 300}, {9000, 0}, true, true},
+    {"ramdisk not in use", {.nr_pages = 3000, .ramdisk_pages = 300}, {9000, 0}, true, false},
+    {"builder's list inside the mapping", {.nr_pages = 3000, .list = FAKE_LIST_IN_KERNEL}, {9000, 0}, true, false},
+    {"image of 6 MiB", {.nr_pages = 6000, .image_pages = 1500}, {9000, 0}, true, false},
+    {"image of one level 1 table", {.nr_pages = 6000, .image_pages = 256}, {9000, 0}, true, false},
     {"MFNs up to 2^40 - 1", {.nr_pages = 3000, .mfns = FAKE_MFNS_HIGHEST}, {9000, 0}, true, false},
 };
 /* clang-format on */
@@ -106,12 +106,12 @@ static void test_reduce(void **state)
         guest_check_frames(what, &g, ramdisk, ramdisk ? ramdisk + rows[i].shape.ramdisk_pages : 0);
         for (uint64_t pfn = ramdisk; ramdisk && pfn < ramdisk + rows[i].shape.ramdisk_pages; pfn++)
             check_true(what, !frame_pool_has(&g.frame_pool, to_pfn(pfn)));
-        check_true(what, heap_alloc(&g.heap, 64 * PAGE_SIZE)); /* life goes on */
+        check_true(what, heap_alloc(&g.heap, 64 * PAGE_SIZE)); /* the heap still works */
         fake_machine_stop();
     }
 }
 
-/* The rings of a domU lie behind the image, and Xen's tools use them from outside. */
+/* The rings of a domU lie after the image. Xen's tools use them from outside, so they are kept. */
 static void test_single_frames_are_kept(void **state)
 {
     uint64_t console, store;
@@ -122,14 +122,19 @@ static void test_single_frames_are_kept(void **state)
     store = g.domain.kernel_pfns - 90;
     kernel_mapping.keep_mfns[1] = to_mfn(fake_builder_mfn(console));
     kernel_mapping.keep_mfns[2] = to_mfn(fake_builder_mfn(store));
-    check_equal("reduce", kernel_mapping_reduce(&g.pt, &kernel_mapping, &result), 0);
-    check_true("console", !frame_pool_has(&g.frame_pool, to_pfn(console)));
-    check_true("store", !frame_pool_has(&g.frame_pool, to_pfn(store)));
-    check_true("its neighbour", frame_pool_has(&g.frame_pool, to_pfn(store + 1)));
-    check_true("the root", !frame_pool_has(&g.frame_pool, m2p_get(&g.m2p, g.pt.root)));
+    check_equal("kernel_mapping_reduce with the rings of a domU",
+                kernel_mapping_reduce(&g.pt, &kernel_mapping, &result), 0);
+    check_true("the console ring's page is not in the frame pool",
+               !frame_pool_has(&g.frame_pool, to_pfn(console)));
+    check_true("the xenstore ring's page is not in the frame pool",
+               !frame_pool_has(&g.frame_pool, to_pfn(store)));
+    check_true("the page next to the xenstore ring is in the frame pool",
+               frame_pool_has(&g.frame_pool, to_pfn(store + 1)));
+    check_true("the level 4 table is not in the frame pool",
+               !frame_pool_has(&g.frame_pool, m2p_get(&g.m2p, g.pt.root)));
 }
 
-/* A foreign frame in the mapping, such as shared_info, is nothing to be freed. */
+/* A foreign frame in the mapping, such as shared_info, must not go to the frame pool. */
 static void test_foreign_frames_are_not_freed(void **state)
 {
     uint64_t va;
@@ -138,16 +143,18 @@ static void test_foreign_frames_are_not_freed(void **state)
     (void)state;
     start(&rows[1]);
     va = kernel_mapping.image.end + 7 * PAGE_SIZE;
-    check_equal("unmap", pt_unmap(&g.pt, va, &mfn), 0);
-    check_equal("map", pt_map(&g.pt, va, maddr_to_mfn(g.domain.shared_info), PTE_RW), 0);
-    check_equal("give", frame_pool_free(&g.frame_pool, mfn), 0);
-    check_equal("reduce", kernel_mapping_reduce(&g.pt, &kernel_mapping, &result), 0);
-    guest_check_frames("foreign", &g, 0, 0);
+    check_equal("pt_unmap of a page after the image", pt_unmap(&g.pt, va, &mfn), 0);
+    check_equal("pt_map of shared_info after the image",
+                pt_map(&g.pt, va, maddr_to_mfn(g.domain.shared_info), PTE_RW), 0);
+    check_equal("frame_pool_free of the unmapped frame", frame_pool_free(&g.frame_pool, mfn), 0);
+    check_equal("kernel_mapping_reduce with a foreign frame",
+                kernel_mapping_reduce(&g.pt, &kernel_mapping, &result), 0);
+    guest_check_frames("frames after kernel_mapping_reduce with a foreign frame", &g, 0, 0);
 }
 
 /*
- * The builders map the tables that they make, so that they are freed with what is mapped. One that
- * is mapped nowhere is freed as well, be it the very last.
+ * The builders map their page tables, so that the tables are freed with the mapped pages. A page
+ * table that is not mapped must be freed as well, even the last one.
  */
 static void test_tables_that_are_not_mapped(void **state)
 {
@@ -158,11 +165,13 @@ static void test_tables_that_are_not_mapped(void **state)
     start(&rows[1]);
     l3 = pte_mfn(pt_read(&g.pt, g.pt.root, 4, pte_index(kernel_mapping.image.start, 4)));
     pfn = m2p_get(&g.m2p, l3);
-    check_equal("unmap", pt_unmap(&g.pt, FAKE_VIRT_BASE + pfn.v * PAGE_SIZE, &mfn), 0);
-    check_equal("the level 3 table", mfn.v, l3.v);
-    check_equal("reduce", kernel_mapping_reduce(&g.pt, &kernel_mapping, &result), 0);
-    check_true("it is free", frame_pool_has(&g.frame_pool, pfn));
-    guest_check_frames("after", &g, 0, 0);
+    check_equal("pt_unmap of the level 3 table",
+                pt_unmap(&g.pt, FAKE_VIRT_BASE + pfn.v * PAGE_SIZE, &mfn), 0);
+    check_equal("MFN of the unmapped level 3 table", mfn.v, l3.v);
+    check_equal("kernel_mapping_reduce with an unmapped page table",
+                kernel_mapping_reduce(&g.pt, &kernel_mapping, &result), 0);
+    check_true("the level 3 table is in the frame pool", frame_pool_has(&g.frame_pool, pfn));
+    guest_check_frames("frames after kernel_mapping_reduce with an unmapped page table", &g, 0, 0);
 }
 
 static void call_reduce(void *rc)
@@ -191,7 +200,8 @@ static void test_each_hypercall_fails(void **state)
         }
         if (!rc) {
             check_true(what, fake.nr_hypercalls < n);
-            check_equal("three tables, the pin, the hook", nr_undone, 5);
+            check_equal("failures that can be undone: three tables, the pin, the written entry",
+                        nr_undone, 5);
             return;
         }
         nr_undone++;
@@ -216,22 +226,23 @@ static void test_each_frame_is_missing(void **state)
 
         start(&rows[1]);
         frame_pool_init(&drained, runs, ARRAY_SIZE(runs), &g.p2m, &g.m2p);
-        check_equal("drain",
+        check_equal("frame_pool_reserve of all but a few frames",
                     frame_pool_reserve(&g.frame_pool, g.frame_pool.free.nr_pfns - left, &drained),
                     0);
         before = guest_state(&g);
         rc = kernel_mapping_reduce(&g.pt, &kernel_mapping, &result);
-        check_equal("reduce", rc, left < 3 ? -ENOMEM : 0);
+        check_equal("kernel_mapping_reduce with few free frames", rc, left < 3 ? -ENOMEM : 0);
         after = guest_state(&g);
         if (rc)
-            guest_check_state("nothing done", &after, &before);
+            guest_check_state("guest state after kernel_mapping_reduce without frames", &after,
+                              &before);
     }
 }
 
 static void test_image_too_large(void **state)
 {
     static const struct row large = {
-        "too large", {.nr_pages = 9000, .image_pages = 3400},
+        "image too large", {.nr_pages = 9000, .image_pages = 3400},
          {9000,             0                  },
          false, false
     };
@@ -240,9 +251,11 @@ static void test_image_too_large(void **state)
     (void)state;
     start(&large);
     before = guest_state(&g);
-    check_equal("reduce", kernel_mapping_reduce(&g.pt, &kernel_mapping, &result), -ENOMEM);
+    check_equal("kernel_mapping_reduce of too large an image",
+                kernel_mapping_reduce(&g.pt, &kernel_mapping, &result), -ENOMEM);
     after = guest_state(&g);
-    guest_check_state("nothing done", &after, &before);
+    guest_check_state("guest state after kernel_mapping_reduce of too large an image", &after,
+                      &before);
 }
 
 static void test_end_of_the_mapping(void **state)
@@ -253,17 +266,20 @@ static void test_end_of_the_mapping(void **state)
     (void)state;
     start(&rows[1]);
     end = FAKE_VIRT_BASE + g.domain.kernel_pfns * PAGE_SIZE;
-    check_equal("end", kernel_mapping_end(&g.pt, kernel_mapping.image.end), end);
-    check_equal("nothing there", kernel_mapping_end(&g.pt, end), end);
-    check_equal("unmap", pt_unmap(&g.pt, kernel_mapping.image.end + 600 * PAGE_SIZE, &mfn), 0);
-    check_equal("a gap", kernel_mapping_end(&g.pt, kernel_mapping.image.end),
+    check_equal("kernel_mapping_end from the end of the image",
+                kernel_mapping_end(&g.pt, kernel_mapping.image.end), end);
+    check_equal("kernel_mapping_end from an unmapped address", kernel_mapping_end(&g.pt, end), end);
+    check_equal("pt_unmap of a page after the image",
+                pt_unmap(&g.pt, kernel_mapping.image.end + 600 * PAGE_SIZE, &mfn), 0);
+    check_equal("kernel_mapping_end up to the unmapped page",
+                kernel_mapping_end(&g.pt, kernel_mapping.image.end),
                 kernel_mapping.image.end + 600 * PAGE_SIZE);
-    check_equal("behind it",
+    check_equal("first mapped page after the unmapped page",
                 kernel_mapping_first_mapped(&g.pt, kernel_mapping.image.end + 600 * PAGE_SIZE),
                 kernel_mapping.image.end + 601 * PAGE_SIZE);
 }
 
-/* From within a superpage on: what is next is looked for at its end, and not as far behind it. */
+/* From an address inside a superpage the search goes on at the end of this superpage. */
 static void test_end_behind_a_superpage(void **state)
 {
     static const struct row row = {
@@ -277,10 +293,11 @@ static void test_end_behind_a_superpage(void **state)
 
     (void)state;
     start(&row);
-    check_equal("a superpage", pt_walk(&g.pt, FAKE_LIST_BASE).level, 2);
-    check_equal("from its start", kernel_mapping_end(&g.pt, FAKE_LIST_BASE), end);
-    check_equal("from its last page", kernel_mapping_end(&g.pt, FAKE_LIST_BASE + 511 * PAGE_SIZE),
-                end);
+    check_equal("level of the entry that maps the list", pt_walk(&g.pt, FAKE_LIST_BASE).level, 2);
+    check_equal("kernel_mapping_end from the start of a superpage",
+                kernel_mapping_end(&g.pt, FAKE_LIST_BASE), end);
+    check_equal("kernel_mapping_end from the last page of a superpage",
+                kernel_mapping_end(&g.pt, FAKE_LIST_BASE + 511 * PAGE_SIZE), end);
 }
 
 int main(void)

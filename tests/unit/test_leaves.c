@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a page of the new list could be the wrong one of the builder's, or the shared page
- * of ~0 where RAM lies: 2 MiB of memory with other numbers, or none. The runs must partition the
- * list, and each of their leaves be what an oracle says that looks at that leaf's 512 PFNs alone.
+ * Which page each leaf of the new P2M list is: one of the builder's pages, a new page, or the
+ * shared page of ~0 entries. Without this test a leaf could be the wrong page, and 2 MiB of PFNs
+ * would have the wrong MFNs or none. Checked: the runs partition the list, and each leaf is what an
+ * oracle finds that looks only at the 512 PFNs of this leaf.
  */
 #include "tests/unit/harness.h"
 
@@ -21,16 +22,16 @@ static int set(const uint64_t *sizes, uint64_t nr_pages, uint64_t nr_max)
 
     map.nr = 0;
     for (size_t i = 0; sizes[i]; at += sizes[i++])
-        check_equal("map",
+        check_equal("ranges_append of the test's memory map",
                     ranges_append(&map, at, at + sizes[i], i % 2 ? RANGE_IDENTITY : RANGE_RAM), 0);
     plan = (struct plan){.moves = moves, .cap_moves = PLAN_MAX_MOVES(map.nr)};
     return plan_make(&plan, &map, nr_pages, plan_dom0_max(nr_pages, nr_max));
 }
 
 /*
- * What leaf @leaf must be. It is the builder's leaf F if one of F's entries keeps its offset in
- * the leaf on its way to it: if not moved at all, or moved in a leaf. Failing that, it takes RAM
- * for a page to be needed.
+ * What leaf @leaf must be. A page of the builder's list is reused if one of its entries keeps its
+ * offset in the leaf: the entry is not moved, or moved together with its leaf. Otherwise the leaf
+ * needs a new page if there is RAM in it, or is the shared page of ~0 entries.
  */
 static struct leaf_run oracle(uint64_t leaf)
 {
@@ -46,7 +47,7 @@ static struct leaf_run oracle(uint64_t leaf)
     for (size_t i = 0; i < plan.nr_moves; i++)
         if (plan.moves[i].leaves && start >= plan.moves[i].from &&
             start < plan.moves[i].from + plan.moves[i].nr)
-            nr_old = 0; /* it went elsewhere */
+            nr_old = 0; /* the builder's page has moved to another leaf */
     if (leaf < nr_old)
         return run;
     run.from = 0;
@@ -60,7 +61,7 @@ static struct leaf_run oracle(uint64_t leaf)
 static void check_leaves(const char *what)
 {
     uint64_t end = plan.list_end / 512, count[3] = {0};
-    uint64_t last_other = 0; /* one past the last leaf that is not the shared one */
+    uint64_t last_other = 0; /* index after the last leaf that is not the shared page */
 
     for (uint64_t at = 0; at < end;) {
         struct leaf_run run = leaves_at(&plan, at);
@@ -91,16 +92,16 @@ static void test_shapes(void **state)
         uint64_t sizes[8], nr_pages, nr_max;
         uint64_t nr_new, nr_none;
     } rows[] = {
-        {"no hole, no growth",           {9000, 0},             4096, 4096, 0,  0},
-        {"no hole, growth",              {9000, 0},             4000, 8000, 8,  0},
-        {"a hole of a leaf",             {1024, 512, 9000, 0},  4096, 4096, 0,  1},
-        {"a hole of 511",                {1024, 511, 9000, 0},  4096, 4096, 1,  0},
-        {"a hole of 513",                {1024, 513, 9000, 0},  4096, 4096, 1,  1},
-        {"a hole of 512, off by one",    {1025, 512, 9000, 0},  4096, 4096, 1,  0},
-        {"a hole past nr_pages",         {8192, 4096, 9000, 0}, 4096, 9000, 10, 8},
-        {"a hole over the last leaf",    {3584, 1024, 9000, 0}, 4096, 4096, 0,  2},
-        {"nr_pages off a leaf's edge",   {1024, 512, 9000, 0},  4097, 4097, 0,  1},
-        {"a hole in the last, cut leaf", {4000, 50, 9000, 0},   4090, 4090, 1,  0},
+        {"no hole, no growth",               {9000, 0},             4096, 4096, 0,  0},
+        {"no hole, growth",                  {9000, 0},             4000, 8000, 8,  0},
+        {"a hole of a leaf",                 {1024, 512, 9000, 0},  4096, 4096, 0,  1},
+        {"a hole of 511 pages",              {1024, 511, 9000, 0},  4096, 4096, 1,  0},
+        {"a hole of 513 pages",              {1024, 513, 9000, 0},  4096, 4096, 1,  1},
+        {"a hole of 512, off by one",        {1025, 512, 9000, 0},  4096, 4096, 1,  0},
+        {"a hole past nr_pages",             {8192, 4096, 9000, 0}, 4096, 9000, 10, 8},
+        {"a hole over the last leaf",        {3584, 1024, 9000, 0}, 4096, 4096, 0,  2},
+        {"nr_pages off a leaf's edge",       {1024, 512, 9000, 0},  4097, 4097, 0,  1},
+        {"a hole in the last, partial leaf", {4000, 50, 9000, 0},   4090, 4090, 1,  0},
     };
 
     (void)state;
@@ -112,16 +113,18 @@ static void test_shapes(void **state)
     }
 }
 
-/* A hole costs a step, not a loop over its leaves: 4 TiB of them are walked in no time. */
+/* A hole takes one step of the walk, not one per leaf: 4 TiB of holes take no measurable time. */
 static void test_a_long_hole(void **state)
 {
     static const uint64_t sizes[] = {1 << 20, 1ull << 30, 1 << 20, 0};
 
     (void)state;
-    check_equal("set", set(sizes, 1 << 20, 2 << 20), 0);
-    check_equal("none", leaves_count(&plan, LEAF_NONE), (1ull << 30) / 512);
-    check_equal("new", leaves_count(&plan, LEAF_NEW), (1 << 20) / 512);
-    check_true("none", leaves_none(&plan, (1 << 20) / 512, ((1 << 20) + (1ull << 30)) / 512));
+    check_equal("plan_make with a hole of 4 TiB", set(sizes, 1 << 20, 2 << 20), 0);
+    check_equal("number of leaves that are the shared page", leaves_count(&plan, LEAF_NONE),
+                (1ull << 30) / 512);
+    check_equal("number of new leaves", leaves_count(&plan, LEAF_NEW), (1 << 20) / 512);
+    check_true("leaves_none over the whole hole",
+               leaves_none(&plan, (1 << 20) / 512, ((1 << 20) + (1ull << 30)) / 512));
 }
 
 static void test_random_maps(void **state)
@@ -135,7 +138,7 @@ static void test_random_maps(void **state)
         size_t nr = 1 + rng_below(&r, ARRAY_SIZE(sizes) - 1);
 
         for (size_t i = 0; i < nr; i++) {
-            /* often on the edge of a leaf, for that is where the work is */
+            /* often at the edge of a leaf, where the cases differ */
             sizes[i] = 1 + rng_below(&r, 1500);
             if (rng_below(&r, 2))
                 sizes[i] = ROUND_UP(sizes[i], 512);

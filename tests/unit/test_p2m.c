@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this the P2M's answer for a PFN could be wrong in one of its four cases (a frame, a
- * hole, RAM without a frame, past the list), and an entry could be written that Xen's tools take
- * for something else: an MFN wider than 40 bits, or a frame in a hole.
+ * P2M lookups and updates. Without this test the P2M could answer wrongly for one of its four kinds
+ * of PFN (with a frame, in a hole, RAM without a frame, past the list); or an entry could be
+ * written that Xen's tools misread: an MFN wider than 40 bits, or a frame at the PFN of a hole.
  */
 #include "tests/unit/fake_xen.h"
 #include "tests/unit/harness.h"
@@ -28,7 +28,7 @@ static struct p2m p2m = {
     .ranges = {entries, ARRAY_SIZE(entries), ARRAY_SIZE(entries), RANGE_IDENTITY},
 };
 
-/* RAM below 50 has frames, that above not yet. */
+/* PFNs of RAM below 50 have frames, PFNs of RAM above have none yet. */
 static int reset(void **state)
 {
     (void)state;
@@ -44,21 +44,21 @@ static void test_get(void **state)
         const char *what;
         uint64_t pfn, get, get_ram;
     } rows[] = {
-        {"the first frame",           0,          0x5a00,        0x5a00       },
-        {"the last frame",            49,         0x5a00 + 147,  0x5a00 + 147 },
-        {"RAM without a frame",       50,         INVALID_ENTRY, INVALID_ENTRY},
-        {"last PFN before a hole",    99,         INVALID_ENTRY, INVALID_ENTRY},
-        {"first PFN of a hole",       100,        100,           INVALID_ENTRY},
-        {"last PFN of a hole",        199,        199,           INVALID_ENTRY},
-        {"first missing PFN",         200,        INVALID_ENTRY, INVALID_ENTRY},
-        {"last missing PFN",          299,        INVALID_ENTRY, INVALID_ENTRY},
-        {"last PFN of the list",      511,        INVALID_ENTRY, INVALID_ENTRY},
-        {"past the list, in a hole",  512,        512,           INVALID_ENTRY},
-        {"past the list, RAM",        600,        INVALID_ENTRY, INVALID_ENTRY},
-        {"past the ranges",           700,        700,           INVALID_ENTRY},
-        {"the widest identity",       WIDEST,     WIDEST,        INVALID_ENTRY},
-        {"wider than a page table's", WIDEST + 1, INVALID_ENTRY, INVALID_ENTRY},
-        {"the last number there is",  UINT64_MAX, INVALID_ENTRY, INVALID_ENTRY},
+        {"the first frame",          0,          0x5a00,        0x5a00       },
+        {"the last frame",           49,         0x5a00 + 147,  0x5a00 + 147 },
+        {"RAM without a frame",      50,         INVALID_ENTRY, INVALID_ENTRY},
+        {"last PFN before a hole",   99,         INVALID_ENTRY, INVALID_ENTRY},
+        {"first PFN of a hole",      100,        100,           INVALID_ENTRY},
+        {"last PFN of a hole",       199,        199,           INVALID_ENTRY},
+        {"first missing PFN",        200,        INVALID_ENTRY, INVALID_ENTRY},
+        {"last missing PFN",         299,        INVALID_ENTRY, INVALID_ENTRY},
+        {"last PFN of the list",     511,        INVALID_ENTRY, INVALID_ENTRY},
+        {"past the list, in a hole", 512,        512,           INVALID_ENTRY},
+        {"past the list, RAM",       600,        INVALID_ENTRY, INVALID_ENTRY},
+        {"past the ranges",          700,        700,           INVALID_ENTRY},
+        {"the largest identity PFN", WIDEST,     WIDEST,        INVALID_ENTRY},
+        {"a PFN of 41 bits",         WIDEST + 1, INVALID_ENTRY, INVALID_ENTRY},
+        {"PFN UINT64_MAX",           UINT64_MAX, INVALID_ENTRY, INVALID_ENTRY},
     };
 
     (void)state;
@@ -72,8 +72,8 @@ static void test_beyond_is_missing_in_a_domu(void **state)
 {
     (void)state;
     p2m.ranges.beyond = RANGE_MISSING;
-    check_equal("past the ranges", p2m_get(&p2m, to_pfn(700)).v, INVALID_ENTRY);
-    check_equal("in a hole", p2m_get(&p2m, to_pfn(150)).v, 150);
+    check_equal("p2m_get past the ranges of a domU", p2m_get(&p2m, to_pfn(700)).v, INVALID_ENTRY);
+    check_equal("p2m_get in a hole of a domU", p2m_get(&p2m, to_pfn(150)).v, 150);
 }
 
 static void test_set(void **state)
@@ -83,20 +83,20 @@ static void test_set(void **state)
         uint64_t pfn, mfn;
         int rc;
     } rows[] = {
-        {"a frame",               50,         1,              0      },
-        {"MFN 2^34",              51,         1ull << 34,     0      },
-        {"MFN 2^40 - 1",          52,         WIDEST,         0      },
-        {"the frame taken away",  0,          INVALID_ENTRY,  0      },
-        {"last PFN of the list",  511,        0x77,           0      },
-        {"MFN 2^40",              53,         WIDEST + 1,     -EINVAL},
-        {"Linux's identity flag", 53,         1ull << 62,     -EINVAL},
-        {"almost ~0",             53,         UINT64_MAX - 1, -EINVAL},
-        {"a frame in a hole",     100,        1,              -EINVAL},
-        {"nothing in a hole",     199,        INVALID_ENTRY,  -EINVAL},
-        {"a frame where none is", 250,        1,              -EINVAL},
-        {"past the list",         512,        1,              -ERANGE},
-        {"past the list, RAM",    600,        1,              -ERANGE},
-        {"far past it",           UINT64_MAX, 1,              -ERANGE},
+        {"a frame",                  50,         1,              0      },
+        {"MFN 2^34",                 51,         1ull << 34,     0      },
+        {"MFN 2^40 - 1",             52,         WIDEST,         0      },
+        {"the frame is removed",     0,          INVALID_ENTRY,  0      },
+        {"last PFN of the list",     511,        0x77,           0      },
+        {"MFN 2^40",                 53,         WIDEST + 1,     -EINVAL},
+        {"Linux's identity flag",    53,         1ull << 62,     -EINVAL},
+        {"almost ~0",                53,         UINT64_MAX - 1, -EINVAL},
+        {"a frame in a hole",        100,        1,              -EINVAL},
+        {"~0 in a hole",             199,        INVALID_ENTRY,  -EINVAL},
+        {"a frame at a missing PFN", 250,        1,              -EINVAL},
+        {"past the list",            512,        1,              -ERANGE},
+        {"past the list, RAM",       600,        1,              -ERANGE},
+        {"PFN UINT64_MAX",           UINT64_MAX, 1,              -ERANGE},
     };
 
     (void)state;
@@ -112,10 +112,10 @@ static void test_set(void **state)
 static void test_frame_with_the_number_of_its_pfn(void **state)
 {
     (void)state;
-    /* a lucky host: it must count as a frame of ours all the same */
-    check_equal("set", p2m_set(&p2m, to_pfn(60), to_mfn(60)), 0);
-    check_equal("get", p2m_get(&p2m, to_pfn(60)).v, 60);
-    check_equal("RAM", p2m_get_ram(&p2m, to_pfn(60)).v, 60);
+    /* the frame must count as a frame of the domain, not as identity */
+    check_equal("p2m_set of an MFN that equals its PFN", p2m_set(&p2m, to_pfn(60), to_mfn(60)), 0);
+    check_equal("p2m_get of an MFN that equals its PFN", p2m_get(&p2m, to_pfn(60)).v, 60);
+    check_equal("p2m_get_ram of an MFN that equals its PFN", p2m_get_ram(&p2m, to_pfn(60)).v, 60);
 }
 
 static void test_m2p(void **state)
@@ -124,24 +124,26 @@ static void test_m2p(void **state)
     const struct m2p m2p = {table, ARRAY_SIZE(table)};
 
     (void)state;
-    check_equal("first", m2p_get(&m2p, to_mfn(0)).v, 7);
-    check_equal("of nobody", m2p_get(&m2p, to_mfn(2)).v, INVALID_ENTRY);
-    check_equal("past the table", m2p_get(&m2p, to_mfn(3)).v, INVALID_ENTRY);
-    check_equal("no frame", m2p_get(&m2p, INVALID_MFN).v, INVALID_ENTRY);
+    check_equal("m2p_get of the first MFN", m2p_get(&m2p, to_mfn(0)).v, 7);
+    check_equal("m2p_get of an MFN without a PFN", m2p_get(&m2p, to_mfn(2)).v, INVALID_ENTRY);
+    check_equal("m2p_get past the M2P", m2p_get(&m2p, to_mfn(3)).v, INVALID_ENTRY);
+    check_equal("m2p_get of INVALID_MFN", m2p_get(&m2p, INVALID_MFN).v, INVALID_ENTRY);
 }
 
-/* Xen's table has holes: a read there faults, and is no answer. */
+/* Xen's M2P has gaps: a read there faults, and m2p_get returns INVALID_ENTRY. */
 static void test_m2p_fault(void **state)
 {
     (void)state;
     fake_machine_start(0x40000, 0x1000);
     fake_set_m2p(0x40000, 5);
     fake_set_m2p(0x40fff, 6);
-    check_equal("the first", m2p_get(&fake.m2p, to_mfn(0x40000)).v, 5);
-    check_equal("the last", m2p_get(&fake.m2p, to_mfn(0x40fff)).v, 6);
-    check_equal("a hole", m2p_get(&fake.m2p, to_mfn(0x3ffff)).v, INVALID_ENTRY);
-    check_equal("the first hole", m2p_get(&fake.m2p, to_mfn(0)).v, INVALID_ENTRY);
-    check_equal("past the table", m2p_get(&fake.m2p, to_mfn(0x41000)).v, INVALID_ENTRY);
+    check_equal("m2p_get of the first MFN", m2p_get(&fake.m2p, to_mfn(0x40000)).v, 5);
+    check_equal("m2p_get of the last MFN", m2p_get(&fake.m2p, to_mfn(0x40fff)).v, 6);
+    check_equal("m2p_get in a gap of the M2P", m2p_get(&fake.m2p, to_mfn(0x3ffff)).v,
+                INVALID_ENTRY);
+    check_equal("m2p_get of MFN 0, in a gap of the M2P", m2p_get(&fake.m2p, to_mfn(0)).v,
+                INVALID_ENTRY);
+    check_equal("m2p_get past the M2P", m2p_get(&fake.m2p, to_mfn(0x41000)).v, INVALID_ENTRY);
     fake_machine_stop();
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this two frames could be given one number, or a frame the number of a hole: either is a
- * P2M that disagrees with Xen's M2P, found when a domain is saved. For random maps an oracle counts
- * for each frame of the domain where it went; the list's length is held against what RAM asks for.
+ * The plan: which frames get new PFNs, and how long the P2M list becomes. Without this test two
+ * frames could get one PFN, or a frame the PFN of a hole: the P2M would disagree with Xen's M2P,
+ * and the domain could not be saved. For random memory maps an oracle follows each frame to its new
+ * PFN, and the length of the list is compared with the amount of RAM in the map.
  */
 #include "tests/unit/harness.h"
 
@@ -18,14 +19,14 @@ static struct ranges map = {.r = entries, .cap = ARRAY_SIZE(entries), .beyond = 
 static struct move moves[PLAN_MAX_MOVES(ARRAY_SIZE(entries))];
 static struct plan plan;
 
-/* RAM and holes in turn, from 0, by their sizes up to a 0. */
+/* Sets the memory map to RAM and holes in turn, from PFN 0; @sizes end with 0. */
 static void set_map(const uint64_t *sizes)
 {
     uint64_t at = 0;
 
     map.nr = 0;
     for (size_t i = 0; sizes[i]; at += sizes[i++])
-        check_equal("map",
+        check_equal("ranges_append of the test's memory map",
                     ranges_append(&map, at, at + sizes[i], i % 2 ? RANGE_IDENTITY : RANGE_RAM), 0);
 }
 
@@ -35,7 +36,8 @@ static int make(uint64_t nr_pages, uint64_t nr_max)
     return plan_make(&plan, &map, nr_pages, plan_dom0_max(nr_pages, nr_max));
 }
 
-/* Every frame has a number in RAM, no number is given twice, and the plan's own words are true. */
+/* Checks that every frame has a PFN in RAM, no PFN is used twice, and the plan's counts are right.
+ */
 static void check_plan(const char *what)
 {
     static bool taken[1 << 16];
@@ -75,27 +77,27 @@ static uint64_t pages_moved_by_leaf(void)
     return n;
 }
 
-/* Holes around the size of a leaf: 512 pages move as a leaf only if they are one. */
+/* Holes of about the size of a leaf: 512 pages move as a leaf only if they are one leaf. */
 static void test_holes_around_a_leaf(void **state)
 {
     static const struct {
         const char *what;
         uint64_t at, nr, by_leaf;
     } rows[] = {
-        {"511 at a leaf's start",   1024, 511,  0   },
-        {"512 at a leaf's start",   1024, 512,  512 },
-        {"513 at a leaf's start",   1024, 513,  512 },
-        {"511, off by one",         1025, 511,  0   },
-        {"512, off by one",         1025, 512,  0   },
-        {"513, off by one",         1025, 513,  0   },
-        {"511 before a leaf's end", 1023, 513,  512 },
-        {"512 to the middle",       1280, 512,  0   },
-        {"1023 from the middle",    1280, 1023, 512 },
-        {"1024, off by one",        1025, 1024, 512 },
-        {"1535, off by one",        1025, 1535, 1024},
-        {"one page",                1024, 1,    0   },
-        {"up to the end",           3072, 1024, 1024},
-        {"from the first PFN on",   1,    1024, 512 },
+        {"hole of 511 at a leaf's start", 1024, 511,  0   },
+        {"hole of 512 at a leaf's start", 1024, 512,  512 },
+        {"hole of 513 at a leaf's start", 1024, 513,  512 },
+        {"hole of 511, off by one",       1025, 511,  0   },
+        {"hole of 512, off by one",       1025, 512,  0   },
+        {"hole of 513, off by one",       1025, 513,  0   },
+        {"hole of 513 to a leaf's end",   1023, 513,  512 },
+        {"hole of 512 from the middle",   1280, 512,  0   },
+        {"hole of 1023 from the middle",  1280, 1023, 512 },
+        {"hole of 1024, off by one",      1025, 1024, 512 },
+        {"hole of 1535, off by one",      1025, 1535, 1024},
+        {"hole of one page",              1024, 1,    0   },
+        {"hole up to the end",            3072, 1024, 1024},
+        {"hole from PFN 1 on",            1,    1024, 512 },
     };
 
     (void)state;
@@ -116,14 +118,13 @@ static void test_nothing_to_move(void **state)
 
     (void)state;
     set_map(sizes);
-    check_equal("make", make(5000, 5000), 0);
-    check_plan("nothing to move");
-    check_equal("moves", plan.nr_moves, 0);
-    check_equal("list", plan.list_end, ROUND_UP(5000, 512));
+    check_equal("plan_make with a hole past nr_pages", make(5000, 5000), 0);
+    check_plan("plan with a hole past nr_pages");
+    check_equal("moves with a hole past nr_pages", plan.nr_moves, 0);
+    check_equal("list_end with a hole past nr_pages", plan.list_end, ROUND_UP(5000, 512));
 }
 
-/* Agreement modulo 512 costs PFNs. Where the map has not that many, every frame fits all the same.
- */
+/* Moving by whole leaves needs more PFNs. If the memory map has too few, single pages are moved. */
 static void test_no_room_to_waste(void **state)
 {
     static const uint64_t exact[] = {1024, 512, 1024 - 100, 0};
@@ -131,13 +132,13 @@ static void test_no_room_to_waste(void **state)
 
     (void)state;
     set_map(exact);
-    check_equal("exact room", make(1024 + 512 + 412, 0), 0);
-    check_plan("exact room");
-    check_equal("exact room", pages_moved_by_leaf(), 0);
+    check_equal("plan_make with exactly enough RAM", make(1024 + 512 + 412, 0), 0);
+    check_plan("plan with exactly enough RAM");
+    check_equal("pages moved by leaf with exactly enough RAM", pages_moved_by_leaf(), 0);
 
     set_map(scattered);
-    check_equal("in pieces", make(1024 + 512 + 600 + 88, 0), 0);
-    check_plan("in pieces");
+    check_equal("plan_make with scattered RAM", make(1024 + 512 + 600 + 88, 0), 0);
+    check_plan("plan with scattered RAM");
 }
 
 static void test_no_room(void **state)
@@ -147,33 +148,33 @@ static void test_no_room(void **state)
 
     (void)state;
     set_map(full);
-    check_equal("as many pages as RAM", make(2048, 2048), 0);
-    check_plan("as many pages as RAM");
-    check_equal("one more", make(2049, 2049), -ENOMEM);
+    check_equal("plan_make with as many pages as RAM", make(2048, 2048), 0);
+    check_plan("plan with as many pages as RAM");
+    check_equal("plan_make with one page more than RAM", make(2049, 2049), -ENOMEM);
     set_map(lacks_one);
-    check_equal("one PFN less", make(2048, 2048), -ENOMEM);
-    check_equal("a domain larger than its map", make(1 << 20, 0), -ENOMEM);
+    check_equal("plan_make with one PFN of RAM less", make(2048, 2048), -ENOMEM);
+    check_equal("plan_make of a domain larger than its memory map", make(1 << 20, 0), -ENOMEM);
 }
 
-/* The list's length: from RAM, the domain's limit and the ratio; never from where the map ends. */
+/* The list's length follows from RAM, the domain's limit and the ratio, not from the map's end. */
 static void test_length_of_the_list(void **state)
 {
     static const struct {
         const char *what;
         uint64_t sizes[6], nr_pages, nr_max, list_end;
     } rows[] = {
-        {"no room to grow",              {100000, 0},              1000, 1000,       1024 },
-        {"a limit below nr_pages",       {100000, 0},              1000, 1,          1024 },
-        {"whole leaves only",            {100000, 0},              1024, 1024,       1024 },
-        {"room up to the limit",         {100000, 0},              1000, 3000,       3072 },
-        {"no limit: ten times",          {100000, 0},              1000, UINT32_MAX, 10240},
-        {"a limit past the ratio",       {100000, 0},              1000, 10001,      10240},
-        {"no more than there is RAM",    {4000, 0},                1000, 8000,       4096 },
-        {"room behind a hole",           {2000, 2096, 9000, 0},    1000, 3000,       5120 },
-        {"a hole at the end is not RAM", {2000, 1000000, 0},       1000, 9000,       2048 },
-        {"nor one at 16 TiB",            {2000, 1ull << 32, 1, 0}, 1000, 1900,       2048 },
-        {"moved frames, then growth",    {512, 512, 9000, 0},      1024, 2000,       2560 },
-        {"moved frames, no growth",      {512, 512, 9000, 0},      1024, 1024,       1536 },
+        {"no room to grow",                {100000, 0},              1000, 1000,       1024 },
+        {"a limit below nr_pages",         {100000, 0},              1000, 1,          1024 },
+        {"whole leaves only",              {100000, 0},              1024, 1024,       1024 },
+        {"room up to the limit",           {100000, 0},              1000, 3000,       3072 },
+        {"no limit: ten times nr_pages",   {100000, 0},              1000, UINT32_MAX, 10240},
+        {"a limit past the ratio",         {100000, 0},              1000, 10001,      10240},
+        {"a limit past the RAM",           {4000, 0},                1000, 8000,       4096 },
+        {"room after a hole",              {2000, 2096, 9000, 0},    1000, 3000,       5120 },
+        {"a hole at the end is not RAM",   {2000, 1000000, 0},       1000, 9000,       2048 },
+        {"a hole up to 16 TiB is not RAM", {2000, 1ull << 32, 1, 0}, 1000, 1900,       2048 },
+        {"moved frames, then growth",      {512, 512, 9000, 0},      1024, 2000,       2560 },
+        {"moved frames, no growth",        {512, 512, 9000, 0},      1024, 1024,       1536 },
     };
 
     (void)state;
@@ -184,7 +185,7 @@ static void test_length_of_the_list(void **state)
     }
 }
 
-/* A domU's limit is its toolstack's word, and is not bounded by a ratio. */
+/* The limit of a domU comes from its toolstack and is not bounded by a ratio. */
 static void test_no_ratio_in_a_domu(void **state)
 {
     static const uint64_t sizes[] = {100000, 0};
@@ -192,11 +193,11 @@ static void test_no_ratio_in_a_domu(void **state)
     (void)state;
     set_map(sizes);
     plan = (struct plan){.moves = moves, .cap_moves = PLAN_MAX_MOVES(map.nr)};
-    check_equal("make", plan_make(&plan, &map, 1000, 50000), 0);
-    check_equal("list", plan.list_end, ROUND_UP(50000, 512));
+    check_equal("plan_make of a domU", plan_make(&plan, &map, 1000, 50000), 0);
+    check_equal("list_end of a domU", plan.list_end, ROUND_UP(50000, 512));
 }
 
-/* AMD's hole below 1 TiB, in a dom0 of 1100 GiB: numbers that do not fit 32 bits. */
+/* AMD's hole below 1 TiB, in a dom0 of 1100 GiB: PFNs that do not fit in 32 bits. */
 static void test_one_tib(void **state)
 {
     static const uint64_t sizes[] = {0xfd00000, 0x300000, 0x20000000, 0};
@@ -204,13 +205,14 @@ static void test_one_tib(void **state)
 
     (void)state;
     set_map(sizes);
-    check_equal("make", make(nr_pages, nr_pages), 0);
-    check_equal("moves", plan.nr_moves, 1);
-    check_equal("by leaf", plan.moves[0].leaves, true);
-    check_equal("from", plan.moves[0].from, 0xfd00000);
-    check_equal("to", plan.moves[0].to, nr_pages);
-    check_equal("list", plan.list_end, nr_pages + 0x300000);
-    check_equal("in the hole", plan_renumbered(&plan, to_pfn(0xfffffff)).v, nr_pages + 0x2fffff);
+    check_equal("plan_make of 1100 GiB", make(nr_pages, nr_pages), 0);
+    check_equal("moves of 1100 GiB", plan.nr_moves, 1);
+    check_equal("the move is by leaf", plan.moves[0].leaves, true);
+    check_equal("start of the moved PFNs", plan.moves[0].from, 0xfd00000);
+    check_equal("new start of the moved PFNs", plan.moves[0].to, nr_pages);
+    check_equal("list_end of 1100 GiB", plan.list_end, nr_pages + 0x300000);
+    check_equal("new PFN of the last page in the hole", plan_renumbered(&plan, to_pfn(0xfffffff)).v,
+                nr_pages + 0x2fffff);
 }
 
 static void test_random_maps(void **state)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a walk through all page tables could leave out an entry, and a suspend begin with a
- * mapping that no tool can carry; name the wrong address for an entry of the upper half; or read
- * Xen's own tables, which Xen refuses.
+ * The walk through all page tables. Without this test the walk could skip an entry, and a suspend
+ * could begin with a mapping that Xen's tools cannot save; it could report the wrong address for an
+ * entry of the upper half; or it could read Xen's own page tables, which Xen does not allow.
  */
 #include "mm/pt_visit.h"
 
@@ -10,13 +10,13 @@
 #include "tests/unit/harness.h"
 
 #define MAX_VISITED 32
-#define NO_MFN      ((uint64_t)1 << 39) /* the machine has no such frame */
+#define NO_MFN      ((uint64_t)1 << 39) /* an MFN that the machine does not have */
 
 static struct guest g;
-static struct pagetable pt; /* of a tree that the test builds by hand */
-static uint64_t l1, l2, l3; /* MFNs of its tables */
+static struct pagetable pt; /* of page tables that the test builds */
+static uint64_t l1, l2, l3; /* MFNs of the tables in pt */
 
-/* What the visitor was told, and what it answers: @skip_level tables are not entered. */
+/* Calls of the visitor, and its answers: tables named at @skip_level are not entered. */
 static struct log {
     struct pt_visited seen[MAX_VISITED];
     unsigned int nr, stop_after, skip_level;
@@ -26,7 +26,7 @@ static uint64_t new_table(void)
 {
     mfn_t mfn;
 
-    check_equal("a frame", frame_pool_alloc(&g.frame_pool, &mfn), 0);
+    check_equal("frame_pool_alloc for a page table", frame_pool_alloc(&g.frame_pool, &mfn), 0);
     for (unsigned int i = 0; i < PTES_PER_TABLE; i++)
         fake_ram(mfn.v)[i] = 0;
     return mfn.v;
@@ -72,7 +72,7 @@ static void start(void)
 static enum pt_next note(void *context, const struct pt_visited *e)
 {
     check_true("the context of the visitor", context == &visits);
-    check_true("room to note an entry down", visits.nr < MAX_VISITED);
+    check_true("room in the log for another entry", visits.nr < MAX_VISITED);
     visits.seen[visits.nr++] = *e;
     if (visits.nr == visits.stop_after)
         return PT_STOP;
@@ -84,18 +84,18 @@ static void check_seen(unsigned int i, uint64_t va, unsigned int level, uint64_t
     check_equal("address of an entry", visits.seen[i].va, va);
     check_equal("level of an entry", visits.seen[i].level, level);
     check_equal("value of an entry", visits.seen[i].pte, pte);
-    check_equal("leaf", visits.seen[i].is_leaf, is_leaf);
+    check_equal("is_leaf of an entry", visits.seen[i].is_leaf, is_leaf);
 }
 
-/* Where the four slots begin, of which two are in the upper half. */
+/* The first addresses of the four level 4 slots; two of them are in the upper half. */
 static const uint64_t bases[] = {0, 0x00007f8000000000, 0xffff880000000000, 0xffffff8000000000};
 
 static void test_every_entry(void **state)
 {
     (void)state;
     start();
-    check_true("nobody has ended the walk", !pt_visit(&pt, note, &visits));
-    check_equal("entries", visits.nr, 4 * 7);
+    check_true("pt_visit ran to the end", !pt_visit(&pt, note, &visits));
+    check_equal("number of visited entries", visits.nr, 4 * 7);
     for (unsigned int k = 0; k < 4; k++) {
         uint64_t at = bases[k] + 5 * level_bytes(2);
 
@@ -119,8 +119,8 @@ static void test_skip(void **state)
     for (unsigned int level = 1; level <= PT_LEVELS; level++) {
         start();
         visits.skip_level = level;
-        check_true("nobody has ended the walk", !pt_visit(&pt, note, &visits));
-        check_equal("entries", visits.nr, nr[level]);
+        check_true("pt_visit ran to the end", !pt_visit(&pt, note, &visits));
+        check_equal("number of visited entries, one level skipped", visits.nr, nr[level]);
     }
 }
 
@@ -130,12 +130,12 @@ static void test_stop(void **state)
     for (unsigned int n = 1; n <= 28; n++) {
         start();
         visits.stop_after = n;
-        check_true("the visitor has ended the walk", pt_visit(&pt, note, &visits));
-        check_equal("entries", visits.nr, n);
+        check_true("pt_visit was stopped by the visitor", pt_visit(&pt, note, &visits));
+        check_equal("number of visited entries, visitor stopped", visits.nr, n);
     }
 }
 
-/* The tables that the builder made: each page of the visitor's is mapped as the CPU sees it. */
+/* The builder's page tables: each visited page is mapped as the CPU maps it. */
 static enum pt_next compare(void *context, const struct pt_visited *e)
 {
     uint64_t *nr_pages = context;
@@ -143,7 +143,7 @@ static enum pt_next compare(void *context, const struct pt_visited *e)
     if (e->level > 1)
         return PT_ENTER;
     check_true("the CPU maps the page", fake_walk(e->va).present);
-    check_equal("frame", pte_mfn(e->pte).v, fake_walk(e->va).mfn);
+    check_equal("MFN of a visited page", pte_mfn(e->pte).v, fake_walk(e->va).mfn);
     ++*nr_pages;
     return PT_ENTER;
 }
@@ -155,12 +155,13 @@ static void test_builders_tables(void **state)
     (void)state;
     start();
     fixmap_unmap_all(&g.fixmap);
-    check_true("nobody has ended the walk", !pt_visit(&g.pt, compare, &nr_pages));
+    check_true("pt_visit ran to the end", !pt_visit(&g.pt, compare, &nr_pages));
     for (uint64_t va = FAKE_LIST_BASE; va < FAKE_LIST_BASE + 64 * PAGE_SIZE; va += PAGE_SIZE)
         nr_list += fake_walk(va).present;
     check_equal("leaves of the P2M list", nr_list, DIV_ROUND_UP(3000, P2M_PER_PAGE));
-    /* all pages of the kernel mapping, but of the fixmap only the slots that the walk uses */
-    check_equal("pages", nr_pages, g.domain.kernel_pfns - NR_FIXMAP_SLOTS + PT_LEVELS + nr_list);
+    /* all pages of the kernel mapping; of the fixmap only the slots that the walk itself uses */
+    check_equal("number of visited pages", nr_pages,
+                g.domain.kernel_pfns - NR_FIXMAP_SLOTS + PT_LEVELS + nr_list);
 }
 
 int main(void)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this an MFN could lose its upper bits, or gain one from the flags, on the way through a
- * page-table entry. No host that a test boots on has frames above 2^46 bytes, so it would be found
- * on a customer's: a mask of 46 bits is the bug that the MAXPHYS_SIZE note was proposed for.
+ * Packing an MFN and flags into a page-table entry. Without this test an MFN could lose its upper
+ * bits, or gain a bit from the flags. No host that runs the boot tests has frames above 2^46 bytes,
+ * so only a user's host would show the bug: a mask of 46 bits is the bug for which the
+ * MAXPHYS_SIZE ELF note was proposed.
  */
 #include "tests/unit/harness.h"
 
@@ -15,7 +16,7 @@ static const uint64_t mfns[] = {
     0x100000,
     (uint64_t)1 << 32,
     ((uint64_t)1 << 34) - 1,
-    (uint64_t)1 << 34, /* 46 bits of address: what a kernel of 2017 could hold */
+    (uint64_t)1 << 34, /* 46 bits of address: more than Linux could hold in 2017 */
     (uint64_t)1 << 35,
     ((uint64_t)1 << 36) + 0x123,
     (uint64_t)1 << 39,
@@ -24,7 +25,7 @@ static const uint64_t mfns[] = {
 
 static const uint64_t flag_sets[] = {
     0, PTE_P, PTE_RO, PTE_RW, PTE_RX, PTE_TABLE, PTE_RW | PTE_PSE, 0x0000000000000fff,
-    /* software's bits 11:9 and 62:52, protection keys among them, and NX */
+    /* the software bits 11:9 and 62:52 (which include protection keys), and NX */
     0x0000000000000e00, 0x7ff0000000000000, 0xfff0000000000fff};
 
 static void test_every_mfn_with_all_flags(void **state)
@@ -34,16 +35,16 @@ static void test_every_mfn_with_all_flags(void **state)
         for (size_t k = 0; k < ARRAY_SIZE(flag_sets); k++) {
             uint64_t pte = pte_make(to_mfn(mfns[i]), flag_sets[k]);
 
-            check_equal("MFN", pte_mfn(pte).v, mfns[i]);
-            check_equal("flags", pte & ~PTE_MFN_MASK, flag_sets[k]);
-            check_equal("entry", pte, mfns[i] * 4096 + flag_sets[k]);
+            check_equal("MFN of a packed PTE", pte_mfn(pte).v, mfns[i]);
+            check_equal("flags of a packed PTE", pte & ~PTE_MFN_MASK, flag_sets[k]);
+            check_equal("value of a packed PTE", pte, mfns[i] * 4096 + flag_sets[k]);
         }
 }
 
 static void test_each_bit_is_either_mfn_or_flag(void **state)
 {
     (void)state;
-    check_equal("mask", PTE_MFN_MASK, 0x000ffffffffff000);
+    check_equal("PTE_MFN_MASK", PTE_MFN_MASK, 0x000ffffffffff000);
     for (unsigned int bit = 0; bit < 64; bit++) {
         uint64_t pte = (uint64_t)1 << bit;
         bool address = bit >= 12 && bit <= 51;
@@ -57,19 +58,23 @@ static void test_mfn_valid(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(mfns); i++)
-        check_true("an MFN that fits", mfn_valid(to_mfn(mfns[i])));
-    check_true("2^40", !mfn_valid(to_mfn((uint64_t)1 << 40)));
-    check_true("Linux's identity flag", !mfn_valid(to_mfn((uint64_t)1 << 62 | 0x1000)));
-    check_true("Linux's foreign flag", !mfn_valid(to_mfn((uint64_t)1 << 63 | 0x1000)));
-    check_true("no frame", !mfn_valid(INVALID_MFN));
+        check_true("an MFN below 2^40 is valid", mfn_valid(to_mfn(mfns[i])));
+    check_true("MFN 2^40 is not valid", !mfn_valid(to_mfn((uint64_t)1 << 40)));
+    check_true("an MFN with Linux's identity flag is not valid",
+               !mfn_valid(to_mfn((uint64_t)1 << 62 | 0x1000)));
+    check_true("an MFN with Linux's foreign flag is not valid",
+               !mfn_valid(to_mfn((uint64_t)1 << 63 | 0x1000)));
+    check_true("INVALID_MFN is not valid", !mfn_valid(INVALID_MFN));
 }
 
 static void test_addresses(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(mfns); i++) {
-        check_equal("round trip", maddr_to_mfn(mfn_to_maddr(to_mfn(mfns[i]))).v, mfns[i]);
-        check_equal("last byte", maddr_to_mfn(mfn_to_maddr(to_mfn(mfns[i])) + 4095).v, mfns[i]);
+        check_equal("MFN to machine address and back",
+                    maddr_to_mfn(mfn_to_maddr(to_mfn(mfns[i]))).v, mfns[i]);
+        check_equal("MFN of the last byte of a frame",
+                    maddr_to_mfn(mfn_to_maddr(to_mfn(mfns[i])) + 4095).v, mfns[i]);
     }
 }
 
@@ -95,23 +100,25 @@ static void test_levels(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         for (unsigned int level = 1; level <= PT_LEVELS; level++)
-            check_equal("index", pte_index(rows[i].va, level), rows[i].index[level - 1]);
-    check_equal("4 KiB", level_bytes(1), (uint64_t)1 << 12);
-    check_equal("2 MiB", level_bytes(2), (uint64_t)1 << 21);
-    check_equal("1 GiB", level_bytes(3), (uint64_t)1 << 30);
-    check_equal("512 GiB", level_bytes(4), (uint64_t)1 << 39);
+            check_equal("pte_index of an address", pte_index(rows[i].va, level),
+                        rows[i].index[level - 1]);
+    check_equal("level_bytes(1), 4 KiB", level_bytes(1), (uint64_t)1 << 12);
+    check_equal("level_bytes(2), 2 MiB", level_bytes(2), (uint64_t)1 << 21);
+    check_equal("level_bytes(3), 1 GiB", level_bytes(3), (uint64_t)1 << 30);
+    check_equal("level_bytes(4), 512 GiB", level_bytes(4), (uint64_t)1 << 39);
 }
 
 static void test_leaf_or_table(void **state)
 {
     (void)state;
-    check_true("a level 1 entry", pte_is_leaf(PTE_RW, 1));
-    check_true("a level 1 entry with the PAT bit", pte_is_leaf(PTE_RW | PTE_PSE, 1));
-    check_true("a 2 MiB page", pte_is_leaf(PTE_RW | PTE_PSE, 2));
-    check_true("a 1 GiB page", pte_is_leaf(PTE_RW | PTE_PSE, 3));
-    check_true("a table", !pte_is_leaf(PTE_TABLE, 2) && !pte_is_leaf(PTE_TABLE, 4));
-    check_true("present", pte_present(PTE_RO) && pte_present(PTE_TABLE));
-    check_true("not present", !pte_present(0) && !pte_present(~PTE_P));
+    check_true("a level 1 entry is a leaf", pte_is_leaf(PTE_RW, 1));
+    check_true("a level 1 entry with the PAT bit is a leaf", pte_is_leaf(PTE_RW | PTE_PSE, 1));
+    check_true("a 2 MiB page is a leaf", pte_is_leaf(PTE_RW | PTE_PSE, 2));
+    check_true("a 1 GiB page is a leaf", pte_is_leaf(PTE_RW | PTE_PSE, 3));
+    check_true("an entry that names a table is no leaf",
+               !pte_is_leaf(PTE_TABLE, 2) && !pte_is_leaf(PTE_TABLE, 4));
+    check_true("an entry with PTE_P is present", pte_present(PTE_RO) && pte_present(PTE_TABLE));
+    check_true("an entry without PTE_P is not present", !pte_present(0) && !pte_present(~PTE_P));
 }
 
 static void test_canonical(void **state)
@@ -133,7 +140,7 @@ static void test_canonical(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        check_equal("canonical", va_canonical(rows[i].va), rows[i].canonical);
+        check_equal("va_canonical of an address", va_canonical(rows[i].va), rows[i].canonical);
 }
 
 int main(void)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a domain could run well for years, and be lost the first time that it is saved:
- * nobody but Xen's tools reads the publication. Here it is read as they read it, by an oracle that
- * knows nothing of mm/, for lists of every shape; and the stores are seen in the order in which a
- * tool that looks in between would find them.
+ * Publication of the P2M in shared_info. Only Xen's tools read it, so without this test a domain
+ * could run for years and be lost at its first save. For lists of every shape, the publication is
+ * read by an oracle that works like Xen's tools and shares no code with mm/. The order of the
+ * stores is recorded, and checked for a tool that reads between any two of them.
  */
 #include "tests/unit/guest.h"
 #include "tests/unit/harness.h"
@@ -42,13 +42,13 @@ static const struct guest_row rows[] = {
 };
 /* clang-format on */
 
-/* Everything up to where publish() is called, with a tree. */
+/* Boots the guest of @row up to the call of publish(), with a tree. */
 static void prepare(const struct guest_row *row)
 {
     shared = guest_start_with_tree(&g, row, &pub);
 }
 
-/* What a tool finds is the list, and nothing that holds a frame is hidden from it. */
+/* Checks that the tools read the guest's P2M list, and that every frame is in it. */
 static void check_read_back(const char *what)
 {
     struct tools_p2m t;
@@ -98,7 +98,7 @@ static void test_forms(void **state)
     }
 }
 
-/* Holes cost the tree one page, not one for each GiB. */
+/* Holes cost the tree one shared page, not one page per GiB. */
 static void test_shared_pages_of_the_tree(void **state)
 {
     static const struct guest_row hole = {
@@ -108,7 +108,7 @@ static void test_shared_pages_of_the_tree(void **state)
 
     (void)state;
     prepare(&hole);
-    check_equal("first GiB, holes, last GiB", pub.nr_mids, 3);
+    check_equal("mid pages of the tree: first GiB, holes, last GiB", pub.nr_mids, 3);
 }
 
 static void test_no_tree(void **state)
@@ -119,21 +119,25 @@ static void test_no_tree(void **state)
     prepare(&rows[0]);
     huge = g.p2m;
     huge.nr = TREE_MAX_PFNS + P2M_PER_PAGE;
-    check_equal("a list past 512 GiB", publish_build_tree(&pub, &g.pt, &g.heap, &huge), -ERANGE);
-    check_true("no tree", !pub.top);
+    check_equal("publish_build_tree of a list past 512 GiB",
+                publish_build_tree(&pub, &g.pt, &g.heap, &huge), -ERANGE);
+    check_true("no tree is built", !pub.top);
 
     shared->arch.max_pfn = 0;
-    check_equal("tree only", publish(&shared->arch, &pub, &g.pt, &huge, PUBLISH_TREE), -EINVAL);
-    check_equal("nothing is published", shared->arch.max_pfn, 0);
-    check_equal("both", publish(&shared->arch, &pub, &g.pt, &huge, PUBLISH_BOTH), 0);
-    check_equal("not to be had", shared->arch.pfn_to_mfn_frame_list_list, INVALID_ENTRY);
-    check_equal("the list is", shared->arch.p2m_cr3, fake.root << 12);
-    check_equal("all of it", shared->arch.max_pfn, huge.nr);
+    check_equal("publish of the tree only",
+                publish(&shared->arch, &pub, &g.pt, &huge, PUBLISH_TREE), -EINVAL);
+    check_equal("max_pfn after a refused publish", shared->arch.max_pfn, 0);
+    check_equal("publish of both forms", publish(&shared->arch, &pub, &g.pt, &huge, PUBLISH_BOTH),
+                0);
+    check_equal("tree root after publish of both forms", shared->arch.pfn_to_mfn_frame_list_list,
+                INVALID_ENTRY);
+    check_equal("p2m_cr3 after publish of both forms", shared->arch.p2m_cr3, fake.root << 12);
+    check_equal("max_pfn after publish of both forms", shared->arch.max_pfn, huge.nr);
 }
 
 /*
- * A list past 512 GiB, with RAM before and behind a hole of 1.5 TiB: no tree, a handful of tables
- * for 786432 leaves, and the tools see the frames at both of its ends.
+ * A list past 512 GiB, with RAM before and after a hole of 1.5 TiB: there is no tree, 786432 leaves
+ * need a few page tables, and the tools see the frames on both sides of the hole.
  */
 static void test_more_than_512_gib(void **state)
 {
@@ -144,23 +148,28 @@ static void test_more_than_512_gib(void **state)
 
     (void)state;
     guest_start(&g, &shape, sizes, 0);
-    check_equal("revector", guest_revector(&g), 0);
-    check_equal("L3; two L2, one shared; three L1, one shared", g.revectored.nr_tables, 1 + 3 + 3);
+    check_equal("guest_revector past 512 GiB", guest_revector(&g), 0);
+    check_equal("page tables: 1 L3; 2 L2 and 1 shared; 2 L1 and 1 shared", g.revectored.nr_tables,
+                1 + 3 + 3);
     shared = heap_map(&g.heap, maddr_to_mfn(g.domain.shared_info), PTE_RW);
-    check_equal("no tree", publish_build_tree(&pub, &g.pt, &g.heap, &g.p2m), -ERANGE);
-    check_equal("publish", publish(&shared->arch, &pub, &g.pt, &g.p2m, PUBLISH_BOTH), 0);
-    check_equal("tree", shared->arch.pfn_to_mfn_frame_list_list, INVALID_ENTRY);
+    check_equal("publish_build_tree past 512 GiB", publish_build_tree(&pub, &g.pt, &g.heap, &g.p2m),
+                -ERANGE);
+    check_equal("publish of both forms past 512 GiB",
+                publish(&shared->arch, &pub, &g.pt, &g.p2m, PUBLISH_BOTH), 0);
+    check_equal("tree root past 512 GiB", shared->arch.pfn_to_mfn_frame_list_list, INVALID_ENTRY);
 
     tools_read(&t, &shared->arch);
     assert_string_equal(t.error, "");
-    check_equal("all of it is seen", t.nr_pfns, g.p2m.nr);
+    check_equal("PFNs that the tools read", t.nr_pfns, g.p2m.nr);
     for (uint64_t pfn = 0; pfn < shape.nr_pages; pfn++)
-        check_equal("entry", tools_entry(&t, plan_renumbered(&g.plan, to_pfn(pfn)).v),
+        check_equal("the tools' entry of a frame",
+                    tools_entry(&t, plan_renumbered(&g.plan, to_pfn(pfn)).v),
                     fake_builder_mfn(pfn));
     last = sizes[0] + sizes[1] - 1;
     for (uint64_t pfn = sizes[0]; pfn <= last; pfn += pfn + 1)
-        check_equal("hole", tools_entry(&t, pfn), INVALID_ENTRY);
-    check_equal("its last", tools_entry(&t, last), INVALID_ENTRY);
+        check_equal("the tools' entry of a PFN in the hole", tools_entry(&t, pfn), INVALID_ENTRY);
+    check_equal("the tools' entry of the last PFN in the hole", tools_entry(&t, last),
+                INVALID_ENTRY);
     tools_free(&t);
 }
 
@@ -173,23 +182,25 @@ static void test_no_frames_for_the_tree(void **state)
     (void)state;
     prepare(&rows[3]);
     frame_pool_init(&drained, runs, ARRAY_SIZE(runs), &g.p2m, &g.m2p);
-    check_equal("drain", frame_pool_reserve(&g.frame_pool, g.frame_pool.free.nr_pfns - 2, &drained),
-                0);
+    check_equal("frame_pool_reserve of all but two frames",
+                frame_pool_reserve(&g.frame_pool, g.frame_pool.free.nr_pfns - 2, &drained), 0);
     nr_free = g.frame_pool.free.nr_pfns;
-    check_equal("build", publish_build_tree(&pub, &g.pt, &g.heap, &g.p2m), -ENOMEM);
-    check_true("no tree", !pub.top && !pub.mids);
-    check_equal("frames", g.frame_pool.free.nr_pfns, nr_free);
+    check_equal("publish_build_tree with two frames",
+                publish_build_tree(&pub, &g.pt, &g.heap, &g.p2m), -ENOMEM);
+    check_true("no tree is left", !pub.top && !pub.mids);
+    check_equal("free frames after a failed publish_build_tree", g.frame_pool.free.nr_pfns,
+                nr_free);
 }
 
 #define AT(field) offsetof(struct shared_info, arch.field)
 
-/* A shared_info that can be watched. */
+/* A shared_info in a page of its own, which can be watched. */
 static union {
     struct shared_info info;
     uint8_t bytes[PAGE_SIZE];
 } page __attribute__((aligned(4096)));
 
-/* The stores that were seen are these and no others: field, value. */
+/* Checks that the recorded stores are exactly @want: offset of the field, value. */
 static void check_stores(const char *what, const struct watch *w, const uint64_t (*want)[2],
                          size_t nr)
 {
@@ -200,7 +211,8 @@ static void check_stores(const char *what, const struct watch *w, const uint64_t
     }
 }
 
-/* contents, p2m_vaddr, generation, the tree's root, p2m_cr3, max_pfn: each by one store. */
+/* Order of the stores: p2m_vaddr, generation, root of the tree, p2m_cr3, max_pfn; one store each.
+ */
 static void test_order_of_stores(void **state)
 {
     static const struct {
@@ -215,7 +227,7 @@ static void test_order_of_stores(void **state)
     (void)state;
     prepare(&rows[0]);
     for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
-        /* each at its place in the page, with its value */
+        /* offset of each field in the page, and its value */
         const uint64_t want[][2] = {
             {AT(p2m_vaddr),                  FAKE_LIST_BASE                               },
             {AT(p2m_generation),             0                                            },
@@ -226,7 +238,8 @@ static void test_order_of_stores(void **state)
         struct watch w;
 
         watch_begin(&w, &page);
-        check_equal("publish", publish(&page.info.arch, &pub, &g.pt, &g.p2m, forms[i].form), 0);
+        check_equal("publish into the watched page",
+                    publish(&page.info.arch, &pub, &g.pt, &g.p2m, forms[i].form), 0);
         watch_end();
         check_stores("stores of publish", &w, want, ARRAY_SIZE(want));
     }
@@ -259,7 +272,8 @@ static void test_bump_generation(void **state)
     (void)state;
     page.info.arch.p2m_generation = 6;
     watch_begin(&w, &page);
-    check_equal("the new generation", publish_bump_generation(&page.info.arch), 8);
+    check_equal("generation returned by publish_bump_generation",
+                publish_bump_generation(&page.info.arch), 8);
     watch_end();
     check_stores("stores of publish_bump_generation", &w, want, 2);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a PFN at the very edge of a hole could be taken for RAM, or RAM for a hole: a ~0
- * in the P2M means what this table says. The bisection is held against a loop over all entries.
+ * Lookup in a memory map. Without this test a PFN at the edge of a hole could be taken for RAM, or
+ * RAM for a hole: the ranges decide what a ~0 entry of the P2M means. The binary search is compared
+ * with a loop over all ranges.
  */
 #include "tests/unit/harness.h"
 
@@ -33,9 +34,9 @@ static void check_find(const struct ranges *t, uint64_t pfn)
             break;
         }
     }
-    check_equal("start", got.start, want.start);
-    check_equal("end", got.end, want.end);
-    check_equal("kind", got.kind, want.kind);
+    check_equal("ranges_find: start", got.start, want.start);
+    check_equal("ranges_find: end", got.end, want.end);
+    check_equal("ranges_find: kind", got.kind, want.kind);
 }
 
 static void test_find_at_every_edge(void **state)
@@ -58,8 +59,9 @@ static void test_every_length_of_table(void **state)
     for (uint64_t n = 0; n < ARRAY_SIZE(r); n++) {
         for (uint64_t pfn = 0; pfn < 3 * n + 4; pfn++)
             check_find(&t, pfn);
-        check_equal("append", ranges_append(&t, 3 * n, 3 * n + 3, n % NR_RANGE_KINDS), 0);
-        check_equal("entries", t.nr, n + 1);
+        check_equal("ranges_append of the next range",
+                    ranges_append(&t, 3 * n, 3 * n + 3, n % NR_RANGE_KINDS), 0);
+        check_equal("number of ranges after ranges_append", t.nr, n + 1);
     }
 }
 
@@ -84,9 +86,9 @@ static void test_next_ram(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct range r = ranges_next_ram(&pc, rows[i].pfn);
 
-        check_equal("start", r.start, rows[i].start);
-        check_equal("end", r.end, rows[i].end);
-        check_equal("kind", r.kind, RANGE_RAM);
+        check_equal("ranges_next_ram: start", r.start, rows[i].start);
+        check_equal("ranges_next_ram: end", r.end, rows[i].end);
+        check_equal("ranges_next_ram: kind", r.kind, RANGE_RAM);
     }
 }
 
@@ -96,29 +98,34 @@ static void test_append_joins_and_refuses(void **state)
     struct ranges t = {.r = r, .cap = ARRAY_SIZE(r)};
 
     (void)state;
-    check_equal("empty", ranges_append(&t, 0, 0, RANGE_RAM), 0);
-    check_equal("nothing kept", t.nr, 0);
-    check_equal("first", ranges_append(&t, 0, 4, RANGE_RAM), 0);
-    check_equal("of a kind", ranges_append(&t, 4, 8, RANGE_RAM), 0);
-    check_equal("joined", t.nr, 1);
-    check_equal("joined end", r[0].end, 8);
-    check_equal("other kind", ranges_append(&t, 8, 9, RANGE_IDENTITY), 0);
-    check_equal("full", ranges_append(&t, 9, 10, RANGE_RAM), -ENOMEM);
-    check_equal("full, but joins", ranges_append(&t, 9, 10, RANGE_IDENTITY), 0);
-    check_equal("full, but empty", ranges_append(&t, 10, 10, RANGE_RAM), 0);
-    check_equal("end", r[1].end, 10);
+    check_equal("ranges_append of an empty range", ranges_append(&t, 0, 0, RANGE_RAM), 0);
+    check_equal("number of ranges after appending an empty one", t.nr, 0);
+    check_equal("ranges_append of the first range", ranges_append(&t, 0, 4, RANGE_RAM), 0);
+    check_equal("ranges_append of an adjacent range of the same kind",
+                ranges_append(&t, 4, 8, RANGE_RAM), 0);
+    check_equal("number of ranges after joining", t.nr, 1);
+    check_equal("end of the joined range", r[0].end, 8);
+    check_equal("ranges_append of another kind", ranges_append(&t, 8, 9, RANGE_IDENTITY), 0);
+    check_equal("ranges_append to a full table", ranges_append(&t, 9, 10, RANGE_RAM), -ENOMEM);
+    check_equal("ranges_append to a full table, joined", ranges_append(&t, 9, 10, RANGE_IDENTITY),
+                0);
+    check_equal("ranges_append to a full table, empty range", ranges_append(&t, 10, 10, RANGE_RAM),
+                0);
+    check_equal("end of the last range", r[1].end, 10);
 }
 
 static void test_count(void **state)
 {
     (void)state;
-    check_equal("none", ranges_count(&pc, RANGE_RAM, 0), 0);
-    check_equal("one", ranges_count(&pc, RANGE_RAM, 1), 1);
-    check_equal("cut in a range", ranges_count(&pc, RANGE_RAM, 0x200), 0x9f + 0x100);
-    check_equal("cut at an edge", ranges_count(&pc, RANGE_RAM, 0xbffe0), 0x9f + 0xbfee0);
-    check_equal("all", ranges_count(&pc, RANGE_RAM, UINT64_MAX), 0x9f + 0xbfee0 + 0x40000);
-    check_equal("identity", ranges_count(&pc, RANGE_IDENTITY, UINT64_MAX), 0x61 + 0x4001f);
-    check_equal("missing", ranges_count(&pc, RANGE_MISSING, UINT64_MAX), 1);
+    check_equal("RAM below PFN 0", ranges_count(&pc, RANGE_RAM, 0), 0);
+    check_equal("RAM below PFN 1", ranges_count(&pc, RANGE_RAM, 1), 1);
+    check_equal("RAM below a PFN inside a range", ranges_count(&pc, RANGE_RAM, 0x200),
+                0x9f + 0x100);
+    check_equal("RAM below the end of a range", ranges_count(&pc, RANGE_RAM, 0xbffe0),
+                0x9f + 0xbfee0);
+    check_equal("all RAM", ranges_count(&pc, RANGE_RAM, UINT64_MAX), 0x9f + 0xbfee0 + 0x40000);
+    check_equal("all identity PFNs", ranges_count(&pc, RANGE_IDENTITY, UINT64_MAX), 0x61 + 0x4001f);
+    check_equal("all missing PFNs", ranges_count(&pc, RANGE_MISSING, UINT64_MAX), 1);
 }
 
 static void test_names(void **state)
@@ -129,21 +136,22 @@ static void test_names(void **state)
     assert_string_equal(range_kind_name(RANGE_MISSING), "missing");
 }
 
-/* The table as one kind for each PFN. */
+/* The table of ranges as one kind for each PFN. */
 #define MAP_PFNS 64
 
 static void check_map(const struct ranges *t, const enum range_kind *map)
 {
     for (uint64_t pfn = 0; pfn < MAP_PFNS; pfn++)
-        check_equal("kind", ranges_find(t, pfn).kind, map[pfn]);
+        check_equal("kind of a PFN against the model", ranges_find(t, pfn).kind, map[pfn]);
     for (size_t i = 0; i < t->nr; i++) {
-        check_equal("no gap", t->r[i].start, i ? t->r[i - 1].end : 0);
-        check_true("none empty", t->r[i].start < t->r[i].end);
-        check_true("neighbours differ", i == 0 || t->r[i].kind != t->r[i - 1].kind);
+        check_equal("ranges are adjacent", t->r[i].start, i ? t->r[i - 1].end : 0);
+        check_true("no range is empty", t->r[i].start < t->r[i].end);
+        check_true("adjacent ranges have different kinds",
+                   i == 0 || t->r[i].kind != t->r[i - 1].kind);
     }
 }
 
-/* Any piece of any kind, and the end cut off again. */
+/* Sets random pieces to random kinds, and trims the end. */
 static void test_set_and_trim(void **state)
 {
     struct rng rng = {.state = 0x52414e47};
@@ -162,11 +170,12 @@ static void test_set_and_trim(void **state)
             enum range_kind kind = (enum range_kind)rng_below(&rng, NR_RANGE_KINDS);
             uint64_t reach = ranges_end(&t);
 
-            check_equal("set", ranges_set(&t, start, end, kind), 0);
+            check_equal("ranges_set of a random piece", ranges_set(&t, start, end, kind), 0);
             for (uint64_t pfn = start; pfn < end; pfn++)
                 map[pfn] = kind;
             check_map(&t, map);
-            check_equal("its end", ranges_end(&t), start < end ? max_u64(reach, end) : reach);
+            check_equal("ranges_end after ranges_set", ranges_end(&t),
+                        start < end ? max_u64(reach, end) : reach);
             if (rng_below(&rng, 3))
                 continue;
             reach = ranges_end(&t);
@@ -175,12 +184,13 @@ static void test_set_and_trim(void **state)
                 end--;
             ranges_trim(&t, start);
             check_map(&t, map);
-            check_equal("trimmed, or not", ranges_end(&t), reach > start ? end : reach);
+            check_equal("ranges_end after ranges_trim", ranges_end(&t),
+                        reach > start ? end : reach);
         }
     }
 }
 
-/* It needs room for two more, and says so before it changes anything. */
+/* ranges_set needs room for two more ranges; without it, ranges_set fails and changes nothing. */
 static void test_set_without_room(void **state)
 {
     struct range r[4] = {
@@ -189,19 +199,21 @@ static void test_set_without_room(void **state)
     struct ranges t = {r, 1, 2, RANGE_MISSING};
 
     (void)state;
-    check_equal("end of nothing", ranges_end(&(struct ranges){.r = r}), 0);
-    check_equal("room for one", ranges_set(&t, 3, 5, RANGE_UNPOPULATED), -ENOMEM);
-    check_equal("as before", t.nr, 1);
-    check_equal("as before", r[0].end, 10);
-    check_equal("nothing to do", ranges_set(&t, 5, 5, RANGE_UNPOPULATED), 0);
+    check_equal("ranges_end of an empty table", ranges_end(&(struct ranges){.r = r}), 0);
+    check_equal("ranges_set with room for one more range", ranges_set(&t, 3, 5, RANGE_UNPOPULATED),
+                -ENOMEM);
+    check_equal("number of ranges after a failed ranges_set", t.nr, 1);
+    check_equal("end of the first range after a failed ranges_set", r[0].end, 10);
+    check_equal("ranges_set of an empty piece", ranges_set(&t, 5, 5, RANGE_UNPOPULATED), 0);
     t.cap = 3;
-    check_equal("room for two", ranges_set(&t, 3, 5, RANGE_UNPOPULATED), 0);
-    check_equal("three", t.nr, 3);
-    check_equal("full", ranges_set(&t, 3, 5, RANGE_RAM), -ENOMEM);
+    check_equal("ranges_set with room for two more ranges", ranges_set(&t, 3, 5, RANGE_UNPOPULATED),
+                0);
+    check_equal("number of ranges after ranges_set", t.nr, 3);
+    check_equal("ranges_set in a full table", ranges_set(&t, 3, 5, RANGE_RAM), -ENOMEM);
     t = (struct ranges){calloc(3, sizeof(r[0])), 1, 3, RANGE_MISSING};
     t.r[0] = (struct range){0, 10, RANGE_RAM};
-    check_equal("behind a gap", ranges_set(&t, 20, 30, RANGE_UNPOPULATED), 0);
-    check_equal("no more than two", t.nr, 3);
+    check_equal("ranges_set after a gap", ranges_set(&t, 20, 30, RANGE_UNPOPULATED), 0);
+    check_equal("number of ranges after ranges_set after a gap", t.nr, 3);
     free(t.r);
     ranges_trim(&(struct ranges){.r = r}, 0);
     assert_string_equal(range_kind_name(RANGE_UNPOPULATED), "unpopulated");

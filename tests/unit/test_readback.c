@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/readback.c is what the kernel believes of its own publication. Without this it could be blind:
- * say that all is well where Xen's tools give up, or count PFNs that they leave out. It is held
- * against the oracle of the tools, first on what is right, then on each thing that can be wrong.
+ * Verification of the published P2M by the kernel itself (mm/readback.c). Without this test the
+ * kernel could report a valid publication where Xen's tools fail, or count PFNs that the tools do
+ * not read. readback is compared with the oracle of the tools, first for correct publications, then
+ * for each single error.
  */
 #include "tests/unit/guest.h"
 #include "tests/unit/harness.h"
@@ -25,7 +26,7 @@ static const struct guest_row rows[] = {
     {"a last GiB that is used", {.nr_pages = 5000}, 6000, {4500, GIB_PAGES - 5000, 9000, 0}},
     {"GiBs of hole inside", {.nr_pages = 5000}, 6000, {4500, 3 * GIB_PAGES, 9000, 0}},
     {"room for many GiBs", {.nr_pages = 9000}, 90000, {9 * GIB_PAGES, 0}},
-    /* the list is longer than what has frames, by holes that share their tables */
+    /* the list extends past the last frame, by holes that share their page tables */
     {"holes at the end", {.nr_pages = 5000}, 10000,
      {6000, 5 * GIB_PAGES, 2000, 3 * GIB_PAGES, 9000, 0}},
 };
@@ -44,7 +45,7 @@ static void compare(void *context, uint64_t leaf, mfn_t mfn)
     struct tools_p2m *t = context;
 
     if (leaf < t->nr_leaves)
-        check_equal("the leaf that the tools find", mfn.v, t->leaves[leaf]);
+        check_equal("MFN of a leaf against the tools'", mfn.v, t->leaves[leaf]);
 }
 
 static void ignore(void *context, uint64_t leaf, mfn_t mfn)
@@ -89,11 +90,12 @@ static void test_what_is_right(void **state)
     }
 }
 
-/* GiBs at the end whose level 1 tables are one and the same: a tool takes them for the end. */
+/* GiBs at the end of the list that share one level 1 table: a tool takes them for the list's end.
+ */
 static void test_repeated_tables_are_no_pfns(void **state)
 {
     static const struct guest_row row = {
-        "a hole that no frame was in", {.nr_pages = 4400},
+        "a hole without frames", {.nr_pages = 4400},
          6000, { 4500, 3 * GIB_PAGES, 9000, 0}
     };
     uint64_t nr_pfns;
@@ -101,15 +103,15 @@ static void test_repeated_tables_are_no_pfns(void **state)
 
     (void)state;
     start(&row);
-    shared->max_pfn = 3 * GIB_PAGES; /* in the middle of the hole */
+    shared->max_pfn = 3 * GIB_PAGES; /* inside the hole */
     tools_read(&t, shared);
-    check_equal("read", read_list(&nr_pfns), 0);
-    check_equal("the tools", t.nr_pfns, GIB_PAGES);
-    check_equal("as many as the tools believe in", nr_pfns, t.nr_pfns);
+    check_equal("readback_list with max_pfn inside the hole", read_list(&nr_pfns), 0);
+    check_equal("PFNs that the tools read", t.nr_pfns, GIB_PAGES);
+    check_equal("PFNs that readback counts, against the tools'", nr_pfns, t.nr_pfns);
     tools_free(&t);
 }
 
-/* Where fields of shared_info are spoilt, and what is said of them. */
+/* Corrupted fields of shared_info, and the message for each. */
 static void test_addresses(void **state)
 {
     static const struct {
@@ -140,13 +142,13 @@ static void test_addresses(void **state)
         if (bad[i].max_pfn)
             shared->max_pfn = bad[i].max_pfn;
         check_equal(bad[i].says, read_list(&nr_pfns), -ERANGE);
-        check_says("a bad field", output(), bad[i].says);
+        check_says("message on a corrupted field", output(), bad[i].says);
         output_clear();
         *shared = good;
     }
 }
 
-/* A leaf whose PFN is past max_pfn is none, though the P2M and the M2P agree about it. */
+/* A leaf page whose own PFN is past max_pfn is an error, although P2M and M2P agree on it. */
 static void test_leaf_past_the_end(void **state)
 {
     uint64_t nr_pfns, before;
@@ -155,16 +157,16 @@ static void test_leaf_past_the_end(void **state)
     start(&rows[0]);
     before = shared->max_pfn;
     shared->max_pfn = 512;
-    check_true("the list's frames are numbered higher",
+    check_true("the PFNs of the list's frames are above 512",
                m2p_get(&g.m2p, pt_mfn(&g.pt, (uintptr_t)g.p2m.list)).v >= 512);
-    check_equal("list", read_list(&nr_pfns), -ERANGE);
-    check_says("why", output(), "Bad mfn in p2m_frame_list[0]");
-    check_equal("tree", readback_tree(&rb, ignore, NULL), -ERANGE);
+    check_equal("readback_list with max_pfn 512", read_list(&nr_pfns), -ERANGE);
+    check_says("message of readback_list", output(), "Bad mfn in p2m_frame_list[0]");
+    check_equal("readback_tree with max_pfn 512", readback_tree(&rb, ignore, NULL), -ERANGE);
     shared->max_pfn = before;
-    check_equal("else", read_list(&nr_pfns), 0);
+    check_equal("readback_list with the right max_pfn", read_list(&nr_pfns), 0);
 }
 
-/* The entries of the tree, one after the other: no frame, or one that is no leaf. */
+/* Entries of the tree that name no frame, or a frame that is not a leaf. */
 static void test_tree(void **state)
 {
     const uint64_t wrong[] = {0, INVALID_ENTRY, (uint64_t)1 << 45};
@@ -178,22 +180,26 @@ static void test_tree(void **state)
         uint64_t good = top[0];
 
         top[0] = wrong[i];
-        check_equal("top", readback_tree(&rb, ignore, NULL), -ERANGE);
-        check_says("top", output(), "for p2m frame list list at index 0");
+        check_equal("readback_tree with a wrong top entry", readback_tree(&rb, ignore, NULL),
+                    -ERANGE);
+        check_says("message on the wrong top entry", output(),
+                   "for p2m frame list list at index 0");
         top[0] = good;
         good = mid[3];
         mid[3] = wrong[i];
         output_clear();
-        check_equal("mid", readback_tree(&rb, ignore, NULL), -ERANGE);
-        check_says("mid", output(), "for p2m frame list at index 3");
+        check_equal("readback_tree with a wrong mid entry", readback_tree(&rb, ignore, NULL),
+                    -ERANGE);
+        check_says("message on the wrong mid entry", output(), "for p2m frame list at index 3");
         mid[3] = good;
         output_clear();
     }
     shared->pfn_to_mfn_frame_list_list = (uint64_t)1 << 45;
-    check_equal("root", readback_tree(&rb, ignore, NULL), -ERANGE);
+    check_equal("readback_tree with a wrong root", readback_tree(&rb, ignore, NULL), -ERANGE);
     shared->pfn_to_mfn_frame_list_list = pub.top_mfn.v;
     shared->max_pfn = TREE_MAX_PFNS + 1;
-    check_equal("too large", readback_tree(&rb, ignore, NULL), -ERANGE);
+    check_equal("readback_tree with too large a max_pfn", readback_tree(&rb, ignore, NULL),
+                -ERANGE);
 }
 
 int main(void)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this the one change that cannot be undone, the builder's list for ours, could lose
- * frames on hosts whose holes lie as no test host's do. Here every shape of list that the builders
- * make meets holes at, around and across the edges of leaves, and over all that the builder placed.
- * What fails half way must leave everything as it was: that is in test_revector_fail.c.
+ * Revectoring: the builder's P2M frames get new page tables at this kernel's address. The change
+ * cannot be undone, and without this test it could lose frames on hosts whose holes lie elsewhere
+ * than on any test host. Every shape of list that the builders make is combined with holes at,
+ * around and across the edges of leaves, and over all objects that the builder placed.
+ * Failures half way are tested in test_revector_fail.c.
  */
 #include "tests/unit/guest.h"
 #include "tests/unit/harness.h"
@@ -21,7 +22,7 @@ static const struct row {
     const char *what;
     struct fake_shape shape;
     uint64_t nr_max;
-    uint64_t sizes[9]; /* of RAM and holes in turn, up to a 0 */
+    uint64_t sizes[9]; /* sizes of RAM and holes in turn, ended by 0 */
 } rows[] = {
     {"no hole", {.nr_pages = 4096}, 0, {9000, 0}},
     {"room to grow", {.nr_pages = 4000}, 30000, {90000, 0}},
@@ -40,20 +41,20 @@ static const struct row {
     {"as much RAM as pages", {.nr_pages = 4100}, 0, {2048, 700, 2052, 0}},
     {"room beyond a hole", {.nr_pages = 4000}, 20000, {5000, 60000, 20000, 0}},
     {"three holes", {.nr_pages = 5000}, 0, {1000, 600, 500, 1100, 300, 4, 9000, 0}},
-    {"a hole over the builder's", {.nr_pages = 6000}, 0, {16, 5000, 9000, 0}},
-    {"a hole over everything", {.nr_pages = 6000}, 0, {1, 7000, 9000, 0}},
+    {"a hole over the builder's objects", {.nr_pages = 6000}, 0, {16, 5000, 9000, 0}},
+    {"a hole over the whole domain", {.nr_pages = 6000}, 0, {1, 7000, 9000, 0}},
 
     {"MFNs up to 2^40 - 1",
      {.nr_pages = 4090, .mfns = FAKE_MFNS_HIGHEST},
      9000,
      {2047, 900, 9000, 0}},
-    {"MFNs that are their PFN",
+    {"MFNs that equal their PFN",
      {.nr_pages = 4090, .mfns = FAKE_MFNS_SAME},
      9000,
      {2047, 900, 9000, 0}},
 
-    {"in the kernel's mapping", {.nr_pages = 4090, .list = FAKE_LIST_IN_KERNEL}, 9000, {9000, 0}},
-    {"in the kernel's mapping, a hole over it",
+    {"list in the kernel's mapping", {.nr_pages = 4090, .list = FAKE_LIST_IN_KERNEL}, 9000, {9000, 0}},
+    {"list in the kernel's mapping, a hole over it",
      {.nr_pages = 4090, .list = FAKE_LIST_IN_KERNEL, .ramdisk_pages = 300},
      0,
      {200, 1800, 9000, 0}},
@@ -74,7 +75,7 @@ static const struct row {
 };
 /* clang-format on */
 
-/* Every frame of the builder's is there once, under the number that the plan gave it. */
+/* Checks that every frame of the builder is in the list once, at the PFN that the plan gave it. */
 static void check_entries(const char *what)
 {
     uint64_t nr = 0;
@@ -89,12 +90,12 @@ static void check_entries(const char *what)
         check_equal(what, m2p_get(&g.m2p, to_mfn(mfn)).v, to);
         check_equal(what, p2m_get(&g.p2m, to_pfn(to)).v, mfn);
         if (to != pfn)
-            check_equal(what, p2m_get(&g.p2m, to_pfn(pfn)).v, pfn); /* a hole now: identity */
+            check_equal(what, p2m_get(&g.p2m, to_pfn(pfn)).v, pfn); /* now a hole: identity */
     }
     check_equal(what, fake.nr_m2p_updates, g.plan.nr_moved);
 }
 
-/* Mapped by 4 KiB pages without a gap; the shared page cannot be written, others can. */
+/* The list is mapped by 4 KiB pages without a gap; only the shared page is read-only. */
 static void check_mapping(const char *what)
 {
     uint64_t nr_none = 0, nr_new = 0, leaves = g.p2m.nr / P2M_PER_PAGE;
@@ -113,7 +114,7 @@ static void check_mapping(const char *what)
     check_equal(what, g.revectored.nr_new_leaves, nr_new);
 }
 
-/* The builder's tables are nobody's: each can become an empty table of another level. */
+/* The builder's page tables are unused: each can become an empty page table of another level. */
 static void check_old_tables(const char *what)
 {
     bool in_slot = g.domain.shape.list != FAKE_LIST_IN_KERNEL;
@@ -146,7 +147,7 @@ static void test_shapes(void **state)
 
         guest_start(&g, &rows[i].shape, rows[i].sizes, rows[i].nr_max);
         for (uint64_t pfn = 0; pfn < g.p2m.nr; pfn += P2M_PER_PAGE)
-            sum += g.p2m.list[pfn]; /* so that the old mapping is in the TLB */
+            sum += g.p2m.list[pfn]; /* puts the old mapping in the TLB */
         check_true(rows[i].what, sum);
         check_equal(rows[i].what, guest_revector(&g), 0);
 
@@ -165,7 +166,7 @@ static void test_shapes(void **state)
     }
 }
 
-/* From the pool, frames come with their new numbers. */
+/* Frames that the frame pool allocates have their new PFNs. */
 static void test_pool_is_renumbered(void **state)
 {
     static const struct fake_shape shape = {.nr_pages = 6000};
@@ -174,18 +175,19 @@ static void test_pool_is_renumbered(void **state)
 
     (void)state;
     guest_start(&g, &shape, sizes, 0);
-    check_equal("revector", guest_revector(&g), 0);
+    check_equal("guest_revector with a hole over the domain", guest_revector(&g), 0);
     while (!frame_pool_alloc(&g.frame_pool, &mfn)) {
         pfn_t pfn = m2p_get(&g.m2p, mfn);
 
-        check_equal("its PFN's frame", p2m_get_ram(&g.p2m, pfn).v, mfn.v);
-        check_equal("its PFN", ranges_find(&g.p2m.ranges, pfn.v).kind, RANGE_RAM);
+        check_equal("P2M entry of an allocated frame's PFN", p2m_get_ram(&g.p2m, pfn).v, mfn.v);
+        check_equal("kind of an allocated frame's PFN", ranges_find(&g.p2m.ranges, pfn.v).kind,
+                    RANGE_RAM);
     }
 }
 
 /*
- * A dom0 of 512 GiB, whose list is mapped by one page of 1 GiB. What the list holds is left out:
- * which frame stands where in it says as much.
+ * A dom0 of 512 GiB, whose list is mapped by one 1 GiB page. The contents of the list are not
+ * compared: the MFN of each leaf page shows the same.
  */
 static void test_a_1_gib_page(void **state)
 {
@@ -199,25 +201,27 @@ static void test_a_1_gib_page(void **state)
     guest_start(&g, &shape, sizes, 0);
     for (uint64_t leaf = 0; leaf < leaves; leaf++)
         old[leaf] = fake_walk(FAKE_LIST_BASE + leaf * PAGE_SIZE).mfn;
-    check_true("misaligned", m2p_get(&g.m2p, to_mfn(old[0])).v % P2M_PER_PAGE);
-    check_equal("revector", guest_revector(&g), 0);
-    check_equal("1 GiB pages", g.revectored.nr_old_1g, 1);
-    check_equal("tables", g.revectored.nr_old_tables, g.domain.nr_list_pfns - leaves);
+    check_true("the PFN of the 1 GiB page is misaligned",
+               m2p_get(&g.m2p, to_mfn(old[0])).v % P2M_PER_PAGE);
+    check_equal("guest_revector of 512 GiB", guest_revector(&g), 0);
+    check_equal("1 GiB pages in the builder's mapping", g.revectored.nr_old_1g, 1);
+    check_equal("page tables of the builder's mapping", g.revectored.nr_old_tables,
+                g.domain.nr_list_pfns - leaves);
     for (uint64_t leaf = 0; leaf < g.p2m.nr / P2M_PER_PAGE; leaf++) {
         struct leaf_run run = leaves_at(&g.plan, leaf);
         struct fake_mapping m = fake_walk(FAKE_LIST_BASE + leaf * PAGE_SIZE);
 
-        check_equal("level", m.level, 1);
+        check_equal("level of the entry that maps a leaf", m.level, 1);
         if (run.kind == LEAF_OLD)
-            check_equal("the builder's page", m.mfn, old[run.from]);
+            check_equal("MFN of a leaf that was the builder's", m.mfn, old[run.from]);
         else
-            check_equal("the shared page", m.mfn == g.revectored.none_leaf.v,
+            check_equal("the leaf is the shared page", m.mfn == g.revectored.none_leaf.v,
                         run.kind == LEAF_NONE);
     }
     free(old);
 }
 
-/* The slot's 512 GiB hold 2^36 entries, and no list is begun that would not fit. */
+/* The slot's 512 GiB hold 2^36 entries: a longer list is refused before anything is changed. */
 static void test_too_long(void **state)
 {
     static const struct fake_shape shape = {.nr_pages = 3000};
@@ -228,9 +232,9 @@ static void test_too_long(void **state)
     guest_start(&g, &shape, sizes, 0);
     before = guest_state(&g);
     g.plan.list_end = ((uint64_t)1 << 36) + P2M_PER_PAGE;
-    check_equal("revector", revector(&g.revector, &g.revectored), -EINVAL);
+    check_equal("revector of too long a list", revector(&g.revector, &g.revectored), -EINVAL);
     after = guest_state(&g);
-    guest_check_state("nothing done", &after, &before);
+    guest_check_state("guest state after refusing too long a list", &after, &before);
 }
 
 int main(void)

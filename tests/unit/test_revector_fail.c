@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a hypercall that fails while the list is revectored, or a pool that runs dry, could
- * leave half a list: the kernel would say that the builder's is still in force, and be wrong. Each
- * hypercall is made to fail in turn, each frame to be missing in turn.
+ * Failures during revectoring. Without this test a failing hypercall or an empty frame pool could
+ * leave a half-built P2M list, while the kernel reports that the builder's list is still in use.
+ * Each hypercall fails once, and each frame allocation fails once; afterwards the list, the pool
+ * and the mappings must be as before.
  */
 #include "tests/unit/guest.h"
 #include "tests/unit/harness.h"
@@ -38,7 +39,7 @@ static void call_revector(void *rc)
     *(int *)rc = revector(&g.revector, &g.revectored);
 }
 
-/* The builder's list is in force; and a second try has all that it needs. */
+/* Checks that the builder's list is still in use, and that a second revector() succeeds. */
 static void check_undone(const char *what, const struct guest_state *before)
 {
     struct guest_state after = guest_state(&g);
@@ -71,7 +72,7 @@ static void test_each_hypercall_fails(void **state)
             before = guest_state(&g);
             panic = guest_fail_nth(n, -XEN_EINVAL, call_revector, &rc);
             if (panic) {
-                /* Unmapping a fixmap slot, reading a table, and a TLB flush panic on an error. */
+                /* unmapping a fixmap slot, reading a page table, flushing: failures panic */
                 check_says(what, panic, ": cannot ");
                 rc = -1;
             } else if (rc) {
@@ -81,7 +82,7 @@ static void test_each_hypercall_fails(void **state)
                 check_true(what, fake.nr_hypercalls < n);
             }
         }
-        /* three pages of heap, the shared leaf, the tables; then the pin and the hook */
+        /* three pages of heap, the shared leaf, the page tables, the pin, the level 4 entry */
         check_equal(rows[i].what, nr_undone, 3 + 1 + g.revectored.nr_tables + 2);
     }
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this "a host of 64 TiB works" would be a guess: no machine that a test can be run on has
- * as much. Here the boot's own path, from a raw memory map to the torn-down kernel mapping, takes
- * over domains of 4, 16 and 64 TiB on the fake Xen, whose frames exist where they are touched. What
- * it took and what it asked of Xen is counted and held against the cost model of docs/scaling.md;
- * at each edge of each range the P2M, the M2P and what Xen's tools would read are held against the
- * raw map and the builder. Past the slot's 256 TiB, it must refuse, and leave all as it was.
+ * Domains of 4, 16 and 64 TiB. No machine that runs the tests has 64 TiB, so without this test the
+ * claim that such a host works would be a guess. The boot's own path runs from the raw memory map
+ * to the torn-down kernel mapping, on a fake Xen whose frames exist from their first touch. The
+ * memory used and the hypercalls made are counted and compared with the cost model of
+ * docs/scaling.md. At each edge of each range the P2M, the M2P and the P2M as Xen's tools read it
+ * are compared with the raw map and the builder. A domain past the 256 TiB of the address-space
+ * slot must be refused, with nothing changed.
  */
 #include "tests/unit/guest.h"
 #include "tests/unit/harness.h"
@@ -22,18 +23,18 @@
 #define TIB           ((uint64_t)1 << 28)
 #define GIBS_PER_L2   512
 
-#define MAX_ENTRIES   1024 /* that Xen takes: E820MAX */
+#define MAX_ENTRIES   1024 /* Xen's limit: E820MAX */
 #define MAX_RANGES    E820_MAX_RANGES(MAX_ENTRIES)
 #define SPARE_RUNS    512
 #define E820_RESERVED 2
 #define E820_ACPI     3
-#define FEW           64 /* calls that every size makes */
+#define FEW           64 /* hypercalls that do not depend on the size */
 
 static struct guest g;
 static struct kernel_mapping_result torn_down;
 static struct shared_info *shared;
 
-/* The raw map, as Xen would hand it over: ascending here, so that it can be its own oracle. */
+/* The raw E820 map as Xen returns it; ascending, so that kind_of() can search in it. */
 static struct e820_entry raw[MAX_ENTRIES];
 static size_t nr_raw;
 static bool initdom;
@@ -47,18 +48,18 @@ static const struct guest_arrays arrays = {moves, runs, ARRAY_SIZE(moves), ARRAY
 static void add_entry(uint64_t start, uint64_t end, uint32_t type)
 {
     if (nr_raw == MAX_ENTRIES)
-        fail_msg("the test's map has more than %d entries", MAX_ENTRIES);
+        fail_msg("the test's E820 map has more than %d entries", MAX_ENTRIES);
     raw[nr_raw++] = (struct e820_entry){start * PAGE_SIZE, (end - start) * PAGE_SIZE, type};
 }
 
-/* RAM from *@at up to @end, which is the new *@at. */
+/* Adds RAM from *@at to @end, and sets *@at to @end. */
 static void add_ram(uint64_t *at, uint64_t end)
 {
     add_entry(*at, end, E820_RAM);
     *at = end;
 }
 
-/* @nr pages of @type; or a gap, which no entry names. */
+/* Adds @nr pages of @type; GAP: no entry. */
 #define GAP 0
 static void add_hole(uint64_t *at, uint64_t nr, uint32_t type)
 {
@@ -67,7 +68,7 @@ static void add_hole(uint64_t *at, uint64_t nr, uint32_t type)
     *at += nr;
 }
 
-/* What @pfn is, by the raw map alone. */
+/* The kind of @pfn by the raw map alone. */
 static enum range_kind kind_of(uint64_t pfn)
 {
     size_t lo = 0, hi = nr_raw;
@@ -89,7 +90,7 @@ static enum range_kind kind_of(uint64_t pfn)
     return raw[lo].type == E820_UNUSABLE ? RANGE_MISSING : RANGE_IDENTITY;
 }
 
-/* A PC's first 4 GiB, and what AMD machines leave out below 1 TiB. */
+/* The first 4 GiB of a PC, and the hole of AMD machines below 1 TiB. */
 static void pc_map(uint64_t *at)
 {
     add_ram(at, 0x9f);
@@ -109,7 +110,7 @@ static void map_4_tib(void)
     add_ram(&at, 4 * TIB + 32 * GIB);
 }
 
-/* A toolstack's map, in which a machine's holes were clipped: UNUSABLE is nothing in a domU. */
+/* A toolstack's map with clipped holes of a machine: UNUSABLE is missing in a domU. */
 static void map_4_tib_domu(void)
 {
     uint64_t at = 0;
@@ -123,8 +124,7 @@ static void map_4_tib_domu(void)
     add_ram(&at, 4 * TIB + 80 * GIB);
 }
 
-/* Hundreds of small holes, none of them on a leaf's edge; what they held goes past 1 TiB of none.
- */
+/* Hundreds of small holes, none at the edge of a leaf; their frames move past a gap of 1 TiB. */
 static void map_16_tib(void)
 {
     uint64_t at = 0;
@@ -138,7 +138,8 @@ static void map_16_tib(void)
     add_ram(&at, 17 * TIB + 7 * GIB);
 }
 
-/* A node for each TiB, all the holes that 1024 entries can make, and targets that are in pieces. */
+/* A hole per TiB as between NUMA nodes, as many holes as 1024 entries can make, scattered targets.
+ */
 static void map_64_tib(void)
 {
     uint64_t at = 0;
@@ -163,7 +164,7 @@ static const struct row {
     uint64_t nr_max;
     void (*make_map)(void);
     bool domu;
-    bool read_all; /* by the tools' whole algorithm, too */
+    bool read_all; /* also read the whole list as the tools do */
 } rows[] = {
     {"4 TiB dom0",
      {.nr_pages = 4 * TIB, .list = FAKE_LIST_SUPERPAGES, .sparse = true},
@@ -184,7 +185,7 @@ static const struct row {
      false,                                false},
 };
 
-/* The entry of @pfn as the tools find it: through frames alone, looking at bits 51:12 only. */
+/* The entry of @pfn as the tools find it: through machine frames only, using only bits 51:12. */
 static uint64_t tools_lookup(const char *what, uint64_t pfn)
 {
     const struct arch_shared_info *a = &shared->arch;
@@ -194,13 +195,13 @@ static uint64_t tools_lookup(const char *what, uint64_t pfn)
         mfn = fake_ram(mfn)[va >> (12 + 9 * (level - 1)) & 511] << 12 >> 24;
         check_true(what, mfn && fake_frame(mfn));
     }
-    own = fake.m2p.table[mfn]; /* a leaf is a page of the domain, and the P2M knows it */
+    own = fake.m2p.table[mfn]; /* a leaf must be a page of the domain, and in the P2M */
     check_true(what, own < a->max_pfn);
     check_equal(what, p2m_get_ram(&g.p2m, to_pfn(own)).v, mfn);
     return fake_ram(mfn)[pfn % P2M_PER_PAGE];
 }
 
-/* One PFN, by all that can be asked about it. */
+/* Compares P2M, M2P, the tools' view and the raw map for one PFN. */
 static void check_pfn(const char *what, uint64_t pfn)
 {
     enum range_kind kind = kind_of(pfn);
@@ -220,7 +221,7 @@ static void check_pfn(const char *what, uint64_t pfn)
     check_equal(what, mfn, kind == RANGE_IDENTITY ? pfn : INVALID_ENTRY);
 }
 
-/* On both sides of an edge, of its leaf's edges, and of those of its tables. */
+/* Checks the PFNs on both sides of an edge, of its leaf's edges, and of its page tables' edges. */
 static void check_around(const char *what, uint64_t edge)
 {
     static const uint64_t units[] = {1, P2M_PER_PAGE, GIB, GIBS_PER_L2 * GIB};
@@ -247,8 +248,8 @@ static void check_edges(const char *what)
 }
 
 /*
- * Each frame whose number lay in a hole is found at a place in RAM above nr_pages, each above the
- * one before it, so that no two share one; and Xen agrees. Returns how many there are.
+ * Checks that each frame whose PFN lay in a hole has a new PFN in RAM above nr_pages, in ascending
+ * order, so that no two frames share one, and that the M2P agrees. Returns the number of frames.
  */
 static uint64_t check_renumbered(const char *what)
 {
@@ -273,7 +274,8 @@ static uint64_t check_renumbered(const char *what)
     return nr;
 }
 
-/* How many pieces of @nr PFNs the list has, and how many of these have RAM in them. */
+/* Number of pieces of @nr PFNs of the list that contain RAM; *@has_others: are there other pieces?
+ */
 static uint64_t pieces_with_ram(uint64_t nr, bool *has_others)
 {
     uint64_t n = 0, next = 0;
@@ -293,7 +295,7 @@ static uint64_t pieces_with_ram(uint64_t nr, bool *has_others)
     return n;
 }
 
-/* How much RAM the raw map has up to the end of the list. */
+/* RAM of the raw map up to the end of the list, in pages. */
 static uint64_t ram_in_list(void)
 {
     uint64_t n = 0;
@@ -307,7 +309,7 @@ static uint64_t ram_in_list(void)
     return n;
 }
 
-/* Heap that revectoring keeps: room to note down each table that the builder may have made. */
+/* Heap pages that revectoring keeps, to record each page table that the builder may have made. */
 static uint64_t note_pages(uint64_t nr_pages)
 {
     uint64_t old_leaves = DIV_ROUND_UP(nr_pages, P2M_PER_PAGE);
@@ -315,14 +317,14 @@ static uint64_t note_pages(uint64_t nr_pages)
     return DIV_ROUND_UP((old_leaves / 512 * 2 + 6) * sizeof(mfn_t), PAGE_SIZE);
 }
 
-/* The frames that the new list has, and the builder's had not. */
+/* Frames that the new list has, and the builder's list had not. */
 static uint64_t list_pages(void)
 {
     return g.revectored.nr_tables + g.revectored.nr_new_leaves +
            !mfn_eq(g.revectored.none_leaf, INVALID_MFN);
 }
 
-/* What may be in use when all is done, page by page; all else of the domain is free. */
+/* Checks that only known pages are in use at the end, and all others of the domain are free. */
 static void check_accounts(const char *what)
 {
     const struct fake_domain *d = &g.domain;
@@ -336,7 +338,7 @@ static void check_accounts(const char *what)
                 nr_pages - 1 /* root */ - image - image_tables - old_leaves - list_pages() - heap);
 }
 
-/* What to expect of one row, by docs/scaling.md; @taken is what was taken out of the pool. */
+/* Compares costs with docs/scaling.md; @taken is the number of pages taken from the frame pool. */
 static void check_costs(const struct row *row, uint64_t taken, uint64_t heap_tables)
 {
     uint64_t gib = DIV_ROUND_UP(g.p2m.nr, GIB), note = note_pages(g.plan.nr_pages);
@@ -354,7 +356,7 @@ static void check_costs(const struct row *row, uint64_t taken, uint64_t heap_tab
                               g.plan.nr_moves + DIV_ROUND_UP(growth, P2M_PER_PAGE) + 1);
     check_equal(row->what, taken, list_pages() + note + heap_tables);
 
-    /* a moved frame costs its place in a batch, and nothing else is asked of Xen for its sake */
+    /* a moved frame costs one request in a batch, and no other hypercall */
     check_equal(row->what, fake.nr_m2p_updates, g.plan.nr_moved);
     check_equal(row->what, g.batch.nr_hypercalls, DIV_ROUND_UP(g.plan.nr_moved, 512));
     check_true(row->what, fake.nr_table_updates <= nr_calls);
@@ -367,8 +369,7 @@ static void check_costs(const struct row *row, uint64_t taken, uint64_t heap_tab
                   fake.nr_hypercalls, fake.nr_table_updates);
 }
 
-/* Where the first and the last leaf of each move by leaf are: frames that must only change places.
- */
+/* The MFN of the first or last leaf of a move by leaf: it must not change. */
 static uint64_t moved_leaf(size_t i, bool last, bool after)
 {
     const struct move *m = &moves[i];
@@ -382,10 +383,10 @@ static void visit(void *context, uint64_t leaf, mfn_t mfn)
     struct tools_p2m *t = context;
 
     if (leaf < t->nr_leaves)
-        check_equal("readback", mfn.v, t->leaves[leaf]);
+        check_equal("MFN of a leaf against the tools'", mfn.v, t->leaves[leaf]);
 }
 
-/* All of the list, as Xen's tools read it, and as mm/readback.c does, which must be the same. */
+/* Reads the whole list as Xen's tools do, and with mm/readback.c, and compares the two. */
 static void check_read_back(const char *what)
 {
     struct readback rb = {.pt = &g.pt, .p2m = &g.p2m, .m2p = &g.m2p, .shared = &shared->arch};
@@ -464,7 +465,7 @@ static void test_sizes(void **state)
         run(&rows[i]);
 }
 
-/* A list that fills its slot to the last byte: 2^36 entries, most of them one shared page. */
+/* A list that fills its slot to the last byte: 2^36 entries, most of them in the shared page. */
 static void map_full_slot(void)
 {
     uint64_t at = 0;
@@ -474,7 +475,7 @@ static void map_full_slot(void)
     add_ram(&at, LIST_MAX_ENTRIES);
 }
 
-/* The same, and the only RAM that is left lies one leaf past the slot. */
+/* The same, but the other RAM lies past the slot. */
 static void map_past_slot(void)
 {
     uint64_t at = 0;
@@ -490,17 +491,21 @@ static void test_full_slot(void **state)
 
     (void)state;
     start(&row);
-    check_equal("the last entry", g.plan.list_end, LIST_MAX_ENTRIES);
-    check_equal("revector", guest_revector(&g), 0);
-    check_equal("L3; 3 L2, 1 shared; 3 L1, 1 shared", g.revectored.nr_tables, 7);
+    check_equal("list_end of a full slot", g.plan.list_end, LIST_MAX_ENTRIES);
+    check_equal("guest_revector of a full slot", guest_revector(&g), 0);
+    check_equal("page tables of a full slot: shared and other L1 and L2, one L3",
+                g.revectored.nr_tables, 7);
     publish_it(row.what);
     check_edges(row.what);
-    check_equal("renumbered", check_renumbered(row.what), 1500);
-    check_true("the slot's last page", fake_walk(FAKE_LIST_BASE + FAKE_SLOT_BYTES - 1).present);
-    check_true("and no other", !fake_walk(FAKE_LIST_BASE + FAKE_SLOT_BYTES).present);
+    check_equal("frames renumbered with a full slot", check_renumbered(row.what), 1500);
+    check_true("the slot's last page is mapped",
+               fake_walk(FAKE_LIST_BASE + FAKE_SLOT_BYTES - 1).present);
+    check_true("the page after the slot is not mapped",
+               !fake_walk(FAKE_LIST_BASE + FAKE_SLOT_BYTES).present);
 }
 
-/* Frames that have nowhere to go but past the slot: refused, in one sentence, with nothing done. */
+/* Frames that would have to move past the slot: revector() fails with a message, nothing changes.
+ */
 static void test_past_slot(void **state)
 {
     static const struct row row = {"past 256 TiB", {.nr_pages = 6000}, 0, map_past_slot, 0, 0};
@@ -510,25 +515,28 @@ static void test_past_slot(void **state)
     start(&row);
     before = guest_state(&g);
     output_clear();
-    check_equal("revector", guest_revector(&g), -EINVAL);
-    check_says("why", output(),
+    check_equal("guest_revector past the slot", guest_revector(&g), -EINVAL);
+    check_says("message of revector past the slot", output(),
                "error: revector: the planned P2M list has 0x1000000800 entries, expected at most "
                "0x1000000000");
     after = guest_state(&g);
-    guest_check_state("nothing was done", &after, &before);
+    guest_check_state("guest state after a refused revector", &after, &before);
 }
 
-/* Room to grow past the slot is a wish: less of it fits, as kernel/boot/memory.c then asks for. */
+/* Room to grow past the slot is optional: kernel/boot/memory.c then plans without it, as here. */
 static void test_growth_past_slot(void **state)
 {
     static const struct row row = {"growth", {.nr_pages = 4500}, 9000, map_past_slot, 0, 0};
 
     (void)state;
     start(&row);
-    check_true("too long", g.plan.list_end > LIST_MAX_ENTRIES);
-    check_equal("without", plan_make(&g.plan, &map, row.shape.nr_pages, row.shape.nr_pages), 0);
-    check_equal("fits", g.plan.list_end, ROUND_UP(row.shape.nr_pages, P2M_PER_PAGE));
-    check_equal("revector", guest_revector(&g), 0);
+    check_true("with room to grow the list is too long for its slot",
+               g.plan.list_end > LIST_MAX_ENTRIES);
+    check_equal("plan_make without room to grow",
+                plan_make(&g.plan, &map, row.shape.nr_pages, row.shape.nr_pages), 0);
+    check_equal("list_end without room to grow", g.plan.list_end,
+                ROUND_UP(row.shape.nr_pages, P2M_PER_PAGE));
+    check_equal("guest_revector without room to grow", guest_revector(&g), 0);
 }
 
 int main(void)

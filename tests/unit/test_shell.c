@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a key that is no letter could end up in an order, half a line could be obeyed as
- * another order, and bytes from a broken terminal could write past the end of the line. What is
- * obeyed, and where bytes come from, is this file's own.
+ * Line input of the shell. Without this test a control character could end up in a command, the
+ * rest of an overlong line could be run as another command, or bytes from a broken terminal could
+ * be written past the end of the line buffer. The source of the bytes and the function that runs a
+ * command are this file's own.
  */
 #include "kernel/shell/shell.h"
 
@@ -20,11 +21,11 @@ static struct domain d;
 
 static const char *typed;
 static size_t nr_typed;
-static size_t appetite; /* bytes that come at a time */
+static size_t bytes_per_read; /* bytes returned by one console_read */
 
 size_t console_read(char *text, size_t size_bytes)
 {
-    size_t n = min_u64(min_u64(nr_typed, size_bytes), appetite);
+    size_t n = min_u64(min_u64(nr_typed, size_bytes), bytes_per_read);
 
     memcpy(text, typed, n);
     typed += n;
@@ -32,19 +33,19 @@ size_t console_read(char *text, size_t size_bytes)
     return n;
 }
 
-static char obeyed[1 << 12]; /* the orders, each in brackets */
+static char executed[1 << 12]; /* the executed commands, each in brackets */
 
-void command_run(struct domain *domain, const char *order)
+void command_run(struct domain *domain, const char *command)
 {
-    check_true("the domain", domain == &d);
-    check_true("not nothing", *order);
-    check_true("not past the end", strlen(order) < 128);
-    for (const char *c = order; *c; c++)
-        check_true("a character that can be seen", *c >= ' ' && *c < 0x7f);
-    strncat(obeyed, "[", sizeof(obeyed) - strlen(obeyed) - 1);
-    strncat(obeyed, order, sizeof(obeyed) - strlen(obeyed) - 1);
-    strncat(obeyed, "]", sizeof(obeyed) - strlen(obeyed) - 1);
-    if (!strcmp(order, "end"))
+    check_true("command_run gets the domain", domain == &d);
+    check_true("command_run gets a command that is not empty", *command);
+    check_true("command_run gets a terminated command", strlen(command) < 128);
+    for (const char *c = command; *c; c++)
+        check_true("command_run gets printable characters only", *c >= ' ' && *c < 0x7f);
+    strncat(executed, "[", sizeof(executed) - strlen(executed) - 1);
+    strncat(executed, command, sizeof(executed) - strlen(executed) - 1);
+    strncat(executed, "]", sizeof(executed) - strlen(executed) - 1);
+    if (!strcmp(command, "end"))
         domain->options.done = DONE_REBOOT;
 }
 
@@ -52,11 +53,11 @@ static void type_bytes(const char *bytes, size_t len_bytes)
 {
     typed = bytes;
     nr_typed = len_bytes;
-    obeyed[0] = '\0';
+    executed[0] = '\0';
     output_clear();
     while (shell_poll(&d))
         continue;
-    check_equal("all is read", nr_typed, 0);
+    check_equal("typed bytes that the shell has not read", nr_typed, 0);
 }
 
 static void type(const char *bytes)
@@ -64,20 +65,20 @@ static void type(const char *bytes)
     type_bytes(bytes, strlen(bytes));
 }
 
-/* The line is empty, and no key half typed, as at the start. */
+/* Starts with an empty line and no incomplete escape sequence. */
 static void start(enum shell_option shell)
 {
     d = (struct domain){
         .options = {.shell = shell, .done = DONE_WAIT}
     };
-    appetite = SIZE_MAX;
+    bytes_per_read = SIZE_MAX;
     type("\r");
 }
 
 static void test_keys(void **state)
 {
     static const struct {
-        const char *bytes, *obeyed;
+        const char *bytes, *executed;
     } rows[] = {
         {"help\r",                      "[help]"    },
         {"help\n",                      "[help]"    },
@@ -112,16 +113,16 @@ static void test_keys(void **state)
         for (unsigned int shell = SHELL_NONE; shell <= SHELL_LINE; shell++) {
             start((enum shell_option)shell);
             type(rows[i].bytes);
-            assert_string_equal(obeyed, rows[i].obeyed);
+            assert_string_equal(executed, rows[i].executed);
             start((enum shell_option)shell);
-            appetite = 1;
+            bytes_per_read = 1;
             type(rows[i].bytes);
-            assert_string_equal(obeyed, rows[i].obeyed);
+            assert_string_equal(executed, rows[i].executed);
         }
     }
     start(SHELL_EDIT);
     type_bytes("he\0lp\r", 6);
-    assert_string_equal(obeyed, "[help]");
+    assert_string_equal(executed, "[help]");
 }
 
 static void test_screen(void **state)
@@ -150,7 +151,7 @@ static void test_screen(void **state)
     assert_string_equal(output(), "end\n");
 }
 
-/* A line of @len characters, @more bytes, and its end. */
+/* Types a line of @len characters, then @more, then a carriage return. */
 static void type_long(size_t len, const char *more)
 {
     char bytes[600];
@@ -169,28 +170,29 @@ static void test_long_lines(void **state)
     for (unsigned int shell = SHELL_NONE; shell <= SHELL_LINE; shell++) {
         start((enum shell_option)shell);
         type_long(127, "");
-        check_equal("as long as it may be", strlen(obeyed), 127 + 2);
+        check_equal("length of the longest executed command", strlen(executed), 127 + 2);
         for (size_t i = 0; i < ARRAY_SIZE(lens); i++) {
             type_long(lens[i], "");
-            assert_string_equal(obeyed, "");
-            check_says("said", output(),
+            assert_string_equal(executed, "");
+            check_says("message on a line that is too long", output(),
                        "error: the line is too long and was not run: expected at most 127 char");
             type_long(lens[i], "\x03"
                                "a");
-            assert_string_equal(obeyed, "[a]");
+            assert_string_equal(executed, "[a]");
             type_long(lens[i], "\x15"
                                "a");
-            assert_string_equal(obeyed, "[a]");
+            assert_string_equal(executed, "[a]");
             type_long(lens[i], "\b");
-            check_equal("what was seen is mended", strlen(obeyed), 126 + 2);
+            check_equal("length of a command after deleting the excess character", strlen(executed),
+                        126 + 2);
         }
     }
     start(SHELL_EDIT);
     type_long(128, "");
-    check_says("the bell", output(), "xx\a\n");
+    check_says("echo of a line that is too long", output(), "xx\a\n");
 }
 
-/* Keys in any order: what is obeyed is checked where it is. */
+/* Random keys; command_run() checks each command. */
 static void test_any_bytes(void **state)
 {
     static const char keys[] = "abc \r\b\x7f\x15\x03\x1b[O~1;\xff\x80\n\t";
@@ -205,11 +207,11 @@ static void test_any_bytes(void **state)
             start((enum shell_option)rng_below(&rng, SHELL_LINE + 1));
         for (size_t k = 0; k < n; k++)
             bytes[k] = i % 2 ? (char)rng_next(&rng) : keys[rng_below(&rng, sizeof(keys))];
-        appetite = 1 + rng_below(&rng, 40);
+        bytes_per_read = 1 + rng_below(&rng, 40);
         type_bytes(bytes, n);
         type("\x03"
              "help\r");
-        assert_string_equal(obeyed, "[help]");
+        assert_string_equal(executed, "[help]");
     }
 }
 

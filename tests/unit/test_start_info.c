@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a builder's mistake would be found where it hurts, as a page fault in some table
- * walk. Each field that the kernel uses is spoilt in turn; the refusal must name the field, what
- * was found there, and what was expected.
+ * Validation of start_info. Without this test a wrong field would be found later, as a page fault
+ * in some page-table walk. Each field that the kernel uses is corrupted in turn; the panic must
+ * name the field, the value found and the value expected.
  */
 #include "tests/unit/guest.h"
 #include "tests/unit/harness.h"
@@ -36,22 +36,23 @@ static void test_dom0(void **state)
 {
     (void)state;
     start(FAKE_LIST_4K, 5);
-    si.mod_len -= 4095; /* the last page of it holds one byte */
+    si.mod_len -= 4095; /* the last page of the ramdisk holds one byte */
     start_info_read(&info, &si, &g.pt);
-    memset(&si, 0x5a, sizeof(si)); /* everything was copied */
+    memset(&si, 0x5a, sizeof(si)); /* start_info_read must have copied all it needs */
 
-    check_true("dom0", boot_info_is_initdomain(&info));
-    check_equal("pages", info.nr_pages, NR_PAGES);
-    check_equal("list", info.list_va, FAKE_LIST_BASE);
-    check_equal("list's PFN", info.list_pfn, g.domain.list_pfn);
-    check_equal("list's pages", info.nr_list_pfns, DIV_ROUND_UP(NR_PAGES, 512) + 3);
-    check_equal("shared_info", info.shared_info, g.domain.shared_info);
-    check_equal("ramdisk", info.ramdisk_va, g.domain.ramdisk_va);
-    check_equal("its PFN", info.ramdisk_pfn, boot_pfn(g.domain.ramdisk_va));
-    check_equal("its bytes", info.ramdisk_bytes, 4 * PAGE_SIZE + 1);
-    check_equal("its pages", boot_info_ramdisk_pages(&info), 5);
-    check_equal("no console ring", info.console.v, INVALID_ENTRY);
-    check_equal("no store ring", info.store.v, INVALID_ENTRY);
+    check_true("SIF_INITDOMAIN says dom0", boot_info_is_initdomain(&info));
+    check_equal("nr_pages of a dom0", info.nr_pages, NR_PAGES);
+    check_equal("address of the P2M list of a dom0", info.list_va, FAKE_LIST_BASE);
+    check_equal("first PFN of the P2M list", info.list_pfn, g.domain.list_pfn);
+    check_equal("number of PFNs of the P2M list", info.nr_list_pfns,
+                DIV_ROUND_UP(NR_PAGES, 512) + 3);
+    check_equal("address of shared_info", info.shared_info, g.domain.shared_info);
+    check_equal("address of the ramdisk", info.ramdisk_va, g.domain.ramdisk_va);
+    check_equal("PFN of the ramdisk", info.ramdisk_pfn, boot_pfn(g.domain.ramdisk_va));
+    check_equal("bytes of the ramdisk", info.ramdisk_bytes, 4 * PAGE_SIZE + 1);
+    check_equal("pages of the ramdisk", boot_info_ramdisk_pages(&info), 5);
+    check_equal("console ring of a dom0", info.console.v, INVALID_ENTRY);
+    check_equal("xenstore ring of a dom0", info.store.v, INVALID_ENTRY);
     assert_string_equal(info.cmdline, "test=all");
 }
 
@@ -66,25 +67,25 @@ static void test_domu(void **state)
     si.store_mfn = ((uint64_t)1 << 40) - 1;
     start_info_read(&info, &si, &g.pt);
 
-    check_true("domU", !boot_info_is_initdomain(&info));
-    check_equal("flags", info.flags, SIF_VIRT_P2M_4TOOLS | SIF_MOD_START_PFN);
-    check_equal("list", info.list_va, (uintptr_t)g.domain.list);
-    check_equal("no PFNs of its own", info.nr_list_pfns, 0);
-    check_equal("ramdisk is not mapped", info.ramdisk_va, 0);
-    check_equal("its PFN", info.ramdisk_pfn, NR_PAGES - 7);
-    check_equal("console", info.console.v, 0x1234);
-    check_equal("store", info.store.v, ((uint64_t)1 << 40) - 1);
+    check_true("without SIF_INITDOMAIN it is a domU", !boot_info_is_initdomain(&info));
+    check_equal("flags of a domU", info.flags, SIF_VIRT_P2M_4TOOLS | SIF_MOD_START_PFN);
+    check_equal("address of the P2M list of a domU", info.list_va, (uintptr_t)g.domain.list);
+    check_equal("PFNs of a P2M list in the kernel's mapping", info.nr_list_pfns, 0);
+    check_equal("address of a ramdisk that is not mapped", info.ramdisk_va, 0);
+    check_equal("PFN of a ramdisk that is not mapped", info.ramdisk_pfn, NR_PAGES - 7);
+    check_equal("MFN of the console ring", info.console.v, 0x1234);
+    check_equal("MFN of the xenstore ring", info.store.v, ((uint64_t)1 << 40) - 1);
 }
 
 static void test_no_ramdisk(void **state)
 {
     (void)state;
     start(FAKE_LIST_4K, 0);
-    si.mod_start = 0xdeadbeef; /* means nothing then */
+    si.mod_start = 0xdeadbeef; /* without mod_len, mod_start is ignored */
     start_info_read(&info, &si, &g.pt);
-    check_equal("bytes", info.ramdisk_bytes, 0);
-    check_equal("address", info.ramdisk_va, 0);
-    check_equal("pages", boot_info_ramdisk_pages(&info), 0);
+    check_equal("bytes of a missing ramdisk", info.ramdisk_bytes, 0);
+    check_equal("address of a missing ramdisk", info.ramdisk_va, 0);
+    check_equal("pages of a missing ramdisk", boot_info_ramdisk_pages(&info), 0);
 }
 
 static void test_command_line_without_an_end(void **state)
@@ -93,17 +94,18 @@ static void test_command_line_without_an_end(void **state)
     start(FAKE_LIST_4K, 0);
     memset(si.cmd_line, 'x', sizeof(si.cmd_line));
     start_info_read(&info, &si, &g.pt);
-    check_equal("length", strlen(info.cmdline), MAX_GUEST_CMDLINE - 1);
+    check_equal("length of a command line without a terminator", strlen(info.cmdline),
+                MAX_GUEST_CMDLINE - 1);
 }
 
 #define AT(field) offsetof(struct start_info, field)
 
 /* clang-format off */
 static const struct row {
-    size_t offset; /* where 8 bytes of start_info are overwritten, */
+    size_t offset; /* offset of the 8 bytes of start_info to overwrite */
     uint64_t value;
     const char *says;
-    bool by_pfn; /* the ramdisk is named by its PFN */
+    bool by_pfn; /* SIF_MOD_START_PFN: mod_start is a PFN */
 } rows[] = {
     {AT(magic), 0x2d302e332d6e6558, "magic is \"Xen-3.0-x86_64\", expected \"xen-", false},
     {AT(magic), 0, "magic is \"\", expected", false},
@@ -147,8 +149,8 @@ static void test_refusals(void **state)
             si.flags |= SIF_MOD_START_PFN;
         memcpy((uint8_t *)&si + rows[i].offset, &rows[i].value, sizeof(rows[i].value));
         panic = panic_of(read_info, &si);
-        check_says("a bad field", panic, "Bail out! start_info.");
-        check_says("a bad field", panic, rows[i].says);
+        check_says("panic on a bad field", panic, "Bail out! start_info.");
+        check_says("panic on a bad field, details", panic, rows[i].says);
     }
 }
 
@@ -157,24 +159,24 @@ static void test_magic_without_an_end(void **state)
     (void)state;
     start(FAKE_LIST_4K, 0);
     memset(si.magic, 'x', sizeof(si.magic));
-    check_says("no terminator", panic_of(read_info, &si),
+    check_says("panic on a magic without a terminator", panic_of(read_info, &si),
                "magic is \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\", expected");
 }
 
-/* At the address that our own INIT_P2M note asks for, the list must come with PFNs. */
+/* At the address of this kernel's INIT_P2M note, the builder must give the list PFNs. */
 static void test_list_at_our_slot_without_pfns(void **state)
 {
     (void)state;
     start(FAKE_LIST_4K, 0);
-    check_equal("the list's tables, at the real address too",
+    check_equal("pt_write of the list's level 3 table at LIST_BASE",
                 pt_write(g.pt.root, pte_index(LIST_BASE, 4),
                          fake_ram(fake.root)[pte_index(FAKE_LIST_BASE, 4)]),
                 0);
     si.mfn_list = LIST_BASE;
     start_info_read(&info, &si, &g.pt);
-    check_equal("with PFNs", info.list_va, LIST_BASE);
+    check_equal("address of a list at LIST_BASE", info.list_va, LIST_BASE);
     si.nr_p2m_frames = 0;
-    check_says("without", panic_of(read_info, &si),
+    check_says("panic on a list at LIST_BASE without PFNs", panic_of(read_info, &si),
                "nr_p2m_frames is 0, expected another value for mfn_list 0xffffc90000000000");
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this the toolstack could wait a minute for an answer to control/shutdown, or take one for
- * a word that was not meant; a target that is no number could shrink the guest to nothing; and a
- * toolstack that is not quite Xen's own could keep the guest from starting.
+ * The xenstore stage: control/shutdown, memory/target, data/command. Without this test the
+ * toolstack could wait a minute for the acknowledgement of control/shutdown, or have a request
+ * acknowledged that the kernel does not know; a memory/target that is no number could shrink the
+ * guest to nothing; and a toolstack that differs from Xen's own could keep the guest from starting.
  */
 #include "kernel/boot/events.h"
 #include "kernel/boot/store.h"
@@ -29,7 +30,7 @@ static int start(void **state)
     return 0;
 }
 
-/* The toolstack writes, and the guest hears of it. */
+/* The toolstack writes a node, and the guest receives the watch event. */
 static void toolstack_writes(const char *path, const char *value)
 {
     fake_store_set(path, value);
@@ -49,10 +50,10 @@ static void test_greeting(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(features); i++)
         assert_string_equal(fake_store_get(features[i]), "1");
     assert_string_equal(fake_store_get("data/command"), "");
-    check_equal("watches", fake_store_watches(), 3);
+    check_equal("watches set at start", fake_store_watches(), 3);
 }
 
-/* The store is started anew, with its request number @n refused. */
+/* Starts the xenstore stage again, where request number @n is refused with @word. */
 static void greet_again(unsigned int n, const char *word)
 {
     live_stop();
@@ -63,7 +64,7 @@ static void greet_again(unsigned int n, const char *word)
     fake_store.refuse_at = n;
     fake_store.refuse_with = word;
     output_clear();
-    check_equal("no reason to stop", store_after_resume(&live, true), 0);
+    check_equal("store_after_resume with a refused request", store_after_resume(&live, true), 0);
 }
 
 static void test_greeting_refused(void **state)
@@ -72,15 +73,17 @@ static void test_greeting_refused(void **state)
     start(NULL);
     for (unsigned int n = 1; n <= 8; n++) {
         greet_again(n, "EACCES");
-        if (n <= 4) { /* a feature that this toolstack does not know */
-            check_equal("watches", fake_store_watches(), 3);
-            check_equal("silence", strlen(output()), 0);
+        if (n <= 4) { /* a control/feature node that the toolstack did not create */
+            check_equal("watches after a refused feature node", fake_store_watches(), 3);
+            check_equal("output after a refused feature node", strlen(output()), 0);
         } else {
-            check_says("said", output(), "could not be written to xenstore: -13 (EACCES)");
+            check_says("message on a refused request", output(),
+                       "could not be written to xenstore: -13 (EACCES)");
         }
         greet_again(n, "ENOSPC");
-        check_says("said", output(), "could not be written to xenstore: -12 (ENOMEM");
-        check_true("and used for what it can do", xenstore_is_connected());
+        check_says("message on a request refused with ENOSPC", output(),
+                   "could not be written to xenstore: -12 (ENOMEM");
+        check_true("the connection is alive after a refused request", xenstore_is_connected());
     }
 }
 
@@ -89,22 +92,23 @@ static void test_no_store(void **state)
     (void)state;
     start(NULL);
     live.boot.store_port = 0;
-    check_equal("no port", store_stage(&live), 0);
-    check_says("said", output(), "store: start_info names no xenstore ring");
+    check_equal("store_stage without a port", store_stage(&live), 0);
+    check_says("message without a port", output(), "store: start_info names no xenstore ring");
     live.boot.store_port = 5;
     live.boot.store = to_mfn(0);
-    check_equal("no page", store_stage(&live), 0);
+    check_equal("store_stage with a port and MFN 0", store_stage(&live), 0);
     live.boot.store = INVALID_MFN;
-    check_equal("a dom0's", store_stage(&live), 0);
+    check_equal("store_stage of a dom0", store_stage(&live), 0);
     live.boot.store = to_mfn(7);
-    check_equal("no frame of ours", store_ring_stage(&live), -XEN_EINVAL);
+    check_equal("store_ring_stage of a frame of another owner", store_ring_stage(&live),
+                -XEN_EINVAL);
 }
 
 static void test_shutdown_requests(void **state)
 {
     static const struct {
         const char *word;
-        enum shutdown_request wish;
+        enum shutdown_request request;
     } rows[] = {
         {"poweroff", REQUEST_POWEROFF},
         {"reboot",   REQUEST_REBOOT  },
@@ -114,26 +118,28 @@ static void test_shutdown_requests(void **state)
 
     (void)state;
     start(NULL);
-    check_equal("nobody wrote", store_take_shutdown_request(), REQUEST_NONE);
-    check_equal("nobody was asked", fake_store.nr_requests, 0);
+    check_equal("shutdown request before a write", store_take_shutdown_request(), REQUEST_NONE);
+    check_equal("requests to xenstored before a write", fake_store.nr_requests, 0);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         toolstack_writes("control/shutdown", rows[i].word);
-        check_true("news", store_has_news());
+        check_true("store_has_news after a write of control/shutdown", store_has_news());
         fake_store.nr_in_tx = 0;
-        check_equal(rows[i].word, store_take_shutdown_request(), rows[i].wish);
+        check_equal(rows[i].word, store_take_shutdown_request(), rows[i].request);
         assert_string_equal(fake_store_get("control/shutdown"), "");
-        check_equal("no transaction is left", fake_store_transactions(), 0);
-        check_equal("read, answer and end in one", fake_store.nr_in_tx, 3);
-        check_equal("silence", strlen(output()), 0);
-        /* our own answer fires the watch as well */
+        check_equal("open transactions after a shutdown request", fake_store_transactions(), 0);
+        check_equal("requests in the transaction: read, write, end", fake_store.nr_in_tx, 3);
+        check_equal("output of a shutdown request", strlen(output()), 0);
+        /* the guest's own acknowledgement fires the watch as well */
         while (fake_store_turn())
             xenstore_poll();
-        check_equal("once", store_take_shutdown_request(), REQUEST_NONE);
-        check_equal("silence", strlen(output()), 0);
+        check_equal("second store_take_shutdown_request", store_take_shutdown_request(),
+                    REQUEST_NONE);
+        check_equal("output of the second store_take_shutdown_request", strlen(output()), 0);
     }
     toolstack_writes("control/shutdown", NULL);
-    check_equal("gone", store_take_shutdown_request(), REQUEST_NONE);
-    check_equal("silence", strlen(output()), 0);
+    check_equal("shutdown request after control/shutdown was removed",
+                store_take_shutdown_request(), REQUEST_NONE);
+    check_equal("output after control/shutdown was removed", strlen(output()), 0);
 }
 
 static void test_unknown_words(void **state)
@@ -145,14 +151,15 @@ static void test_unknown_words(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
         toolstack_writes("control/shutdown", words[i]);
         check_equal(words[i], store_take_shutdown_request(), REQUEST_NONE);
-        check_says("said", output(), "expected poweroff, reboot, halt, suspend");
-        check_says("named", output(), words[i]);
+        check_says("message on an unknown request", output(),
+                   "expected poweroff, reboot, halt, suspend");
+        check_says("message on an unknown request names it", output(), words[i]);
         assert_string_equal(fake_store_get("control/shutdown"), words[i]);
-        check_equal("no transaction is left", fake_store_transactions(), 0);
+        check_equal("open transactions after an unknown request", fake_store_transactions(), 0);
     }
     toolstack_writes("control/shutdown", "a word that would fill the console");
-    check_equal("long", store_take_shutdown_request(), REQUEST_NONE);
-    check_says("cut", output(), "\"a word that would fi\" and");
+    check_equal("shutdown request for a long word", store_take_shutdown_request(), REQUEST_NONE);
+    check_says("message on a long word truncates it", output(), "\"a word that would fi\" and");
 }
 
 static void change_mind(void)
@@ -160,7 +167,7 @@ static void change_mind(void)
     fake_store_set("control/shutdown", fake_store.nr_conflicts ? "halt" : "reboot");
 }
 
-/* Somebody writes between our read and our answer: what counts is what is there in the end. */
+/* Somebody writes between the guest's read and its write: the last value counts. */
 static void test_conflicts(void **state)
 {
     (void)state;
@@ -168,10 +175,10 @@ static void test_conflicts(void **state)
     toolstack_writes("control/shutdown", "suspend");
     fake_store.nr_conflicts = 3;
     fake_store.on_conflict = change_mind;
-    check_equal("the last word", store_take_shutdown_request(), REQUEST_REBOOT);
+    check_equal("shutdown request after conflicts", store_take_shutdown_request(), REQUEST_REBOOT);
     assert_string_equal(fake_store_get("control/shutdown"), "");
-    check_equal("four times", fake_store.nr_requests, 4 * 4);
-    check_equal("no transaction is left", fake_store_transactions(), 0);
+    check_equal("requests of four transactions", fake_store.nr_requests, 4 * 4);
+    check_equal("open transactions after conflicts", fake_store_transactions(), 0);
 }
 
 static void test_shutdown_request_failing(void **state)
@@ -188,16 +195,22 @@ static void test_shutdown_request_failing(void **state)
                 fake_store.refuse_at = n;
                 fake_store.refuse_with = "EPERM";
             }
-            check_equal("no wish", store_take_shutdown_request(), REQUEST_NONE);
-            check_says("said", output(), "control/shutdown could not be read and emptied: ");
-            check_says("why", output(), silent ? "-5 (EIO" : "-1 (EPERM");
+            check_equal("shutdown request with a failing xenstore request",
+                        store_take_shutdown_request(), REQUEST_NONE);
+            check_says("message on control/shutdown", output(),
+                       "control/shutdown could not be read and emptied: ");
+            check_says("message on control/shutdown: reason", output(),
+                       silent ? "-5 (EIO" : "-1 (EPERM");
             if (!silent) {
-                if (n < 4) /* of an end that is refused, the transaction is xenstored's to forget */
-                    check_equal("no transaction is left", fake_store_transactions(), 0);
+                if (n < 4) /* if its end is refused, xenstored keeps the transaction */
+                    check_equal("open transactions after a failing request",
+                                fake_store_transactions(), 0);
                 assert_string_equal(fake_store_get("control/shutdown"), "suspend");
-                check_true("connected", xenstore_is_connected());
+                check_true("the connection is alive after a refused request",
+                           xenstore_is_connected());
             }
-            check_equal("not tried for ever", store_take_shutdown_request(), REQUEST_NONE);
+            check_equal("second store_take_shutdown_request after a failure",
+                        store_take_shutdown_request(), REQUEST_NONE);
             live_stop();
         }
     }
@@ -230,47 +243,51 @@ static void test_targets(void **state)
 
     (void)state;
     start(NULL);
-    check_equal("nobody wrote", store_take_target(), 0);
-    check_equal("nobody was asked", fake_store.nr_requests, 0);
+    check_equal("memory target before a write", store_take_target(), 0);
+    check_equal("requests to xenstored before a write", fake_store.nr_requests, 0);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         toolstack_writes("memory/target", rows[i].value);
-        check_true("news", store_has_news());
+        check_true("store_has_news after a write of memory/target", store_has_news());
         check_equal(rows[i].value, store_take_target(), rows[i].pages);
         if (rows[i].says)
-            check_says("said", output(), "expected KiB in decimal");
+            check_says("message on a target that is no number", output(),
+                       "expected KiB in decimal");
         else
-            check_equal("silence", strlen(output()), 0);
-        check_equal("once", store_take_target(), 0);
-        check_true("no news", !store_has_news());
+            check_equal("output for a valid or empty target", strlen(output()), 0);
+        check_equal("second store_take_target", store_take_target(), 0);
+        check_true("store_has_news is false after store_take_target", !store_has_news());
     }
     toolstack_writes("memory/target", NULL);
-    check_equal("gone", store_take_target(), 0);
+    check_equal("memory target after memory/target was removed", store_take_target(), 0);
 }
 
 static void test_commands(void **state)
 {
-    char order[8];
+    char command[8];
 
     (void)state;
     start(NULL);
-    check_true("none", !store_take_command(order, sizeof(order)));
-    check_true("no news", !store_has_news());
+    check_true("no command before a write", !store_take_command(command, sizeof(command)));
+    check_true("store_has_news is false before a write", !store_has_news());
     toolstack_writes("data/command", "test");
-    check_true("news", store_has_news());
-    check_true("one", store_take_command(order, sizeof(order)));
-    assert_string_equal(order, "test");
-    check_true("once", !store_take_command(order, sizeof(order)));
-    check_true("no news", !store_has_news());
+    check_true("store_has_news after a write of data/command", store_has_news());
+    check_true("a command after a write of data/command",
+               store_take_command(command, sizeof(command)));
+    assert_string_equal(command, "test");
+    check_true("no command on the second call", !store_take_command(command, sizeof(command)));
+    check_true("store_has_news is false after store_take_command", !store_has_news());
     store_end_command();
     assert_string_equal(fake_store_get("data/command"), "");
     while (fake_store_turn())
         xenstore_poll();
-    check_true("its end is none", !store_take_command(order, sizeof(order)));
+    check_true("no command after store_end_command", !store_take_command(command, sizeof(command)));
     toolstack_writes("data/command", "0123456789");
-    check_true("too long", store_take_command(order, sizeof(order)));
-    assert_string_equal(order, "0123456");
+    check_true("a command that is longer than the buffer",
+               store_take_command(command, sizeof(command)));
+    assert_string_equal(command, "0123456");
     toolstack_writes("data/command", NULL);
-    check_true("gone", !store_take_command(order, sizeof(order)));
+    check_true("no command after data/command was removed",
+               !store_take_command(command, sizeof(command)));
 }
 
 static void test_say(void **state)
@@ -282,28 +299,29 @@ static void test_say(void **state)
     fake_store.refuse_at = fake_store.nr_requests + 1;
     fake_store.refuse_with = "EACCES";
     store_say("data/x", "bye");
-    check_says("said", output(), "store: xenstore node data/x could not be written: -13 (EACCES");
+    check_says("message on a node that cannot be written", output(),
+               "store: xenstore node data/x could not be written: -13 (EACCES");
     fake_store.is_silent = true;
     store_say("data/x", "bye");
     output_clear();
     store_say("data/x", "bye");
-    check_equal("no store, no complaint", strlen(output()), 0);
+    check_equal("output of store_say without a connection", strlen(output()), 0);
 }
 
-/* What the toolstack asks for, and what it is told. */
+/* balloon_follow: the toolstack's target, and the result in data/balloon. */
 static void test_balloon_follows(void **state)
 {
     (void)state;
     start(NULL);
     balloon_follow(&live, 2100);
-    check_says("said", output(), "balloon: 2100 of 2100 pages\n");
+    check_says("message on a target that was reached", output(), "balloon: 2100 of 2100 pages\n");
     assert_string_equal(fake_store_get("data/balloon"), "2100 of 2100 pages");
     fake_store.nr_requests = 0;
     output_clear();
     balloon_follow(&live, 2100);
-    check_equal("there already", fake_store.nr_requests, 1);
+    check_equal("requests for a target that is reached already", fake_store.nr_requests, 1);
     assert_string_equal(fake_store_get("data/balloon"), "2100 of 2100 pages");
-    check_true("and not worth a line", !strstr(output(), "balloon:"));
+    check_true("no message for a target that is reached already", !strstr(output(), "balloon:"));
     fake.limited = true;
     fake.nr_extents_left = 10;
     balloon_follow(&live, 2300);
@@ -311,12 +329,14 @@ static void test_balloon_follows(void **state)
                         "2110 of 2300 pages: Xen allocates no more pages");
     fake.limited = false;
     balloon_follow(&live, 0);
-    check_says("said", fake_store_get("data/balloon"), " of 0 pages: the other pages are in use");
+    check_says("data/balloon for a target of 0", fake_store_get("data/balloon"),
+               " of 0 pages: the other pages are in use");
     fake.max_pages = (uint64_t)1 << 30;
     balloon_follow(&live, UINT64_MAX);
-    check_says("said", fake_store_get("data/balloon"), "pages: the P2M list has no more RAM PFNs");
+    check_says("data/balloon for the largest target", fake_store_get("data/balloon"),
+               "pages: the P2M list has no more RAM PFNs");
     balloon_follow(&live, 2000);
-    live_check("after that");
+    live_check("guest after balloon_follow");
 }
 
 static void test_events(void **state)
@@ -327,34 +347,35 @@ static void test_events(void **state)
     start(NULL);
     console = live.boot.console_port;
     fake_events_raise(console);
-    check_equal("the console wakes", evtchn_dispatch(), 1);
+    check_equal("events dispatched after a console event", evtchn_dispatch(), 1);
     fake_events_raise_virq(VIRQ_TIMER);
-    check_equal("the timer wakes", evtchn_dispatch(), 1);
-    check_equal("in the old domain all is as it was", events_after_resume(&live, false), 0);
-    check_equal("listeners", evtchn_count(), 3);
+    check_equal("events dispatched after VIRQ_TIMER", evtchn_dispatch(), 1);
+    check_equal("events_after_resume in the same domain", events_after_resume(&live, false), 0);
+    check_equal("listeners after a resume in the same domain", evtchn_count(), 3);
 
-    evtchn_start(live.shared); /* the result was 0, and yet it is the old domain */
-    check_equal("all is bound still", events_after_resume(&live, true), 0);
-    check_equal("and listened to", evtchn_count(), 2);
+    evtchn_start(live.shared); /* suspend returned 0, but the domain is the old one */
+    check_equal("events_after_resume as in a new domain", events_after_resume(&live, true), 0);
+    check_equal("listeners after a resume as in a new domain", evtchn_count(), 2);
     fake_events_raise_virq(VIRQ_TIMER);
-    check_equal("the timer wakes", evtchn_dispatch(), 1);
+    check_equal("events dispatched after VIRQ_TIMER, after the resume", evtchn_dispatch(), 1);
 
     fake_events_start(live_shared());
     evtchn_start(live.shared);
     live.boot.flags = SIF_INITDOMAIN;
-    check_equal("a dom0's", events_stage(&live), 0);
+    check_equal("events_stage of a dom0", events_stage(&live), 0);
     fake_events_raise_virq(VIRQ_CONSOLE);
-    check_equal("the console wakes", evtchn_dispatch(), 1);
+    check_equal("events dispatched after VIRQ_CONSOLE", evtchn_dispatch(), 1);
 }
 
-/* A transaction that somebody else is always faster than is given up. */
+/* A transaction that always fails with EAGAIN is given up after some retries. */
 static void test_endless_conflict(void **state)
 {
     (void)state;
     start(NULL);
     toolstack_writes("control/shutdown", "suspend");
     fake_store.nr_conflicts = UINT32_MAX;
-    check_equal("no wish", store_take_shutdown_request(), REQUEST_NONE);
+    check_equal("shutdown request with endless conflicts", store_take_shutdown_request(),
+                REQUEST_NONE);
 }
 
 int main(void)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a guest could be carried to a new host and find there that something of the old one
- * was still believed: a frame, a port, a flag; or stop for a suspend that was refused, and never go
- * on. The table of stages is the kernel's own, and the tools do to the guest what Xen's do.
+ * Suspend and resume of the whole guest. Without this test the guest could still use a value of the
+ * old host after a migration: an MFN, an event-channel port, a flag; or stop for a suspend that was
+ * refused and never continue. The table of stages is the kernel's own, and the fake tools change
+ * the guest as Xen's tools do.
  */
 #include "kernel/suspend.h"
 
@@ -24,17 +25,18 @@
 #include <string.h>
 #include <xen/errno.h>
 
-/* A guest that has stopped is quiet: no clock, no watchdog, nothing shown that is not its own. */
+/* Checks a stopped guest: no clock, no watchdog, and an empty fixmap. */
 static void check_quiet(void)
 {
-    check_equal("the clock stands still", clock_ns(), 0);
-    if (!strstr(output(), "warning: watchdog: ")) /* when it was told to be quiet */
-        check_equal("nobody barks", fake_events.watchdog_seconds, 0);
+    check_equal("clock_ns of a stopped guest", clock_ns(), 0);
+    if (!strstr(output(), "warning: watchdog: ")) /* stopping the watchdog failed */
+        check_equal("watchdog of a stopped guest", fake_events.watchdog_seconds, 0);
     for (unsigned int slot = 0; slot < NR_FIXMAP_SLOTS; slot++)
-        check_true("fixmap slot is empty", mfn_eq(live.fixmap.mapped[slot], INVALID_MFN));
+        check_true("every fixmap slot of a stopped guest is empty",
+                   mfn_eq(live.fixmap.mapped[slot], INVALID_MFN));
 }
 
-/* What the tools do when the guest has stopped. */
+/* What the tools do after the guest has stopped. */
 static long restored(uint64_t start_info)
 {
     check_quiet();
@@ -53,7 +55,7 @@ static long refused(uint64_t start_info)
     return -XEN_EPERM;
 }
 
-/* Some PFNs come with a frame that they did not have. */
+/* Restores with frames at PFNs that had none, as a live migration does. */
 static long restored_live(uint64_t start_info)
 {
     const struct pfn_runs *empty = &live.balloon.empty;
@@ -70,24 +72,24 @@ static void test_restore(void **state)
 {
     (void)state;
     live_start_suspending(restored);
-    live_check("before");
+    live_check("guest before the suspend");
     output_clear();
-    check_equal("suspend", suspend(&live), 0);
-    check_says("said", output(), "suspend: back in a new domain");
-    check_true("nobody counts differently", !strstr(output(), "Xen counts"));
+    check_equal("first suspend", suspend(&live), 0);
+    check_says("message after the resume", output(), "suspend: back in a new domain");
+    check_true("no message on different page counts", !strstr(output(), "Xen counts"));
     assert_string_equal(fake_store_get("data/suspend"), "back in a new domain");
-    check_true("the watchdog is awake", fake_events.watchdog_seconds > 0);
-    check_equal("console's port", live.boot.console_port, fake_tools.console_port);
-    check_equal("store's port", live.boot.store_port, fake_tools.store_port);
-    check_equal("flags are those of boot", live.boot.flags, SIF_VIRT_P2M_4TOOLS);
-    check_equal("pages, too", live.boot.nr_pages, 2400);
-    check_equal("another Xen", live.host.minor, 17 + fake.nr_restores);
-    live_check("in the new domain");
-    check_equal("again", suspend(&live), 0);
-    live_check("and in the next");
+    check_true("the watchdog runs after the resume", fake_events.watchdog_seconds > 0);
+    check_equal("console port in the new domain", live.boot.console_port, fake_tools.console_port);
+    check_equal("xenstore port in the new domain", live.boot.store_port, fake_tools.store_port);
+    check_equal("start_info flags after the resume", live.boot.flags, SIF_VIRT_P2M_4TOOLS);
+    check_equal("nr_pages after the resume", live.boot.nr_pages, 2400);
+    check_equal("minor version of Xen after the resume", live.host.minor, 17 + fake.nr_restores);
+    live_check("guest in the new domain");
+    check_equal("second suspend", suspend(&live), 0);
+    live_check("guest in the second new domain");
     fake_events.suspend = cancelled;
-    check_equal("a checkpoint there", suspend(&live), 1);
-    live_check("after that");
+    check_equal("suspend that is cancelled", suspend(&live), 1);
+    live_check("guest after a cancelled suspend");
 }
 
 static void test_live_migration(void **state)
@@ -97,13 +99,14 @@ static void test_live_migration(void **state)
     (void)state;
     live_start_suspending(restored_live);
     pages = live.balloon.nr_pages;
-    check_equal("suspend", suspend(&live), 0);
-    check_says("said", output(), "balloon: 3 ballooned-out PFNs had a frame after resume");
-    check_equal("and given back", live.balloon.nr_pages, pages);
-    live_check("in the new domain");
+    check_equal("suspend with refilled PFNs", suspend(&live), 0);
+    check_says("message on refilled PFNs", output(),
+               "balloon: 3 ballooned-out PFNs had a frame after resume");
+    check_equal("balloon.nr_pages after the resume", live.balloon.nr_pages, pages);
+    live_check("guest in the new domain");
 }
 
-/* Our copy of the builder's page, which the tools know by this frame. */
+/* The kernel's copy of start_info, which the tools find by this frame. */
 static struct start_info *start_info(void)
 {
     return (struct start_info *)fake_ram(live.suspend_mfn.v);
@@ -119,45 +122,49 @@ static void test_cancelled(void **state)
     ports = fake_events_count();
     for (int i = 0; i < 3; i++) {
         now = clock_ns();
-        check_equal("suspend", suspend(&live), 1);
-        check_says("said", output(), "suspend: cancelled");
-        check_true("time goes on", clock_ns() >= now);
-        check_equal("no port more", fake_events_count(), ports);
-        check_equal("MFNs again", start_info()->console.domU.mfn, live.boot.console.v);
-        check_equal("MFNs again", start_info()->store_mfn, live.boot.store.v);
-        check_equal("no request twice", fake_store.nr_requests, 1); /* data/suspend */
-        live_check("as before");
+        check_equal("suspend that is cancelled", suspend(&live), 1);
+        check_says("message on a cancelled suspend", output(), "suspend: cancelled");
+        check_true("clock_ns does not go back", clock_ns() >= now);
+        check_equal("open ports after a cancelled suspend", fake_events_count(), ports);
+        check_equal("MFN of the console ring in start_info", start_info()->console.domU.mfn,
+                    live.boot.console.v);
+        check_equal("MFN of the xenstore ring in start_info", start_info()->store_mfn,
+                    live.boot.store.v);
+        check_equal("requests to xenstored for a cancelled suspend", fake_store.nr_requests,
+                    1); /* data/suspend */
+        live_check("guest after a cancelled suspend");
         fake_store.nr_requests = 0;
     }
-    check_equal("saved", fake_tools.nr_saved, 3);
+    check_equal("saves by the tools", fake_tools.nr_saved, 3);
 }
 
 static void test_refused(void **state)
 {
     (void)state;
     live_start_suspending(refused);
-    check_equal("suspend", suspend(&live), -XEN_EPERM);
-    check_says("said", output(), "warning: suspend: refused: SCHEDOP_shutdown: -1 (EPERM)");
+    check_equal("suspend that Xen refuses", suspend(&live), -XEN_EPERM);
+    check_says("message on a refused suspend", output(),
+               "warning: suspend: refused: SCHEDOP_shutdown: -1 (EPERM)");
     assert_string_equal(fake_store_get("data/suspend"), "refused: SCHEDOP_shutdown: -1 (EPERM)");
-    live_check("as before");
+    live_check("guest after a refused suspend");
     fake_events.suspend = restored;
-    check_equal("and later", suspend(&live), 0);
-    live_check("in a new domain");
+    check_equal("suspend after a refused one", suspend(&live), 0);
+    live_check("guest in the new domain");
 }
 
-/* Xen and we do not agree on how much there is: no reason to stop, and one to say so. */
+/* Xen's page count differs from the kernel's: a message says so, and the guest goes on. */
 static void test_another_count(void **state)
 {
     (void)state;
     live_start_suspending(restored);
     live.balloon.nr_pages++;
-    check_equal("suspend", suspend(&live), 0);
+    check_equal("suspend with a wrong page count", suspend(&live), 0);
     check_says(
-        "said", output(),
+        "message on different page counts", output(),
         "balloon: Xen counts 2000 pages of this domain after resume, the kernel counts 2001");
 }
 
-/* A mapping that no tool could carry: it is we who say no, and say where it is. */
+/* A mapping that the tools cannot save: the kernel refuses the suspend and names the address. */
 static void test_obstacle(void **state)
 {
     void *page;
@@ -165,31 +172,31 @@ static void test_obstacle(void **state)
     (void)state;
     live_start_suspending(restored);
     page = heap_map(&live.heap, to_mfn(fake.shared), PTE_RW);
-    check_true("mapped", page != NULL);
-    check_equal("suspend", suspend(&live), -EBUSY);
-    check_says("said", output(), "0x210000");
-    check_says("said", output(), " cannot be saved: not in the P2M, or a superpage");
-    check_equal("Xen was not asked", fake_tools.nr_saved, 0);
-    live_check("as before");
+    check_true("heap_map of Xen's frame", page != NULL);
+    check_equal("suspend with a mapping of Xen's frame", suspend(&live), -EBUSY);
+    check_says("message on the mapping: address", output(), "0x210000");
+    check_says("message on the mapping: reason", output(),
+               " cannot be saved: not in the P2M, or a superpage");
+    check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
+    live_check("guest after a refused suspend");
 }
 
-/* A large page of our own frames is one as well: "Cannot migrate superpage", the tools would say.
- */
+/* A superpage of the guest's own frames: the tools would fail with "Cannot migrate superpage". */
 static void test_superpage(void **state)
 {
     struct pt_entry e;
 
     (void)state;
     live_start_suspending(restored);
-    e = pt_walk(&live.pt, FAKE_HEAP_BASE + level_bytes(2)); /* nothing there: an entry of level 2 */
-    check_equal("level", e.level, 2);
+    e = pt_walk(&live.pt, FAKE_HEAP_BASE + level_bytes(2)); /* not mapped: an entry of level 2 */
+    check_equal("level of the empty entry", e.level, 2);
     fake_ram(e.table.v)[e.index] =
         pte_make(p2m_get_ram(&live.p2m, to_pfn(0)), PTE_RX | PTE_W | PTE_PSE);
-    check_equal("suspend", suspend(&live), -EBUSY);
-    check_says("said", output(), "at 0x210000200000 cannot be saved");
+    check_equal("suspend with a superpage", suspend(&live), -EBUSY);
+    check_says("message on the superpage", output(), "at 0x210000200000 cannot be saved");
 }
 
-/* Half a message of xenstored's, and then silence: no reason to stop, said in so many words. */
+/* xenstored sends half a message, then nothing: the suspend is refused with a message. */
 static void test_silent_store(void **state)
 {
     (void)state;
@@ -198,13 +205,14 @@ static void test_silent_store(void **state)
     fake_store.piece = 5;
     (void)fake_store_turn();
     fake_store.is_silent = true;
-    check_equal("suspend", suspend(&live), -EIO);
-    check_says("said", output(), "refused: stage store cannot be suspended: -5 (EIO");
-    live_check_memory("without a store");
+    check_equal("suspend with a silent xenstored", suspend(&live), -EIO);
+    check_says("message on the silent xenstored", output(),
+               "refused: stage store cannot be suspended: -5 (EIO");
+    live_check_memory("guest after a refused suspend, without xenstore");
     fake_store.is_silent = false;
     fake_store.piece = 0;
-    check_equal("then", suspend(&live), 0);
-    live_check("in a new domain, with one");
+    check_equal("suspend with xenstored answering again", suspend(&live), 0);
+    live_check("guest in the new domain, with xenstore");
 }
 
 static void suspend_once(void *rc)
@@ -212,7 +220,7 @@ static void suspend_once(void *rc)
     *(int *)rc = suspend(&live);
 }
 
-/* start_info as the tools leave it is another builder's word, and no more believed than that. */
+/* start_info as the tools leave it is validated like start_info from a builder. */
 static const struct lie {
     size_t offset;
     uint64_t value;
@@ -246,26 +254,28 @@ static void test_lies(void **state)
         int rc;
 
         live_start_suspending(restored_by_a_liar);
-        check_says("the end", panic_of(suspend_once, &rc),
+        check_says("panic on a wrong start_info", panic_of(suspend_once, &rc),
                    "stage start_info (copy and validate start_info) cannot be resumed");
-        check_says("the reason", output(), lie->says);
+        check_says("output on a wrong start_info", output(), lie->says);
         live_stop();
     }
 }
 
-/* A ring whose frame the M2P does not know: nobody could find it on the other side. */
+/* A ring whose frame has no PFN in the M2P: the tools could not find the ring. */
 static void test_ring_without_a_pfn(void **state)
 {
     (void)state;
     live_start_suspending(restored);
     fake_set_m2p(live.boot.store.v, INVALID_ENTRY);
-    check_equal("suspend", suspend(&live), -EINVAL);
-    check_says("said", output(), "refused: stage start_info cannot be suspended: -22 (EINVAL");
-    check_equal("Xen was not asked", fake_tools.nr_saved, 0);
-    check_true("events go on", fake_events.watchdog_seconds || evtchn_dispatch() == 0);
+    check_equal("suspend with a ring without a PFN", suspend(&live), -EINVAL);
+    check_says("message on a ring without a PFN", output(),
+               "refused: stage start_info cannot be suspended: -22 (EINVAL");
+    check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
+    check_true("the watchdog runs, or no event is pending",
+               fake_events.watchdog_seconds || evtchn_dispatch() == 0);
 }
 
-/* Each request on the path is refused once; then each is answered by silence. */
+/* Each xenstore request of a suspend is refused once, then each is left without a reply once. */
 static void test_every_request_failing(void **state)
 {
     static const char *const words[] = {"EACCES", "EINVAL", NULL};
@@ -287,23 +297,24 @@ static void test_every_request_failing(void **state)
             panic = panic_of(suspend_once, &rc);
             if (panic)
                 fail_msg("request %u: %s", n, panic);
-            check_equal("in a new domain", rc, 0);
-            live_check_memory("all but the store");
+            check_equal("suspend with a failing xenstore request", rc, 0);
+            live_check_memory("guest after a failing xenstore request");
             if (fake_store.nr_requests < n) {
-                check_true("more than a few", n > 8);
+                check_true("a suspend makes more than 8 xenstore requests", n > 8);
                 live_stop();
                 break;
             }
             if (!words[w])
-                check_true("no connection", !xenstore_is_connected());
-            else if (n > 4) /* features that a toolstack did not make are no failure */
-                check_says("said", output(), "store: ");
+                check_true("the connection is dead after a missing reply",
+                           !xenstore_is_connected());
+            else if (n > 4) /* a missing control/feature node is no failure */
+                check_says("message on a refused request", output(), "store: ");
             live_stop();
         }
     }
 }
 
-/* The reasons that there are for an end. A new domain that cannot be had is one of them. */
+/* Whether a panic names one of the expected reasons; a failing resume is one of them. */
 static bool is_stated(const char *panic)
 {
     static const char *const reasons[] = {
@@ -322,8 +333,8 @@ static bool is_stated(const char *panic)
 }
 
 /*
- * Each hypercall on the path fails once, whatever comes of the suspend: it is a panic for a stated
- * reason, or all is well, and if anything failed that matters, it was said.
+ * Each hypercall of a suspend fails once, for each result of the suspend: the guest panics with an
+ * expected reason, or works as before, and a message reports every failure that matters.
  */
 static void test_every_hypercall_failing(void **state)
 {
@@ -343,28 +354,28 @@ static void test_every_hypercall_failing(void **state)
                 fail_msg("hypercall %u: %s", n, panic);
             nr_panics += panic != NULL;
             if (panic && fake.nr_restores && !strstr(panic, "stage shared_info"))
-                check_true("no tool is led astray",
+                check_true("after a panic p2m_cr3 is 0 or right",
                            !live_shared()->arch.p2m_cr3 ||
                                live_shared()->arch.p2m_cr3 == fake.root * PAGE_SIZE);
             if (!panic && fake_tools.nr_saved == 0 && h < 2) {
-                check_says("not even asked", output(),
+                check_says("message on a suspend refused by the kernel", output(),
                            n == 1 ? "suspend: refused: stage shared_info cannot be suspended: -22"
                                   : "suspend: refused: ");
-                check_says("the reason", output(), "-22");
-                check_equal("the errno", rc, -XEN_EINVAL);
+                check_says("message on a suspend refused by the kernel: errno", output(), "-22");
+                check_equal("suspend refused by the kernel", rc, -XEN_EINVAL);
             } else if (!panic && rc != -XEN_EINVAL) {
-                check_equal("the result", rc, results[h]);
+                check_equal("suspend with a failing hypercall", rc, results[h]);
             }
             if (!panic)
-                live_check("one failed");
+                live_check("guest after a failing hypercall");
             if (fake.nr_hypercalls < n)
                 break;
             live_stop();
         }
         live_stop();
-        check_true("many", n > 30);
+        check_true("a suspend makes more than 30 hypercalls", n > 30);
     }
-    check_true("some end in a panic", nr_panics > 30);
+    check_true("more than 30 failing hypercalls end in a panic", nr_panics > 30);
 }
 
 int main(void)

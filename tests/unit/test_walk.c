@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a suspend that one stage refuses could leave the stages below it down, or bring up
- * one that never was down; and a stage that fails could do so without its name being said.
+ * The walk over the table of stages. Without this test a refused suspend could leave the stages
+ * below the refusing one suspended, or resume a stage that was never suspended; and the message of
+ * a failing stage could lack the stage's name.
  *
- * The table of this program has three rows that refuse when told to, and one with nothing to do.
+ * The table of this program has three stages that refuse on request, and one without functions.
  */
 #include "kernel/boot/stages.h"
 
@@ -18,8 +19,8 @@
 
 static struct shared_info shared;
 static struct domain d;
-static char said[200]; /* what was called, in order */
-static char refuses;   /* the row whose next call fails */
+static char said[200]; /* the calls, in order */
+static char refuses;   /* the stage whose calls fail */
 
 static int note(char row, const char *what)
 {
@@ -30,17 +31,17 @@ static int note(char row, const char *what)
 #define ROW(letter)                                            \
     static int start_##letter(struct domain *at)               \
     {                                                          \
-        check_true("the domain", at == &d);                    \
+        check_true("start gets the domain", at == &d);         \
         return note(#letter[0], "");                           \
     }                                                          \
     static int down_##letter(struct domain *at)                \
     {                                                          \
-        check_true("the domain", at == &d);                    \
+        check_true("suspend gets the domain", at == &d);       \
         return note(#letter[0], "-");                          \
     }                                                          \
     static int up_##letter(struct domain *at, bool new_domain) \
     {                                                          \
-        check_true("the domain", at == &d);                    \
+        check_true("resume gets the domain", at == &d);        \
         return note(#letter[0], new_domain ? "*" : "+");       \
     }
 
@@ -92,9 +93,9 @@ static void test_boot(void **state)
     (void)state;
     stages_start(&d);
     assert_string_equal(said, "a b n c ");
-    check_true("alive", fake_events.watchdog_seconds > 0);
+    check_true("the watchdog runs after the boot", fake_events.watchdog_seconds > 0);
     for (size_t i = 1; i < nr_stages; i++)
-        check_true("ticks",
+        check_true("ticks_after_stage is set and ascends",
                    ticks_after_stage[i] >= ticks_after_stage[i - 1] && ticks_after_stage[i]);
 }
 
@@ -102,7 +103,8 @@ static void test_boot_fails(void **state)
 {
     (void)state;
     refuses = 'b';
-    check_says("the stage", panic_of(boot, &d), "stage second (the second row) failed: -16 (EBUSY");
+    check_says("panic of a stage that fails at boot", panic_of(boot, &d),
+               "stage second (the second row) failed: -16 (EBUSY");
     assert_string_equal(said, "a b ");
 }
 
@@ -111,7 +113,7 @@ static void test_suspend_and_resume(void **state)
     const char *who = "nobody";
 
     (void)state;
-    check_equal("down", stages_suspend(&d, &who), 0);
+    check_equal("stages_suspend", stages_suspend(&d, &who), 0);
     assert_string_equal(said, "-c -b -a ");
     assert_string_equal(who, "nobody");
     said[0] = '\0';
@@ -122,7 +124,7 @@ static void test_suspend_and_resume(void **state)
     assert_string_equal(said, "+a +b +c ");
 }
 
-/* Exactly those that went down come up again, and as in a domain that is the old one. */
+/* Exactly the suspended stages are resumed, as in the same domain. */
 static void test_refusals(void **state)
 {
     static const struct {
@@ -140,7 +142,7 @@ static void test_refusals(void **state)
 
         start(NULL);
         refuses = rows[i].refuses;
-        check_equal("refused", stages_suspend(&d, &who), -EBUSY);
+        check_equal("stages_suspend with a stage that refuses", stages_suspend(&d, &who), -EBUSY);
         assert_string_equal(who, rows[i].who);
         assert_string_equal(said, rows[i].said);
     }
@@ -150,12 +152,13 @@ static void test_resume_fails(void **state)
 {
     (void)state;
     refuses = 'b';
-    check_says("here", panic_of(resume_here, &d),
+    check_says("panic of a failing resume in the same domain", panic_of(resume_here, &d),
                "stage second (the second row) cannot be resumed: -16 (EBUSY");
     assert_string_equal(said, "+a +b ");
     said[0] = '\0';
     refuses = 'a';
-    check_says("elsewhere", panic_of(resume_elsewhere, &d), "stage first (");
+    check_says("panic of a failing resume in a new domain", panic_of(resume_elsewhere, &d),
+               "stage first (");
     assert_string_equal(said, "*a ");
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The protocol of xenstore, with a xenstored that keeps to it. Without this a reply that comes in
- * two halves, or behind a watch event, could be taken for another; a request that is longer than
- * the ring could wait for ever; or half a message could be left over from before a suspend. What a
- * hostile xenstored can do is in test_xenstore_hostile.c.
+ * The xenstore client, with a xenstored that follows the protocol. Without this test a reply that
+ * arrives in two parts, or after a watch event, could be taken for another reply; a request longer
+ * than the ring could block for ever; or half a message could be left over from before a suspend.
+ * A hostile xenstored is tested in test_xenstore_hostile.c.
  */
 #include "xen/xenstore.h"
 
@@ -27,16 +27,16 @@ static int start(void **state)
     return 0;
 }
 
-/* Before any other: nothing was ever connected. */
+/* Runs first: no store was ever connected. */
 static void test_no_store(void **state)
 {
     struct xs_reply reply;
 
     (void)state;
-    check_equal("read", xs_read(0, "a", &reply), -ENODEV);
-    check_true("not connected", !xenstore_is_connected());
+    check_equal("xs_read without a connection", xs_read(0, "a", &reply), -ENODEV);
+    check_true("xenstore_is_connected is false without a connection", !xenstore_is_connected());
     xenstore_poll();
-    check_equal("suspend", xenstore_suspend(), 0);
+    check_equal("xenstore_suspend without a connection", xenstore_suspend(), 0);
 }
 
 static void test_everything(void **state)
@@ -49,7 +49,7 @@ static void test_everything(void **state)
         fake_store.piece = pieces[i];
         fake_store.needs_kick = true;
         sg_ask_everything();
-        /* indices that are about to wrap; a kernel that was loaded by another one finds such */
+        /* indices that are about to wrap, as another kernel that loaded this one may leave them */
         sg_start((uint32_t)-20);
         fake_store.piece = pieces[i];
         fake_store.events_first = true;
@@ -57,27 +57,27 @@ static void test_everything(void **state)
     }
 }
 
-/* Whose a node is: its path, and who may what, each terminated. */
+/* XS_SET_PERMS: the path, then the permissions, each with a terminating 0. */
 static void test_permissions(void **state)
 {
     (void)state;
-    check_equal("write", xs_write(0, "a/b", "x"), 0);
-    check_equal("perms", xs_set_perms(0, "a/b", "n5"), 0);
+    check_equal("xs_write of a/b", xs_write(0, "a/b", "x"), 0);
+    check_equal("xs_set_perms of n5", xs_set_perms(0, "a/b", "n5"), 0);
     assert_string_equal(fake_store.perms, "n5");
-    check_equal("perms", xs_set_perms(0, "a/b", "r1234"), 0);
+    check_equal("xs_set_perms of r1234", xs_set_perms(0, "a/b", "r1234"), 0);
     assert_string_equal(fake_store.perms, "r1234");
-    check_equal("no such node", xs_set_perms(0, "a/c", "n5"), -ENOENT);
+    check_equal("xs_set_perms of a missing node", xs_set_perms(0, "a/c", "n5"), -ENOENT);
     fake_store.refuse_at = fake_store.nr_requests + 1;
     fake_store.refuse_with = "EACCES";
-    check_equal("not ours", xs_set_perms(0, "a/b", "n5"), -EACCES);
-    check_equal("in no transaction", fake_store.nr_in_tx, 0);
-    check_equal("in one that there is not", xs_set_perms(3, "a/b", "n5"), -ENOENT);
-    check_equal("in that one", fake_store.nr_in_tx, 1);
+    check_equal("xs_set_perms that is refused", xs_set_perms(0, "a/b", "n5"), -EACCES);
+    check_equal("requests in a transaction", fake_store.nr_in_tx, 0);
+    check_equal("xs_set_perms in a missing transaction", xs_set_perms(3, "a/b", "n5"), -ENOENT);
+    check_equal("requests in a transaction after that", fake_store.nr_in_tx, 1);
     xenstore_stop();
-    check_equal("no store", xs_set_perms(0, "a/b", "n5"), -ENODEV);
+    check_equal("xs_set_perms after xenstore_stop", xs_set_perms(0, "a/b", "n5"), -ENODEV);
 }
 
-/* A request that is larger than the ring, and the longest there may be. */
+/* Requests larger than the ring, up to the longest that the protocol allows. */
 static void test_long_requests(void **state)
 {
     static char value[XENSTORE_PAYLOAD_MAX + 2];
@@ -87,38 +87,38 @@ static void test_long_requests(void **state)
     for (size_t len = 1000; len < 1100; len += 7) {
         memset(value, 'v', len);
         value[len] = '\0';
-        check_equal("write", xs_write(0, "a", value), 0);
+        check_equal("xs_write of a long value", xs_write(0, "a", value), 0);
         sg_check_node("a", value);
     }
     memset(value, 'v', sizeof(value) - 1);
     value[XENSTORE_PAYLOAD_MAX - 2] = '\0';
-    check_equal("the longest", xs_write(0, "a", value), 0);
+    check_equal("xs_write of the longest value", xs_write(0, "a", value), 0);
     assert_string_equal(fake_store_get("a"), value);
     value[XENSTORE_PAYLOAD_MAX - 2] = 'v';
     value[XENSTORE_PAYLOAD_MAX - 1] = '\0';
     uint32_t before = sg_ring->req_prod;
-    check_equal("one more", xs_write(0, "a", value), -E2BIG);
-    check_equal("was not begun", sg_ring->req_prod, before);
-    check_equal("a path alone", xs_read(0, value, &(struct xs_reply){0}), -EINVAL);
-    check_true("all is well", xenstore_is_connected());
+    check_equal("xs_write of too long a value", xs_write(0, "a", value), -E2BIG);
+    check_equal("req_prod after too long a value", sg_ring->req_prod, before);
+    check_equal("xs_read of too long a path", xs_read(0, value, &(struct xs_reply){0}), -EINVAL);
+    check_true("the connection is alive after too long requests", xenstore_is_connected());
 }
 
-/* Events come between any two bytes of what is asked. */
+/* A watch event that arrives at any byte of a request. */
 static void test_event_inside_a_request(void **state)
 {
     static char value[3000];
 
     (void)state;
     memset(value, 'v', sizeof(value) - 1);
-    check_equal("watch", xs_watch(&sg_watch), 0);
+    check_equal("xs_watch of a", xs_watch(&sg_watch), 0);
     xenstore_poll();
     for (size_t at = 1; at < 2900; at += 97) {
         sg_watch.fired = false;
         fake_store.event_within = at;
-        check_equal("write", xs_write(0, "b", value), 0);
+        check_equal("xs_write while a watch event arrives", xs_write(0, "b", value), 0);
         fake_store.event_within = 0;
         sg_check_node("b", value);
-        check_true("the event was heard", sg_watch.fired);
+        check_true("the watch has fired during the request", sg_watch.fired);
     }
 }
 
@@ -131,12 +131,12 @@ static void test_watches(void **state)
     for (unsigned int i = 0; i < 17; i++) {
         snprintf(names[i], sizeof(names[i]), "w%u", i);
         many[i] = (struct xs_watch){.path = names[i]};
-        check_equal("watch", xs_watch(&many[i]), i < 16 ? 0 : -ENOMEM);
+        check_equal("xs_watch of one of 17 nodes", xs_watch(&many[i]), i < 16 ? 0 : -ENOMEM);
     }
-    check_equal("as many as there is room for", xs_count_watches(), 16);
+    check_equal("watches in a full table", xs_count_watches(), 16);
     xenstore_poll();
     for (unsigned int i = 0; i < 16; i++) {
-        check_true("once at the start", many[i].fired);
+        check_true("each watch fires when it is set", many[i].fired);
         many[i].fired = false;
     }
     fake_store_set("w10/below", "x");
@@ -145,25 +145,25 @@ static void test_watches(void **state)
     (void)fake_store_turn();
     xenstore_poll();
     for (unsigned int i = 0; i < 16; i++)
-        check_equal("those alone", many[i].fired, i == 1 || i == 10);
-    check_equal("unwatch", xs_unwatch(&many[3]), 0);
-    check_equal("twice", xs_unwatch(&many[3]), -ENOENT);
-    check_equal("there is room again", xs_watch(&many[16]), 0);
-    /* refused: the place is free again */
-    check_equal("unwatch", xs_unwatch(&many[16]), 0);
+        check_equal("only the watches of w1 and w10 fire", many[i].fired, i == 1 || i == 10);
+    check_equal("xs_unwatch of w3", xs_unwatch(&many[3]), 0);
+    check_equal("second xs_unwatch of w3", xs_unwatch(&many[3]), -ENOENT);
+    check_equal("xs_watch of w16 with a free place", xs_watch(&many[16]), 0);
+    /* a refused watch leaves its place free */
+    check_equal("xs_unwatch of w16", xs_unwatch(&many[16]), 0);
     fake_store.refuse_at = fake_store.nr_requests + 1;
     fake_store.refuse_with = "EACCES";
-    check_equal("refused", xs_watch(&many[16]), -EACCES);
-    check_equal("watches", xs_count_watches(), 15);
+    check_equal("xs_watch that is refused", xs_watch(&many[16]), -EACCES);
+    check_equal("watches after a refused xs_watch", xs_count_watches(), 15);
 }
 
-/* xenstored may say so before it says that it will. */
+/* xenstored may send the first event of a watch before the reply to the watch request. */
 static void test_first_event_first(void **state)
 {
     (void)state;
     fake_store.events_first = true;
-    check_equal("watch", xs_watch(&sg_watch), 0);
-    check_true("fired", sg_watch.fired);
+    check_equal("xs_watch with the event before the reply", xs_watch(&sg_watch), 0);
+    check_true("the watch has fired before the reply", sg_watch.fired);
 }
 
 static void test_errors(void **state)
@@ -193,7 +193,7 @@ static void test_errors(void **state)
         fake_store.refuse_at = fake_store.nr_requests + 1;
         fake_store.refuse_with = rows[i].word;
         check_equal(rows[i].word, xs_write(0, "a", "b"), rows[i].rc);
-        check_true("no reason to part", xenstore_is_connected());
+        check_true("the connection is alive after an error reply", xenstore_is_connected());
     }
 }
 
@@ -204,61 +204,62 @@ static void test_conflict(void **state)
     (void)state;
     fake_store.nr_conflicts = 1;
     for (int round = 0; round < 2; round++) {
-        check_equal("begin", xs_begin(&tx), 0);
-        check_equal("write", xs_write(tx, "a", "x"), 0);
-        check_equal("end", xs_end(tx, true), round ? 0 : -EAGAIN);
-        check_equal("done", fake_store_get("a") != NULL, round);
+        check_equal("xs_begin", xs_begin(&tx), 0);
+        check_equal("xs_write in the transaction", xs_write(tx, "a", "x"), 0);
+        check_equal("xs_end with commit", xs_end(tx, true), round ? 0 : -EAGAIN);
+        check_equal("the node exists after xs_end", fake_store_get("a") != NULL, round);
     }
 }
 
-/* Half a message has come when the domain is to be suspended. */
+/* xenstored has sent half a message when the domain is to be suspended. */
 static void test_suspend(void **state)
 {
     (void)state;
-    check_equal("nothing half said", xenstore_suspend(), 0);
-    check_equal("watch", xs_watch(&sg_watch), 0);
+    check_equal("xenstore_suspend without a partial message", xenstore_suspend(), 0);
+    check_equal("xs_watch of a", xs_watch(&sg_watch), 0);
     xenstore_poll();
     sg_watch.fired = false;
     fake_store_set("a", "b");
     fake_store.piece = 5;
     (void)fake_store_turn();
-    check_equal("waits for the rest", xenstore_suspend(), 0);
-    check_true("and takes it", sg_watch.fired);
-    check_equal("all of it", sg_ring->rsp_cons, sg_ring->rsp_prod);
+    check_equal("xenstore_suspend with a partial message", xenstore_suspend(), 0);
+    check_true("the watch has fired by the rest of the message", sg_watch.fired);
+    check_equal("rsp_cons after xenstore_suspend", sg_ring->rsp_cons, sg_ring->rsp_prod);
 
     fake_store_set("a", "c");
     (void)fake_store_turn();
     fake_store.is_silent = true;
-    check_equal("which does not come", xenstore_suspend(), -EIO);
-    check_says("the reason", output(), "did not reply in time");
-    sg_check_dead("suspend");
-    check_equal("no connection is no obstacle", xenstore_suspend(), 0);
+    check_equal("xenstore_suspend with a silent xenstored", xenstore_suspend(), -EIO);
+    check_says("message on the silent xenstored", output(), "did not reply in time");
+    sg_check_dead("connection after a failed suspend");
+    check_equal("xenstore_suspend without a connection", xenstore_suspend(), 0);
 }
 
-/* In a new domain: what was broken is forgotten, and half a message too. */
+/* In a new domain a broken connection and half a message are forgotten. */
 static void test_reconnect(void **state)
 {
     (void)state;
-    check_equal("watch", xs_watch(&sg_watch), 0);
+    check_equal("xs_watch of a", xs_watch(&sg_watch), 0);
     fake_store_set("a", "b");
     fake_store.piece = 5;
     (void)fake_store_turn();
     xenstore_poll();
     fake_store.is_silent = true;
-    check_equal("broken", xs_write(0, "a", "b"), -EIO);
+    check_equal("xs_write with a silent xenstored", xs_write(0, "a", "b"), -EIO);
     evtchn_start(&sg_shared);
     fake_store_start(sg_page, fake_store.port);
     fake.fail_at = 1;
     fake.nr_hypercalls = 0;
     fake.fail_with = -XEN_EPERM;
-    check_equal("refused", xenstore_start(sg_page, fake_store.port), -XEN_EPERM);
+    check_equal("xenstore_start whose hypercall fails", xenstore_start(sg_page, fake_store.port),
+                -XEN_EPERM);
     fake.fail_at = 0;
-    check_equal("connect", xenstore_start(sg_page, fake_store.port), 0);
-    check_equal("no watch is left", xs_count_watches(), 0);
+    check_equal("xenstore_start in the new domain", xenstore_start(sg_page, fake_store.port), 0);
+    check_equal("watches in the new domain", xs_count_watches(), 0);
     sg_ask_everything();
 }
 
-/* A notification that Xen refuses is lost, and no more than that. */
+/* An event channel notification that Xen refuses is lost; nothing else is. */
 static void test_every_hypercall_failing(void **state)
 {
     unsigned int n;
@@ -274,22 +275,22 @@ static void test_every_hypercall_failing(void **state)
             break;
     }
     fake.fail_at = 0;
-    check_true("all of them", n > 20);
+    check_true("the requests make more than 20 hypercalls", n > 20);
 }
 
-/* xenstored may take no more of a request while events wait to be read. */
+/* xenstored may read no more of a request while watch events wait to be read by the guest. */
 static void test_both_wait(void **state)
 {
     static char value[3000];
 
     (void)state;
     memset(value, 'v', sizeof(value) - 1);
-    check_equal("watch", xs_watch(&sg_watch), 0);
+    check_equal("xs_watch of a", xs_watch(&sg_watch), 0);
     xenstore_poll();
     fake_store.one_by_one = true;
     for (int i = 0; i < 200; i++)
         fake_store_set("a", "x");
-    check_equal("write", xs_write(0, "b", value), 0);
+    check_equal("xs_write while 200 watch events are queued", xs_write(0, "b", value), 0);
 }
 
 int main(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xenstored is another domain's program, and a guest that believes it can be made to read and write
- * past its buffers, or to wait for ever. Without this that would be found by whoever tries. The
- * protocol itself is tested in test_xenstore.c.
+ * The xenstore client, with a xenstored that breaks the protocol. xenstored runs in another domain:
+ * without this test a malformed reply or ring index could make the guest read or write past its
+ * buffers, or wait for ever. The protocol itself is tested in test_xenstore.c.
  */
 #include "xen/xenstore.h"
 
@@ -28,7 +28,7 @@ static int start(void **state)
 static const struct fatal {
     enum fake_store_fault fault;
     const char *says;
-    bool slow; /* found by waiting */
+    bool slow; /* detected by a timeout */
 } fatal[] = {
     {STORE_TOO_LONG,       "sent a message longer than XENSTORE_PAYLOAD_MAX", false},
     {STORE_RSP_PROD_FAR,   "index rsp_prod is not within 1024 above rsp_cons", false},
@@ -56,40 +56,41 @@ static void test_broken_protocol(void **state)
             fake_store.fault_at = 1;
             before = clock_ns();
             check_equal(fatal[i].says, xs_read(0, "a", &reply), -EIO);
-            check_says("the reason", output(), fatal[i].says);
-            check_says("once", output(), "further requests fail with EIO");
+            check_says("message on the broken protocol", output(), fatal[i].says);
+            check_says("message on the end of the connection", output(),
+                       "further requests fail with EIO");
             check_equal(fatal[i].says, clock_ns() - before,
                         fatal[i].slow ? XENSTORE_PATIENCE * NS_PER_S : 0);
             output_clear();
             sg_check_dead(fatal[i].says);
-            check_equal("and not said again", strlen(output()), 0);
+            check_equal("output of requests on a dead connection", strlen(output()), 0);
         }
     }
 }
 
-/* It claims to have read what was not written. The next request finds that. */
+/* xenstored claims in req_cons to have read bytes that were not written: the next request fails. */
 static void test_req_cons_ahead(void **state)
 {
     (void)state;
     fake_store.fault = STORE_REQ_CONS_AHEAD;
     fake_store.fault_at = 1;
-    check_equal("answered before it is seen", xs_write(0, "a", "b"), 0);
-    check_equal("then", xs_write(0, "a", "c"), -EIO);
-    check_says("the reason", output(), "index req_cons is not within 1024 below req_prod");
-    sg_check_dead("req_cons");
+    check_equal("xs_write that is answered before req_cons is checked", xs_write(0, "a", "b"), 0);
+    check_equal("xs_write after req_cons ran ahead", xs_write(0, "a", "c"), -EIO);
+    check_says("message on req_cons", output(), "index req_cons is not within 1024 below req_prod");
+    sg_check_dead("connection after req_cons ran ahead");
 }
 
-/* The indices that are ours are known to us, whatever is written over them. */
+/* The client keeps its own indices and does not read them back from the ring page. */
 static void test_our_indices(void **state)
 {
     (void)state;
-    check_equal("write", xs_write(0, "a", "b"), 0);
+    check_equal("xs_write with correct indices", xs_write(0, "a", "b"), 0);
     sg_ring->req_prod += 2000;
     sg_ring->rsp_cons -= 500;
-    check_equal("write", xs_write(0, "a", "c"), 0);
+    check_equal("xs_write after xenstored changed the guest's indices", xs_write(0, "a", "c"), 0);
     sg_check_node("a", "c");
-    check_equal("as if nothing had been", sg_ring->rsp_cons, sg_ring->rsp_prod);
-    sg_check_canary("behind the ring");
+    check_equal("rsp_cons after a request", sg_ring->rsp_cons, sg_ring->rsp_prod);
+    sg_check_canary("bytes behind the ring");
 }
 
 static void test_transaction_numbers(void **state)
@@ -101,14 +102,15 @@ static void test_transaction_numbers(void **state)
         sg_start(0);
         fake_store.fault = fault;
         fake_store.fault_at = 1;
-        check_equal("begin", xs_begin(&tx), -EIO);
-        check_equal("none given", tx, 77);
-        check_says("the reason", output(), "reply to XS_TRANSACTION_START has no valid number");
-        sg_check_dead("transaction");
+        check_equal("xs_begin with a bad transaction number", xs_begin(&tx), -EIO);
+        check_equal("transaction after a failed xs_begin", tx, 77);
+        check_says("message on a bad transaction number", output(),
+                   "reply to XS_TRANSACTION_START has no valid number");
+        sg_check_dead("connection after a bad transaction number");
     }
 }
 
-/* What is odd, and no reason to part. */
+/* Odd messages that must not end the connection. */
 static void test_oddities(void **state)
 {
     static const struct {
@@ -134,24 +136,25 @@ static void test_oddities(void **state)
 
         sg_start(0);
         fake_store_set("a", "hello");
-        check_equal("watch", xs_watch(&sg_watch), 0);
+        check_equal("xs_watch of a", xs_watch(&sg_watch), 0);
         xenstore_poll();
         sg_watch.fired = false;
         fake_store.fault = rows[i].fault;
         fake_store.fault_at = 2;
-        check_equal("read", xs_read(0, "a", &reply), rows[i].rc);
+        check_equal("xs_read with an odd message", xs_read(0, "a", &reply), rows[i].rc);
         if (rows[i].fault == STORE_LONGEST) {
-            check_equal("its length", reply.len_bytes, XENSTORE_PAYLOAD_MAX);
-            check_equal("has an end", strlen(reply.data), XENSTORE_PAYLOAD_MAX);
+            check_equal("length of the longest reply", reply.len_bytes, XENSTORE_PAYLOAD_MAX);
+            check_equal("terminated length of the longest reply", strlen(reply.data),
+                        XENSTORE_PAYLOAD_MAX);
         }
-        check_true("no watch of ours", !sg_watch.fired);
-        check_true("still connected", xenstore_is_connected());
+        check_true("no watch fires for an odd event", !sg_watch.fired);
+        check_true("the connection is alive after an odd message", xenstore_is_connected());
         sg_check_node("a", "hello");
-        sg_check_canary("behind the ring");
+        sg_check_canary("bytes behind the ring");
     }
 }
 
-/* An answer that nobody asked for. */
+/* A reply without a request. */
 static void test_unasked(void **state)
 {
     static const struct xsd_sockmsg reply = {.type = XS_READ, .req_id = 1};
@@ -161,11 +164,13 @@ static void test_unasked(void **state)
         sg_ring->rsp[i] = ((const char *)&reply)[i];
     sg_ring->rsp_prod = sizeof(reply);
     xenstore_poll();
-    check_says("the reason", output(), "sent a reply although there was no request");
-    sg_check_dead("unasked");
+    check_says("message on a reply without a request", output(),
+               "sent a reply although there was no request");
+    sg_check_dead("connection after a reply without a request");
 }
 
-/* Someone else keeps waking us, and the clock goes on: patience ends all the same. */
+/* Events without data keep waking the guest while the clock advances: the timeout must still end
+ * it. */
 static bool only_noise(void)
 {
     fake_events_raise(fake_store.port);
@@ -177,12 +182,12 @@ static void test_noise_is_no_answer(void **state)
 {
     (void)state;
     fake_events.idle = only_noise;
-    check_equal("write", xs_write(0, "a", "b"), -EIO);
-    check_says("the reason", output(), "did not reply in time");
-    sg_check_dead("noise");
+    check_equal("xs_write with events but no reply", xs_write(0, "a", "b"), -EIO);
+    check_says("message on the missing reply", output(), "did not reply in time");
+    sg_check_dead("connection after a missing reply");
 }
 
-/* Garbage of any kind, a seed a case: an end, or not, but no access out of bounds and no hang. */
+/* Random bytes, one seed per case: no access out of bounds, and no request waits for ever. */
 static void test_garbage(void **state)
 {
     struct rng r = {.state = 1};
@@ -193,11 +198,11 @@ static void test_garbage(void **state)
         size_t len = 1 + rng_below(&r, XENSTORE_RING_SIZE);
 
         sg_start((uint32_t)rng_next(&r));
-        check_equal("watch", xs_watch(&sg_watch), 0);
+        check_equal("xs_watch of a", xs_watch(&sg_watch), 0);
         xenstore_poll();
         for (size_t i = 0; i < len; i++)
             sg_ring->rsp[MASK_XENSTORE_IDX(sg_ring->rsp_prod + i)] = (char)rng_next(&r);
-        if (seed % 2) { /* a header that may be true, with any payload */
+        if (seed % 2) { /* a plausible header with a random payload */
             struct xsd_sockmsg h = {.type = (uint32_t)rng_below(&r, XS_TYPE_COUNT),
                                     .req_id = (uint32_t)rng_next(&r),
                                     .len = (uint32_t)rng_below(&r, len)};
@@ -212,19 +217,19 @@ static void test_garbage(void **state)
             sg_ring->req_cons = (uint32_t)rng_next(&r);
         fake_store.is_silent = true;
         xenstore_poll();
-        check_equal("no reply in that", xs_read(0, "a", &reply), -EIO);
-        sg_check_canary("behind the ring");
+        check_equal("xs_read after random bytes", xs_read(0, "a", &reply), -EIO);
+        sg_check_canary("bytes behind the ring");
     }
 }
 
-/* A token that is no number is none of ours. */
+/* A token that is no number belongs to no watch. */
 static void test_token_word(void **state)
 {
     static const char event[] = "a\0x";
     struct xsd_sockmsg h = {.type = XS_WATCH_EVENT, .len = sizeof(event)};
 
     (void)state;
-    check_equal("watch", xs_watch(&sg_watch), 0);
+    check_equal("xs_watch of a", xs_watch(&sg_watch), 0);
     xenstore_poll();
     sg_watch.fired = false;
     for (size_t i = 0; i < sizeof(h); i++)
@@ -233,7 +238,7 @@ static void test_token_word(void **state)
         sg_ring->rsp[MASK_XENSTORE_IDX(sg_ring->rsp_prod + sizeof(h) + i)] = event[i];
     sg_ring->rsp_prod += sizeof(h) + sizeof(event);
     xenstore_poll();
-    check_true("no watch of ours", !sg_watch.fired);
+    check_true("no watch fires for a token that is no number", !sg_watch.fired);
 }
 
 int main(void)

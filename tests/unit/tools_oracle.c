@@ -8,19 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a tool knows of the host. */
+/* What a tool knows about the host. */
 static uint64_t max_mfn(void)
 {
     return fake.first_mfn + fake.nr_mfns - 1;
 }
 
-/* A tool maps any frame it is told of; that frame 0 or one past the last is none, it checks. */
+/* A tool can map any frame, but it rejects MFN 0 and MFNs past the last one. */
 static bool bad_frame(uint64_t mfn)
 {
     return mfn == 0 || mfn > max_mfn();
 }
 
-/* Notes what the tool says, and that it gives up. */
+/* Records the error message of the tool, which gives up. */
 static bool __printf(2, 3) fail(struct tools_p2m *t, const char *fmt, ...)
 {
     va_list args;
@@ -31,7 +31,7 @@ static bool __printf(2, 3) fail(struct tools_p2m *t, const char *fmt, ...)
     return false;
 }
 
-/* Takes the leaves that a walk found, and holds each against the M2P and the P2M itself. */
+/* Takes the leaves that a walk found, and compares each with the M2P and with the P2M. */
 static bool take_leaves(struct tools_p2m *t, const uint64_t *leaves, uint64_t last_pfn)
 {
     t->nr_pfns = last_pfn + 1;
@@ -47,7 +47,7 @@ static bool take_leaves(struct tools_p2m *t, const uint64_t *leaves, uint64_t la
     return true;
 }
 
-/* Of the level 2 entries: where their tail of one repeated table begins. */
+/* Where the repeated last entry of the level 2 entries begins. */
 static uint64_t last_change(const uint64_t *frames, uint64_t nr)
 {
     uint64_t at = 0;
@@ -68,7 +68,7 @@ static bool read_list(struct tools_p2m *t, const struct arch_shared_info *shared
     tables[0] = shared->p2m_cr3 >> 12;
     if (bad_frame(tables[0]))
         ok = fail(t, "Bad p2m_cr3 value %#lx", (uint64_t)shared->p2m_cr3);
-    /* canonical, in order, and not in the hypervisor's area */
+    /* the range must be canonical, ascending, and outside of the hypervisor's area */
     if (ok && ((int64_t)(start << 16) >> 16 != (int64_t)start ||
                (int64_t)(end << 16) >> 16 != (int64_t)end || end < start ||
                (end >= 0xffff800000000000 && start <= 0xffff87ffffffffff)))
@@ -76,13 +76,13 @@ static bool read_list(struct tools_p2m *t, const struct arch_shared_info *shared
 
     for (unsigned int level = 4; ok && level; level--) {
         unsigned int shift = 12 + 9 * (level - 1);
-        /* tables of a level are one long array, whose first entry maps this address */
+        /* the tables of a level form one array, whose first entry maps the start address */
         uint64_t base = level == 4 ? start >> 48 << 48 : start >> (shift + 9) << (shift + 9);
         uint64_t first = (start - base) >> shift, last = (end - base) >> shift;
         uint64_t *next = malloc((last - first + 1) * sizeof(*next));
 
         for (uint64_t i = first; ok && i <= last; i++) {
-            /* present, page size, rights: none of it is looked at */
+            /* the tools ignore the present bit, the page-size bit and the access rights */
             uint64_t mfn = fake_ram(tables[i / 512])[i % 512] << 12 >> 24;
 
             next[i - first] = mfn;
@@ -93,7 +93,7 @@ static bool read_list(struct tools_p2m *t, const struct arch_shared_info *shared
         nr = last - first + 1;
         free(tables);
         tables = next;
-        /* the tools compare a relative index with an absolute one: right if first is 0 */
+        /* the tools compare a relative index with an absolute one: correct only if first is 0 */
         if (ok && level == 2 && last_change(tables, nr) != last) {
             last_pfn = (last_change(tables, nr) << 18) - 1;
             end = start + (last_pfn / 512 + 1) * 4096 - 1;
@@ -117,7 +117,7 @@ static bool read_tree(struct tools_p2m *t, const struct arch_shared_info *shared
     for (uint64_t i = 0; i < nr_top; i++)
         if (bad_frame(fake_ram(top)[i]))
             return fail(t, "Bad mfn %#lx at index %lu in p2m frame list list", fake_ram(top)[i], i);
-    /* here the first of a repeated tail is kept */
+    /* the tree keeps the first of a repeated tail */
     last_top = last_change(fake_ram(top), nr_top);
     if (last_top + 1 < nr_top)
         last_pfn = ((last_top + 1) << 18) - 1;

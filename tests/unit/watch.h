@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sees every store to a page, in order: the page is read only, a store to it is a SIGSEGV, after
- * which the page is opened for that one instruction and closed by the trap behind it.
+ * Records every store to a page, in order: the page is read-only, a store raises SIGSEGV, the
+ * handler makes the page writable for one instruction, and a single-step trap protects it again.
  */
 #ifndef TESTS_UNIT_WATCH_H
 #define TESTS_UNIT_WATCH_H
@@ -12,14 +12,14 @@
 
 struct watch {
     void *page;
-    unsigned int nr; /* stores; of more than WATCH_MAX only the count is right */
+    unsigned int nr; /* number of stores; only the first WATCH_MAX are recorded */
     struct {
-        uint64_t offset; /* in the page */
-        uint64_t value;  /* of the aligned 8 bytes there, afterwards */
+        uint64_t offset; /* offset in the page */
+        uint64_t value;  /* the aligned 8 bytes there, after the store */
     } stores[WATCH_MAX];
 };
 
-/* Watches @page, which is one whole page of this process, until watch_end(). One at a time. */
+/* Watches @page, one whole page of this process, until watch_end(). One page at a time. */
 void watch_begin(struct watch *w, void *page);
 void watch_end(void);
 
