@@ -113,8 +113,12 @@ $(B)/version: always
 	@mkdir -p $(@D)
 	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
 
-# Self-tests are a third of the image: -Oz makes them small. bench_grant measures time, and keeps -O2.
-$(filter-out %/bench_grant.c.o,$(filter $(B)/tests/guest/%,$(OBJS))): CFLAGS_KERNEL += -Oz
+# More than half of the image is no part of the boot path: small is better than fast there, except in
+# a benchmark. Self-tests have the stack protector in its plain form, for functions with arrays.
+SELF_TESTS := $(filter $(B)/kernel/selftest/% $(B)/tests/guest/%,$(OBJS))
+SMALL := $(SELF_TESTS) $(filter $(B)/kernel/shell/% $(B)/kernel/report.% $(B)/kernel/cmdline.%,$(OBJS))
+$(filter-out %/bench_grant.c.o,$(SMALL)): CFLAGS_KERNEL += -Oz
+$(filter-out %/bench_grant.c.o,$(SELF_TESTS)): CFLAGS_KERNEL += -fstack-protector
 
 -include $(OBJS:.o=.d) $(B)/elfnotes.S.d $(B)/elfnotes-legacy.S.d
 

@@ -43,6 +43,7 @@ static const struct argument {
     {"balloon",       "none|max",                           CHOICE, offsetof(struct options, balloon)      },
     {"grants",        "default|1|2",                        CHOICE, offsetof(struct options, grants)       },
     {"pattern_pages", "0 to 999999999",                     NUMBER, offsetof(struct options, pattern_pages)},
+    {"bench",         "NAME",                               TEXT,   offsetof(struct options, bench)        },
     {"seed",          "0 to 999999999",                     NUMBER, offsetof(struct options, seed)         },
     {"shell",         "none|edit|line",                     CHOICE, offsetof(struct options, shell)        },
     {"inject",        "a fault (kernel/selftest/inject.h)", TEXT,   offsetof(struct options, inject)       },

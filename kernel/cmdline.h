@@ -11,6 +11,7 @@
  *   grants=default|1|2                version of the grant table; by default 2 if Xen's MFNs can
  *                                     have more than 32 bits
  *   pattern_pages=N                   pages of known contents (kernel/selftest/pattern_pages.h)
+ *   bench=NAME                        benchmark to run after the tests (kernel/selftest/test.h)
  *   seed=N                            seed of the random test cases; the default is the clock
  *   shell=none|edit|line              no tests, but a shell on the console (kernel/shell/shell.h);
  *                                     "shell" alone is shell=edit
@@ -37,6 +38,7 @@ struct text {
 
 struct options {
     struct text tests;  /* "all", "none", "full" or names of tests, separated by commas */
+    struct text bench;  /* name of a benchmark, or empty */
     struct text inject; /* only recorded here: inject_stage has read inject= before */
     enum done done;
     enum loglevel loglevel;

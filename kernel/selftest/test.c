@@ -16,6 +16,7 @@
 
 /* Collected by the linker, in order of name. */
 extern const struct guest_test *const guest_tests_start[], *const guest_tests_end[];
+extern const struct guest_test *const guest_benches_start[], *const guest_benches_end[];
 
 const char *test_result_name(enum test_result result)
 {
@@ -35,7 +36,10 @@ static void worsen(struct test *t, enum test_result result)
 
 static void print_not_ok(const struct test *t)
 {
-    print("not ok %u - %s: %s\n", t->number, t->test->name, t->test->what);
+    if (t->number)
+        print("not ok %u - %s: %s\n", t->number, t->test->name, t->test->what);
+    else
+        print("error: benchmark %s: a check failed, so its figures may be wrong\n", t->test->name);
 }
 
 /* The first diagnostic of a test comes behind the line "not ok". */
@@ -257,4 +261,30 @@ enum test_result tests_run(struct domain *d)
             worst = t.result;
     }
     return worst == TEST_SUCCESS && skipped == planned ? TEST_SKIP : worst;
+}
+
+static const struct guest_test *find_bench(struct text name)
+{
+    for (const struct guest_test *const *b = guest_benches_start; b < guest_benches_end; b++)
+        if (text_is(name, (*b)->name))
+            return *b;
+    return NULL;
+}
+
+enum test_result bench_run(struct domain *d)
+{
+    struct text name = d->options.bench;
+    struct test t = {.d = d, .test = find_bench(name)};
+
+    if (!name.len)
+        return TEST_SUCCESS;
+    if (!t.test) {
+        print("error: argument bench=: \"%.*s\" is not the name of a benchmark\n", (int)name.len,
+              name.s);
+        return TEST_ERROR;
+    }
+    run(&t);
+    if (t.result == TEST_SKIP)
+        print("error: benchmark %s cannot run: %s\n", t.test->name, t.reason);
+    return t.result == TEST_SUCCESS ? TEST_SUCCESS : TEST_ERROR;
 }

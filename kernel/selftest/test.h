@@ -34,7 +34,7 @@ struct guest_test;
 struct test {
     struct domain *d;
     const struct guest_test *test;
-    unsigned int number; /* in the TAP plan, from 1 */
+    unsigned int number; /* in the TAP plan, from 1; 0: a benchmark, which is not in the plan */
     enum test_result result;
     unsigned int nr_messages;
     char title[40];   /* "# NAME", which begins the progress lines */
@@ -47,18 +47,30 @@ struct guest_test {
 };
 
 /* The linker collects pointers: it would be free to put gaps between structures of 24 bytes. */
-#define TEST(ident, description) GUEST_TEST(ident, description, ".guest_tests." #ident)
+#define TEST(ident, description) GUEST_TEST(test, ident, description, ".guest_tests." #ident)
 /* For a test that checks what the other tests have left. */
-#define TEST_LAST(ident, description) GUEST_TEST(ident, description, ".guest_tests_last." #ident)
-#define GUEST_TEST(ident, description, where)                                                \
-    static void test_##ident(struct test *t);                                                \
-    static const struct guest_test guest_test_##ident = {#ident, description, test_##ident}; \
-    static const struct guest_test *const guest_test_at_##ident                              \
-        __attribute__((used, section(where))) = &guest_test_##ident;                         \
-    static void test_##ident(struct test *t)
+#define TEST_LAST(ident, description) \
+    GUEST_TEST(test, ident, description, ".guest_tests_last." #ident)
+/*
+ * For a benchmark: a function that prints a line of JSON. The description says what is measured. A
+ * benchmark makes no claim, is no part of the TAP plan, and runs only if it is named by bench=NAME.
+ */
+#define BENCH(ident, description) GUEST_TEST(bench, ident, description, ".guest_benches." #ident)
+#define GUEST_TEST(kind, ident, description, where)                                                \
+    static void kind##_##ident(struct test *t);                                                    \
+    static const struct guest_test guest_##kind##_##ident = {#ident, description, kind##_##ident}; \
+    static const struct guest_test *const guest_##kind##_at_##ident                                \
+        __attribute__((used, section(where))) = &guest_##kind##_##ident;                           \
+    static void kind##_##ident(struct test *t)
 
 /* Runs the tests that the command line names. Returns the worst result. */
 enum test_result tests_run(struct domain *d);
+
+/*
+ * Runs the benchmark that bench= names, if there is one. TEST_ERROR: there is no benchmark of that
+ * name, the benchmark cannot run in this domain, or one of its checks failed.
+ */
+enum test_result bench_run(struct domain *d);
 
 /*
  * Begins a sweep (sweep.h) over the indices [0, @nr). Each index stands for 1 << @shift PFNs, and

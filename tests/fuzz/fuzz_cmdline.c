@@ -85,6 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(o.nr_bad <= count_words(line), "nr_bad is at most the number of words");
     check_text(o.tests, "all", line, len);
     check_text(o.inject, NULL, line, len);
+    check_text(o.bench, NULL, line, len);
     check_list(o.tests);
     check_list(o.inject);
     check_last(line, "done=wait", o.done == DONE_WAIT);

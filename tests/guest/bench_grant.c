@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Not a test but a measurement, so made only when asked for by name: what it costs to map a granted
- * page and to unmap it again, here and as it was done before there were windows like ours (Linux's
+ * A benchmark, run by bench/grant with bench=grant: what it costs to map a granted page and to
+ * unmap it again, here and as it was done before there were windows like ours (Linux's
  * alloc_xenballooned_pages(), until 5.9). There, each foreign page took the place of one of RAM:
  *
  *      here      map, unmap
@@ -35,16 +35,6 @@ struct bench {
     uint64_t pfns[NR_PAGES];    /* of RAM, for the old way */
     uint64_t extents[NR_PAGES]; /* as Xen takes and gives them */
 };
-
-static bool is_named(const struct domain *d, const char *name)
-{
-    struct text list = d->options.tests, word;
-
-    while (cmdline_next(&list, &word))
-        if (text_is(word, name))
-            return true;
-    return false;
-}
 
 static void map_and_unmap(struct bench *b, uint64_t first, uint64_t nr)
 {
@@ -138,16 +128,12 @@ static bool cut_frames(struct bench *b)
     return true;
 }
 
-TEST(bench_grant, "what it costs to map a grant and unmap it, here and by way of the balloon")
+BENCH(grant, "ticks to map a granted page and unmap it, in the foreign window and by the balloon")
 {
     static struct bench bench;
     struct bench *b = &bench;
     void *pages;
 
-    if (!is_named(t->d, "bench_grant")) {
-        test_skip(t, "a measurement: made only when asked for by name");
-        return;
-    }
     if (!share_open_maps(&b->s, t, ROOM_PAGES))
         return;
     pages = room_alloc(&b->s.room, NR_PAGES);

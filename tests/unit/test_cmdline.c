@@ -142,6 +142,16 @@ static void test_seed(void **state)
     check_equal("seed= without a value", parsed.seed, 0);
 }
 
+static void test_bench(void **state)
+{
+    (void)state;
+    check_true("without bench= no benchmark is selected", !parse("")->bench.len);
+    check_true("bench=grant selects the benchmark grant",
+               text_is(parse("bench=grant test=p2m")->bench, "grant"));
+    check_equal("words reported for bench= without a name", parse("bench=")->nr_bad, 1);
+    check_says("bench= without a name", output(), "argument bench= is ignored: expected NAME");
+}
+
 static void test_names_of_tests(void **state)
 {
     static const struct {
@@ -220,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_bad_words_are_reported),
         cmocka_unit_test(test_a_bad_word_does_not_spoil_the_next),
         cmocka_unit_test(test_seed),
+        cmocka_unit_test(test_bench),
         cmocka_unit_test(test_names_of_tests),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_long_lines),
