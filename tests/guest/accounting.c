@@ -1,43 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this memory could be lost without a trace, be free and in use at once, or be mapped a
- * second time with other rights, and one page among thousands be executable. All tables are walked
- * from the root; each frame that is mapped, or is a table, or is the ramdisk's, is marked in a
- * bitmap by PFN. Then the free frames must be just those that are not marked. It runs last, so
- * that it sees what the other tests left behind.
+ * Without accounting, a frame could be lost, be free and in use at once, or be mapped a second time
+ * with other rights. All page tables are walked from the root. A bitmap gets a bit for the PFN of
+ * each frame that is mapped, that is a page table, that holds the ramdisk, or that is the ring of
+ * console or xenstore. The frame pool must have exactly the frames whose bit is 0.
+ *
+ * Without page_rights, one page among thousands could be writable and executable.
+ *
+ * Both run last, so that they see what the other tests left behind.
  */
 #include "mm/pt_visit.h"
 
 #include "kernel/selftest/test.h"
 
-struct ledger {
+struct frame_uses {
     struct test *t;
     uint64_t *used; /* a bit for each PFN */
 };
 
-static bool is_marked(const struct ledger *l, uint64_t pfn)
+static bool is_used(const struct frame_uses *u, uint64_t pfn)
 {
-    return l->used[pfn / 64] >> pfn % 64 & 1;
+    return u->used[pfn / 64] >> pfn % 64 & 1;
 }
 
-/* Marks a frame; false if it was marked before. */
-static bool mark(struct ledger *l, mfn_t mfn)
+/* Sets the bit of a frame's PFN. Returns false if the bit was set before. */
+static bool set_used(struct frame_uses *u, mfn_t mfn)
 {
-    pfn_t pfn = m2p_get(&l->t->d->host.m2p, mfn);
+    const struct domain *d = u->t->d;
+    pfn_t pfn = m2p_get(&d->host.m2p, mfn);
     bool first;
 
-    if (pfn.v >= l->t->d->p2m.nr) {
-        test_fail(l->t, "frame 0x%lx is in use, its PFN 0x%lx lies past the list", mfn.v, pfn.v);
+    if (pfn.v >= d->p2m.nr) {
+        test_fail(u->t,
+                  "PFN of MFN 0x%lx, mapped or a page table, is 0x%lx, expected less than 0x%lx",
+                  mfn.v, pfn.v, d->p2m.nr);
         return false;
     }
-    first = !is_marked(l, pfn.v);
-    l->used[pfn.v / 64] |= (uint64_t)1 << pfn.v % 64;
+    first = !is_used(u, pfn.v);
+    u->used[pfn.v / 64] |= (uint64_t)1 << pfn.v % 64;
     return first;
 }
 
 /*
- * Windows show frames that have another use as well; so does shared_info, which is Xen's; and what
- * is behind the foreign window's pages is not ours, and known by its range.
+ * Pages that name no frame of their own: a slot of the fixmap maps a frame that has another use;
+ * shared_info belongs to Xen, and the pages of the foreign window to other domains or to Xen.
  */
 static bool is_view(const struct domain *d, uint64_t va)
 {
@@ -47,111 +53,135 @@ static bool is_view(const struct domain *d, uint64_t va)
            va == (uintptr_t)d->shared || foreign_find(&d->foreign, va, &i);
 }
 
-static void check_page(struct ledger *l, uint64_t va, uint64_t pte)
+static void check_use(struct frame_uses *u, uint64_t va, uint64_t pte)
 {
-    struct test *t = l->t;
-    bool is_text = va >= (uintptr_t)image_start && va < (uintptr_t)rodata_start;
+    struct test *t = u->t;
     mfn_t mfn = pte_mfn(pte);
 
-    CHECK(is_text || (pte & PTE_NX), "0x%lx is executable, and no text: %016lx", va, pte);
-    CHECK(!is_text || !(pte & PTE_W), "0x%lx is text, and writable: %016lx", va, pte);
     if (is_view(t->d, va))
         return;
-    /* the page that all holes share is the only one that is mapped more than once */
-    CHECK(mark(l, mfn) || mfn_eq(mfn, t->d->revectored.none_leaf),
-          "0x%lx maps frame 0x%lx, which is mapped elsewhere, or is a table", va, mfn.v);
+    /* Only one frame may be mapped more than once: the leaf that all holes share. */
+    CHECK(set_used(u, mfn) || mfn_eq(mfn, t->d->revectored.none_leaf),
+          "page at 0x%lx maps MFN 0x%lx, which is also a page table or mapped elsewhere, expected "
+          "one use",
+          va, mfn.v);
 }
 
-/* Marks what is behind an entry. A table that holes share is read once: it was marked before. */
-static enum pt_next mark_entry(void *context, const struct pt_visited *e)
+/* The frame of an entry. The page table that all holes of the P2M list share is entered once. */
+static enum pt_next use_entry(void *context, const struct pt_visited *e)
 {
-    struct ledger *l = context;
+    struct frame_uses *u = context;
 
     if (e->is_leaf)
-        check_page(l, e->va, e->pte);
-    else if (!mark(l, pte_mfn(e->pte)))
+        check_use(u, e->va, e->pte);
+    else if (!set_used(u, pte_mfn(e->pte)))
         return PT_SKIP;
     return PT_ENTER;
 }
 
-static void mark_tables(struct ledger *l)
+static void use_tables(struct frame_uses *u)
 {
-    mark(l, l->t->d->pt.root);
-    pt_visit(&l->t->d->pt, mark_entry, l);
+    struct pagetable *pt = &u->t->d->pt;
+
+    set_used(u, pt->root);
+    pt_visit(pt, use_entry, u);
 }
 
-static void mark_ramdisk(struct ledger *l)
+static void use_ramdisk(struct frame_uses *u)
 {
-    const struct domain *d = l->t->d;
+    const struct domain *d = u->t->d;
     uint64_t nr = (d->boot.ramdisk_bytes + PAGE_SIZE - 1) / PAGE_SIZE;
 
     for (uint64_t i = 0; i < nr; i++) {
         pfn_t pfn = plan_renumbered(&d->plan, to_pfn(d->boot.ramdisk_pfn + i));
 
-        l->used[pfn.v / 64] |= (uint64_t)1 << pfn.v % 64;
+        u->used[pfn.v / 64] |= (uint64_t)1 << pfn.v % 64;
     }
 }
 
-/* Pages of ours that xenconsoled and xenstored use; mapped or not, they are not free. */
-static void mark_rings(struct ledger *l)
+/* xenconsoled and xenstored use these frames, whether this kernel maps them or not. */
+static void use_rings(struct frame_uses *u)
 {
-    const struct boot_info *b = &l->t->d->boot;
+    const struct boot_info *b = &u->t->d->boot;
 
     if (!mfn_eq(b->console, INVALID_MFN))
-        mark(l, b->console);
+        set_used(u, b->console);
     if (!mfn_eq(b->store, INVALID_MFN))
-        mark(l, b->store);
+        set_used(u, b->store);
 }
 
-/* Marks the free frames, 64 at a time; none of them may be marked before. */
-static void mark_free(struct ledger *l)
+/* Sets the bits of the free frames, 64 at a time. None of them may be set before. */
+static void use_free(struct frame_uses *u)
 {
-    const struct pfn_runs *f = &l->t->d->frame_pool.free;
+    const struct pfn_runs *f = &u->t->d->frame_pool.free;
 
     for (size_t i = 0; i < f->nr_runs; i++)
         for (uint64_t pfn = f->runs[i].start, nr; pfn < f->runs[i].end; pfn += nr) {
-            uint64_t bits, *word = &l->used[pfn / 64];
+            uint64_t bits, *word = &u->used[pfn / 64];
 
             nr = min_u64(f->runs[i].end - pfn, 64 - pfn % 64);
             bits = INVALID_ENTRY >> (64 - nr) << pfn % 64;
             if (*word & bits)
-                test_fail(l->t, "of the free PFNs [0x%lx, 0x%lx) some are in use: %016lx", pfn,
-                          pfn + nr, *word & bits);
+                test_fail(u->t,
+                          "free PFNs [0x%lx, 0x%lx) that are also in use: bitmap from PFN 0x%lx on "
+                          "is 0x%lx, expected 0",
+                          pfn, pfn + nr, pfn / 64 * 64, *word & bits);
             *word |= bits;
         }
 }
 
-static void check_all(struct ledger *l)
+static void check_all(struct frame_uses *u)
 {
-    const struct p2m *p2m = &l->t->d->p2m;
+    const struct p2m *p2m = &u->t->d->p2m;
     struct sweep s;
 
-    test_sweep(l->t, &s, p2m->nr, 0, "PFNs");
+    test_sweep(u->t, &s, p2m->nr, 0, "PFNs");
     for (uint64_t pfn = sweep_next(&s, 0); pfn < p2m->nr; pfn = sweep_next(&s, pfn + 1)) {
-        bool owned = !mfn_eq(p2m_get_ram(p2m, to_pfn(pfn)), INVALID_MFN);
+        mfn_t mfn = p2m_get_ram(p2m, to_pfn(pfn));
+        bool owned = !mfn_eq(mfn, INVALID_MFN);
 
-        if (owned && !is_marked(l, pfn))
-            test_fail(l->t, "PFN 0x%lx is lost: neither free nor in use", pfn);
-        if (!owned && is_marked(l, pfn))
-            test_fail(l->t, "PFN 0x%lx is in use or free, and has no frame", pfn);
+        if (owned && !is_used(u, pfn))
+            test_fail(u->t,
+                      "PFN 0x%lx (MFN 0x%lx) is neither free nor in use, expected one of them", pfn,
+                      mfn.v);
+        if (!owned && is_used(u, pfn))
+            test_fail(u->t, "PFN 0x%lx is free or in use but has no frame, expected one", pfn);
     }
 }
 
-TEST_LAST(accounting,
-          "each frame is free, or mapped once, or a table, or the ramdisk's; only text can be run")
+TEST_LAST(accounting, "each frame of this domain has exactly one use, or is free")
 {
     struct domain *d = t->d;
     uint64_t len_bytes = DIV_ROUND_UP(d->p2m.nr, 8);
-    struct ledger l = {.t = t, .used = heap_alloc(&d->heap, len_bytes)};
+    struct frame_uses u = {.t = t, .used = heap_alloc(&d->heap, len_bytes)};
 
-    if (!l.used) {
-        test_error(t, "no memory for a bitmap of 0x%lx PFNs", d->p2m.nr);
+    if (!u.used) {
+        test_error(t, "heap_alloc of a bitmap for 0x%lx PFNs: no memory", d->p2m.nr);
         return;
     }
-    mark_tables(&l);
-    mark_ramdisk(&l);
-    mark_rings(&l);
-    mark_free(&l);
-    check_all(&l);
-    heap_free(&d->heap, l.used, len_bytes);
+    use_tables(&u);
+    use_ramdisk(&u);
+    use_rings(&u);
+    use_free(&u);
+    check_all(&u);
+    heap_free(&d->heap, u.used, len_bytes);
+}
+
+static enum pt_next check_rights(void *context, const struct pt_visited *e)
+{
+    struct test *t = context;
+    bool is_text = e->va >= (uintptr_t)image_start && e->va < (uintptr_t)rodata_start;
+
+    if (!e->is_leaf)
+        return PT_ENTER;
+    CHECK(is_text || (e->pte & PTE_NX),
+          "PTE of 0x%lx, not kernel text, is 0x%lx, expected NX (bit 63)", e->va, e->pte);
+    CHECK(!is_text || !(e->pte & PTE_W),
+          "PTE of 0x%lx, kernel text, is 0x%lx, expected read-only (bit 1 clear)", e->va, e->pte);
+    return PT_ENTER;
+}
+
+TEST_LAST(page_rights, "W^X: no page but the read-only kernel text is executable")
+{
+    pt_visit(&t->d->pt, check_rights, t);
 }

@@ -1,35 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this the room to grow would be a promise: that the list has entries for all that may
- * come, that they are of pages which nobody else shares, and that Xen's populate fills holes of
- * the right kind. The growing itself is a stage of boot (balloon=max), so that every other test
- * sees its result.
+ * Without this test, a domain might not be able to grow: the P2M list must have an entry of its
+ * own for each page that may come, and XENMEM_populate_physmap (<xen/memory.h>) must fill RAM PFNs
+ * that have no frame. The domain grows in a stage of boot (balloon=max), so that every other test
+ * runs with the result.
  */
 #include "kernel/selftest/test.h"
 
-TEST(balloon, "balloon=max: the domain has grown to its limit, or to the list's stated room")
+TEST(balloon, "balloon=max: the domain grows to its limit or to all RAM PFNs of the P2M list")
 {
     struct domain *d = t->d;
     uint64_t room = ranges_count(&d->p2m.ranges, RANGE_RAM, d->p2m.nr), pfn = 0;
+    uint64_t planned = min_u64(d->plan_max, d->max_pages);
     uint64_t expected = min_u64(room, d->max_pages), current = host_current_pages();
 
     if (d->options.balloon == BALLOON_NONE) {
-        test_skip(t, "balloon=max was not asked for");
+        test_skip(t, "the kernel has no argument balloon=max");
         return;
     }
-    CHECK(current <= expected, "grown to 0x%lx pages, expected at most 0x%lx", current, expected);
-    CHECK(room >= min_u64(d->plan_max, d->max_pages) ||
-              ranges_next_ram(&d->p2m.ranges, d->p2m.nr).start == UINT64_MAX,
-          "the list has room for 0x%lx pages, expected 0x%lx", room,
-          min_u64(d->plan_max, d->max_pages));
+    CHECK(current <= expected, "this domain has 0x%lx pages, expected at most 0x%lx", current,
+          expected);
+    CHECK(room >= planned || ranges_next_ram(&d->p2m.ranges, d->p2m.nr).start == UINT64_MAX,
+          "P2M list has 0x%lx RAM PFNs, expected 0x%lx or more", room, planned);
     if (current >= expected)
         return;
 
-    /* Short of it only if Xen has no page left to give: ask for one, past the code under test. */
+    /* The domain may be smaller only if Xen has no free page: ask for one, without the balloon. */
     while (pfn < d->p2m.nr && (ranges_find(&d->p2m.ranges, pfn).kind != RANGE_RAM ||
                                !mfn_eq(p2m_get_ram(&d->p2m, to_pfn(pfn)), INVALID_MFN)))
         pfn++;
-    CHECK(host_populate(&pfn, 1) == 0, "growing stopped at 0x%lx pages, and Xen had more to give",
-          current);
-    test_skip(t, "Xen has memory for 0x%lx pages, the limit is 0x%lx", current, expected);
+    CHECK(host_populate(&pfn, 1) == 0,
+          "this domain has 0x%lx pages, expected 0x%lx: Xen had another page to give", current,
+          expected);
+    test_skip(t, "Xen has memory for 0x%lx pages only, the limit is 0x%lx", current, expected);
 }

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A benchmark, run by bench/grant with bench=grant: what it costs to map a granted page and to
- * unmap it again, here and as it was done before there were windows like ours (Linux's
- * alloc_xenballooned_pages(), until 5.9). There, each foreign page took the place of one of RAM:
+ * Benchmark, run by bench/grant with bench=grant: the ticks to map a granted page and to unmap it
+ * again, by two methods.
  *
- *      here      map, unmap
- *      the old   give a frame back to Xen, P2M entry ~0     decrease_reservation
- *      way       map, P2M entry the foreign frame
+ *      window    map, unmap
+ *
+ *      old       give a frame back to Xen, P2M entry ~0     XENMEM_decrease_reservation
+ *                map, P2M entry = the foreign frame
  *                unmap, P2M entry ~0
- *                ask Xen for a frame, P2M entry that        populate_physmap
+ *                ask Xen for a frame, P2M entry = its MFN   XENMEM_populate_physmap
  *
- * Both ways map with the same code at the same addresses; that the old way would have to take each
- * of its frames out of the kernel's own mapping before, and put it back, is not counted. The M2P is
- * Xen's in both. The pages are our own, granted to ourselves: to Xen that is the same work.
+ * "window" is the foreign window (mm/foreign.h). "old" is what Linux did until 5.9
+ * (alloc_xenballooned_pages()): each foreign page takes the place of a page of RAM.
+ *
+ * Both methods map with the same code, at the same addresses. Not measured: the old method must
+ * also unmap each RAM page from the kernel mapping first, and map it again afterwards. Xen keeps
+ * the M2P in both. The pages are granted to this domain itself, which is the same work for Xen.
  */
 #include "lib/errno.h"
 #include "lib/printk.h"
@@ -28,60 +31,77 @@
 #define ROOM_PAGES (NR_PAGES + NR_PAGES + 128)
 
 struct bench {
-    struct foreign_room s;
+    struct foreign_room fr;
     struct foreign_range *r;
     uint32_t refs[NR_PAGES];
     int16_t status[NR_PAGES];
-    uint64_t pfns[NR_PAGES];    /* of RAM, for the old way */
-    uint64_t extents[NR_PAGES]; /* as Xen takes and gives them */
+    uint64_t pfns[NR_PAGES];    /* RAM PFNs, for the old method */
+    uint64_t extents[NR_PAGES]; /* MFNs or PFNs, as the memory_op hypercalls take them */
 };
 
-static void map_and_unmap(struct bench *b, uint64_t first, uint64_t nr)
+/* Maps or unmaps pages [@first, @first + @nr) of the range. Only a failure costs more. */
+static void map(struct bench *b, uint64_t first, uint64_t nr)
 {
-    struct test *t = b->s.room.t;
+    struct test *t = b->fr.room.t;
+    int rc = grant_map(b->r, first, b->refs + first, b->status, nr, false);
 
-    CHECK(!grant_map(b->r, first, b->refs + first, b->status, nr, false), "a page is not mapped");
-    CHECK(!grant_unmap(b->r, first, nr), "a page is not unmapped");
+    if (rc)
+        CHECK_RC(rc, 0, "grant_map of pages [%lu, %lu) of the range", first, first + nr);
 }
 
-static void here(struct bench *b, uint64_t first, uint64_t nr)
+static void unmap(struct bench *b, uint64_t first, uint64_t nr)
 {
-    map_and_unmap(b, first, nr);
+    struct test *t = b->fr.room.t;
+    int rc = grant_unmap(b->r, first, nr);
+
+    if (rc)
+        CHECK_RC(rc, 0, "grant_unmap of pages [%lu, %lu) of the range", first, first + nr);
+}
+
+static void by_window(struct bench *b, uint64_t first, uint64_t nr)
+{
+    map(b, first, nr);
+    unmap(b, first, nr);
 }
 
 static void set_pfn(struct bench *b, uint64_t pfn, mfn_t mfn)
 {
-    struct test *t = b->s.room.t;
+    struct test *t = b->fr.room.t;
+    int rc = p2m_set(&t->d->p2m, to_pfn(pfn), mfn);
 
-    CHECK(!p2m_set(&t->d->p2m, to_pfn(pfn), mfn), "PFN 0x%lx cannot be set", pfn);
+    if (rc)
+        CHECK_RC(rc, 0, "p2m_set of PFN 0x%lx to MFN 0x%lx", pfn, mfn.v);
 }
 
-static void old_way(struct bench *b, uint64_t first, uint64_t nr)
+static void by_old_method(struct bench *b, uint64_t first, uint64_t nr)
 {
     const struct gnttab_map_grant_ref *ops = b->r->requests;
-    struct test *t = b->s.room.t;
+    struct test *t = b->fr.room.t;
     const uint64_t *pfns = b->pfns + first;
+    uint64_t done;
 
     for (uint64_t i = 0; i < nr; i++) {
         b->extents[i] = p2m_get_ram(&t->d->p2m, to_pfn(pfns[i])).v;
         set_pfn(b, pfns[i], INVALID_MFN);
     }
-    CHECK(host_release(b->extents, nr) == nr, "Xen does not take %lu frames", nr);
-    CHECK(!grant_map(b->r, first, b->refs + first, b->status, nr, false), "a page is not mapped");
+    done = host_release(b->extents, nr);
+    CHECK(done == nr, "XENMEM_decrease_reservation took %lu frames, expected %lu", done, nr);
+    map(b, first, nr);
     for (uint64_t i = 0; i < nr; i++)
         set_pfn(b, pfns[i], maddr_to_mfn(ops[i].dev_bus_addr));
-    CHECK(!grant_unmap(b->r, first, nr), "a page is not unmapped");
+    unmap(b, first, nr);
     for (uint64_t i = 0; i < nr; i++) {
         set_pfn(b, pfns[i], INVALID_MFN);
         b->extents[i] = pfns[i];
     }
-    CHECK(host_populate(b->extents, nr) == nr, "Xen does not give %lu frames", nr);
+    done = host_populate(b->extents, nr);
+    CHECK(done == nr, "XENMEM_populate_physmap gave %lu frames, expected %lu", done, nr);
     for (uint64_t i = 0; i < nr; i++)
         set_pfn(b, pfns[i], to_mfn(b->extents[i]));
 }
 
-/* Ticks for a page, by @way in batches of @batch; in tenths. The first round is not counted. */
-static uint64_t measure(struct bench *b, void (*way)(struct bench *, uint64_t, uint64_t),
+/* Tenths of ticks for a page, by @method in batches of @batch. The first round is not measured. */
+static uint64_t measure(struct bench *b, void (*method)(struct bench *, uint64_t, uint64_t),
                         uint64_t batch)
 {
     uint64_t start = 0;
@@ -90,35 +110,38 @@ static uint64_t measure(struct bench *b, void (*way)(struct bench *, uint64_t, u
         if (round == 1)
             start = tsc();
         for (uint64_t i = 0; i < NR_PAGES; i += batch)
-            way(b, i, batch);
+            method(b, i, batch);
     }
     return (tsc() - start) * 10 / (NR_ROUNDS * NR_PAGES);
 }
 
-static void print_all(struct bench *b)
+/* Prints after the last measurement, so that no diagnostic comes in the middle of the line. */
+static void measure_all(struct bench *b)
 {
     static const uint64_t batches[] = {1, 32, 512};
+    uint64_t window[ARRAY_SIZE(batches)], old[ARRAY_SIZE(batches)];
 
-    print("{\"report\":\"bench_grant\",\"version\":%u,\"pages\":%d,\"rounds\":%d,\"batches\":[",
-          b->s.room.t->d->grants.version, NR_PAGES, NR_ROUNDS);
     for (size_t i = 0; i < ARRAY_SIZE(batches); i++) {
-        uint64_t window = measure(b, here, batches[i]), old = measure(b, old_way, batches[i]);
-
-        print("%s{\"batch\":%lu,\"window\":%lu.%lu,\"old\":%lu.%lu}", i ? "," : "", batches[i],
-              window / 10, window % 10, old / 10, old % 10);
+        window[i] = measure(b, by_window, batches[i]);
+        old[i] = measure(b, by_old_method, batches[i]);
         watchdog_kick();
     }
+    print("{\"report\":\"bench_grant\",\"version\":%u,\"pages\":%d,\"rounds\":%d,\"batches\":[",
+          b->fr.room.t->d->grants.version, NR_PAGES, NR_ROUNDS);
+    for (size_t i = 0; i < ARRAY_SIZE(batches); i++)
+        print("%s{\"batch\":%lu,\"window\":%lu.%lu,\"old\":%lu.%lu}", i ? "," : "", batches[i],
+              window[i] / 10, window[i] % 10, old[i] / 10, old[i] % 10);
     print("]}\n");
 }
 
-/* Frames of the room that nobody maps, for the old way to give away: their PFNs. */
-static bool cut_frames(struct bench *b)
+/* Takes frames of the room that are mapped nowhere, for the old method to give to Xen. */
+static bool take_frames(struct bench *b)
 {
     uint64_t nr = 0;
 
-    fixmap_unmap_all(&b->s.room.t->d->fixmap);
+    fixmap_unmap_all(&b->fr.room.t->d->fixmap);
     while (nr < NR_PAGES) {
-        struct pfn_run run = frame_pool_alloc_run(&b->s.room.pool, NR_PAGES - nr);
+        struct pfn_run run = frame_pool_alloc_run(&b->fr.room.pool, NR_PAGES - nr);
 
         if (run.start == run.end)
             return false;
@@ -134,22 +157,23 @@ BENCH(grant, "ticks to map a granted page and unmap it, in the foreign window an
     struct bench *b = &bench;
     void *pages;
 
-    if (!share_open_maps(&b->s, t, ROOM_PAGES))
+    if (!foreign_room_open_to_map(&b->fr, t, ROOM_PAGES))
         return;
-    pages = room_alloc(&b->s.room, NR_PAGES);
-    b->r = share_range(&b->s, FOREIGN_GRANT, b->s.self, NR_PAGES);
+    pages = room_alloc(&b->fr.room, NR_PAGES);
+    b->r = foreign_room_range(&b->fr, FOREIGN_GRANT, b->fr.self, NR_PAGES);
     for (uint64_t i = 0; i < NR_PAGES; i++)
-        b->refs[i] = share_grant(&b->s, (uint8_t *)pages + i * PAGE_SIZE, false);
-    if (cut_frames(b))
-        print_all(b);
+        b->refs[i] = foreign_room_grant(&b->fr, (uint8_t *)pages + i * PAGE_SIZE, false);
+    if (take_frames(b))
+        measure_all(b);
     else
-        test_error(t, "no %d frames for the old way", NR_PAGES);
+        test_error(t, "frame pool of the benchmark has fewer than %d frames left", NR_PAGES);
     for (uint64_t i = 0; i < NR_PAGES; i++) {
-        share_end(&b->s, b->refs[i]);
-        if (b->pfns[i] && frame_pool_add(&b->s.room.pool, b->pfns[i], b->pfns[i] + 1))
-            test_fail(t, "PFN 0x%lx cannot be given back", b->pfns[i]);
+        foreign_room_end_grant(&b->fr, b->refs[i]);
+        if (b->pfns[i])
+            CHECK_RC(frame_pool_add(&b->fr.room.pool, b->pfns[i], b->pfns[i] + 1), 0,
+                     "frame_pool_add of PFN 0x%lx", b->pfns[i]);
     }
-    share_drop(&b->s, b->r);
-    room_free(&b->s.room, pages, NR_PAGES);
-    share_close(&b->s);
+    foreign_room_drop(&b->fr, b->r);
+    room_free(&b->fr.room, pages, NR_PAGES);
+    foreign_room_close(&b->fr);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this the window would be tried with our own pages only, and a toolstack, which maps the
- * frames of others by number, would be the first to see what becomes of those. There is one owner
- * whose frames every privileged domain may read: DOMID_XEN (<xen/xen.h>), to whom the M2P belongs.
- * XENMEM_machphys_mfn_list (<xen/memory.h>) names its frames, 2 MiB each, and we see the same table
- * at the address where Xen shows it to all: two ways to one memory. Nobody may write it.
+ * Without these tests, foreign mappings by MFN would be tried with frames of this domain only, and
+ * a toolstack, which maps frames of other domains by MFN, would be the first to meet an error.
+ *
+ * DOMID_XEN (<xen/xen.h>) owns frames that every privileged domain may read: those of the M2P.
+ * XENMEM_machphys_mfn_list (<xen/memory.h>) returns their MFNs in extents of 2 MiB. Xen also maps
+ * the M2P into each PV guest, so the same memory can be read at two addresses and compared. Xen
+ * must refuse a writable mapping to dom0, and any mapping to a domU.
  */
 #include "lib/errno.h"
 
@@ -16,100 +18,139 @@
 
 #define EXTENT_PAGES PTES_PER_TABLE
 #define EXTENT_MFNS  (level_bytes(2) / sizeof(uint64_t))
-#define MAX_EXTENTS  16 /* that are asked for; a large machine has thousands */
-#define NR_TRIED     3  /* pages of an extent */
+#define MAX_EXTENTS  16 /* extents that are looked at; a large host has thousands */
+#define NR_TRIED     3  /* pages of an extent that are mapped */
 
-/* The frames that Xen names, 0 where there is a gap. Returns how many it wrote. */
-static unsigned int ask_for_extents(struct test *t, uint64_t extents[MAX_EXTENTS])
+/* The test's range has NR_TRIED pages, of DOMID_XEN. */
+struct extent {
+    struct foreign_room *fr;
+    struct foreign_range *r;
+    unsigned int n; /* index in the list */
+    uint64_t mfn;   /* of the extent's first frame */
+};
+
+/* Returns the number of extents. A gap of the M2P has no extent: 0, or the MFN before the gap. */
+static unsigned int read_extents(struct test *t, uint64_t mfns[MAX_EXTENTS])
 {
     struct xen_machphys_mfn_list list = {.max_extents = MAX_EXTENTS};
     long rc;
 
-    set_xen_guest_handle(list.extent_start, extents);
+    set_xen_guest_handle(list.extent_start, mfns);
     rc = HYPERVISOR_memory_op(XENMEM_machphys_mfn_list, &list);
-    CHECK(rc == 0 && list.nr_extents, "XENMEM_machphys_mfn_list says %ld, and %u extents", rc,
-          list.nr_extents);
+    CHECK_RC(rc, 0, "XENMEM_machphys_mfn_list");
     return rc ? 0 : list.nr_extents;
 }
 
-/* The first, the middle and the last page of the extent number @n, which begins at frame @base. */
-static void compare(struct foreign_room *s, struct foreign_range *r, unsigned int n, uint64_t base)
+static void for_each_extent(struct test *t, void (*check)(const struct extent *x))
 {
-    static const uint64_t at[NR_TRIED] = {0, EXTENT_PAGES / 2, EXTENT_PAGES - 1};
-    struct test *t = s->room.t;
-    const uint64_t *table = t->d->host.m2p.table + n * EXTENT_MFNS;
-    mfn_t mfns[NR_TRIED];
-    uint64_t shown, read;
-    int rc;
+    uint64_t mfns[MAX_EXTENTS];
+    unsigned int nr, nr_checked = 0;
+    struct foreign_room fr;
+    struct extent x = {.fr = &fr};
 
-    for (unsigned int i = 0; i < NR_TRIED; i++)
-        mfns[i] = to_mfn(base + at[i]);
-    rc = foreign_map(&s->window, r, 0, mfns, NR_TRIED, PTE_RO);
-    CHECK(!rc, "the M2P's frames from 0x%lx on cannot be mapped: %d (%s)", base, rc,
-          errno_name(rc));
-    for (unsigned int i = 0; !rc && i < NR_TRIED; i++) {
-        const uint64_t *page = table + at[i] * PAGE_SIZE / sizeof(*table);
-        uint64_t pte = share_pte(s, r, i);
-
-        CHECK(mfn_eq(pte_mfn(pte), mfns[i]) && (pte & PTE_NX) && !(pte & PTE_W),
-              "frame 0x%lx, for reading, has entry %016lx", mfns[i].v, pte);
-        CHECK(probe_write(share_page(r, i), 0) == -EFAULT, "the M2P can be written there");
-        for (unsigned int w = 0; w < PAGE_SIZE / sizeof(*table); w += 7)
-            CHECK(probe_read(&share_page(r, i)[w], &read) == 0 &&
-                      probe_read(&page[w], &shown) == 0 && read == shown,
-                  "the M2P's entry for MFN 0x%lx is not the same in both places",
-                  (uint64_t)(page + w - t->d->host.m2p.table));
-    }
-    CHECK(foreign_map(&s->window, r, 0, mfns, 1, PTE_RO) == (rc ? rc : -EEXIST),
-          "a page can be mapped twice");
-    rc = foreign_unmap(&s->window, r, 0, NR_TRIED);
-    CHECK(!rc, "they cannot be unmapped: %d (%s)", rc, errno_name(rc));
-}
-
-/* One of three is refused: then none is mapped. */
-static void check_all_or_none(struct foreign_room *s, struct foreign_range *r, uint64_t base)
-{
-    mfn_t mfns[NR_TRIED] = {to_mfn(base), INVALID_MFN, to_mfn(base + 1)};
-    struct test *t = s->room.t;
-
-    CHECK_RC(foreign_map(&s->window, r, 0, mfns, NR_TRIED, PTE_RO), -EINVAL, "no frame");
-    mfns[1] = pt_mfn(&s->room.pt, (uintptr_t)image_start); /* ours, and not Xen's */
-    CHECK(foreign_map(&s->window, r, 0, mfns, NR_TRIED, PTE_RO) < 0, "our frame is Xen's");
-    CHECK_RC(foreign_map(&s->window, r, NR_TRIED - 1, mfns, 2, PTE_RO), -ERANGE, "past the range");
-    for (unsigned int i = 0; i < NR_TRIED; i++)
-        share_check_empty(s, r, i);
-}
-
-TEST(foreign_frames, "Xen's own M2P frames can be mapped by a dom0, to be read only; by a domU not")
-{
-    uint64_t extents[MAX_EXTENTS];
-    struct foreign_range *r;
-    struct foreign_room s;
-    unsigned int nr, nr_compared = 0;
-
-    if (!share_open(&s, t, 24))
+    if (!foreign_room_open(&fr, t, 24))
         return;
-    r = share_range(&s, FOREIGN_FRAME, DOMID_XEN, NR_TRIED);
-    nr = ask_for_extents(t, extents);
+    x.r = foreign_room_range(&fr, FOREIGN_FRAME, DOMID_XEN, NR_TRIED);
+    nr = read_extents(t, mfns);
     for (unsigned int n = 0; n < nr; n++) {
-        mfn_t first = to_mfn(extents[n]);
-
-        if (!first.v)
+        if (!mfns[n] || (n && mfns[n] == mfns[n - 1]))
             continue;
-        if (n && extents[n] == extents[n - 1])
-            continue; /* a gap, told as what lies before it */
-        CHECK(foreign_map(&s.window, r, 0, &first, 1, PTE_RW) < 0, "the M2P can be written");
-        share_check_empty(&s, r, 0);
-        if (boot_info_is_initdomain(&t->d->boot)) {
-            compare(&s, r, n, first.v);
-            check_all_or_none(&s, r, first.v);
-        } else {
-            CHECK_RC(foreign_map(&s.window, r, 0, &first, 1, PTE_RO), -EPERM, "the M2P, by a domU");
-            share_check_empty(&s, r, 0);
-        }
-        nr_compared++;
+        x.n = n;
+        x.mfn = mfns[n];
+        check(&x);
+        nr_checked++;
     }
-    CHECK(nr_compared, "of %u extents none is there", nr);
-    share_drop(&s, r);
-    share_close(&s);
+    CHECK(nr_checked, "XENMEM_machphys_mfn_list: 0 of %u extents have frames, expected 1 or more",
+          nr);
+    foreign_room_drop(&fr, x.r);
+    foreign_room_close(&fr);
+}
+
+static bool skip_in_domu(struct test *t)
+{
+    if (boot_info_is_initdomain(&t->d->boot))
+        return false;
+    test_skip(t, "a domU may not map frames of DOMID_XEN");
+    return true;
+}
+
+/* Page @i of the range maps M2P page @page of the extent: the PTE, and each seventh word. */
+static void check_page(const struct extent *x, uint64_t i, uint64_t page)
+{
+    struct test *t = x->fr->room.t;
+    const uint64_t *m2p = t->d->host.m2p.table;
+    const uint64_t *shown = m2p + x->n * EXTENT_MFNS + page * PAGE_SIZE / sizeof(*m2p);
+    uint64_t *mapped = foreign_room_page(x->r, i);
+
+    foreign_room_check_pte(x->fr, x->r, i, to_mfn(x->mfn + page), PTE_NX, PTE_W);
+    CHECK_RC(probe_write(mapped, 0), -EFAULT, "write at %p, to M2P frame MFN 0x%lx", (void *)mapped,
+             x->mfn + page);
+    for (unsigned int w = 0; w < PAGE_SIZE / sizeof(*m2p); w += 7) {
+        uint64_t here = 0, by_xen = 0;
+        int rc = probe_read(&mapped[w], &here), rc_xen = probe_read(&shown[w], &by_xen);
+
+        CHECK(!rc && !rc_xen && here == by_xen,
+              "M2P entry of MFN 0x%lx is 0x%lx at %p (%s), expected 0x%lx as in Xen's mapping (%s)",
+              (uint64_t)(shown + w - m2p), here, (void *)&mapped[w], errno_name(rc), by_xen,
+              errno_name(rc_xen));
+    }
+}
+
+/* The first, the middle and the last page of an extent. */
+static void check_readable(const struct extent *x)
+{
+    static const uint64_t pages[NR_TRIED] = {0, EXTENT_PAGES / 2, EXTENT_PAGES - 1};
+    mfn_t mfns[NR_TRIED];
+
+    for (unsigned int i = 0; i < NR_TRIED; i++)
+        mfns[i] = to_mfn(x->mfn + pages[i]);
+    if (!foreign_room_map_frames(x->fr, x->r, 0, mfns, NR_TRIED, PTE_RO, 0)) {
+        for (unsigned int i = 0; i < NR_TRIED; i++)
+            check_page(x, i, pages[i]);
+        foreign_room_map_frames(x->fr, x->r, 0, mfns, 1, PTE_RO, -EEXIST);
+    }
+    foreign_room_unmap(x->fr, x->r, 0, NR_TRIED);
+    foreign_room_check_empty(x->fr, x->r, 0);
+}
+
+TEST(foreign_frames,
+     "dom0 may map the M2P frames of DOMID_XEN read-only (XENMEM_machphys_mfn_list)")
+{
+    if (!skip_in_domu(t))
+        for_each_extent(t, check_readable);
+}
+
+static void check_refused(const struct extent *x)
+{
+    mfn_t mfn = to_mfn(x->mfn);
+
+    foreign_room_map_frames(x->fr, x->r, 0, &mfn, 1, PTE_RW, ANY_ERROR);
+    foreign_room_check_empty(x->fr, x->r, 0);
+    if (boot_info_is_initdomain(&x->fr->room.t->d->boot))
+        return;
+    foreign_room_map_frames(x->fr, x->r, 0, &mfn, 1, PTE_RO, -EPERM);
+    foreign_room_check_empty(x->fr, x->r, 0);
+}
+
+TEST(foreign_frames_refused, "Xen refuses to map its M2P frames other than read-only to a dom0")
+{
+    for_each_extent(t, check_refused);
+}
+
+static void check_all_or_none(const struct extent *x)
+{
+    mfn_t mfns[NR_TRIED] = {to_mfn(x->mfn), INVALID_MFN, to_mfn(x->mfn + 1)};
+
+    foreign_room_map_frames(x->fr, x->r, 0, mfns, NR_TRIED, PTE_RO, -EINVAL);
+    mfns[1] = pt_mfn(&x->fr->room.pt, (uintptr_t)image_start); /* belongs to this domain */
+    foreign_room_map_frames(x->fr, x->r, 0, mfns, NR_TRIED, PTE_RO, ANY_ERROR);
+    foreign_room_map_frames(x->fr, x->r, NR_TRIED - 1, mfns, 2, PTE_RO, -ERANGE);
+    for (unsigned int i = 0; i < NR_TRIED; i++)
+        foreign_room_check_empty(x->fr, x->r, i);
+}
+
+TEST(foreign_frames_batch, "foreign_map of a batch with a bad frame maps none of its frames")
+{
+    if (!skip_in_domu(t))
+        for_each_extent(t, check_all_or_none);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without these a foreign page could be taken for the page of ours that has its owner's PFN. Linux
- * once kept a table of such exceptions ("m2p override", gone since about 4.0). Here the M2P is not
- * asked about what is in the window; so it may as well lie, which is how that is seen.
+ * Without foreign_m2p, a foreign page could be mistaken for the page of this domain that has the
+ * same PFN. Xen's M2P names, for a frame of another domain, the PFN in that domain. Linux once kept
+ * a table of such frames ("m2p override", removed in about 4.0). This kernel never looks up a
+ * foreign frame in the M2P, so a wrong M2P entry must change nothing: the test writes one.
  *
- * And where the M2P has a hole, or ends, a read faults: Mini-OS had a check by the memory map in
- * its place (mfn_is_ram(), removed by its commit 113abd7 since it failed above 4 GiB). The answer
- * must be "no PFN", from frame numbers that any device's mapping may bring along.
+ * Without m2p_holes and m2p_end, a lookup could fault. The M2P has holes where the machine has no
+ * RAM, and it ends; a device's MFN may lie in either. (Mini-OS asked its memory map first:
+ * mfn_is_ram(), removed by its commit 113abd7 since it failed above 4 GiB.)
  */
 #include "lib/errno.h"
 
@@ -19,90 +20,97 @@
 #define MFNS_PER_2M (level_bytes(2) / sizeof(uint64_t))
 #define MAX_LOOKS   4096
 
-#define LENT        0x6c656e74
-
-static int set_m2p(mfn_t mfn, pfn_t pfn)
+static void set_m2p(struct test *t, mfn_t mfn, pfn_t pfn)
 {
     struct mmu_update req = {.ptr = mfn_to_maddr(mfn) | MMU_MACHPHYS_UPDATE, .val = pfn.v};
 
-    return (int)HYPERVISOR_mmu_update(&req, 1, NULL, DOMID_SELF);
+    CHECK_RC(HYPERVISOR_mmu_update(&req, 1, NULL, DOMID_SELF), 0,
+             "MMU_MACHPHYS_UPDATE of MFN 0x%lx to PFN 0x%lx", mfn.v, pfn.v);
 }
 
-TEST(foreign_m2p, "the window asks no M2P: what it shows is right where the M2P is wrong")
+/* The granted page is mapped at page 0 of the range; @pfn is its unpopulated PFN, if it has one. */
+static void check_mapping(struct self_grant *g, mfn_t mfn, bool has_pfn, pfn_t pfn)
 {
-    struct foreign_room s;
-    struct foreign_range *r;
-    uint64_t *page, *other, start = 0;
-    int16_t status;
-    uint32_t ref;
+    struct test *t = g->fr.room.t;
+
+    foreign_room_check_pte(&g->fr, g->r, 0, mfn, 0, 0);
+    foreign_room_check_word(&g->fr, g->r, 0, 0, GRANTER_WORD);
+    if (has_pfn)
+        CHECK_EQ((uintptr_t)unpopulated_page(&t->d->unpopulated, pfn), foreign_va(g->r, 0),
+                 "unpopulated_page of PFN 0x%lx", pfn.v);
+}
+
+TEST(foreign_m2p, "a mapped grant shows the granted page although its M2P entry names another PFN")
+{
+    struct self_grant g;
+    uint64_t *other, start = 0;
     pfn_t pfn;
     mfn_t mfn;
     int rc;
 
-    if (!share_open_maps(&s, t, 24))
+    if (!self_grant_open(&g, t, 1))
         return;
-    page = room_alloc(&s.room, 1);
-    other = room_alloc(&s.room, 1);
-    page[0] = LENT, other[0] = ~(uint64_t)LENT;
-    r = share_range(&s, FOREIGN_GRANT, s.self, 1);
-    ref = share_grant(&s, page, false);
-    pfn = share_pfn(&s, page), mfn = pt_mfn(&s.room.pt, (uintptr_t)page);
+    other = room_alloc(&g.fr.room, 1);
+    g.page[0] = GRANTER_WORD, other[0] = ~(uint64_t)GRANTER_WORD;
+    pfn = foreign_room_pfn(&g.fr, g.page), mfn = pt_mfn(&g.fr.room.pt, (uintptr_t)g.page);
 
-    /* as if its owner were somebody else, who has this PFN for it */
-    CHECK(!set_m2p(mfn, share_pfn(&s, other)), "the M2P cannot be changed");
-    rc = unpopulated_alloc(&t->d->unpopulated, r, &start);
-    CHECK(!rc || rc == -ENOSPC, "no unpopulated PFN: %d (%s)", rc, errno_name(rc));
-    CHECK(!grant_map(r, 0, &ref, &status, 1, false), "it cannot be mapped: %s",
-          grant_status_name(status));
-    if (foreign_is_mapped(r, 0)) {
-        CHECK(mfn_eq(pte_mfn(share_pte(&s, r, 0)), mfn) && share_page(r, 0)[0] == LENT,
-              "another page is mapped");
-        CHECK(rc || (const uint64_t *)unpopulated_page(&t->d->unpopulated, to_pfn(start)) ==
-                        share_page(r, 0),
-              "its PFN leads elsewhere");
-        CHECK(!grant_unmap(r, 0, 1), "it cannot be unmapped");
+    /* as for a frame of another domain, which has the PFN of @other there */
+    set_m2p(t, mfn, foreign_room_pfn(&g.fr, other));
+    rc = unpopulated_alloc(&t->d->unpopulated, g.r, &start);
+    if (rc != -ENOSPC)
+        CHECK_RC(rc, 0, "unpopulated_alloc for a range of 1 page");
+    if (foreign_room_map(&g.fr, g.r, 0, g.ref, false)) {
+        check_mapping(&g, mfn, !rc, to_pfn(start));
+        foreign_room_unmap(&g.fr, g.r, 0, 1);
     }
-    share_check_empty(&s, r, 0);
-    CHECK(rc || !unpopulated_free(&t->d->unpopulated, start),
-          "the unpopulated PFN cannot be given back");
-    CHECK(!set_m2p(mfn, pfn), "the M2P cannot be changed back");
+    foreign_room_check_empty(&g.fr, g.r, 0);
+    if (!rc)
+        CHECK_RC(unpopulated_free(&t->d->unpopulated, start), 0, "unpopulated_free of PFN 0x%lx",
+                 start);
+    set_m2p(t, mfn, pfn);
 
-    share_end(&s, ref);
-    share_drop(&s, r);
-    room_free(&s.room, other, 1);
-    room_free(&s.room, page, 1);
-    share_close(&s);
+    room_free(&g.fr.room, other, 1);
+    self_grant_close(&g);
 }
 
-/* The M2P, asked about @mfn, has no PFN for it. */
-static void check_none(struct test *t, uint64_t mfn, const char *what)
+static void check_no_pfn(struct test *t, uint64_t mfn, const char *what)
 {
-    pfn_t pfn = m2p_get(&t->d->host.m2p, to_mfn(mfn));
-
-    CHECK(pfn.v == INVALID_ENTRY, "the M2P has PFN 0x%lx for %s, 0x%lx", pfn.v, what, mfn);
+    CHECK_EQ(m2p_get(&t->d->host.m2p, to_mfn(mfn)).v, INVALID_ENTRY, "m2p_get of MFN 0x%lx (%s)",
+             mfn, what);
 }
 
-TEST(m2p_holes, "the M2P, asked about a hole or past its end, says that there is no PFN")
+TEST(m2p_holes, "m2p_get returns no PFN for an MFN in a hole of the M2P")
 {
     const struct m2p *m2p = &t->d->host.m2p;
     uint64_t step = max_u64(MFNS_PER_2M, ROUND_UP(m2p->nr / MAX_LOOKS, MFNS_PER_2M)), value;
-    pfn_t lapic = m2p_get(m2p, to_mfn(LAPIC)), last = m2p_get(m2p, to_mfn(m2p->nr - 1));
+    pfn_t lapic = m2p_get(m2p, to_mfn(LAPIC));
 
-    check_none(t, m2p->nr, "the frame past the last one");
-    check_none(t, ((uint64_t)1 << MFN_BITS) - 1, "the last that an entry can name");
-    check_none(t, INVALID_ENTRY, "no frame");
     for (uint64_t mfn = 0; mfn < m2p->nr; mfn += step) {
         uint64_t end = min_u64(mfn + MFNS_PER_2M, m2p->nr);
 
         if (probe_read(&m2p->table[mfn], &value) == 0)
             continue;
-        check_none(t, mfn, "the first frame of a hole");
-        check_none(t, end - 1, "a frame in a hole");
+        check_no_pfn(t, mfn, "the first one of a hole");
+        check_no_pfn(t, end - 1, "in a hole");
     }
-    /* where the table has room for what is no RAM, Xen fills it with a pattern */
+    /* Xen fills entries of MFNs that are not RAM, where the M2P has them, with a pattern. */
     CHECK(lapic.v == INVALID_ENTRY || !mfn_eq(p2m_get_ram(&t->d->p2m, lapic), to_mfn(LAPIC)) ||
               boot_info_is_shim(&t->d->boot),
-          "the interrupt controller's frame 0x%x is our PFN 0x%lx", LAPIC, lapic.v);
-    CHECK(last.v == INVALID_ENTRY || probe_read(&m2p->table[m2p->nr - 1], &value) == 0,
-          "the last frame has PFN 0x%lx, and its entry cannot be read", last.v);
+          "m2p_get of MFN 0x%x, the local APIC, is PFN 0x%lx of this domain, expected no PFN",
+          LAPIC, lapic.v);
+}
+
+TEST(m2p_end, "m2p_get returns no PFN for an MFN past the end of the M2P")
+{
+    const struct m2p *m2p = &t->d->host.m2p;
+    pfn_t last = m2p_get(m2p, to_mfn(m2p->nr - 1));
+    uint64_t value;
+
+    check_no_pfn(t, m2p->nr, "the first one past the end");
+    check_no_pfn(t, ((uint64_t)1 << MFN_BITS) - 1, "the largest that a PTE can hold");
+    check_no_pfn(t, INVALID_ENTRY, "which is no frame");
+    if (last.v != INVALID_ENTRY)
+        CHECK_RC(probe_read(&m2p->table[m2p->nr - 1], &value), 0,
+                 "read of the M2P entry of MFN 0x%lx, the last one, which m2p_get read as 0x%lx",
+                 m2p->nr - 1, last.v);
 }

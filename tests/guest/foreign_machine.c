@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a driver could read a device through the cache, or a domU that tries what is not its
- * own could be ended by a fault where an error would do (QubesOS issue 6052: a PV domU that touched
- * the chipset at 0xfe000000). Device memory is mapped by machine address, for DOMID_IO
- * (<xen/xen.h>), never cached; Xen's iomem rights decide, and it says so by an errno.
+ * Without these tests, a driver could read device registers through the cache, and a domU that
+ * touches a device it does not own could be killed by a fault where an errno would do (QubesOS
+ * issue 6052: a PV domU that touched the chipset at 0xfe000000). Device memory is mapped by machine
+ * address in the name of DOMID_IO (<xen/xen.h>), uncached. Xen checks its iomem permissions and
+ * returns an errno.
  */
 #include "lib/errno.h"
 
@@ -11,93 +12,130 @@
 
 #include "tests/guest/foreign_room.h"
 
-#define VGA_TEXT 0xb8 /* frames of every PC: the screen ...         */
-#define BIOS_ROM 0xf0 /* ... and the firmware, which stays the same */
+/* MFNs of every PC: VGA text memory, and the BIOS ROM, whose contents do not change. */
+#define VGA_TEXT 0xb8
+#define BIOS_ROM 0xf0
 
-static void check_uncached(struct foreign_room *s, const struct foreign_range *r, uint64_t i,
-                           mfn_t mfn)
+static const mfn_t device_mfns[] = {{VGA_TEXT}, {BIOS_ROM}};
+
+#define NR_DEVICE_MFNS ARRAY_SIZE(device_mfns)
+
+/* A room, and a range for the device frames. */
+struct device_room {
+    struct foreign_room fr;
+    struct foreign_range *r;
+};
+
+static bool device_room_open(struct device_room *m, struct test *t)
 {
-    struct test *t = s->room.t;
-    uint64_t pte = share_pte(s, r, i);
-
-    CHECK(mfn_eq(pte_mfn(pte), mfn), "the entry for frame 0x%lx is %016lx", mfn.v, pte);
-    CHECK((pte & PTE_UC) == PTE_UC, "frame 0x%lx is cached: its entry is %016lx", mfn.v, pte);
-    CHECK(pte & PTE_NX, "frame 0x%lx can be run: its entry is %016lx", mfn.v, pte);
+    if (!foreign_room_open(&m->fr, t, 24))
+        return false;
+    m->r = foreign_room_range(&m->fr, FOREIGN_MACHINE, DOMID_IO, NR_DEVICE_MFNS);
+    return true;
 }
 
-/* The firmware, read as a device's memory, and as what its identity PFN names. */
-static void compare(struct foreign_room *s, const struct foreign_range *r)
+static void device_room_close(struct device_room *m)
 {
-    struct test *t = s->room.t;
+    foreign_room_drop(&m->fr, m->r);
+    foreign_room_close(&m->fr);
+}
+
+static void check_uncached(struct device_room *m, uint64_t i)
+{
+    foreign_room_check_pte(&m->fr, m->r, i, device_mfns[i], PTE_UC | PTE_NX, 0);
+}
+
+/* The BIOS ROM is page 1 of the range, and also the frame of an identity PFN. */
+static void compare_bios(struct device_room *m)
+{
+    struct test *t = m->fr.room.t;
     mfn_t mfn = p2m_get(&t->d->p2m, to_pfn(BIOS_ROM));
     const uint64_t *shown = fixmap_map(&t->d->fixmap, FIXMAP_SCRATCH, mfn, PTE_RO);
 
-    CHECK(shown, "frame 0x%lx cannot be shown by its identity", mfn.v);
+    CHECK(shown, "fixmap_map of identity PFN 0x%x, MFN 0x%lx, failed, expected an address",
+          BIOS_ROM, mfn.v);
     for (unsigned int w = 0; shown && w < PAGE_SIZE / sizeof(*shown); w++)
-        CHECK(share_page(r, 1)[w] == shown[w], "word %u is 0x%lx in the window, and 0x%lx outside",
-              w, share_page(r, 1)[w], shown[w]);
+        CHECK(foreign_room_page(m->r, 1)[w] == shown[w],
+              "word %u of BIOS ROM MFN 0x%x is 0x%lx in the foreign window, expected 0x%lx as in "
+              "the fixmap",
+              w, BIOS_ROM, foreign_room_page(m->r, 1)[w], shown[w]);
     fixmap_unmap(&t->d->fixmap, FIXMAP_SCRATCH);
 }
 
-static void check_dom0(struct foreign_room *s, struct foreign_range *r, const mfn_t mfns[2])
+static void check_readonly(struct device_room *m)
 {
-    struct test *t = s->room.t;
-    int rc = foreign_map(&s->window, r, 0, mfns, 2, PTE_RO);
+    struct test *t = m->fr.room.t;
     uint64_t value;
 
-    CHECK(!rc, "frames 0x%lx and 0x%lx cannot be mapped: %d (%s)", mfns[0].v, mfns[1].v, rc,
-          errno_name(rc));
-    for (unsigned int i = 0; !rc && i < 2; i++) {
-        check_uncached(s, r, i, mfns[i]);
-        CHECK(!probe_read(share_page(r, i), &value), "frame 0x%lx cannot be read", mfns[i].v);
+    if (!foreign_room_map_frames(&m->fr, m->r, 0, device_mfns, NR_DEVICE_MFNS, PTE_RO, 0)) {
+        for (unsigned int i = 0; i < NR_DEVICE_MFNS; i++) {
+            check_uncached(m, i);
+            CHECK_RC(probe_read(foreign_room_page(m->r, i), &value), 0,
+                     "read of device MFN 0x%lx, mapped at 0x%lx", device_mfns[i].v,
+                     foreign_va(m->r, i));
+        }
+        if (ranges_find(&t->d->p2m.ranges, BIOS_ROM).kind == RANGE_IDENTITY)
+            compare_bios(m);
     }
-    if (!rc && ranges_find(&t->d->p2m.ranges, BIOS_ROM).kind == RANGE_IDENTITY)
-        compare(s, r);
-    CHECK(!foreign_unmap(&s->window, r, 0, 2), "they cannot be unmapped");
-    rc = foreign_map(&s->window, r, 0, mfns, 1, PTE_RW);
-    CHECK(!rc, "the screen cannot be mapped writable: %d (%s)", rc, errno_name(rc));
-    if (!rc)
-        check_uncached(s, r, 0, mfns[0]);
-    CHECK(!foreign_unmap(&s->window, r, 0, 1), "it cannot be unmapped");
+    foreign_room_unmap(&m->fr, m->r, 0, NR_DEVICE_MFNS);
+    foreign_room_check_empty(&m->fr, m->r, 0);
+}
+
+TEST(foreign_machine, "dom0: a device frame of DOMID_IO is mapped uncached")
+{
+    struct device_room m;
+
+    if (!boot_info_is_initdomain(&t->d->boot)) {
+        test_skip(t, "a domU has no access to device frames");
+        return;
+    }
+    if (!device_room_open(&m, t))
+        return;
+    check_readonly(&m);
+    if (!foreign_room_map_frames(&m.fr, m.r, 0, device_mfns, 1, PTE_RW, 0))
+        check_uncached(&m, 0);
+    foreign_room_unmap(&m.fr, m.r, 0, 1);
+    device_room_close(&m);
 }
 
 /*
- * A domain without any device may not even ask for other caching (Xen's arch/x86/mm.c,
- * l1_disallow_mask()), hence -EINVAL; asked for as if it were RAM, a frame is not its own: -EPERM.
- * The PV shim gives its guest I/O ports, and so that right.
+ * A domain without any device may not ask for an uncached mapping at all (Xen's arch/x86/mm.c,
+ * l1_disallow_mask()): -EINVAL. Mapped like RAM, the frame is not the domain's: -EPERM. The PV shim
+ * gives its guest I/O ports, and with them the right to ask: -EPERM.
  */
-static void check_domu(struct foreign_room *s, struct foreign_range *r, const mfn_t mfns[2])
+TEST(foreign_machine_domu, "a domU that maps a device frame gets -EINVAL or -EPERM, not a fault")
 {
-    struct test *t = s->room.t;
-    struct spot spot = room_spot(&s->room);
     int expected = boot_info_is_shim(&t->d->boot) ? -EPERM : -EINVAL;
+    struct device_room m;
+    struct spot spot;
 
-    for (unsigned int i = 0; i < 2; i++) {
-        CHECK_RC(foreign_map(&s->window, r, i, &mfns[i], 1, PTE_RO), expected, "frame 0x%lx",
-                 mfns[i].v);
-        CHECK_RC(spot_show(spot, mfns[i], PTE_RO), -EPERM, "frame 0x%lx as RAM", mfns[i].v);
+    if (boot_info_is_initdomain(&t->d->boot)) {
+        test_skip(t, "a dom0 may map device frames");
+        return;
     }
-    room_drop(&s->room, spot);
+    if (!device_room_open(&m, t))
+        return;
+    spot = room_spot(&m.fr.room);
+    for (unsigned int i = 0; i < NR_DEVICE_MFNS; i++) {
+        foreign_room_map_frames(&m.fr, m.r, i, &device_mfns[i], 1, PTE_RO, expected);
+        CHECK_RC(spot_show(spot, device_mfns[i], PTE_RO), -EPERM,
+                 "update_va_mapping of device MFN 0x%lx, cached, by a domU", device_mfns[i].v);
+        foreign_room_check_empty(&m.fr, m.r, i);
+    }
+    room_drop(&m.fr.room, spot);
+    device_room_close(&m);
 }
 
-TEST(foreign_machine, "a device's page is mapped uncached in a dom0, and in a domU it is an error")
+TEST(foreign_machine_ram, "RAM of this domain cannot be mapped in the name of DOMID_IO")
 {
-    const mfn_t mfns[2] = {to_mfn(VGA_TEXT), to_mfn(BIOS_ROM)};
-    struct foreign_range *r;
-    struct foreign_room s;
+    struct device_room m;
     mfn_t own;
 
-    if (!share_open(&s, t, 24))
+    if (!device_room_open(&m, t))
         return;
-    r = share_range(&s, FOREIGN_MACHINE, DOMID_IO, 2);
-    own = pt_mfn(&s.room.pt, (uintptr_t)image_start);
-    if (boot_info_is_initdomain(&t->d->boot))
-        check_dom0(&s, r, mfns);
-    else
-        check_domu(&s, r, mfns);
-    CHECK(foreign_map(&s.window, r, 0, &own, 1, PTE_RO) < 0, "RAM of ours is a device's");
-    share_check_empty(&s, r, 0);
-    share_check_empty(&s, r, 1);
-    share_drop(&s, r);
-    share_close(&s);
+    own = pt_mfn(&m.fr.room.pt, (uintptr_t)image_start);
+    foreign_room_map_frames(&m.fr, m.r, 0, &own, 1, PTE_RO, ANY_ERROR);
+    foreign_room_check_empty(&m.fr, m.r, 0);
+    foreign_room_check_empty(&m.fr, m.r, 1);
+    device_room_close(&m);
 }

@@ -4,107 +4,212 @@
 #include "lib/errno.h"
 #include "lib/panic.h"
 
+#include "arch/x86/probe.h"
+
 #define WINDOW_BASE  (FOREIGN_BASE + level_bytes(4) / 2)
 #define WINDOW_BYTES level_bytes(3)
 
-/* Addresses for the kernel's heap, from which the grant table's book grows meanwhile. */
+/* Addresses left to the kernel's heap: the grant table's records grow there during a test. */
 #define HEAP_GAP level_bytes(3)
 
-bool share_open(struct foreign_room *s, struct test *t, uint64_t nr_pages)
+/* Frames of a struct self_grant: two pages, two range heads, and their page tables. */
+#define SELF_GRANT_PAGES 24
+
+bool foreign_room_open(struct foreign_room *fr, struct test *t, uint64_t nr_pages)
 {
     if (!t->d->grants.table) {
-        test_skip(t, "this Xen has no grant table for us");
+        test_skip(t, "Xen gives this domain no grant table");
         return false;
     }
-    if (!room_open(&s->room, t, nr_pages))
+    if (!room_open(&fr->room, t, nr_pages))
         return false;
-    heap_init(&s->room.heap, &s->room.pt, t->d->heap.next + HEAP_GAP);
-    foreign_init(&s->window, &s->room.pt, WINDOW_BASE, WINDOW_BYTES);
-    s->self = host_domid();
-    CHECK(s->self < DOMID_FIRST_RESERVED, "our domain's number is %u, which is none", s->self);
+    heap_init(&fr->room.heap, &fr->room.pt, t->d->heap.next + HEAP_GAP);
+    foreign_init(&fr->window, &fr->room.pt, WINDOW_BASE, WINDOW_BYTES);
+    fr->self = host_domid();
+    CHECK(fr->self < DOMID_FIRST_RESERVED, "ID of this domain is 0x%x, expected less than 0x%x",
+          fr->self, DOMID_FIRST_RESERVED);
     return true;
 }
 
-bool share_open_maps(struct foreign_room *s, struct test *t, uint64_t nr_pages)
+bool foreign_room_open_to_map(struct foreign_room *fr, struct test *t, uint64_t nr_pages)
 {
     if (boot_info_is_shim(&t->d->boot)) {
-        test_skip(t, "the PV shim maps no grants for its guest");
+        test_skip(t, "the PV shim does not map grants for its guest");
         return false;
     }
-    return share_open(s, t, nr_pages);
+    return foreign_room_open(fr, t, nr_pages);
 }
 
-void share_close(struct foreign_room *s)
+void foreign_room_close(struct foreign_room *fr)
 {
-    struct test *t = s->room.t;
+    struct test *t = fr->room.t;
 
-    CHECK(!s->window.first && !s->window.nr_ranges && !s->window.nr_frames,
-          "%lu ranges of %lu frames are left in the window", s->window.nr_ranges,
-          s->window.nr_frames);
-    room_close(&s->room);
+    CHECK(!fr->window.first && !fr->window.nr_ranges && !fr->window.nr_frames,
+          "after the test: its foreign window has %lu ranges of %lu frames, first at %p, expected "
+          "none",
+          fr->window.nr_ranges, fr->window.nr_frames, (void *)fr->window.first);
+    room_close(&fr->room);
 }
 
-struct foreign_range *share_range(struct foreign_room *s, enum foreign_kind kind, domid_t domain,
-                                  uint64_t nr)
+struct foreign_range *foreign_room_range(struct foreign_room *fr, enum foreign_kind kind,
+                                         domid_t domain, uint64_t nr)
 {
     struct foreign_range *r;
-    int rc = foreign_reserve(&s->window, kind, domain, nr, NULL, &r);
+    int rc = foreign_reserve(&fr->window, kind, domain, nr, NULL, &r);
 
     if (rc)
-        panic("a test's range of %lu pages cannot be reserved: %d (%s)", nr, rc, errno_name(rc));
+        panic("self-test: foreign_reserve of %lu pages: result is %d (%s), expected 0 (success)",
+              nr, rc, errno_name(rc));
     return r;
 }
 
-void share_drop(struct foreign_room *s, struct foreign_range *r)
+void foreign_room_drop(struct foreign_room *fr, struct foreign_range *r)
 {
-    struct test *t = s->room.t;
-    int rc = r->kind == FOREIGN_GRANT ? grant_unmap(r, 0, r->nr)
-                                      : foreign_unmap(&s->window, r, 0, r->nr);
+    struct test *t = fr->room.t;
 
-    CHECK(!rc, "a range of %lu pages cannot be unmapped: %d (%s)", r->nr, rc, errno_name(rc));
-    rc = foreign_release(&s->window, r);
-    CHECK(!rc, "a range cannot be released: %d (%s)", rc, errno_name(rc));
+    foreign_room_unmap(fr, r, 0, r->nr);
+    CHECK_RC(foreign_release(&fr->window, r), 0, "foreign_release of a range of %lu pages", r->nr);
 }
 
-pfn_t share_pfn(struct foreign_room *s, const void *page)
+pfn_t foreign_room_pfn(struct foreign_room *fr, const void *page)
 {
-    return m2p_get(&s->room.t->d->host.m2p, pt_mfn(&s->room.pt, (uintptr_t)page));
+    return m2p_get(&fr->room.t->d->host.m2p, pt_mfn(&fr->room.pt, (uintptr_t)page));
 }
 
-uint32_t share_grant(struct foreign_room *s, const void *page, bool readonly)
+uint32_t foreign_room_grant(struct foreign_room *fr, const void *page, bool readonly)
 {
-    struct test *t = s->room.t;
+    struct test *t = fr->room.t;
+    pfn_t pfn = foreign_room_pfn(fr, page);
     uint32_t ref = 0;
-    int rc = grant_access(&t->d->grants, s->self, share_pfn(s, page), readonly, &ref);
 
-    CHECK(!rc, "a page cannot be granted to ourselves, domain %u: %d (%s)", s->self, rc,
-          errno_name(rc));
+    CHECK_RC(grant_access(&t->d->grants, fr->self, pfn, readonly, &ref), 0,
+             "grant_access to domain %u, PFN 0x%lx", fr->self, pfn.v);
     return ref;
 }
 
-void share_end(struct foreign_room *s, uint32_t ref)
+void foreign_room_end_grant(struct foreign_room *fr, uint32_t ref)
 {
-    struct test *t = s->room.t;
-    int rc = grant_end(&t->d->grants, ref);
+    struct test *t = fr->room.t;
 
-    CHECK(!rc, "grant %u cannot be ended: %d (%s)", ref, rc, errno_name(rc));
+    CHECK_RC(grant_end(&t->d->grants, ref), 0, "grant_end of reference %u, %s", ref, "not mapped");
 }
 
-uint64_t *share_page(const struct foreign_range *r, uint64_t i)
+bool foreign_room_map(struct foreign_room *fr, struct foreign_range *r, uint64_t i, uint32_t ref,
+                      bool readonly)
+{
+    struct test *t = fr->room.t;
+    int16_t status;
+    int rc = grant_map(r, i, &ref, &status, 1, readonly);
+
+    CHECK_RC(rc, 0, "grant_map of reference %u at 0x%lx, %s, status %s", ref, foreign_va(r, i),
+             readonly ? "read-only" : "read-write", grant_status_name(status));
+    return !rc;
+}
+
+void foreign_room_map_fails(struct foreign_room *fr, struct foreign_range *r, uint64_t i,
+                            uint32_t ref, int expected)
+{
+    struct test *t = fr->room.t;
+    int16_t status;
+
+    CHECK_RC(grant_map(r, i, &ref, &status, 1, false), expected,
+             "grant_map of reference %u at 0x%lx", ref, foreign_va(r, i));
+    CHECK(status != GNTST_okay,
+          "grant_map of reference %u at 0x%lx: status is GNTST_okay, expected an error", ref,
+          foreign_va(r, i));
+}
+
+int foreign_room_map_frames(struct foreign_room *fr, struct foreign_range *r, uint64_t i,
+                            const mfn_t *mfns, uint64_t nr, uint64_t flags, int expected)
+{
+    struct test *t = fr->room.t;
+    const char *rights = flags & PTE_W ? "read-write" : "read-only";
+    int rc = foreign_map(&fr->window, r, i, mfns, nr, flags);
+
+    if (expected != ANY_ERROR)
+        CHECK_RC(rc, expected, "foreign_map of MFN 0x%lx and %lu more, %s", mfns[nr / 2].v, nr - 1,
+                 rights);
+    else if (rc >= 0)
+        test_fail(t, "foreign_map of MFN 0x%lx and %lu more, %s: result is %d, expected an error",
+                  mfns[nr / 2].v, nr - 1, rights, rc);
+    return rc;
+}
+
+void foreign_room_unmap(struct foreign_room *fr, struct foreign_range *r, uint64_t first,
+                        uint64_t nr)
+{
+    struct test *t = fr->room.t;
+    bool is_grant = r->kind == FOREIGN_GRANT;
+    int rc = is_grant ? grant_unmap(r, first, nr) : foreign_unmap(&fr->window, r, first, nr);
+
+    CHECK_RC(rc, 0, "%s of %lu pages at 0x%lx", is_grant ? "grant_unmap" : "foreign_unmap", nr,
+             foreign_va(r, first));
+}
+
+uint64_t *foreign_room_page(const struct foreign_range *r, uint64_t i)
 {
     return (uint64_t *)(uintptr_t)foreign_va(r, i);
 }
 
-uint64_t share_pte(struct foreign_room *s, const struct foreign_range *r, uint64_t i)
+static uint64_t pte_of(struct foreign_room *fr, const struct foreign_range *r, uint64_t i)
 {
-    return pt_walk(&s->room.pt, foreign_va(r, i)).pte;
+    return pt_walk(&fr->room.pt, foreign_va(r, i)).pte;
 }
 
-void share_check_empty(struct foreign_room *s, const struct foreign_range *r, uint64_t i)
+void foreign_room_check_pte(struct foreign_room *fr, const struct foreign_range *r, uint64_t i,
+                            mfn_t mfn, uint64_t set, uint64_t clear)
 {
-    struct test *t = s->room.t;
-    uint64_t pte = share_pte(s, r, i);
+    struct test *t = fr->room.t;
+    uint64_t pte = pte_of(fr, r, i);
 
-    CHECK(!pte, "the entry of page %lu is %016lx, expected 0", i, pte);
-    CHECK(!foreign_is_mapped(r, i), "page %lu is mapped by the books", i);
+    CHECK(mfn_eq(pte_mfn(pte), mfn) && (pte & set) == set && !(pte & clear),
+          "PTE of 0x%lx is 0x%lx, expected MFN 0x%lx, bits 0x%lx set and 0x%lx clear",
+          foreign_va(r, i), pte, mfn.v, set, clear);
+}
+
+void foreign_room_check_word(struct foreign_room *fr, const struct foreign_range *r, uint64_t i,
+                             unsigned int w, uint64_t expected)
+{
+    struct test *t = fr->room.t;
+
+    CHECK_EQ(foreign_room_page(r, i)[w], expected, "word %u of the page mapped at 0x%lx", w,
+             foreign_va(r, i));
+}
+
+void foreign_room_check_empty(struct foreign_room *fr, const struct foreign_range *r, uint64_t i)
+{
+    struct test *t = fr->room.t;
+
+    CHECK_EQ(pte_of(fr, r, i), 0, "PTE of 0x%lx, where nothing should be mapped,",
+             foreign_va(r, i));
+    CHECK(!foreign_is_mapped(r, i),
+          "page at 0x%lx: record in struct foreign_range is 0x%lx, expected ~0 (not mapped)",
+          foreign_va(r, i), r->page[i].frame);
+}
+
+void foreign_room_check_fault(struct foreign_room *fr, const uint64_t *at, const char *what)
+{
+    struct test *t = fr->room.t;
+    uint64_t value;
+
+    CHECK_RC(probe_read(at, &value), -EFAULT, "read of %s at %p", what, (const void *)at);
+}
+
+bool self_grant_open(struct self_grant *g, struct test *t, uint64_t nr)
+{
+    if (!foreign_room_open_to_map(&g->fr, t, SELF_GRANT_PAGES))
+        return false;
+    g->page = room_alloc(&g->fr.room, 1);
+    g->r = foreign_room_range(&g->fr, FOREIGN_GRANT, g->fr.self, nr);
+    g->ref = foreign_room_grant(&g->fr, g->page, false);
+    return true;
+}
+
+void self_grant_close(struct self_grant *g)
+{
+    foreign_room_drop(&g->fr, g->r);
+    if (g->ref)
+        foreign_room_end_grant(&g->fr, g->ref);
+    room_free(&g->fr.room, g->page, 1);
+    foreign_room_close(&g->fr);
 }

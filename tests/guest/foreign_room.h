@@ -1,57 +1,106 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests of sharing have in common: pages to grant to ourselves, and a window to map them
- * in. A domain is allowed to be its own peer, so that all of this runs with nobody else there.
+ * Shared by the tests of foreign mappings and grants: pages of this domain to grant, and a foreign
+ * window to map them in. Xen lets a domain map its own grants, so these tests need no second
+ * domain.
  *
- * The window is one of the test's own, in the upper half of the foreign slot, where the kernel's
- * does not come to; its tables and heads are of the room's frames, which are one request.
+ * The window is one of the test's own, in the upper half of the foreign slot, which the kernel's
+ * foreign window does not reach. The frames for its tables and range heads come from the room
+ * (abi_room.h), which takes all its frames from the frame pool in one request.
  */
-#ifndef TESTS_GUEST_SHARE_ROOM_H
-#define TESTS_GUEST_SHARE_ROOM_H
+#ifndef TESTS_GUEST_FOREIGN_ROOM_H
+#define TESTS_GUEST_FOREIGN_ROOM_H
 
 #include "xen/grant_map.h"
 
 #include "tests/guest/abi_room.h"
 
-/* A number that no domain has: xl counts from 1 up, and would take years to come here. */
+/* A domain ID that no domain has: xl counts up from 1, and would take years to reach it. */
 #define NO_DOMAIN 0x7abc
+
+/* Words in granted pages, by the domain that writes them: "granter" and "grantee" in ASCII. */
+#define GRANTER_WORD 0x6772616e746572
+#define GRANTEE_WORD 0x6772616e746565
 
 struct foreign_room {
     struct room room;
     struct foreign_window window;
-    domid_t self; /* our number */
+    domid_t self; /* the ID of this domain */
 };
 
 /*
- * Takes @nr_pages, all that the test needs, tables included. False: the test is in error, or was
- * skipped, since there is no grant table here.
+ * Takes @nr_pages frames, which must be enough for the test with its page tables. Returns false if
+ * there is no grant table (the test is skipped) or not enough frames (the test is in error).
  */
-bool share_open(struct foreign_room *s, struct test *t, uint64_t nr_pages) __must_check;
+bool foreign_room_open(struct foreign_room *fr, struct test *t, uint64_t nr_pages) __must_check;
 
-/* Gives all back. The test fails if a range is left in the window. */
-void share_close(struct foreign_room *s);
+/* As foreign_room_open, for a test that maps grants. The PV shim maps none: skipped there. */
+bool foreign_room_open_to_map(struct foreign_room *fr, struct test *t,
+                              uint64_t nr_pages) __must_check;
 
-/* As share_open, for a test that maps grants, which the PV shim does not let its guest do. */
-bool share_open_maps(struct foreign_room *s, struct test *t, uint64_t nr_pages) __must_check;
+/* Gives everything back. The test fails if a range is left in the window. */
+void foreign_room_close(struct foreign_room *fr);
 
-/* A range for @nr pages of @domain's. Panics if the room is too small. */
-struct foreign_range *share_range(struct foreign_room *s, enum foreign_kind kind, domid_t domain,
-                                  uint64_t nr);
-/* Unmaps what is left in it, and gives it back. */
-void share_drop(struct foreign_room *s, struct foreign_range *r);
+/* Reserves a range for @nr pages of @domain. Panics if the room has too few frames. */
+struct foreign_range *foreign_room_range(struct foreign_room *fr, enum foreign_kind kind,
+                                         domid_t domain, uint64_t nr);
+/* Unmaps what is still mapped in @r, and releases it. */
+void foreign_room_drop(struct foreign_room *fr, struct foreign_range *r);
 
-/* The PFN behind a page of the room's. */
-pfn_t share_pfn(struct foreign_room *s, const void *page);
+/* The PFN of a page of the room. */
+pfn_t foreign_room_pfn(struct foreign_room *fr, const void *page);
 
-/* Grants that page to ourselves. The table has room, or the test fails, and it is reference 0. */
-uint32_t share_grant(struct foreign_room *s, const void *page, bool readonly);
+/* Grants a page of the room to this domain. On failure the test fails, and the result is 0. */
+uint32_t foreign_room_grant(struct foreign_room *fr, const void *page, bool readonly);
 
-/* Ends a grant that is not in use. */
-void share_end(struct foreign_room *s, uint32_t ref);
+/* Ends a grant that is not mapped. */
+void foreign_room_end_grant(struct foreign_room *fr, uint32_t ref);
 
-/* Page @i of a range; its page-table entry; nothing is mapped there, and nothing noted down. */
-uint64_t *share_page(const struct foreign_range *r, uint64_t i);
-uint64_t share_pte(struct foreign_room *s, const struct foreign_range *r, uint64_t i);
-void share_check_empty(struct foreign_room *s, const struct foreign_range *r, uint64_t i);
+/* Maps grant @ref at page @i of @r. On failure the test fails, and the result is false. */
+bool foreign_room_map(struct foreign_room *fr, struct foreign_range *r, uint64_t i, uint32_t ref,
+                      bool readonly);
+/* Expects that grant_map of @ref at page @i of @r returns @expected, and not GNTST_okay. */
+void foreign_room_map_fails(struct foreign_room *fr, struct foreign_range *r, uint64_t i,
+                            uint32_t ref, int expected);
+
+/* Expects that foreign_map at page @i of @r returns @expected, which may be ANY_ERROR. */
+#define ANY_ERROR 1
+int foreign_room_map_frames(struct foreign_room *fr, struct foreign_range *r, uint64_t i,
+                            const mfn_t *mfns, uint64_t nr, uint64_t flags, int expected);
+
+/* Unmaps what is mapped at pages [@first, @first + @nr) of @r, of any kind. */
+void foreign_room_unmap(struct foreign_room *fr, struct foreign_range *r, uint64_t first,
+                        uint64_t nr);
+
+/* The address of page @i of @r. */
+uint64_t *foreign_room_page(const struct foreign_range *r, uint64_t i);
+
+/* Expects that the PTE of page @i of @r has frame @mfn, the bits @set, and not the bits @clear. */
+void foreign_room_check_pte(struct foreign_room *fr, const struct foreign_range *r, uint64_t i,
+                            mfn_t mfn, uint64_t set, uint64_t clear);
+
+/* Expects that word @w of page @i of @r, which is mapped, is @expected. */
+void foreign_room_check_word(struct foreign_room *fr, const struct foreign_range *r, uint64_t i,
+                             unsigned int w, uint64_t expected);
+
+/* Expects that page @i of @r has the PTE 0, and that the range's head names nothing there. */
+void foreign_room_check_empty(struct foreign_room *fr, const struct foreign_range *r, uint64_t i);
+
+/* Expects that a read at @at faults; @what is the page there. */
+void foreign_room_check_fault(struct foreign_room *fr, const uint64_t *at, const char *what);
+
+/* A page of the room, granted to this domain, and a range of the window to map the grant in. */
+struct self_grant {
+    struct foreign_room fr;
+    uint64_t *page;
+    uint32_t ref;
+    struct foreign_range *r;
+};
+
+/* As foreign_room_open_to_map. The grant is read-write; the range has @nr pages. */
+bool self_grant_open(struct self_grant *g, struct test *t, uint64_t nr) __must_check;
+
+/* Unmaps the grant, ends it (unless @g->ref is 0: it has ended already), and closes the room. */
+void self_grant_close(struct self_grant *g);
 
 #endif

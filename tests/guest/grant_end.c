@@ -1,101 +1,111 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without these a page could come back into use while somebody else still writes it: a grant that
- * is mapped cannot be taken back by its owner, only by who maps it. Linux had to learn that for
- * each of its frontends (XSA-396: "Linux PV device frontends vulnerable to attacks by backends").
- * <xen/grant_table.h>, "Introduction to grant tables", has the order in which an entry is ended.
+ * Without these tests, this kernel could reuse a page that another domain can still write. The
+ * owner of a grant cannot revoke it while it is mapped: only the domain that maps the page can
+ * unmap it. Linux had to learn that for each of its frontends (XSA-396: "Linux PV device frontends
+ * vulnerable to attacks by backends"). <xen/grant_table.h>, "Introduction to grant tables",
+ * describes how to end a grant.
  *
- * What cannot be had: that a peer which maps the page does not map it a second time. Xen looks at
- * the entry for the first mapping only (Xen's common/grant_table.c, map_grant_ref, act->pin).
+ * One thing cannot be prevented: a domain that maps the page may map it a second time. Xen reads
+ * the grant entry for the first mapping only (Xen's common/grant_table.c, map_grant_ref, act->pin).
  */
 #include "lib/errno.h"
 
 #include "tests/guest/foreign_room.h"
 
-#define LENT 0x6c656e74
-
-TEST(grant_end, "a grant that is mapped cannot be ended, and holds until it can")
+static void check_end(struct self_grant *g, int expected, const char *when)
 {
-    struct foreign_room s;
-    struct foreign_range *r;
-    int16_t status;
-    uint64_t *page;
-    uint32_t ref;
+    struct test *t = g->fr.room.t;
 
-    if (!share_open_maps(&s, t, 16))
-        return;
-    page = room_alloc(&s.room, 1);
-    r = share_range(&s, FOREIGN_GRANT, s.self, 2);
-    ref = share_grant(&s, page, false);
-    CHECK(!grant_map(r, 0, &ref, &status, 1, false), "it cannot be mapped");
-    CHECK(grant_end(&t->d->grants, ref) == -EBUSY, "a grant ends while it is mapped");
-    CHECK(!grant_map(r, 1, &ref, &status, 1, false), "and does not hold any longer: %s",
-          grant_status_name(status));
-    CHECK(!grant_unmap(r, 0, 1), "the first mapping cannot be unmapped");
-    CHECK(grant_end(&t->d->grants, ref) == -EBUSY, "it ends while it is mapped still");
-    CHECK(!grant_unmap(r, 1, 1), "the second mapping cannot be unmapped");
-    CHECK(!grant_map(r, 0, &ref, &status, 1, false), "it does not hold when nobody maps it: %s",
-          grant_status_name(status));
-    CHECK(!grant_unmap(r, 0, 1), "that mapping cannot be unmapped");
-    share_end(&s, ref);
-    CHECK(grant_end(&t->d->grants, ref) == -EINVAL, "it can be ended twice");
-    CHECK(grant_map(r, 0, &ref, &status, 1, false) == -EIO, "it can be mapped after its end");
-    share_drop(&s, r);
-    room_free(&s.room, page, 1);
-    share_close(&s);
+    CHECK_RC(grant_end(&t->d->grants, g->ref), expected, "grant_end of reference %u, %s", g->ref,
+             when);
 }
 
-/*
- * While it waits: the page is the peer's still, nobody's who asks for memory, and no more a grant.
- * Whoever maps it may map it once more, for Xen looks at the entry for the first mapping only.
- */
-static void check_deferred(struct foreign_room *s, struct foreign_range *r, uint32_t ref, pfn_t pfn)
+TEST(grant_end, "grant_end of a mapped grant returns -EBUSY and leaves the grant valid (XSA-396)")
 {
-    struct test *t = s->room.t;
+    struct self_grant g;
+
+    if (!self_grant_open(&g, t, 2))
+        return;
+    (void)foreign_room_map(&g.fr, g.r, 0, g.ref, false);
+    check_end(&g, -EBUSY, "mapped once");
+    (void)foreign_room_map(&g.fr, g.r, 1, g.ref, false);
+    foreign_room_unmap(&g.fr, g.r, 0, 1);
+    check_end(&g, -EBUSY, "mapped twice and unmapped once");
+    foreign_room_unmap(&g.fr, g.r, 1, 1);
+    /* A first mapping again: for this one Xen reads the entry. */
+    if (foreign_room_map(&g.fr, g.r, 0, g.ref, false))
+        foreign_room_unmap(&g.fr, g.r, 0, 1);
+    self_grant_close(&g);
+}
+
+TEST(grant_ended, "a reference that grant_end has ended can be neither mapped nor ended again")
+{
+    struct self_grant g;
+
+    if (!self_grant_open(&g, t, 1))
+        return;
+    check_end(&g, 0, "not mapped");
+    check_end(&g, -EINVAL, "which has ended");
+    foreign_room_map_fails(&g.fr, g.r, 0, g.ref, -EIO);
+    g.ref = 0;
+    self_grant_close(&g);
+}
+
+/* While the grant is deferred: the frame is not free, and the peer's mapping stays usable. */
+static void check_deferred(struct foreign_room *fr, struct foreign_range *r, uint32_t ref,
+                           pfn_t pfn)
+{
+    struct test *t = fr->room.t;
+    struct grants *g = &t->d->grants;
     int16_t status;
 
-    CHECK(t->d->grants.nr_deferred == 1, "%u grants are deferred", t->d->grants.nr_deferred);
-    CHECK(!frame_pool_has(&t->d->frame_pool, pfn), "the page is free while it is mapped elsewhere");
-    CHECK(grants_poll(&t->d->grants) == 1, "the grant has ended while it is mapped");
-    share_page(r, 0)[0] = LENT;
-    CHECK(share_page(r, 0)[0] == LENT, "the mapping is gone");
+    CHECK_EQ(g->nr_deferred, 1, "number of deferred grants after grant_end_page");
+    CHECK(!frame_pool_has(&t->d->frame_pool, pfn),
+          "PFN 0x%lx, of mapped reference %u, is in the frame pool, expected to be in use", pfn.v,
+          ref);
+    CHECK_EQ(grants_poll(g), 1, "number of deferred grants with reference %u mapped", ref);
+    foreign_room_page(r, 0)[0] = GRANTEE_WORD;
+    foreign_room_check_word(fr, r, 0, 0, GRANTEE_WORD);
     if (!grant_map(r, 1, &ref, &status, 1, false)) {
-        CHECK(!grant_unmap(r, 0, 1), "the first mapping cannot be unmapped");
-        CHECK(grants_poll(&t->d->grants) == 1, "the grant has ended while it is mapped still");
+        foreign_room_unmap(fr, r, 0, 1);
+        CHECK_EQ(grants_poll(g), 1,
+                 "number of deferred grants with reference %u mapped twice, unmapped once", ref);
     }
-    CHECK(grant_end(&t->d->grants, ref) == -EINVAL && grant_end_page(&t->d->grants, ref) == -EINVAL,
-          "what is ended already can be ended again");
+    CHECK_RC(grant_end(g, ref), -EINVAL, "grant_end of deferred reference %u", ref);
+    CHECK_RC(grant_end_page(g, ref), -EINVAL, "grant_end_page of deferred reference %u", ref);
 }
 
 TEST(grant_deferred,
-     "a page whose grant is ended while mapped is free when it is unmapped, not before")
+     "deferred grant end: the page returns to the pool only after the peer unmaps it (XSA-396)")
 {
-    struct foreign_room s;
+    struct foreign_room fr;
     struct foreign_range *r;
-    int16_t status;
     struct spot spot;
     uint32_t ref;
     pfn_t pfn;
 
-    if (!share_open_maps(&s, t, 16))
+    if (!foreign_room_open_to_map(&fr, t, 16))
         return;
-    r = share_range(&s, FOREIGN_GRANT, s.self, 2);
-    spot = room_spot(&s.room); /* a frame that we map nowhere */
+    r = foreign_room_range(&fr, FOREIGN_GRANT, fr.self, 2);
+    spot = room_spot(&fr.room); /* a frame that this kernel maps nowhere else */
     pfn = m2p_get(&t->d->host.m2p, spot.mfn);
-    CHECK(!grant_access(&t->d->grants, s.self, pfn, false, &ref), "it cannot be granted");
-    if (!grant_map(r, 0, &ref, &status, 1, false)) {
-        CHECK(!grant_end_page(&t->d->grants, ref), "its end cannot be deferred");
-        check_deferred(&s, r, ref, pfn);
-        CHECK(!grant_unmap(r, 0, 2), "it cannot be unmapped");
-        CHECK(grant_map(r, 0, &ref, &status, 1, false) == -EIO, "a new use can begin");
-        share_check_empty(&s, r, 0);
-        CHECK(!grants_poll(&t->d->grants), "the grant has not ended");
+    CHECK_RC(grant_access(&t->d->grants, fr.self, pfn, false, &ref), 0,
+             "grant_access to domain %u, PFN 0x%lx", fr.self, pfn.v);
+    if (foreign_room_map(&fr, r, 0, ref, false)) {
+        CHECK_RC(grant_end_page(&t->d->grants, ref), 0, "grant_end_page of reference %u", ref);
+        check_deferred(&fr, r, ref, pfn);
+        foreign_room_unmap(&fr, r, 0, 2);
+        foreign_room_map_fails(&fr, r, 0, ref, -EIO);
+        foreign_room_check_empty(&fr, r, 0);
+        CHECK_EQ(grants_poll(&t->d->grants), 0,
+                 "number of deferred grants with reference %u unmapped", ref);
     } else {
-        test_fail(t, "it cannot be mapped: %s", grant_status_name(status));
-        CHECK(!grant_end_page(&t->d->grants, ref), "it cannot be ended");
+        CHECK_RC(grant_end_page(&t->d->grants, ref), 0, "grant_end_page of reference %u", ref);
     }
-    CHECK(frame_pool_has(&t->d->frame_pool, pfn), "PFN 0x%lx is not free after its grant's end",
-          pfn.v);
-    share_drop(&s, r);
-    share_close(&s);
+    CHECK(frame_pool_has(&t->d->frame_pool, pfn),
+          "PFN 0x%lx, of ended reference %u, is not in the frame pool, expected to be free", pfn.v,
+          ref);
+    foreign_room_drop(&fr, r);
+    foreign_room_close(&fr);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without these a backend could lose a mapping, or keep one that it does not know of: of a batch of
- * which some fail, each must have its own result, and those that failed neither an entry nor a
- * handle. The XSA-361 family (Linux, 2021: "don't bail early from clear_foreign_p2m_mapping()",
- * "also check kernel mapping in set_foreign_p2m_mapping()") was about just that: errors in the
- * middle of a batch. And an entry that holds a grant must go by GNTTABOP_unmap_grant_ref only
- * (<xen/grant_table.h>); a Xen with its assertions on kills who overwrites one.
+ * Without these tests, a backend could lose a mapping, or keep one that it does not know of. In a
+ * batch of which some references fail, each reference must have its own status, and a failed one
+ * must leave neither a PTE nor a handle. Linux got just that wrong (XSA-361, "Linux: grant mapping
+ * error handling issues": "don't bail early from clear_foreign_p2m_mapping()", "also check kernel
+ * mapping in set_foreign_p2m_mapping()").
+ *
+ * A PTE that holds a grant may be removed by GNTTABOP_unmap_grant_ref only (<xen/grant_table.h>); a
+ * debug build of Xen kills a domain that overwrites one.
  */
 #include "lib/errno.h"
 
@@ -13,17 +15,10 @@
 
 #include "tests/guest/foreign_room.h"
 
-#include <xen/errno.h>
-
-#define LENT    0x6c656e74
-#define WRITTEN 0x77726974
-
-/* The PV shim gives its guest a table to grant from, and no way to map: an error, and no page. */
-TEST(grant_shim, "in the PV shim mapping a grant is an error that leaves nothing behind")
+TEST(grant_shim, "in the PV shim, grant_map fails with EOPNOTSUPP and maps nothing")
 {
-    struct foreign_room s;
+    struct foreign_room fr;
     struct foreign_range *r;
-    int16_t status;
     uint64_t *page;
     uint32_t ref;
 
@@ -31,174 +26,206 @@ TEST(grant_shim, "in the PV shim mapping a grant is an error that leaves nothing
         test_skip(t, "this domain is not in the PV shim");
         return;
     }
-    if (!share_open(&s, t, 16))
+    if (!foreign_room_open(&fr, t, 16))
         return;
-    page = room_alloc(&s.room, 1);
-    r = share_range(&s, FOREIGN_GRANT, s.self, 1);
-    ref = share_grant(&s, page, false);
-    CHECK_RC(grant_map(r, 0, &ref, &status, 1, false), -XEN_EOPNOTSUPP, "mapping reference %u",
-             ref);
-    CHECK(status != GNTST_okay, "a page is told to be mapped");
-    share_check_empty(&s, r, 0);
-    share_end(&s, ref);
-    share_drop(&s, r);
-    room_free(&s.room, page, 1);
-    share_close(&s);
+    page = room_alloc(&fr.room, 1);
+    r = foreign_room_range(&fr, FOREIGN_GRANT, fr.self, 1);
+    ref = foreign_room_grant(&fr, page, false);
+    foreign_room_map_fails(&fr, r, 0, ref, -EOPNOTSUPP);
+    foreign_room_check_empty(&fr, r, 0);
+    foreign_room_end_grant(&fr, ref);
+    foreign_room_drop(&fr, r);
+    room_free(&fr.room, page, 1);
+    foreign_room_close(&fr);
 }
 
-TEST(grant_self, "a page granted to ourselves is one page at two addresses, until it is unmapped")
+/* Page 0 of the range maps the granted page, read-write. */
+static void check_same_page(struct self_grant *g)
+{
+    struct test *t = g->fr.room.t;
+
+    foreign_room_check_pte(&g->fr, g->r, 0, pt_mfn(&g->fr.room.pt, (uintptr_t)g->page), PTE_NX, 0);
+    foreign_room_check_word(&g->fr, g->r, 0, 7, GRANTER_WORD);
+    foreign_room_page(g->r, 0)[511] = GRANTEE_WORD;
+    CHECK_EQ(g->page[511], GRANTEE_WORD, "after a write at 0x%lx: word 511 of the granted page",
+             foreign_va(g->r, 0));
+}
+
+TEST(grant_self, "a page granted to this domain itself and its mapping are the same memory")
+{
+    struct self_grant g;
+
+    if (!self_grant_open(&g, t, 1))
+        return;
+    g.page[7] = GRANTER_WORD;
+    if (foreign_room_map(&g.fr, g.r, 0, g.ref, false))
+        check_same_page(&g);
+    self_grant_close(&g);
+}
+
+TEST(grant_map_free, "grant_map refuses what is not a free page of its range")
+{
+    struct self_grant g;
+
+    if (!self_grant_open(&g, t, 1))
+        return;
+    (void)foreign_room_map(&g.fr, g.r, 0, g.ref, false);
+    foreign_room_map_fails(&g.fr, g.r, 0, g.ref, -EEXIST);
+    foreign_room_map_fails(&g.fr, g.r, 1, g.ref, -ERANGE);
+    self_grant_close(&g);
+}
+
+TEST(grant_guards, "the guard pages beside a mapped grant are not mapped")
+{
+    struct self_grant g;
+
+    if (!self_grant_open(&g, t, 1))
+        return;
+    (void)foreign_room_map(&g.fr, g.r, 0, g.ref, false);
+    foreign_room_check_fault(&g.fr, foreign_room_page(g.r, 0) - 1, "the guard page below a grant");
+    foreign_room_check_fault(&g.fr, foreign_room_page(g.r, 1), "the guard page above a grant");
+    self_grant_close(&g);
+}
+
+static void check_in_use(struct self_grant *g, bool expected)
+{
+    struct test *t = g->fr.room.t;
+
+    CHECK_EQ(grant_in_use(&t->d->grants, g->ref), expected, "grant_in_use of reference %u, %s",
+             g->ref, expected ? "mapped" : "unmapped");
+}
+
+TEST(grant_unmap, "grant_unmap removes the PTE, the handle and Xen's in-use flag of a grant")
 {
     struct grant_map_counts before = grant_map_counts;
-    struct foreign_room s;
-    struct foreign_range *r;
-    uint64_t *page, pte, value;
-    int16_t status;
-    uint32_t ref;
-    int rc;
+    struct self_grant g;
 
-    if (!share_open_maps(&s, t, 16))
+    if (!self_grant_open(&g, t, 1))
         return;
-    page = room_alloc(&s.room, 1);
-    r = share_range(&s, FOREIGN_GRANT, s.self, 1);
-    page[7] = LENT;
-    ref = share_grant(&s, page, false);
-    rc = grant_map(r, 0, &ref, &status, 1, false);
-    CHECK(!rc, "reference %u cannot be mapped: %d, %s", ref, rc, grant_status_name(status));
-    if (!rc) {
-        pte = share_pte(&s, r, 0);
-        CHECK(mfn_eq(pte_mfn(pte), pt_mfn(&s.room.pt, (uintptr_t)page)),
-              "the entry is %016lx, of another frame than the page's", pte);
-        CHECK(pte & PTE_NX, "a granted page can be run: its entry is %016lx", pte);
-        CHECK(share_page(r, 0)[7] == LENT, "the page reads 0x%lx", share_page(r, 0)[7]);
-        share_page(r, 0)[511] = WRITTEN;
-        CHECK(page[511] == WRITTEN, "what was written there is 0x%lx here", page[511]);
-        CHECK(grant_in_use(&t->d->grants, ref), "a grant that is mapped is not in use");
-    }
-    CHECK(grant_map(r, 0, &ref, &status, 1, false) == -EEXIST, "it can be mapped twice there");
-    CHECK(probe_read(share_page(r, 0) - 1, &value) && probe_read(share_page(r, 1), &value),
-          "a guard beside the page can be read");
-    CHECK(!grant_unmap(r, 0, 1), "it cannot be unmapped");
-    share_check_empty(&s, r, 0);
-    CHECK(probe_read(share_page(r, 0), &value), "the page can be read after its end");
-    CHECK(!grant_in_use(&t->d->grants, ref), "a grant that nobody maps is in use");
-    CHECK(!grant_unmap(r, 0, 1), "to unmap nothing is an error");
-    CHECK(grant_map_counts.nr_mapped - before.nr_mapped == 1 &&
-              grant_map_counts.nr_unmapped - before.nr_unmapped == 1,
-          "one page was mapped, the counts say %lu, and %lu unmapped",
+    if (foreign_room_map(&g.fr, g.r, 0, g.ref, false))
+        check_in_use(&g, true);
+    foreign_room_unmap(&g.fr, g.r, 0, 1);
+    foreign_room_check_empty(&g.fr, g.r, 0);
+    foreign_room_check_fault(&g.fr, foreign_room_page(g.r, 0), "an unmapped grant");
+    check_in_use(&g, false);
+    foreign_room_unmap(&g.fr, g.r, 0, 1); /* nothing is mapped: no error */
+    CHECK(grant_map_counts.nr_mapped == before.nr_mapped + 1 &&
+              grant_map_counts.nr_unmapped == before.nr_unmapped + 1,
+          "grant_map_counts: %lu pages mapped and %lu unmapped, expected 1 and 1",
           grant_map_counts.nr_mapped - before.nr_mapped,
           grant_map_counts.nr_unmapped - before.nr_unmapped);
-    share_end(&s, ref);
-    share_drop(&s, r);
-    room_free(&s.room, page, 1);
-    share_close(&s);
+    self_grant_close(&g);
 }
 
-TEST(grant_readonly, "a page that is mapped for reading cannot be written there")
+/* Read-only because the grantee asks for it, and because the grant is. */
+TEST(grant_readonly, "a page that is mapped read-only by grant_map cannot be written")
 {
-    struct foreign_room s;
-    struct foreign_range *r;
-    uint64_t *page, pte;
+    struct self_grant g;
     int16_t status[2];
     uint32_t refs[2];
+    int rc;
 
-    if (!share_open_maps(&s, t, 16))
+    if (!self_grant_open(&g, t, 2))
         return;
-    page = room_alloc(&s.room, 1);
-    r = share_range(&s, FOREIGN_GRANT, s.self, 2);
-    page[0] = LENT;
-    refs[0] = share_grant(&s, page, false); /* by our own wish */
-    refs[1] = share_grant(&s, page, true);  /* by its owner's  */
-    CHECK(!grant_map(r, 0, refs, status, 2, true), "two pages cannot be mapped for reading");
-    for (unsigned int i = 0; i < 2 && foreign_is_mapped(r, i); i++) {
-        pte = share_pte(&s, r, i);
-        CHECK(!(pte & PTE_W), "page %u, for reading, has entry %016lx", i, pte);
-        CHECK(share_page(r, i)[0] == LENT, "page %u reads 0x%lx", i, share_page(r, i)[0]);
-        CHECK(probe_write(share_page(r, i), WRITTEN) == -EFAULT, "page %u can be written", i);
+    g.page[0] = GRANTER_WORD;
+    refs[0] = g.ref;
+    refs[1] = foreign_room_grant(&g.fr, g.page, true);
+    rc = grant_map(g.r, 0, refs, status, 2, true);
+    CHECK_RC(rc, 0, "grant_map of references %u and %u, read-only, status %s and %s", refs[0],
+             refs[1], grant_status_name(status[0]), grant_status_name(status[1]));
+    for (unsigned int i = 0; i < 2 && foreign_is_mapped(g.r, i); i++) {
+        foreign_room_check_pte(&g.fr, g.r, i, pt_mfn(&g.fr.room.pt, (uintptr_t)g.page), 0, PTE_W);
+        foreign_room_check_word(&g.fr, g.r, i, 0, GRANTER_WORD);
+        CHECK_RC(probe_write(foreign_room_page(g.r, i), GRANTEE_WORD), -EFAULT,
+                 "write to a read-only mapping at 0x%lx", foreign_va(g.r, i));
     }
-    CHECK(page[0] == LENT, "the page was changed to 0x%lx", page[0]);
-    CHECK(!grant_unmap(r, 0, 2), "they cannot be unmapped");
-    share_end(&s, refs[0]);
-    share_end(&s, refs[1]);
-    share_drop(&s, r);
-    room_free(&s.room, page, 1);
-    share_close(&s);
+    CHECK_EQ(g.page[0], GRANTER_WORD, "word 0 of the granted page");
+    foreign_room_unmap(&g.fr, g.r, 0, 2);
+    foreign_room_end_grant(&g.fr, refs[1]);
+    self_grant_close(&g);
 }
 
-/* A batch, and what is to become of each. The results are Xen's, as _set_status() has them. */
-enum { GOOD, FREE, PAST, OTHERS, READONLY, GOOD_TOO, NR_BATCH };
+/* References of a batch, and the status of each in Xen's common/grant_table.c. */
+enum { GOOD, UNUSED, PAST_TABLE, OTHER_DOMAIN, READONLY, GOOD_TOO, NR_BATCH };
 
 static const struct {
     const char *what;
     int16_t status;
 } batch[NR_BATCH] = {
-    [GOOD] = {"a page of ours",                GNTST_okay         },
-    [FREE] = {"a reference that is not given", GNTST_general_error},
-    [PAST] = {"one past the table",            GNTST_bad_gntref   },
-    [OTHERS] = {"one for another domain",        GNTST_general_error},
-    [READONLY] = {"a read-only one, for writing",  GNTST_general_error},
-    [GOOD_TOO] = {"a page behind all those",       GNTST_okay         },
+    [GOOD] = {"valid",                GNTST_okay         },
+    [UNUSED] = {"unused",               GNTST_general_error},
+    [PAST_TABLE] = {"past the grant table", GNTST_bad_gntref   },
+    [OTHER_DOMAIN] = {"of another grantee",   GNTST_general_error},
+    [READONLY] = {"read-only",            GNTST_general_error},
+    [GOOD_TOO] = {"valid",                GNTST_okay         },
 };
 
-static void check_batch(struct foreign_room *s, struct foreign_range *r, const int16_t *status,
-                        const uint64_t *page)
+static void check_batch(struct self_grant *g, const int16_t *status)
 {
-    struct test *t = s->room.t;
+    struct test *t = g->fr.room.t;
 
     for (unsigned int i = 0; i < NR_BATCH; i++) {
-        CHECK(status[i] == batch[i].status, "%s: Xen says %d (%s), expected %d", batch[i].what,
-              status[i], grant_status_name(status[i]), batch[i].status);
+        CHECK_GNTST(status[i], batch[i].status, "grant_map of a batch, index %u (%s)", i,
+                    batch[i].what);
         if (batch[i].status != GNTST_okay)
-            share_check_empty(s, r, i);
-        else if (foreign_is_mapped(r, i))
-            CHECK(share_page(r, i)[0] == page[0], "%s reads 0x%lx", batch[i].what,
-                  share_page(r, i)[0]);
+            foreign_room_check_empty(&g->fr, g->r, i);
+        else if (foreign_is_mapped(g->r, i))
+            foreign_room_check_word(&g->fr, g->r, i, 0, g->page[0]);
     }
-    CHECK(r->nr_mapped == 2, "%lu pages are mapped, expected 2", r->nr_mapped);
+    CHECK_EQ(g->r->nr_mapped, 2, "number of pages mapped by grant_map of a batch");
 }
 
-TEST(grant_batch, "in a batch each grant has its result, and what failed leaves nothing behind")
+TEST(grant_batch, "grant_map of a batch maps its valid references and no other (XSA-361)")
 {
-    struct grants *g = &t->d->grants;
+    struct grants *grants = &t->d->grants;
     uint32_t refs[NR_BATCH], other;
     int16_t status[NR_BATCH];
-    struct foreign_range *r, *nobodys;
-    struct foreign_room s;
-    uint64_t *page;
+    struct self_grant g;
 
-    if (!share_open_maps(&s, t, 24))
+    if (!self_grant_open(&g, t, NR_BATCH))
         return;
-    page = room_alloc(&s.room, 1);
-    page[0] = LENT;
-    r = share_range(&s, FOREIGN_GRANT, s.self, NR_BATCH);
-    nobodys = share_range(&s, FOREIGN_GRANT, NO_DOMAIN, 1);
-    for (unsigned int i = 0; i < NR_BATCH; i++)
-        refs[i] = share_grant(&s, page, i == READONLY);
-    share_end(&s, refs[FREE]);
-    share_end(&s, refs[OTHERS]);
-    CHECK(!grant_access(g, NO_DOMAIN, share_pfn(&s, page), false, &other), "no grant to others");
-    share_end(&s, refs[PAST]); /* last, so that it was not given to the others */
-    refs[FREE] = refs[PAST];
-    refs[OTHERS] = other;
-    refs[PAST] = g->max_frames * (uint32_t)(PAGE_SIZE / sizeof(grant_entry_v1_t));
+    g.page[0] = GRANTER_WORD;
+    refs[GOOD] = g.ref;
+    for (unsigned int i = GOOD + 1; i < NR_BATCH; i++)
+        refs[i] = foreign_room_grant(&g.fr, g.page, i == READONLY);
+    foreign_room_end_grant(&g.fr, refs[UNUSED]);
+    foreign_room_end_grant(&g.fr, refs[OTHER_DOMAIN]);
+    CHECK_RC(grant_access(grants, NO_DOMAIN, foreign_room_pfn(&g.fr, g.page), false, &other), 0,
+             "grant_access to domain %u", NO_DOMAIN);
+    foreign_room_end_grant(&g.fr, refs[PAST_TABLE]); /* last, so that nobody is given it again */
+    refs[UNUSED] = refs[PAST_TABLE];
+    refs[OTHER_DOMAIN] = other;
+    refs[PAST_TABLE] = grants->max_frames * (uint32_t)(PAGE_SIZE / sizeof(grant_entry_v1_t));
 
-    CHECK(grant_map(r, 0, refs, status, NR_BATCH, false) == -EIO, "no failure is told");
-    check_batch(&s, r, status, page);
-    CHECK(grant_map(r, NR_BATCH, refs, status, 1, false) == -ERANGE, "a page past the range");
-    CHECK(status[0] != GNTST_okay, "which is told to be mapped");
-    CHECK(grant_map(nobodys, 0, &refs[GOOD], status, 1, false) == -EIO &&
-              status[0] == GNTST_bad_domain,
-          "a domain that is not there: %s", grant_status_name(status[0]));
-    share_check_empty(&s, nobodys, 0);
-    CHECK(!grant_unmap(r, 0, NR_BATCH), "with gaps between they cannot be unmapped");
+    CHECK_RC(grant_map(g.r, 0, refs, status, NR_BATCH, false), -EIO,
+             "grant_map of 6 references, 4 of them bad");
+    check_batch(&g, status);
+    foreign_room_unmap(&g.fr, g.r, 0, NR_BATCH);
     for (unsigned int i = 0; i < NR_BATCH; i++)
-        share_check_empty(&s, r, i);
+        foreign_room_check_empty(&g.fr, g.r, i);
 
-    share_end(&s, refs[GOOD]);
-    share_end(&s, refs[GOOD_TOO]);
-    share_end(&s, refs[READONLY]);
-    share_end(&s, other);
-    share_drop(&s, nobodys);
-    share_drop(&s, r);
-    room_free(&s.room, page, 1);
-    share_close(&s);
+    foreign_room_end_grant(&g.fr, refs[GOOD_TOO]);
+    foreign_room_end_grant(&g.fr, refs[READONLY]);
+    foreign_room_end_grant(&g.fr, other);
+    self_grant_close(&g);
+}
+
+TEST(grant_bad_domain, "grant_map from a domain that does not exist fails with GNTST_bad_domain")
+{
+    struct foreign_range *r;
+    struct self_grant g;
+    int16_t status;
+    int rc;
+
+    if (!self_grant_open(&g, t, 1))
+        return;
+    r = foreign_room_range(&g.fr, FOREIGN_GRANT, NO_DOMAIN, 1);
+    rc = grant_map(r, 0, &g.ref, &status, 1, false);
+    CHECK(rc == -EIO && status == GNTST_bad_domain,
+          "grant_map of reference %u of domain %u: result is %d (%s), %s, expected -EIO, "
+          "GNTST_bad_domain",
+          g.ref, NO_DOMAIN, rc, errno_name(rc), grant_status_name(status));
+    foreign_room_check_empty(&g.fr, r, 0);
+    foreign_room_drop(&g.fr, r);
+    self_grant_close(&g);
 }

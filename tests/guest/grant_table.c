@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without these a guest would work until it grants its 505th page, or would cut off its own console
- * on the way: the table grows by a frame of Xen's at a time, up to a limit that the toolstack sets
- * (max_grant_frames), and the first entries are the toolstack's (<xen/grant_table.h>,
- * GNTTAB_NR_RESERVED_ENTRIES): the console's and xenstore's rings, which no frontend may give away.
+ * Without these tests, a guest would work until it grants its 505th page, or it would cut off its
+ * own console. Xen gives the grant table frame by frame, up to a limit that the toolstack sets
+ * (max_grant_frames). The first eight entries are reserved (<xen/grant_table.h>,
+ * GNTTAB_NR_RESERVED_ENTRIES): the toolstack fills two of them, for the rings of console and
+ * xenstore, and no frontend may use or end them.
  */
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "lib/string.h"
 
 #include "xen/watchdog.h"
 
 #include "tests/guest/foreign_room.h"
 
-/* Growing once is enough: Xen does not take back what it gave, and this may run many times. */
+/* The table grows to this many frames only: Xen takes none back, and tests may run many times. */
 #define GROWN_FRAMES 2
 
-#define IN_USE       (GTF_reading | GTF_writing) /* Xen's marks, which come and go */
+/* Flags of an entry that Xen sets and clears while the grant is in use. */
+#define IN_USE (GTF_reading | GTF_writing)
 
-/* The reserved entries, without what their peers' use changes. */
+/* The reserved entries, without the flags in IN_USE. */
 struct reserved {
     uint64_t entries[GNTTAB_NR_RESERVED_ENTRIES][2];
 };
@@ -39,47 +40,10 @@ static void check_reserved(struct test *t, const struct reserved *before)
     struct reserved now;
 
     read_reserved(&t->d->grants, &now);
-    CHECK(!memcmp(before, &now, sizeof(now)), "one of the toolstack's entries has changed");
-    for (uint32_t ref = 0; ref < GNTTAB_NR_RESERVED_ENTRIES; ref++)
-        CHECK(grant_end(&t->d->grants, ref) == -EINVAL &&
-                  grant_end_page(&t->d->grants, ref) == -EINVAL,
-              "reference %u, which the toolstack gave, can be ended", ref);
-}
-
-/*
- * Grants @pfn until the table has @nr_frames, or up to @max grants. The references are a list, by
- * bits, at @given. Returns why it stopped: 0 if it was the number of frames.
- */
-static int grant_up_to(struct foreign_room *s, pfn_t pfn, uint32_t nr_frames, uint64_t *given,
-                       uint32_t nr_bits, uint32_t *nr)
-{
-    struct test *t = s->room.t;
-    struct grants *g = &t->d->grants;
-
-    for (*nr = 0; g->nr_frames < nr_frames; ++*nr) {
-        uint32_t ref;
-        int rc = grant_access(g, s->self, pfn, true, &ref);
-
-        if (rc)
-            return rc;
-        if (ref < GNTTAB_NR_RESERVED_ENTRIES || ref >= nr_bits ||
-            (given[ref / 64] >> ref % 64 & 1)) {
-            test_fail(t, "reference %u is given: it is reserved, or none, or given twice", ref);
-            return -EINVAL;
-        }
-        given[ref / 64] |= (uint64_t)1 << ref % 64;
-        if (!(*nr % 4096))
-            watchdog_kick();
-    }
-    return 0;
-}
-
-static void end_all(struct foreign_room *s, const uint64_t *given, uint32_t nr_bits)
-{
-    for (uint32_t ref = 0; ref < nr_bits; ref++)
-        if (given[ref / 64] >> ref % 64 & 1)
-            share_end(s, ref);
-    watchdog_kick();
+    for (unsigned int i = 0; i < GNTTAB_NR_RESERVED_ENTRIES; i++)
+        for (unsigned int w = 0; w < 2; w++)
+            CHECK_EQ(now.entries[i][w], before->entries[i][w], "word %u of reserved grant entry %u",
+                     w, i);
 }
 
 static uint32_t entries_of(const struct grants *g, uint32_t nr_frames)
@@ -88,68 +52,148 @@ static uint32_t entries_of(const struct grants *g, uint32_t nr_frames)
                                                                : sizeof(grant_entry_v2_t)));
 }
 
-/* Is the entry that was given last in the newest frame? It is mapped, so that Xen's eye sees it. */
-static void check_newest(struct foreign_room *s, const uint64_t *page)
-{
-    struct test *t = s->room.t;
-    struct foreign_range *r;
-    uint32_t ref = share_grant(s, page, true);
-    int16_t status;
+/* A page to grant again and again, and a bitmap of the references that are given for it. */
+struct table_room {
+    struct foreign_room fr;
+    struct reserved before;
+    uint64_t *page, *given, nr_given_pages;
+    uint32_t nr_refs; /* of a table of max_frames */
+};
 
-    if (boot_info_is_shim(&t->d->boot)) {
-        share_end(s, ref);
-        return;
-    }
-    r = share_range(s, FOREIGN_GRANT, s->self, 1);
-    CHECK(ref >= entries_of(&t->d->grants, t->d->grants.nr_frames - 1),
-          "reference %u is not of the newest frame", ref);
-    CHECK(!grant_map(r, 0, &ref, &status, 1, true), "reference %u cannot be mapped: %s", ref,
-          grant_status_name(status));
-    CHECK(!foreign_is_mapped(r, 0) || share_page(r, 0)[0] == page[0], "and is another page");
-    share_drop(s, r);
-    share_end(s, ref);
+static bool table_room_open(struct table_room *m, struct test *t)
+{
+    const struct grants *g = &t->d->grants;
+
+    m->nr_refs = entries_of(g, g->table ? g->max_frames : 1);
+    m->nr_given_pages = DIV_ROUND_UP(DIV_ROUND_UP(m->nr_refs, 8), PAGE_SIZE);
+    if (!foreign_room_open(&m->fr, t, 24 + m->nr_given_pages))
+        return false;
+    read_reserved(g, &m->before);
+    m->given = room_alloc(&m->fr.room, m->nr_given_pages);
+    m->page = room_alloc(&m->fr.room, 1);
+    m->page[0] = GRANTER_WORD;
+    return true;
 }
 
-TEST(grant_table, "more grants than a frame has let the table grow, and its reserved entries stay")
+/* Ends all grants that were given, and looks at the reserved entries. */
+static void table_room_close(struct table_room *m)
 {
-    struct domain *d = t->d;
-    struct grants *g = &d->grants;
-    uint32_t frames = g->nr_frames, nr_bits, nr;
-    bool full = cmdline_wants_full(&d->options);
-    uint64_t *given, *page, nr_pages;
-    struct reserved before;
-    struct foreign_room s;
+    struct test *t = m->fr.room.t;
+
+    for (uint32_t ref = 0; ref < m->nr_refs; ref++)
+        if (m->given[ref / 64] >> ref % 64 & 1)
+            foreign_room_end_grant(&m->fr, ref);
+    watchdog_kick();
+    check_reserved(t, &m->before);
+    room_free(&m->fr.room, m->page, 1);
+    room_free(&m->fr.room, m->given, m->nr_given_pages);
+    foreign_room_close(&m->fr);
+}
+
+/*
+ * Grants the page until the table has @nr_frames. Returns 0, or the errno of the grant_access that
+ * failed; *@nr is the number of grants.
+ */
+static int grant_up_to(struct table_room *m, uint32_t nr_frames, uint32_t *nr)
+{
+    struct test *t = m->fr.room.t;
+    struct grants *g = &t->d->grants;
+    pfn_t pfn = foreign_room_pfn(&m->fr, m->page);
+
+    for (*nr = 0; g->nr_frames < nr_frames; ++*nr) {
+        uint32_t ref;
+        int rc = grant_access(g, m->fr.self, pfn, true, &ref);
+
+        if (rc)
+            return rc;
+        if (ref < GNTTAB_NR_RESERVED_ENTRIES || ref >= m->nr_refs ||
+            (m->given[ref / 64] >> ref % 64 & 1)) {
+            test_fail(t, "grant_access returned reference %u, expected an unused one in [%u, %u)",
+                      ref, GNTTAB_NR_RESERVED_ENTRIES, m->nr_refs);
+            return -EINVAL;
+        }
+        m->given[ref / 64] |= (uint64_t)1 << ref % 64;
+        if (!(*nr % 4096))
+            watchdog_kick();
+    }
+    return 0;
+}
+
+/* The next grant has its entry in the newest frame. Mapping the grant has Xen read that entry. */
+static void check_newest_frame(struct foreign_room *fr, const uint64_t *page)
+{
+    struct test *t = fr->room.t;
+    const struct grants *g = &t->d->grants;
+    struct foreign_range *r;
+    uint32_t ref = foreign_room_grant(fr, page, true);
+
+    if (boot_info_is_shim(&t->d->boot)) {
+        foreign_room_end_grant(fr, ref);
+        return;
+    }
+    r = foreign_room_range(fr, FOREIGN_GRANT, fr->self, 1);
+    CHECK(ref >= entries_of(g, g->nr_frames - 1),
+          "grant_access with a grant table of %u frames: reference is %u, expected %u or more",
+          g->nr_frames, ref, entries_of(g, g->nr_frames - 1));
+    if (foreign_room_map(fr, r, 0, ref, true))
+        foreign_room_check_word(fr, r, 0, 0, page[0]);
+    foreign_room_drop(fr, r);
+    foreign_room_end_grant(fr, ref);
+}
+
+TEST(grant_table, "the grant table grows by a frame when all its entries are in use")
+{
+    struct grants *g = &t->d->grants;
+    uint32_t frames = g->nr_frames, nr;
+    struct table_room m;
     int rc;
 
-    nr_bits = entries_of(g, g->table ? g->max_frames : 1);
-    nr_pages = DIV_ROUND_UP(DIV_ROUND_UP(nr_bits, 8), PAGE_SIZE);
-    if (!share_open(&s, t, 24 + nr_pages))
+    if (!table_room_open(&m, t))
         return;
-    read_reserved(g, &before);
-    given = room_alloc(&s.room, nr_pages);
-    page = room_alloc(&s.room, 1);
-    page[0] = 0x67726f77;
-
     if (frames < min_u64(g->max_frames, GROWN_FRAMES)) {
-        rc = grant_up_to(&s, share_pfn(&s, page), frames + 1, given, nr_bits, &nr);
-        CHECK(!rc, "the table cannot grow past %u grants: %d (%s)", nr, rc, errno_name(rc));
-        CHECK(rc || g->nr_frames == frames + 1, "it has %u frames, and had %u", g->nr_frames,
-              frames);
-        if (!rc)
-            check_newest(&s, page);
+        rc = grant_up_to(&m, frames + 1, &nr);
+        CHECK_RC(rc, 0, "grant_access number %u, grant table of %u frames, limit %u", nr,
+                 g->nr_frames, g->max_frames);
+        if (!rc) {
+            CHECK_EQ(g->nr_frames, frames + 1, "number of frames of the grant table");
+            check_newest_frame(&m.fr, m.page);
+        }
     }
-    if (full) {
-        rc = grant_up_to(&s, share_pfn(&s, page), g->max_frames + 1, given, nr_bits, &nr);
-        CHECK(rc == -ENOSPC, "the table ends at %u frames: %d (%s), expected -ENOSPC",
-              g->max_frames, rc, errno_name(rc));
-        CHECK(g->nr_used == nr_bits - GNTTAB_NR_RESERVED_ENTRIES, "%u of %u are granted",
-              g->nr_used, nr_bits);
-    }
-    end_all(&s, given, nr_bits);
-    CHECK(!g->nr_used || !full, "%u grants are left", g->nr_used);
-    check_reserved(t, &before);
+    table_room_close(&m);
+}
 
-    room_free(&s.room, page, 1);
-    room_free(&s.room, given, nr_pages);
-    share_close(&s);
+TEST(grant_table_full, "grant_access returns -ENOSPC when max_grant_frames frames are full")
+{
+    struct grants *g = &t->d->grants;
+    struct table_room m;
+    uint32_t nr;
+    int rc;
+
+    if (!cmdline_wants_full(&t->d->options)) {
+        test_skip(t, "filling the grant table takes long: test=full");
+        return;
+    }
+    if (!table_room_open(&m, t))
+        return;
+    rc = grant_up_to(&m, g->max_frames + 1, &nr);
+    CHECK_RC(rc, -ENOSPC, "grant_access number %u, grant table of %u frames, limit %u", nr,
+             g->nr_frames, g->max_frames);
+    CHECK_EQ(g->nr_used, m.nr_refs - GNTTAB_NR_RESERVED_ENTRIES,
+             "number of grants in a full table");
+    table_room_close(&m);
+    CHECK_EQ(g->nr_used, 0, "number of grants after grant_end of all");
+}
+
+TEST(grant_table_reserved, "grant_end refuses reserved entries 0 to 7 (GNTTAB_NR_RESERVED_ENTRIES)")
+{
+    struct grants *g = &t->d->grants;
+
+    if (!g->table) {
+        test_skip(t, "Xen gives this domain no grant table");
+        return;
+    }
+    for (uint32_t ref = 0; ref < GNTTAB_NR_RESERVED_ENTRIES; ref++) {
+        CHECK_RC(grant_end(g, ref), -EINVAL, "grant_end of reserved reference %u", ref);
+        CHECK_RC(grant_end_page(g, ref), -EINVAL, "grant_end_page of reserved reference %u", ref);
+    }
 }

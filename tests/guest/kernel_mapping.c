@@ -1,51 +1,58 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without these, what the builder mapped beside the kernel would stay: a list of gigabytes where
- * others load modules, and memory that is mapped twice.
+ * Without these tests, mappings that the domain builder made beside the kernel image could stay: a
+ * P2M list of gigabytes where other kernels load modules, and pages that are mapped twice.
  */
+#include "lib/errno.h"
+
 #include "arch/x86/layout.h"
 #include "arch/x86/probe.h"
 
 #include "kernel/selftest/test.h"
 
-/* Where Linux, on which this case was found in 2012, has its modules. */
+/* Where Linux has its modules. The builder's P2M list was found to reach it in 2012. */
 #define MODULE_AREA 0xffffffffa0000000
 
-TEST(kernel_mapping, "nothing but the image is mapped in the kernel's 512 GiB slot")
+TEST(kernel_mapping, "only the kernel image is mapped in the 512 GiB slot of the kernel")
 {
-    uint64_t below = kernel_mapping_first_mapped(&t->d->pt, ROUND_DOWN(VIRT_BASE, level_bytes(4)));
-    uint64_t above = kernel_mapping_first_mapped(&t->d->pt, (uintptr_t)image_end);
+    struct pagetable *pt = &t->d->pt;
 
-    CHECK(below == (uintptr_t)image_start, "the first address mapped is 0x%lx, expected 0x%lx",
-          below, (uintptr_t)image_start);
-    CHECK(above == 0, "0x%lx is mapped, past the image's end at 0x%lx", above,
-          (uintptr_t)image_end);
+    CHECK_EQ(kernel_mapping_first_mapped(pt, ROUND_DOWN(VIRT_BASE, level_bytes(4))),
+             (uintptr_t)image_start, "first mapped address of the kernel's slot");
+    CHECK_EQ(kernel_mapping_first_mapped(pt, (uintptr_t)image_end), 0,
+             "first mapped address past the end of the image (0: none)");
 }
 
 /* mov $42, %eax; ret */
 static const uint64_t answer_42 = 0xc30000002ab8;
 
-TEST(module_area, "a page mapped at 0xffffffffa0000000 can be written, then run and not written")
+TEST(module_area, "W^X: a page at 0xffffffffa0000000 is writable or executable, as it is mapped")
 {
     uint64_t *page = (uint64_t *)MODULE_AREA, result = 0;
+    struct pagetable *pt = &t->d->pt;
     mfn_t mfn;
+    int rc = frame_pool_alloc(&t->d->frame_pool, &mfn);
 
-    if (frame_pool_alloc(&t->d->frame_pool, &mfn)) {
-        test_error(t, "no frame is free");
+    if (rc) {
+        test_error(t, "frame_pool_alloc: result is %d (%s), expected a free frame", rc,
+                   errno_name(rc));
         return;
     }
-    int rc = pt_map(&t->d->pt, MODULE_AREA, mfn, PTE_RW);
-
-    CHECK(rc == 0, "mapping a page there: %d", rc);
-    CHECK(rc || !probe_write(page, answer_42), "the page cannot be written");
-    CHECK(rc || probe_exec(page, &result), "a writable page can be run");
-    CHECK(rc || !pt_protect(&t->d->pt, MODULE_AREA, PTE_RX), "it cannot be made executable");
-    CHECK(rc || probe_write(page, answer_42), "right after that it can still be written");
-    CHECK(rc || (!probe_exec(page, &result) && result == 42), "run, it gave %lu, expected 42",
-          result);
-    CHECK(rc || probe_write(page, 0), "an executable page can be written");
-    CHECK(rc || !pt_unmap(&t->d->pt, MODULE_AREA, &mfn), "it cannot be unmapped");
-    CHECK(probe_read(page, &result), "unmapped, it can still be read");
-    if (frame_pool_free(&t->d->frame_pool, mfn))
-        test_error(t, "the frame cannot be given back");
+    rc = pt_map(pt, MODULE_AREA, mfn, PTE_RW);
+    CHECK_RC(rc, 0, "pt_map of MFN 0x%lx, writable", mfn.v);
+    if (!rc) {
+        CHECK_RC(probe_write(page, answer_42), 0, "write to a writable page");
+        CHECK_RC(probe_exec(page, &result), -EFAULT, "call of a writable page");
+        CHECK_RC(pt_protect(pt, MODULE_AREA, PTE_RX), 0, "pt_protect to executable");
+        CHECK_RC(probe_write(page, answer_42), -EFAULT, "write to an executable page");
+        CHECK_RC(probe_exec(page, &result), 0, "call of an executable page");
+        CHECK_EQ(result, 42, "value that the called function returned");
+        CHECK_RC(probe_write(page, 0), -EFAULT, "write to an executable page, after the call");
+        CHECK_RC(pt_unmap(pt, MODULE_AREA, &mfn), 0, "pt_unmap");
+    }
+    CHECK_RC(probe_read(page, &result), -EFAULT, "read of an unmapped page");
+    rc = frame_pool_free(&t->d->frame_pool, mfn);
+    if (rc)
+        test_error(t, "frame_pool_free of MFN 0x%lx: result is %d (%s), expected 0", mfn.v, rc,
+                   errno_name(rc));
 }

@@ -1,52 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without this a page table of the builder's could stay referenced somewhere, typed, and never be
- * of use again, or be taken for free while it is not. Xen itself is asked: a frame that it agrees
- * to map writable, and to pin as a table, has no other use.
+ * Without this test, a page table in which the domain builder mapped its P2M list could still be
+ * referenced, keep its page-table type, and be of no use any more; or it could be in the frame pool
+ * while it is still in use. Xen is asked: a frame that Xen lets a domain map writable, and then pin
+ * as a page table (MMUEXT_PIN_L1_TABLE of <xen/xen.h>), has no other use.
  */
 #include "lib/string.h"
 
 #include "kernel/selftest/test.h"
 
-static void check_free(struct test *t, mfn_t mfn)
+static void check_free(struct test *t, uint64_t i, pfn_t pfn)
 {
+    mfn_t mfn = p2m_get_ram(&t->d->p2m, pfn);
     void *page = fixmap_map(&t->d->fixmap, FIXMAP_SCRATCH, mfn, PTE_RW);
 
-    CHECK(page, "old table 0x%lx cannot be mapped writable: it is still a table", mfn.v);
+    CHECK(page, "old page table %lu (PFN 0x%lx) cannot be mapped writable, expected a free frame",
+          i, pfn.v);
     if (!page)
         return;
     memset(page, 0, PAGE_SIZE);
     fixmap_unmap(&t->d->fixmap, FIXMAP_SCRATCH);
-    CHECK(!pt_pin(mfn, 1), "old table 0x%lx cannot be pinned: it is in use", mfn.v);
-    CHECK(!pt_unpin(mfn), "old table 0x%lx cannot be unpinned", mfn.v);
+    CHECK_RC(pt_pin(mfn, 1), 0, "MMUEXT_PIN_L1_TABLE of old page table %lu (PFN 0x%lx)", i, pfn.v);
+    CHECK_RC(pt_unpin(mfn), 0, "MMUEXT_UNPIN_TABLE of old page table %lu (PFN 0x%lx)", i, pfn.v);
 }
 
-TEST(old_tables, "the tables that mapped the builder's list are free: each can be pinned anew")
+TEST(old_tables, "all page tables of the builder's P2M list are free frames: Xen can pin them anew")
 {
     const struct revectored *list = &t->d->revectored;
+    uint64_t nr_leaves = DIV_ROUND_UP(t->d->boot.nr_pages, P2M_PER_PAGE);
+    pfn_t first = to_pfn(t->d->frame_pool.free.runs[0].start);
 
     if (list->origin != LIST_IN_SLOT) {
-        test_skip(t,
-                  "the builder's list was in the kernel mapping, whose tables kernel_mapping sees");
+        test_skip(t, "the builder's P2M list was in the kernel mapping: see test kernel_mapping");
         return;
     }
-    CHECK(list->nr_old_tables >= 2, "%lu old tables were found, expected 2 or more",
+    CHECK(list->nr_old_tables >= 2, "number of old page tables is %lu, expected 2 or more",
           list->nr_old_tables);
-    CHECK(t->d->boot.nr_list_pfns ==
-              list->nr_old_tables + DIV_ROUND_UP(t->d->boot.nr_pages, P2M_PER_PAGE),
-          "start_info.nr_p2m_frames is 0x%lx, expected 0x%lx leaves and %lu tables",
-          t->d->boot.nr_list_pfns, DIV_ROUND_UP(t->d->boot.nr_pages, P2M_PER_PAGE),
-          list->nr_old_tables);
-    CHECK(frame_pool_has(&t->d->frame_pool, to_pfn(t->d->frame_pool.free.runs[0].start)),
-          "the pool forgets its frames");
+    CHECK(t->d->boot.nr_list_pfns == nr_leaves + list->nr_old_tables,
+          "start_info.nr_p2m_frames is %lu, expected %lu leaves + %lu old page tables",
+          t->d->boot.nr_list_pfns, nr_leaves, list->nr_old_tables);
+    CHECK(frame_pool_has(&t->d->frame_pool, first),
+          "frame_pool_has of the pool's first PFN, 0x%lx, is false, expected true", first.v);
     for (uint64_t i = 0; i < list->nr_old_tables; i++) {
-        pfn_t pfn = list->old_tables[i];
-
         /*
-         * One that is in use again was free before, and accounting.c sees to it that it is in use;
-         * one that the balloon has given back is Xen's.
+         * Not in the pool: the frame was free before it got a new use (accounting.c checks that
+         * use), or the balloon has given the frame back to Xen.
          */
-        if (frame_pool_has(&t->d->frame_pool, pfn))
-            check_free(t, p2m_get_ram(&t->d->p2m, pfn));
+        if (frame_pool_has(&t->d->frame_pool, list->old_tables[i]))
+            check_free(t, i, list->old_tables[i]);
     }
 }

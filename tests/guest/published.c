@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without these the tools could fail, or lose memory, where nobody in the guest would notice. What
- * is published is read as they read it (mm/readback.h), by machine frames from shared_info on, and
- * compared with the list the kernel itself uses, entry by entry.
+ * Without these tests, a save, a live migration or a dump could fail or lose memory, and nothing in
+ * the guest would notice. The published P2M is read as Xen's tools read it (mm/readback.h, after
+ * xg_sr_save_x86_pv.c): from shared_info on, by MFN. Each entry is compared with the P2M list that
+ * the kernel itself uses. The fields are those of struct arch_shared_info in
+ * <xen/arch-x86/xen.h>.
  */
 #include "lib/errno.h"
 
@@ -12,11 +14,12 @@
 
 struct comparison {
     struct test *t;
-    struct sweep sweep;       /* of leaves: those whose contents are compared */
-    uint64_t next, nr_leaves; /* the next one of them; all that came by       */
+    struct sweep sweep; /* of leaves: those whose entries are compared */
+    uint64_t next;      /* the next leaf of the sweep */
+    uint64_t nr_leaves; /* that were read, compared or not */
 };
 
-/* The page that a tool would map for @leaf, against our own view of the list. */
+/* A readback_visit_t: @mfn is the page that a tool would map for @leaf. */
 static void compare_leaf(void *context, uint64_t leaf, mfn_t mfn)
 {
     struct comparison *c = context;
@@ -29,13 +32,19 @@ static void compare_leaf(void *context, uint64_t leaf, mfn_t mfn)
     c->next = sweep_next(&c->sweep, leaf + 1);
     page = fixmap_map(&d->fixmap, FIXMAP_SCRATCH, mfn, PTE_RO);
     if (!page) {
-        test_fail(c->t, "leaf %lu is frame 0x%lx, which cannot be mapped", leaf, mfn.v);
+        test_fail(c->t, "published leaf %lu is MFN 0x%lx, expected a frame of this domain", leaf,
+                  mfn.v);
         return;
     }
-    for (uint64_t i = 0; i < P2M_PER_PAGE; i++)
-        if (page[i] != d->p2m.list[leaf * P2M_PER_PAGE + i])
-            test_fail(c->t, "entry 0x%lx is published as 0x%lx, the list has 0x%lx",
-                      leaf * P2M_PER_PAGE + i, page[i], d->p2m.list[leaf * P2M_PER_PAGE + i]);
+    for (uint64_t i = 0; i < P2M_PER_PAGE; i++) {
+        uint64_t pfn = leaf * P2M_PER_PAGE + i;
+
+        if (page[i] != d->p2m.list[pfn])
+            test_fail(c->t,
+                      "published P2M entry of PFN 0x%lx (leaf %lu, MFN 0x%lx) is 0x%lx, expected "
+                      "0x%lx",
+                      pfn, leaf, mfn.v, page[i], d->p2m.list[pfn]);
+    }
 }
 
 static struct readback readback_of(struct domain *d)
@@ -61,35 +70,35 @@ static uint64_t frames_end(const struct p2m *p2m)
     return end;
 }
 
-static void check_complete(struct test *t, const struct comparison *c, int rc)
+static void check_complete(struct test *t, const struct comparison *c, int rc, const char *form)
 {
     fixmap_unmap(&t->d->fixmap, FIXMAP_SCRATCH);
-    CHECK(rc == 0, "a tool would give up: %d", rc);
-    CHECK(c->nr_leaves == t->d->p2m.nr / P2M_PER_PAGE, "a tool sees %lu pages of the list of %lu",
-          c->nr_leaves, t->d->p2m.nr / P2M_PER_PAGE);
+    CHECK_RC(rc, 0, "reading the published P2M %s", form);
+    CHECK_EQ(c->nr_leaves, t->d->p2m.nr / P2M_PER_PAGE, "number of leaves in the published P2M");
 }
 
-TEST(published_list, "the published list, read as Xen's tools read it, is the list")
+TEST(published_list, "the published P2M list, read as Xen's tools read it, equals the kernel's")
 {
     struct readback rb = readback_of(t->d);
     struct comparison c;
-    uint64_t nr_pfns = 0;
+    uint64_t nr_pfns = 0, end;
     int rc;
 
     compare_start(&c, t);
     rc = readback_list(&rb, compare_leaf, &c, &nr_pfns);
     if (t->d->options.form == PUBLISH_TREE) {
-        CHECK(rc == -ENOENT, "p2m=tree, and yet a list is published");
-        test_skip(t, "p2m=tree: no list was asked for");
+        CHECK_RC(rc, -ENOENT, "reading the published P2M %s", "list, with p2m=tree");
+        test_skip(t, "p2m=tree: no P2M list is published");
         return;
     }
-    check_complete(t, &c, rc);
-    CHECK(nr_pfns >= frames_end(&t->d->p2m),
-          "a tool trims the list to 0x%lx PFNs, frames reach 0x%lx", nr_pfns,
-          frames_end(&t->d->p2m));
+    check_complete(t, &c, rc, "list");
+    end = frames_end(&t->d->p2m);
+    CHECK(nr_pfns >= end,
+          "length of the published list is 0x%lx PFNs to Xen's tools, expected 0x%lx or more",
+          nr_pfns, end);
 }
 
-TEST(published_tree, "the published tree leads to the same pages as the list")
+TEST(published_tree, "the published P2M tree, read as Xen's tools read it, equals the P2M list")
 {
     struct readback rb = readback_of(t->d);
     struct comparison c;
@@ -98,27 +107,32 @@ TEST(published_tree, "the published tree leads to the same pages as the list")
     compare_start(&c, t);
     rc = readback_tree(&rb, compare_leaf, &c);
     if (t->d->options.form == PUBLISH_LIST || t->d->p2m.nr > TREE_MAX_PFNS) {
-        CHECK(rb.shared->pfn_to_mfn_frame_list_list == INVALID_ENTRY,
-              "without a tree its root is 0x%lx, expected ~0",
-              rb.shared->pfn_to_mfn_frame_list_list);
-        test_skip(t, t->d->options.form == PUBLISH_LIST ? "p2m=list: no tree was asked for"
-                                                        : "a tree reaches 512 GiB, no further");
+        CHECK_EQ(rb.shared->pfn_to_mfn_frame_list_list, INVALID_ENTRY,
+                 "arch_shared_info.pfn_to_mfn_frame_list_list");
+        test_skip(t, t->d->options.form == PUBLISH_LIST
+                         ? "p2m=list: no P2M tree is published"
+                         : "a P2M tree reaches 512 GiB, this domain's P2M list is longer");
         return;
     }
-    check_complete(t, &c, rc);
+    check_complete(t, &c, rc, "tree");
 }
 
-TEST(published_fields, "shared_info says a list of whole pages at rest")
+TEST(published_fields, "max_pfn and p2m_vaddr in arch_shared_info describe the kernel's P2M list")
 {
     const struct arch_shared_info *a = &t->d->shared->arch;
 
-    CHECK(a->p2m_generation % 2 == 0, "p2m_generation is %lu, expected an even number",
-          a->p2m_generation);
-    CHECK(a->max_pfn == t->d->p2m.nr && a->max_pfn % P2M_PER_PAGE == 0,
-          "max_pfn is 0x%lx, expected the list's 0x%lx entries", a->max_pfn, t->d->p2m.nr);
-    CHECK(a->p2m_vaddr == (uintptr_t)t->d->p2m.list, "p2m_vaddr is 0x%lx, expected 0x%lx",
-          a->p2m_vaddr, (uintptr_t)t->d->p2m.list);
-    CHECK(a->p2m_vaddr % level_bytes(3) == 0,
-          "p2m_vaddr is 0x%lx: the tools drop the last GiB of a list not aligned to 1 GiB",
-          a->p2m_vaddr);
+    CHECK_EQ(a->max_pfn, t->d->p2m.nr, "arch_shared_info.max_pfn");
+    CHECK_EQ(a->max_pfn % P2M_PER_PAGE, 0, "arch_shared_info.max_pfn modulo 512");
+    CHECK_EQ(a->p2m_vaddr, (uintptr_t)t->d->p2m.list, "arch_shared_info.p2m_vaddr");
+    /* The tools would leave out the last GiB of a list that begins elsewhere. */
+    CHECK_EQ(a->p2m_vaddr % level_bytes(3), 0, "arch_shared_info.p2m_vaddr modulo 1 GiB");
+}
+
+TEST(published_generation,
+     "p2m_generation in arch_shared_info is even: the P2M list is not changing")
+{
+    uint64_t generation = t->d->shared->arch.p2m_generation;
+
+    CHECK(generation % 2 == 0, "arch_shared_info.p2m_generation is %lu, expected an even number",
+          generation);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without these a foreign page could be given a PFN that means something else already: a device's,
- * by identity; RAM that the balloon is about to fill; or an entry past the list's end, which was a
- * crash in Linux (XSA-369). Linux takes such PFNs from what its memory map leaves over (its commits
- * 9e2369c06c8a, d1a928eac729); before that each took a page of RAM (XSA-300).
+ * Without these tests, a foreign page could get a PFN that has another meaning: that of a device
+ * (an identity PFN), of RAM that the balloon is about to populate, or of no P2M entry at all, which
+ * crashed Linux (XSA-369). Linux takes such PFNs from the gaps of its memory map (its commits
+ * 9e2369c06c8a, d1a928eac729); before that, each foreign page took the place of a page of RAM, and
+ * Linux could run out of memory (XSA-300).
  */
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -12,107 +13,63 @@
 
 #include "tests/guest/foreign_room.h"
 
-#define LENT     0x6c656e74
-#define MAX_KEPT 256 /* ranges and runs that are compared before and after */
+#define MAX_KEPT 256 /* PFN ranges and balloon runs that are compared */
 
-/* What taking and giving back must leave as it was. */
-struct books {
+/* What unpopulated_alloc and unpopulated_free together must not change. */
+struct snapshot {
     struct range ranges[MAX_KEPT];
-    struct pfn_run empty[MAX_KEPT];
+    struct pfn_run empty[MAX_KEPT]; /* PFNs that the balloon may populate */
     size_t nr_ranges, nr_empty;
     uint64_t nr_pages, nr_free;
 };
 
-static void read_books(const struct domain *d, struct books *b)
+static struct snapshot before, now;
+
+/* A room with two ranges of the foreign window, and a PFN for each. */
+struct pfn_room {
+    struct foreign_room fr;
+    struct foreign_range *r, *r2;
+    uint64_t start, start2;
+};
+
+static void take_snapshot(const struct domain *d, struct snapshot *s)
 {
-    b->nr_ranges = d->p2m.ranges.nr;
-    b->nr_empty = d->balloon.empty.nr_runs;
-    b->nr_pages = host_current_pages();
-    b->nr_free = d->frame_pool.free.nr_pfns;
-    memcpy(b->ranges, d->p2m.ranges.r, min_u64(b->nr_ranges, MAX_KEPT) * sizeof(b->ranges[0]));
-    memcpy(b->empty, d->balloon.empty.runs, min_u64(b->nr_empty, MAX_KEPT) * sizeof(b->empty[0]));
+    s->nr_ranges = d->p2m.ranges.nr;
+    s->nr_empty = d->balloon.empty.nr_runs;
+    s->nr_pages = host_current_pages();
+    s->nr_free = d->frame_pool.free.nr_pfns;
+    memcpy(s->ranges, d->p2m.ranges.r, min_u64(s->nr_ranges, MAX_KEPT) * sizeof(s->ranges[0]));
+    memcpy(s->empty, d->balloon.empty.runs, min_u64(s->nr_empty, MAX_KEPT) * sizeof(s->empty[0]));
 }
 
-static void check_books(struct test *t, const struct books *before, struct books *now)
+static void check_run_unchanged(struct test *t, const char *what, size_t i, uint64_t was_start,
+                                uint64_t was_end, uint64_t start, uint64_t end)
 {
-    read_books(t->d, now);
-    CHECK(now->nr_ranges == before->nr_ranges, "the map had %lu ranges, and has %lu",
-          before->nr_ranges, now->nr_ranges);
-    CHECK(now->nr_empty == before->nr_empty, "the balloon had %lu runs without a frame, now %lu",
-          before->nr_empty, now->nr_empty);
-    for (size_t i = 0; i < min_u64(before->nr_ranges, MAX_KEPT); i++)
-        CHECK(before->ranges[i].start == now->ranges[i].start &&
-                  before->ranges[i].end == now->ranges[i].end &&
-                  before->ranges[i].kind == now->ranges[i].kind,
-              "range %lu was [0x%lx, 0x%lx), and is [0x%lx, 0x%lx)", i, before->ranges[i].start,
-              before->ranges[i].end, now->ranges[i].start, now->ranges[i].end);
-    for (size_t i = 0; i < min_u64(before->nr_empty, MAX_KEPT); i++)
-        CHECK(before->empty[i].start == now->empty[i].start &&
-                  before->empty[i].end == now->empty[i].end,
-              "run %lu without a frame was [0x%lx, 0x%lx), and is [0x%lx, 0x%lx)", i,
-              before->empty[i].start, before->empty[i].end, now->empty[i].start, now->empty[i].end);
-    CHECK(now->nr_pages == before->nr_pages, "the domain had 0x%lx pages, and has 0x%lx",
-          before->nr_pages, now->nr_pages);
-    CHECK(now->nr_free == before->nr_free, "0x%lx frames were free, 0x%lx are", before->nr_free,
-          now->nr_free);
+    CHECK(start == was_start && end == was_end,
+          "%s %lu is [0x%lx, 0x%lx), expected [0x%lx, 0x%lx) as before", what, i, start, end,
+          was_start, was_end);
 }
 
-/* Is it what a unpopulated PFN must be, and was not in use? Nothing is mapped behind it yet. */
-static void check_pfn(struct test *t, pfn_t pfn, mfn_t ours)
+/* Compares the domain as it is now with the snapshot. */
+static void check_unchanged(struct test *t)
 {
-    struct domain *d = t->d;
-    enum range_kind kind = ranges_find(&d->p2m.ranges, pfn.v).kind;
+    take_snapshot(t->d, &now);
+    CHECK_EQ(now.nr_ranges, before.nr_ranges, "number of PFN ranges");
+    CHECK_EQ(now.nr_empty, before.nr_empty, "number of runs that the balloon may fill");
+    for (size_t i = 0; i < min_u64(before.nr_ranges, MAX_KEPT); i++) {
+        const struct range *a = &before.ranges[i], *b = &now.ranges[i];
 
-    CHECK(kind == RANGE_UNPOPULATED, "PFN 0x%lx is %s, expected safe", pfn.v,
-          range_kind_name(kind));
-    CHECK(mfn_eq(p2m_get_ram(&d->p2m, pfn), INVALID_MFN), "PFN 0x%lx has a frame of ours", pfn.v);
-    CHECK(mfn_eq(p2m_get(&d->p2m, pfn), INVALID_MFN), "PFN 0x%lx has frame 0x%lx", pfn.v,
-          p2m_get(&d->p2m, pfn).v);
-    CHECK(p2m_set(&d->p2m, pfn, ours) < 0, "PFN 0x%lx can be given a frame", pfn.v);
-    CHECK(!pfn_runs_has(&d->balloon.empty, pfn), "the balloon may fill PFN 0x%lx", pfn.v);
-    CHECK(pfn.v < (uint64_t)1 << (d->host.cpu_bits - PAGE_SHIFT),
-          "PFN 0x%lx is past the machine's %u bits", pfn.v, d->host.cpu_bits);
-    CHECK(!page_show(&d->fixmap, &d->unpopulated, pfn), "something is behind PFN 0x%lx", pfn.v);
+        check_run_unchanged(t, "PFN range", i, a->start, a->end, b->start, b->end);
+        CHECK_EQ(b->kind, a->kind, "kind (enum range_kind) of PFN range %lu", i);
+    }
+    for (size_t i = 0; i < min_u64(before.nr_empty, MAX_KEPT); i++)
+        check_run_unchanged(t, "run for the balloon to fill", i, before.empty[i].start,
+                            before.empty[i].end, now.empty[i].start, now.empty[i].end);
+    CHECK_EQ(now.nr_pages, before.nr_pages, "number of pages of this domain");
+    CHECK_EQ(now.nr_free, before.nr_free, "number of frames in the frame pool");
 }
 
-/* Both runs, page by page at their edges. */
-static void check_run(struct test *t, uint64_t start, mfn_t ours)
-{
-    CHECK(start % P2M_PER_PAGE == 0, "PFN 0x%lx begins no leaf", start);
-    check_pfn(t, to_pfn(start), ours);
-    check_pfn(t, to_pfn(start + 1), ours);
-    check_pfn(t, to_pfn(start + P2M_PER_PAGE - 1), ours);
-}
-
-/* The peer, which is us, writes; what its PFN shows is that. */
-static void check_show(struct foreign_room *s, struct foreign_range *r, uint64_t start)
-{
-    struct test *t = s->room.t;
-    uint64_t *page = room_alloc(&s->room, 1);
-    const uint64_t *shown;
-    uint32_t ref;
-    int16_t status;
-
-    page[100] = LENT;
-    ref = share_grant(s, page, false);
-    CHECK(!grant_map(r, 1, &ref, &status, 1, false), "it cannot be mapped: %s",
-          grant_status_name(status));
-    CHECK(!page_show(&t->d->fixmap, &t->d->unpopulated, to_pfn(start)),
-          "page 0 is shown, and is not mapped");
-    shown = page_show(&t->d->fixmap, &t->d->unpopulated, to_pfn(start + 1));
-    CHECK(shown && shown[100] == LENT, "PFN 0x%lx is not the page that was granted", start + 1);
-    page[101] = ~(uint64_t)LENT;
-    CHECK(shown && shown[101] == ~(uint64_t)LENT, "what the peer writes now is not seen");
-    CHECK(mfn_eq(p2m_get(&t->d->p2m, to_pfn(start + 1)), INVALID_MFN),
-          "the P2M names a frame that is not ours");
-    CHECK(!grant_unmap(r, 1, 1), "it cannot be unmapped");
-    CHECK(!page_show(&t->d->fixmap, &t->d->unpopulated, to_pfn(start + 1)),
-          "it is shown after its end");
-    share_end(s, ref);
-    room_free(&s->room, page, 1);
-}
-
-/* Is there anything to take? By the books, without unpopulated.c's arithmetic. */
+/* Is there room for two leaves? Computed from balloon and map, without unpopulated.c. */
 static bool has_space(const struct domain *d)
 {
     const struct pfn_runs *e = &d->balloon.empty;
@@ -125,46 +82,166 @@ static bool has_space(const struct domain *d)
            (uint64_t)1 << (d->host.cpu_bits - PAGE_SHIFT);
 }
 
-TEST(
-    unpopulated,
-    "a unpopulated PFN is taken from what has no frame, shows its page, and leaves nothing changed")
+static void pfn_room_close(struct pfn_room *m)
 {
-    static struct books before, now;
-    struct foreign_range all = {.nr = t->d->unpopulated.limit};
-    struct foreign_range *r, *r2;
-    uint64_t start, start2 = 0;
-    struct domain *d = t->d;
-    struct foreign_room s;
+    foreign_room_drop(&m->fr, m->r2);
+    foreign_room_drop(&m->fr, m->r);
+    foreign_room_close(&m->fr);
+}
+
+static int alloc_pfns(struct test *t, const struct foreign_range *r, uint64_t *start)
+{
+    int rc = unpopulated_alloc(&t->d->unpopulated, r, start);
+
+    if (rc != -ENOSPC || has_space(t->d))
+        CHECK_RC(rc, 0, "unpopulated_alloc for %lu pages", r->nr);
+    return rc;
+}
+
+static void free_pfns(struct test *t, uint64_t start, int expected)
+{
+    CHECK_RC(unpopulated_free(&t->d->unpopulated, start), expected, "unpopulated_free of PFN 0x%lx",
+             start);
+}
+
+/*
+ * Opens the room, takes the snapshot, and allocates the two PFNs. Returns false if the test failed
+ * or was skipped.
+ */
+static bool pfn_room_open(struct pfn_room *m, struct test *t)
+{
     int rc;
 
-    if (!share_open(&s, t, 24))
-        return;
-    r = share_range(&s, FOREIGN_GRANT, s.self, 2);
-    r2 = share_range(&s, FOREIGN_GRANT, s.self, 1);
-    read_books(d, &before);
-    CHECK_RC(unpopulated_alloc(&d->unpopulated, &all, &start), -ENOSPC,
-             "as many PFNs as there are numbers");
-    check_books(t, &before, &now);
-
-    rc = unpopulated_alloc(&d->unpopulated, r, &start);
-    if (rc == -ENOSPC && !has_space(d)) {
-        test_skip(t, "the map names all that the CPU can address, and no RAM is without a frame");
-    } else if (rc || unpopulated_alloc(&d->unpopulated, r2, &start2)) {
-        test_fail(t, "no unpopulated PFNs: %d (%s)", rc, errno_name(rc));
-    } else {
-        check_run(t, start, pt_mfn(&s.room.pt, (uintptr_t)image_start));
-        check_run(t, start2, pt_mfn(&s.room.pt, (uintptr_t)image_start));
-        CHECK(start != start2, "PFN 0x%lx is taken twice", start);
-        if (!boot_info_is_shim(&d->boot))
-            check_show(&s, r, start);
-        CHECK_RC(unpopulated_free(&d->unpopulated, start + 1), -EINVAL, "a PFN that begins no run");
-        CHECK_RC(unpopulated_free(&d->unpopulated, start), 0, "the first run");
-        CHECK_RC(unpopulated_free(&d->unpopulated, start), -EINVAL, "the first run again");
-        check_pfn(t, to_pfn(start2), INVALID_MFN);
-        CHECK_RC(unpopulated_free(&d->unpopulated, start2), 0, "the second run");
+    if (!foreign_room_open(&m->fr, t, 24))
+        return false;
+    m->r = foreign_room_range(&m->fr, FOREIGN_GRANT, m->fr.self, 2);
+    m->r2 = foreign_room_range(&m->fr, FOREIGN_GRANT, m->fr.self, 1);
+    take_snapshot(t->d, &before);
+    rc = alloc_pfns(t, m->r, &m->start);
+    if (!rc) {
+        if (!alloc_pfns(t, m->r2, &m->start2))
+            return true;
+        free_pfns(t, m->start, 0);
     }
-    check_books(t, &before, &now);
-    share_drop(&s, r2);
-    share_drop(&s, r);
-    share_close(&s);
+    check_unchanged(t);
+    test_skip(t, "the memory map names all PFNs of this CPU, and all RAM PFNs have a frame");
+    pfn_room_close(m);
+    return false;
+}
+
+static void free_both(struct pfn_room *m)
+{
+    free_pfns(m->fr.room.t, m->start, 0);
+    free_pfns(m->fr.room.t, m->start2, 0);
+}
+
+static void check_shown(struct test *t, pfn_t pfn, uint64_t va)
+{
+    CHECK_EQ((uintptr_t)page_show(&t->d->fixmap, &t->d->unpopulated, pfn), va,
+             "page_show of PFN 0x%lx", pfn.v);
+}
+
+/* @pfn is unpopulated, and no page is mapped for it yet. @ours is a frame of this domain, or ~0. */
+static void check_pfn(struct test *t, pfn_t pfn, mfn_t ours)
+{
+    struct domain *d = t->d;
+    enum range_kind kind = ranges_find(&d->p2m.ranges, pfn.v).kind;
+    int rc = p2m_set(&d->p2m, pfn, ours);
+
+    CHECK(kind == RANGE_UNPOPULATED, "kind of PFN 0x%lx is %s, expected unpopulated", pfn.v,
+          range_kind_name(kind));
+    CHECK_EQ(p2m_get_ram(&d->p2m, pfn).v, INVALID_ENTRY, "p2m_get_ram of PFN 0x%lx", pfn.v);
+    CHECK_EQ(p2m_get(&d->p2m, pfn).v, INVALID_ENTRY, "p2m_get of PFN 0x%lx", pfn.v);
+    CHECK(rc < 0, "p2m_set of PFN 0x%lx to MFN 0x%lx: result is %d, expected an error", pfn.v,
+          ours.v, rc);
+    CHECK(!pfn_runs_has(&d->balloon.empty, pfn),
+          "PFN 0x%lx is one that the balloon may fill, expected not", pfn.v);
+    CHECK(pfn.v < (uint64_t)1 << (d->host.cpu_bits - PAGE_SHIFT),
+          "PFN is 0x%lx, expected an address of at most %u bits", pfn.v, d->host.cpu_bits);
+    check_shown(t, pfn, 0);
+}
+
+/* The first two PFNs and the last one of a run. */
+static void check_run(struct test *t, uint64_t start, mfn_t ours)
+{
+    CHECK_EQ(start % P2M_PER_PAGE, 0, "PFN 0x%lx modulo 512", start);
+    check_pfn(t, to_pfn(start), ours);
+    check_pfn(t, to_pfn(start + 1), ours);
+    check_pfn(t, to_pfn(start + P2M_PER_PAGE - 1), ours);
+}
+
+TEST(unpopulated, "an unpopulated PFN has no frame, and the balloon cannot give it one (XSA-369)")
+{
+    struct pfn_room m;
+    mfn_t ours;
+
+    if (!pfn_room_open(&m, t))
+        return;
+    ours = pt_mfn(&m.fr.room.pt, (uintptr_t)image_start);
+    check_run(t, m.start, ours);
+    check_run(t, m.start2, ours);
+    CHECK(m.start != m.start2, "PFN 0x%lx is allocated for two ranges, expected different PFNs",
+          m.start);
+    free_both(&m);
+    pfn_room_close(&m);
+}
+
+TEST(unpopulated_show, "page_show of an unpopulated PFN shows the grant that is mapped for the PFN")
+{
+    const struct domain *d = t->d;
+    struct pfn_room m;
+    uint64_t *page;
+    uint32_t ref;
+    pfn_t pfn;
+
+    if (boot_info_is_shim(&d->boot)) {
+        test_skip(t, "the PV shim does not map grants for its guest");
+        return;
+    }
+    if (!pfn_room_open(&m, t))
+        return;
+    pfn = to_pfn(m.start + 1);
+    page = room_alloc(&m.fr.room, 1);
+    page[100] = GRANTER_WORD;
+    ref = foreign_room_grant(&m.fr, page, false);
+    if (foreign_room_map(&m.fr, m.r, 1, ref, false)) {
+        check_shown(t, to_pfn(m.start), 0);
+        check_shown(t, pfn, foreign_va(m.r, 1));
+        foreign_room_check_word(&m.fr, m.r, 1, 100, GRANTER_WORD);
+        page[101] = ~(uint64_t)GRANTER_WORD;
+        foreign_room_check_word(&m.fr, m.r, 1, 101, ~(uint64_t)GRANTER_WORD);
+        CHECK_EQ(p2m_get(&d->p2m, pfn).v, INVALID_ENTRY, "p2m_get of PFN 0x%lx", pfn.v);
+    }
+    foreign_room_unmap(&m.fr, m.r, 1, 1);
+    check_shown(t, pfn, 0);
+    foreign_room_end_grant(&m.fr, ref);
+    room_free(&m.fr.room, page, 1);
+    free_both(&m);
+    pfn_room_close(&m);
+}
+
+TEST(unpopulated_free, "unpopulated_free restores the PFN ranges and the balloon's empty runs")
+{
+    struct pfn_room m;
+
+    if (!pfn_room_open(&m, t))
+        return;
+    free_pfns(t, m.start + 1, -EINVAL); /* not the first PFN of a run */
+    free_pfns(t, m.start, 0);
+    free_pfns(t, m.start, -EINVAL);
+    check_pfn(t, to_pfn(m.start2), INVALID_MFN);
+    free_pfns(t, m.start2, 0);
+    check_unchanged(t);
+    pfn_room_close(&m);
+}
+
+TEST(unpopulated_nospc, "unpopulated_alloc of more PFNs than exist returns -ENOSPC, takes none")
+{
+    struct foreign_range all = {.nr = t->d->unpopulated.limit};
+    uint64_t start;
+
+    take_snapshot(t->d, &before);
+    CHECK_RC(unpopulated_alloc(&t->d->unpopulated, &all, &start), -ENOSPC,
+             "unpopulated_alloc for %lu pages", all.nr);
+    check_unchanged(t);
 }

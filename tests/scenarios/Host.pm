@@ -117,7 +117,7 @@ sub check_report {
 sub has_list_alone {
     my ($r, $log) = @_;
     is $r->{tree_pages}, 0, 'the P2M tree has no page';
-    like $log, qr/^ok \d+ - published_tree: .*# SKIP a tree reaches 512 GiB/m,
+    like $log, qr/^ok \d+ - published_tree: .*# SKIP a P2M tree reaches 512 GiB/m,
         'self-test published_tree is skipped: more than 512 GiB';
     like $log, qr/^ok \d+ - published_list: (?!.*# SKIP)/m, 'self-test published_list is not skipped';
     return;
