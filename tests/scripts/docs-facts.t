@@ -183,7 +183,8 @@ sub string_literals {
     return @strings;
 }
 
-# What a format of printf's prints, as a pattern; not of one that would match anything
+# What a format of printf's prints, as a pattern, with the prefix that printk adds to warnings and
+# errors; not of a format that would match anything
 sub format_pattern {
     my ($format) = @_;
     $format =~ s/\\n\z//;
@@ -191,7 +192,7 @@ sub format_pattern {
     return if length($format =~ s/%[\d.*]*l?[a-z]//gr) < 8;
     my %of = (u => '\d+', d => '-?\d+', x => '[0-9a-f]+', p => '0x[0-9a-f]+', s => '.*', c => '.');
     my $pattern = join '', map { /^%[\d.*]*l?([a-z])$/ ? $of{$1} // '.*' : quotemeta } split /(%[\d.*]*l?[a-z])/, $format;
-    return qr/^(?:# |Bail out! )?$pattern$/;
+    return qr/^(?:# |Bail out! |error: |warning: )?$pattern$/;
 }
 
 my $of_stage = join '|', map { $_->[0] } stages();
@@ -203,7 +204,7 @@ sub wrong_samples {
         $is_answer = 0 if !/^    \S/;
         my ($line) = /^    (.*)$/ or next;
         my $is_prompt = $line =~ /^xenolith> /;
-        if (($is_answer && !$is_prompt) || $line =~ /^(?:$of_stage|Xenolith [\d.]+|Bail out!): |^# \w/) {
+        if (($is_answer && !$is_prompt) || $line =~ /^(?:error: |warning: )?(?:$of_stage|Xenolith [\d.]+|Bail out!): |^# \w/) {
             $nr_samples++;
             push @wrong, "nothing in the source prints \"$line\"" if !grep { $line =~ $_ } @formats;
         }
@@ -228,6 +229,7 @@ for my $file (@documents) {
 
 for my $sample (
     ["    plan: 7 frames are lost\n",  'plan: 7 frames are lost'],
+    ["    error: plan: a frame is lost\n", 'error: plan: a frame is lost'],
     ["    xenolith> p2m 1\n    ok\n", 'ok'],
 ) {
     my ($text, $line) = @$sample;

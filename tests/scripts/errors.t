@@ -80,7 +80,7 @@ fails('without QEMU', 4, qr/^boot: qemu-system-x86_64 is not on the PATH; script
 machine();
 fake('qemu-system-x86_64', "[ \$1 != --version ] || exit 0; for a; do [[ \$a != stdio,*logfile=* ]] || log=\${a##*logfile=}; done\n"
         . "echo \$\$ >$dir/pid; sleep 0.3; echo -n 'x> ' | tee -a \$log\n"
-        . "while [ -z \"\$order\" ] && read -r order; do :; done; echo \"\$order: the domain ends here\" | tee -a \$log");
+        . "while [ -z \"\$command\" ] && read -r command; do :; done; echo \"\$command: the domain ends here\" | tee -a \$log");
 my ($code, $out) = run({env => {PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp"}},
     'timeout', 20, script('shell'), '--xen', "$dir/xen", "$dir/kernel");
 is_deeply [$code, $out], [0, "x> reboot: the domain ends here\n"], 'scripts/shell with an empty input reboots at the first prompt';
