@@ -28,9 +28,11 @@ struct search {
     mfn_t mfn;
 };
 
-/* * Ends the walk at an entry that Xen's tools cannot save: no PFN of this domain has the frame, or
-it * is a superpage. A run of equal entries is walked once: a hole of the P2M list maps the same
-table * many times. */
+/*
+ * Ends the walk at an entry that Xen's tools cannot save: no PFN of this domain has the frame, or
+ * the entry maps a superpage. A run of equal entries is walked once: a hole of the P2M list maps
+ * the same table many times.
+ */
 static enum pt_next check_entry(void *context, const struct pt_visited *e)
 {
     struct search *s = context;

@@ -61,7 +61,7 @@ static void compare_start(struct comparison *c, struct test *t)
 }
 
 /* The last PFN that has a frame, and one more. */
-static uint64_t frames_end(const struct p2m *p2m)
+static uint64_t end_of_frames(const struct p2m *p2m)
 {
     uint64_t end = p2m->nr;
 
@@ -92,7 +92,7 @@ TEST(published_list, "the published P2M list, read as Xen's tools read it, equal
         return;
     }
     check_complete(t, &c, rc, "list");
-    end = frames_end(&t->d->p2m);
+    end = end_of_frames(&t->d->p2m);
     CHECK(nr_pfns >= end,
           "length of the published list is 0x%lx PFNs to Xen's tools, expected 0x%lx or more",
           nr_pfns, end);
