@@ -96,7 +96,7 @@ static const struct argument *find_argument(struct text name)
 
 static void report_unknown(struct text w)
 {
-    printk(LOG_WARN, "argument \"%.*s\" is unknown and ignored: expected", (int)w.len, w.s);
+    printk(LOG_WARN, "kernel argument \"%.*s\" is unknown and ignored: expected", (int)w.len, w.s);
     for (size_t i = 0; i < ARRAY_SIZE(arguments); i++)
         print("%s %s=", i ? "," : "", arguments[i].name);
     print("\n");
@@ -119,8 +119,8 @@ static void parse_word(struct options *o, struct text w)
         return;
     o->nr_bad++;
     if (a)
-        printk(LOG_WARN, "argument %s=%.*s is ignored: expected %s\n", a->name, (int)value.len,
-               value.s, a->values);
+        printk(LOG_WARN, "kernel argument %s=%.*s is ignored: expected %s\n", a->name,
+               (int)value.len, value.s, a->values);
     else
         report_unknown(w);
 }

@@ -30,7 +30,7 @@ void progress_at(struct progress *p, uint64_t done)
         p->alive_ns = now + NS_PER_S;
     }
     if (now >= p->line_ns) {
-        printk(LOG_INFO, "%s: %lu of %lu %s\n", p->what, done, p->total, p->unit);
+        printk(LOG_INFO, "%s: progress: %lu of %lu %s\n", p->what, done, p->total, p->unit);
         p->line_ns = now + NS_PER_S;
     }
 }

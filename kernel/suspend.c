@@ -88,8 +88,9 @@ int suspend(struct domain *d)
     if (pt_visit(&d->pt, check_entry, &obstacle)) {
         stages_resume(d, false);
         format(why, sizeof(why),
-               "the mapping of MFN 0x%lx at 0x%lx cannot be saved: not in the P2M, or a superpage",
-               obstacle.mfn.v, obstacle.va);
+               "the mapping of MFN 0x%lx at 0x%lx cannot be saved by Xen's tools: %s",
+               obstacle.mfn.v, obstacle.va,
+               is_ours(d, obstacle.mfn) ? "it is a superpage" : "the P2M has no such MFN");
         return refuse(-EBUSY, why);
     }
     fixmap_unmap_all(&d->fixmap);
@@ -97,7 +98,8 @@ int suspend(struct domain *d)
     result = stop(d);
     stages_resume(d, result == 0);
     if (result < 0) {
-        format(why, sizeof(why), "SCHEDOP_shutdown: %ld (%s)", result, errno_name((int)result));
+        format(why, sizeof(why), "SCHEDOP_shutdown: result is %ld (%s), expected 0 or 1", result,
+               errno_name((int)result));
         return refuse((int)result, why);
     }
     say(LOG_INFO, result == 0 ? "back in a new domain" : "cancelled");

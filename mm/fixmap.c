@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mm/fixmap.h"
 
+#include "lib/errno.h"
 #include "lib/panic.h"
 
 #include "arch/x86/hypercall.h"
@@ -40,8 +41,8 @@ void fixmap_unmap(struct fixmap *f, unsigned int slot)
     long rc = HYPERVISOR_update_va_mapping(slot_va(f, slot), 0, UVMF_INVLPG);
 
     if (rc)
-        panic("fixmap: cannot unmap slot %u: update_va_mapping: result is %ld, expected 0", slot,
-              rc);
+        panic("fixmap: cannot unmap slot %u: update_va_mapping: result is %ld (%s), expected 0",
+              slot, rc, errno_name((int)rc));
     f->mapped[slot] = INVALID_MFN;
 }
 

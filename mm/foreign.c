@@ -73,8 +73,13 @@ static void unmake(struct foreign_window *w, uint64_t start, uint64_t len_bytes,
     for (uint64_t va = start; va < start + len_bytes; va += PAGE_SIZE) {
         mfn_t mfn;
 
-        if (pt_unmap(w->pt, va, &mfn) || frame_pool_free(w->pt->frame_pool, mfn))
-            panic("foreign window: cannot unmap and free the head page at 0x%lx of a range", va);
+        int unmapped = pt_unmap(w->pt, va, &mfn);
+        int rc = unmapped ? unmapped : frame_pool_free(w->pt->frame_pool, mfn);
+
+        if (rc)
+            panic("foreign window: cannot %s the head page at 0x%lx of the foreign range [0x%lx, "
+                  "0x%lx): %d (%s)",
+                  unmapped ? "unmap" : "free", va, start, end, rc, errno_name(rc));
         w->nr_frames--;
     }
     drop_tables(w, start, end);
@@ -93,9 +98,13 @@ static int make(struct foreign_window *w, uint64_t start, uint64_t len_bytes, ui
         if (rc)
             break;
         rc = pt_map(w->pt, start + done, mfn, PTE_RW);
-        if (rc && frame_pool_free(w->pt->frame_pool, mfn))
-            panic("foreign window: cannot map MFN 0x%lx at 0x%lx (%d) or return it to the pool",
-                  mfn.v, start + done, rc);
+        int failed = rc ? frame_pool_free(w->pt->frame_pool, mfn) : 0;
+
+        if (failed)
+            panic(
+                "foreign window: cannot return MFN 0x%lx to the frame pool: %d (%s), after mapping "
+                "it at 0x%lx failed: %d (%s)",
+                mfn.v, failed, errno_name(failed), start + done, rc, errno_name(rc));
         w->nr_frames += rc == 0;
     }
     if (!rc)
@@ -210,8 +219,9 @@ int foreign_map(struct foreign_window *w, struct foreign_range *r, uint64_t firs
         rc = map_batch(w, r, first + done, mfns + done, n, flags);
     }
     if (rc && foreign_unmap(w, r, first, nr))
-        panic("foreign window: cannot unmap the pages from 0x%lx after a failed mmu_update (%d)",
-              foreign_va(r, first), rc);
+        panic(
+            "foreign window: cannot unmap %lu pages from 0x%lx after mapping them failed: %d (%s)",
+            nr, foreign_va(r, first), rc, errno_name(rc));
     return rc;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mm/heap.h"
 
+#include "lib/errno.h"
 #include "lib/panic.h"
 #include "lib/string.h"
 
@@ -17,8 +18,15 @@ static int map_page(struct heap *h, uint64_t va)
     if (rc)
         return rc;
     rc = pt_map(h->pt, va, mfn, PTE_RW);
-    if (rc && frame_pool_free(h->pt->frame_pool, mfn))
-        panic("heap: cannot map MFN 0x%lx at 0x%lx (%d) or return it to the pool", mfn.v, va, rc);
+    if (!rc)
+        return 0;
+
+    int failed = frame_pool_free(h->pt->frame_pool, mfn);
+
+    if (failed)
+        panic("heap: cannot return MFN 0x%lx to the frame pool: %d (%s), after mapping it at 0x%lx "
+              "failed: %d (%s)",
+              mfn.v, failed, errno_name(failed), va, rc, errno_name(rc));
     return rc;
 }
 
@@ -40,8 +48,14 @@ static void unmap_pages(struct heap *h, uint64_t start, uint64_t end)
     for (uint64_t va = start; va < end; va += PAGE_SIZE) {
         mfn_t mfn;
 
-        if (pt_unmap(h->pt, va, &mfn) || frame_pool_free(h->pt->frame_pool, mfn))
-            panic("heap: cannot free the page at 0x%lx: expected a mapped page that is in use", va);
+        int rc = pt_unmap(h->pt, va, &mfn);
+
+        if (rc)
+            panic("heap: cannot unmap the heap page at 0x%lx: %d (%s)", va, rc, errno_name(rc));
+        rc = frame_pool_free(h->pt->frame_pool, mfn);
+        if (rc)
+            panic("heap: cannot return MFN 0x%lx, unmapped at 0x%lx, to the frame pool: %d (%s)",
+                  mfn.v, va, rc, errno_name(rc));
     }
 }
 

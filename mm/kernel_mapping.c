@@ -31,10 +31,15 @@ static bool is_fixmap(const struct pagetable *pt, uint64_t va)
 
 static void give_back(struct builder *b)
 {
-    for (unsigned int i = 0; i < b->nr_tables; i++)
-        if (frame_pool_free(b->pt->frame_pool, b->tables[i]))
-            panic("kernel mapping: cannot return the table frame MFN 0x%lx to the pool",
-                  b->tables[i].v);
+    for (unsigned int i = 0; i < b->nr_tables; i++) {
+        int rc = frame_pool_free(b->pt->frame_pool, b->tables[i]);
+
+        if (rc)
+            panic(
+                "kernel mapping: cannot return MFN 0x%lx, an unused page table, to the frame pool: "
+                "%d (%s)",
+                b->tables[i].v, rc, errno_name(rc));
+    }
 }
 
 static int take_tables(struct builder *b)
@@ -111,7 +116,8 @@ static void flush_run(struct builder *b)
         if (frame_pool_add(f, pfn, pfn + 1) == -ENOMEM)
             rc = -ENOMEM;
     if (rc == -ENOMEM)
-        panic("kernel mapping: the frame pool has no room for the run of PFNs [0x%lx, 0x%lx)",
+        panic("kernel mapping: cannot free PFNs [0x%lx, 0x%lx): the frame pool's array of runs is "
+              "full",
               b->run.start, b->run.end);
     b->out->nr_freed += f->free.nr_pfns - free_before;
     b->run = (struct pfn_run){0};

@@ -75,10 +75,19 @@ static int add_table(struct pagetable *pt, const struct pt_entry *parent)
         fixmap_unmap(pt->fixmap, FIXMAP_SCRATCH);
     }
     rc = page ? pt_write(parent->table, parent->index, pte_make(table, PTE_TABLE)) : -EPERM;
-    if (rc && frame_pool_free(pt->frame_pool, table))
-        panic("page tables: cannot make a table of MFN 0x%lx (%d) or return it to the pool",
-              table.v, rc);
-    pt->nr_tables += rc == 0;
+    if (!rc) {
+        pt->nr_tables++;
+        return 0;
+    }
+
+    int failed = frame_pool_free(pt->frame_pool, table);
+
+    if (failed)
+        panic(
+            "page tables: cannot return MFN 0x%lx to the frame pool: %d (%s), after %s as a level "
+            "%u table failed: %d (%s)",
+            table.v, failed, errno_name(failed), page ? "mmu_update that links it" : "mapping it",
+            parent->level - 1, rc, errno_name(rc));
     return rc;
 }
 
@@ -131,9 +140,18 @@ static bool drop_table(struct pagetable *pt, uint64_t va, unsigned int level)
     if (e.level != level + 1 || !pte_present(e.pte) || !is_empty(pt, table, level))
         return false;
     fixmap_unmap_mfn(pt->fixmap, table);
-    if (pt_write(e.table, e.index, 0) || frame_pool_free(pt->frame_pool, table))
-        panic("page tables: cannot remove and free the empty level %u table, MFN 0x%lx", level,
-              table.v);
+
+    int rc = pt_write(e.table, e.index, 0);
+
+    if (rc)
+        panic("page tables: cannot clear the entry of the empty level %u table, MFN 0x%lx: "
+              "mmu_update: result is %d (%s), expected 0",
+              level, table.v, rc, errno_name(rc));
+    rc = frame_pool_free(pt->frame_pool, table);
+    if (rc)
+        panic("page tables: cannot return the empty level %u table, MFN 0x%lx, to the frame pool: "
+              "%d (%s)",
+              level, table.v, rc, errno_name(rc));
     pt->nr_tables--;
     return true;
 }
@@ -183,8 +201,9 @@ void pt_flush(void)
     int rc = mmuext(MMUEXT_TLB_FLUSH_LOCAL, to_mfn(0));
 
     if (rc)
-        panic("page tables: cannot flush the TLB: MMUEXT_TLB_FLUSH_LOCAL: result is %d, expected 0",
-              rc);
+        panic("page tables: cannot flush the TLB: MMUEXT_TLB_FLUSH_LOCAL: result is %d (%s), "
+              "expected 0",
+              rc, errno_name(rc));
 }
 
 int pt_pin(mfn_t table, unsigned int level)
@@ -204,8 +223,13 @@ int pt_hook(struct pagetable *pt, uint64_t va, mfn_t l3)
     if (rc)
         return rc;
     rc = pt_write(pt->root, pte_index(va, 4), pte_make(l3, PTE_TABLE));
-    if (pt_unpin(l3))
-        panic("page tables: cannot unpin the level 3 table, MFN 0x%lx, that was just pinned", l3.v);
+
+    int unpinned = pt_unpin(l3);
+
+    if (unpinned)
+        panic("page tables: cannot unpin the level 3 table, MFN 0x%lx, that was just pinned: "
+              "MMUEXT_UNPIN_TABLE: result is %d (%s), expected 0",
+              l3.v, unpinned, errno_name(unpinned));
     if (!rc)
         pt_flush();
     return rc;

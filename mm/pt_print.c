@@ -22,7 +22,8 @@ void pt_print_walk(struct pagetable *pt, uint64_t va)
     mfn_t table = pt->root;
 
     if (va >= HYPERVISOR_VIRT_START && va < HYPERVISOR_VIRT_END) {
-        print("0x%lx: in Xen's area: this domain cannot read Xen's page tables\n", va);
+        print("virtual address 0x%lx is in Xen's area: this domain cannot read Xen's page tables\n",
+              va);
         return;
     }
     for (unsigned int level = PT_LEVELS; level; level--) {

@@ -16,9 +16,11 @@ struct supplies {
 
 static void return_supplies(struct revector *r, struct supplies *s, struct revectored *out)
 {
-    if (frame_pool_release(r->pt->frame_pool, &s->frame_pool))
-        panic("revector: cannot return the reserved frames to the frame pool: expected room for "
-              "them");
+    int rc = frame_pool_release(r->pt->frame_pool, &s->frame_pool);
+
+    if (rc)
+        panic("revector: cannot return %lu reserved frames to the frame pool: %d (%s)",
+              s->frame_pool.free.nr_pfns, rc, errno_name(rc));
     heap_free(r->heap, s->frame_pool.free.runs, s->runs_bytes);
     heap_free(r->heap, out->old_tables, s->old_tables_bytes);
     out->old_tables = NULL;
@@ -41,13 +43,16 @@ static int get_supplies(struct revector *r, struct supplies *s, struct revectore
     frame_pool_init(&s->frame_pool, heap_alloc(r->heap, s->runs_bytes), cap, r->p2m, r->m2p);
 
     if (!out->old_tables || !s->frame_pool.free.runs)
-        printk(LOG_ERROR, "revector: no memory for its own arrays (%lu and %lu bytes of heap)\n",
+        printk(LOG_ERROR,
+               "revector: the heap has no memory for arrays of %lu bytes (old page tables) and %lu "
+               "bytes (PFN runs)\n",
                s->old_tables_bytes, s->runs_bytes);
     else if (!frame_pool_reserve(r->pt->frame_pool, tables + out->nr_new_leaves, &s->frame_pool))
         return 0;
     else
         printk(LOG_ERROR,
-               "revector: needs %lu frames for tables and %lu for leaves, but %lu are free\n",
+               "revector: the new P2M list needs %lu frames for page tables and %lu for leaves, "
+               "but %lu frames are free\n",
                tables, out->nr_new_leaves, r->pt->frame_pool->free.nr_pfns);
     return_supplies(r, s, out);
     return -ENOMEM;
@@ -99,11 +104,13 @@ static void free_old_tables(struct revector *r, mfn_t table, unsigned int level,
     /* A list longer than nr_pages (vNUMA) has more tables: these are freed without a record. */
     if (out->nr_old_tables < s->cap_old_tables)
         out->old_tables[out->nr_old_tables++] = plan_renumbered(r->plan, m2p_get(r->m2p, table));
-    if (frame_pool_free(r->pt->frame_pool, table))
-        panic(
-            "revector: cannot free level %u table, MFN 0x%lx, of the builder's P2M list: expected "
-            "a frame of this domain that is in use",
-            level, table.v);
+
+    int rc = frame_pool_free(r->pt->frame_pool, table);
+
+    if (rc)
+        panic("revector: cannot free the level %u table, MFN 0x%lx, of the builder's P2M list: %d "
+              "(%s)",
+              level, table.v, rc, errno_name(rc));
 }
 
 static int check_plan(const struct revector *r)

@@ -78,11 +78,15 @@ int unpopulated_alloc(struct unpopulated *u, const struct foreign_range *range, 
     if (rc)
         return rc;
     rc = ranges_set(&u->p2m->ranges, run.start, run.end, RANGE_UNPOPULATED);
-    if (rc && in_ram && pfn_runs_add(u->empty, run.start, run.end))
-        panic("unpopulated: cannot return PFNs from 0x%lx to the balloon's set after error %d",
-              run.start, rc);
-    if (rc)
+    if (rc) {
+        int failed = in_ram ? pfn_runs_add(u->empty, run.start, run.end) : 0;
+
+        if (failed)
+            panic("unpopulated: cannot return PFNs [0x%lx, 0x%lx) to the balloon: %d (%s), after "
+                  "adding their PFN range failed: %d (%s)",
+                  run.start, run.end, failed, errno_name(failed), rc, errno_name(rc));
         return rc;
+    }
     u->used[slot].run = run;
     u->used[slot].range = range;
     *start = run.start;

@@ -41,7 +41,9 @@ static unsigned int xen_address_bits(void)
 static void check_widths(const struct host *h)
 {
     if (h->cpu_bits > PADDR_BITS || h->xen_bits > PADDR_BITS)
-        panic("machine addresses have %u bits by CPUID and %u by Xen, expected at most %d of both",
+        panic("machine addresses have %u bits by CPUID 0x80000008 and %u by Xen's CPUID leaf 5, "
+              "expected "
+              "at most %d",
               h->cpu_bits, h->xen_bits, PADDR_BITS);
     if (h->max_mfn >> MFN_BITS)
         panic("XENMEM_machphys_mapping: max_mfn is 0x%lx, expected at most %d bits", h->max_mfn,
@@ -106,8 +108,13 @@ domid_t host_domid(void)
     status.port = alloc.port;
     close.port = alloc.port;
     rc = HYPERVISOR_event_channel_op(EVTCHNOP_status, &status);
-    if (HYPERVISOR_event_channel_op(EVTCHNOP_close, &close))
-        panic("EVTCHNOP_close of port %u, just allocated, failed", alloc.port);
+
+    long closed = HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
+
+    if (closed)
+        panic("EVTCHNOP_close of event channel port %u, just allocated: result is %ld (%s), "
+              "expected 0",
+              alloc.port, closed, errno_name((int)closed));
     return rc || status.status != EVTCHNSTAT_unbound ? DOMID_INVALID : status.u.unbound.dom;
 }
 

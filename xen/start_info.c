@@ -73,8 +73,8 @@ static void check_ramdisk(const struct start_info *si, struct pagetable *pt)
     if (si->mod_len == 0)
         return;
     if (pages > si->nr_pages)
-        panic("start_info.mod_len is 0x%lx bytes, expected at most nr_pages, 0x%lx pages",
-              si->mod_len, si->nr_pages);
+        panic("start_info.mod_len is 0x%lx bytes, expected at most nr_pages * 4096, 0x%lx bytes",
+              si->mod_len, si->nr_pages * PAGE_SIZE);
     if (!(si->flags & SIF_MOD_START_PFN))
         check_area(pt, "mod_start", si->mod_start, si->mod_len);
     else if (si->mod_start > si->nr_pages - pages)
@@ -159,7 +159,8 @@ static int check_same_ring(const char *field, const struct p2m *p2m, pfn_t pfn, 
     if (mfn_eq(p2m_get_ram(p2m, pfn), mfn))
         return 0;
     printk(LOG_ERROR,
-           "start_info.%s is 0x%lx after the suspend, expected 0x%lx, the frame of PFN 0x%lx\n",
+           "start_info.%s is 0x%lx after the suspend, expected 0x%lx, the MFN of the ring's PFN "
+           "0x%lx\n",
            field, mfn.v, p2m_get_ram(p2m, pfn).v, pfn.v);
     return -EINVAL;
 }
@@ -179,8 +180,8 @@ int start_info_resume(struct boot_info *info, const struct p2m *p2m, bool new_do
         rc = check_same_ring("store_mfn", p2m, store_pfn, info->store);
     if (!rc && (copy.si.shared_info % PAGE_SIZE || !mfn_valid(maddr_to_mfn(copy.si.shared_info)))) {
         printk(LOG_ERROR,
-               "start_info.shared_info is 0x%lx after the suspend, expected a page below "
-               "2^52\n",
+               "start_info.shared_info is 0x%lx after the suspend, expected a page-aligned "
+               "machine address below 2^52\n",
                copy.si.shared_info);
         rc = -EINVAL;
     }

@@ -143,8 +143,8 @@ void trap_handler(struct trap_frame *frame)
         return;
 
     if (fatal_trap)
-        panic("trap %lu at %016lx while reporting the trap at %016lx", frame->vector, frame->rip,
-              fatal_trap->rip);
+        panic("trap vector %lu at rip %016lx while the kernel reports the trap at rip %016lx",
+              frame->vector, frame->rip, fatal_trap->rip);
     fatal_trap = frame;
 
     print_frame(frame);

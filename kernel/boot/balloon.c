@@ -41,7 +41,8 @@ int balloon_stage(struct domain *d)
         return rc;
     rc = move_to(d, target);
     now = d->balloon.nr_pages;
-    printk(LOG_INFO, "balloon: grew by %lu pages to %lu pages: %s\n", now - d->boot.nr_pages, now,
+    printk(LOG_INFO, "balloon: this domain grew by %lu pages to %lu pages: %s\n",
+           now - d->boot.nr_pages, now,
            now < target         ? "Xen allocates no more pages"
            : now < d->max_pages ? "the P2M list has no more RAM PFNs"
                                 : "the domain's limit is reached");
@@ -56,7 +57,10 @@ int balloon_after_resume(struct domain *d, bool new_domain)
     if (rc || !new_domain)
         return rc;
     if (nr_found)
-        printk(LOG_INFO, "balloon: %lu ballooned-out PFNs had a frame after resume\n", nr_found);
+        printk(
+            LOG_INFO,
+            "balloon: %lu ballooned-out PFNs had a frame after resume; these frames were freed\n",
+            nr_found);
     current = host_current_pages();
     if (current != d->balloon.nr_pages)
         printk(LOG_WARN,
@@ -70,7 +74,7 @@ void balloon_go(struct domain *d, uint64_t target)
     int rc = move_to(d, target);
 
     if (rc)
-        printk(LOG_WARN, "balloon: stopped at %lu pages, the target is %lu: %d (%s)\n",
+        printk(LOG_WARN, "balloon: this domain stopped at %lu pages, the target is %lu: %d (%s)\n",
                d->balloon.nr_pages, target, rc, errno_name(rc));
 }
 
@@ -94,6 +98,6 @@ void balloon_follow(struct domain *d, uint64_t target)
                                        : "the P2M list has no more RAM PFNs";
     format(text, sizeof(text), "%lu of %lu pages%s%s", now, target, *why ? ": " : "", why);
     if (now != before || now != target)
-        printk(LOG_INFO, "balloon: %s\n", text);
+        printk(LOG_INFO, "balloon: memory/target: this domain has %s\n", text);
     store_say("data/balloon", text);
 }

@@ -25,12 +25,12 @@ int foreign_stage(struct domain *d)
     rc = grants_start(&d->grants, version_for(d));
     if (rc == -ENOSYS) {
         printk(LOG_WARN,
-               "grants: Xen has no grant table for this domain: no page can be granted\n");
+               "grants: this domain has no grant table (ENOSYS): it cannot grant pages\n");
         return 0;
     }
     if (!rc)
-        printk(LOG_DEBUG, "grants: table version %u, up to %u frames\n", d->grants.version,
-               d->grants.max_frames);
+        printk(LOG_DEBUG, "grants: grant table version %u of at most %u frames\n",
+               d->grants.version, d->grants.max_frames);
     return rc;
 }
 
@@ -50,9 +50,11 @@ static void remap_all(struct domain *d, bool new_domain)
     unsigned int nr_failed = foreign_resume(&d->foreign, new_domain);
 
     if (nr_failed)
-        printk(LOG_WARN,
-               "foreign: %u foreign ranges could not be remapped after resume, or only in part\n",
-               nr_failed);
+        printk(
+            LOG_WARN,
+            "foreign: %u foreign ranges could not be remapped completely after resume: accesses to "
+            "their unmapped pages fault\n",
+            nr_failed);
 }
 
 /*
@@ -66,14 +68,17 @@ int foreign_before_suspend(struct domain *d)
     int rc = foreign_suspend(&d->foreign, &who);
 
     if (rc) {
-        printk(LOG_WARN, "foreign: %lu pages mapped at 0x%lx block the suspend: %s\n",
-               who->nr_mapped, who->pages,
-               who->owner ? who->owner->name : "they have no owner that can remap them");
+        printk(LOG_WARN,
+               "foreign: suspend refused: foreign range at 0x%lx has %lu mapped pages and %s%s\n",
+               who->pages, who->nr_mapped,
+               who->owner ? "its owner cannot unmap them: " : "no owner that can remap them",
+               who->owner ? who->owner->name : "");
         return rc;
     }
     if (!count_unpopulated(d))
         return 0;
-    printk(LOG_WARN, "foreign: %u allocated runs of unpopulated PFNs block the suspend\n",
+    printk(LOG_WARN,
+           "foreign: suspend refused: %u runs of unpopulated PFNs are allocated, expected 0\n",
            count_unpopulated(d));
     remap_all(d, false);
     return -EBUSY;

@@ -48,8 +48,8 @@ int frame_pool_stage(struct domain *d)
         rc = add_hidden(d, stack_guard, stack_guard + PAGE_SIZE);
     if (!rc)
         rc = add_hidden(d, fixmap_start, fixmap_end);
-    printk(LOG_INFO, "frame_pool: %lu of %lu pages are free\n", d->frame_pool.free.nr_pfns,
-           b->nr_pages);
+    printk(LOG_INFO, "frame_pool: %lu of %lu pages of this domain are free\n",
+           d->frame_pool.free.nr_pfns, b->nr_pages);
     return rc;
 }
 
@@ -61,11 +61,13 @@ static void print_ranges(const struct ranges *t)
     size_t nr = min_u64(t->nr, MAX_PRINTED);
 
     for (size_t i = 0; i < nr; i++)
-        printk(LOG_INFO, "map: PFNs [0x%lx, 0x%lx) %s\n", t->r[i].start, t->r[i].end,
+        printk(LOG_INFO, "map: E820: PFNs [0x%lx, 0x%lx) %s\n", t->r[i].start, t->r[i].end,
                range_kind_name(t->r[i].kind));
     if (nr < t->nr)
-        printk(LOG_INFO, "map: %lu more ranges: see \"ranges\" of the boot report\n", t->nr - nr);
-    printk(LOG_INFO, "map: PFNs from 0x%lx on %s\n", ranges_end(t), range_kind_name(t->beyond));
+        printk(LOG_INFO, "map: E820: %lu more PFN ranges: see \"ranges\" in the boot report\n",
+               t->nr - nr);
+    printk(LOG_INFO, "map: E820: PFNs from 0x%lx on: %s\n", ranges_end(t),
+           range_kind_name(t->beyond));
 }
 
 int map_stage(struct domain *d)
@@ -91,7 +93,9 @@ int map_stage(struct domain *d)
     rc = e820_sanitize(d->map.entries, d->map.nr, initdom, edges, &d->p2m.ranges);
     heap_free(&d->heap, edges, edges_bytes);
     if (rc) {
-        printk(LOG_ERROR, "map: the E820 map has %lu entries and no page of RAM\n", d->map.nr);
+        printk(LOG_ERROR,
+               "map: the E820 map has %lu entries and no page of RAM, expected at least 1\n",
+               d->map.nr);
         return rc;
     }
     print_ranges(&d->p2m.ranges);
@@ -121,16 +125,19 @@ static int make_plan(struct domain *d, uint64_t nr_max)
     uint64_t nr_pages = d->boot.nr_pages, requested = nr_max;
     int rc = plan_make(&d->plan, &d->p2m.ranges, nr_pages, nr_max);
 
+    bool is_long = !rc && d->plan.list_end > LIST_MAX_ENTRIES;
+
     while (!rc && nr_max > nr_pages && !plan_is_affordable(d)) {
         nr_max = nr_pages + (nr_max - nr_pages) / 2;
         rc = plan_make(&d->plan, &d->p2m.ranges, nr_pages, nr_max);
     }
     d->plan_max = max_u64(nr_max, nr_pages);
     if (nr_max != requested)
-        printk(LOG_WARN,
-               "plan: a P2M list for 0x%lx pages takes too many free frames; the list has room "
-               "for 0x%lx pages\n",
-               requested, nr_max);
+        printk(
+            LOG_WARN,
+            "plan: a P2M list for 0x%lx pages takes %s; this domain can grow only to 0x%lx pages\n",
+            requested, is_long ? "more than its L4 slot" : "more than a quarter of the free frames",
+            nr_max);
     return rc;
 }
 
@@ -148,15 +155,18 @@ int plan_stage(struct domain *d)
         return -ENOMEM;
     rc = make_plan(d, nr_max);
     if (rc) {
-        printk(LOG_ERROR, "plan: the E820 map has 0x%lx pages of RAM, expected at least 0x%lx\n",
+        printk(LOG_ERROR,
+               "plan: the E820 map has 0x%lx pages of RAM, expected at least nr_pages 0x%lx\n",
                ranges_count(&d->p2m.ranges, RANGE_RAM, UINT64_MAX), d->boot.nr_pages);
         return rc;
     }
     for (size_t i = 0; i < d->plan.nr_moves; i++)
-        printk(LOG_DEBUG, "plan: 0x%lx PFNs from 0x%lx on become PFNs from 0x%lx on%s\n",
+        printk(LOG_DEBUG, "plan: 0x%lx frames at PFNs from 0x%lx on get PFNs from 0x%lx on%s\n",
                d->plan.moves[i].nr, d->plan.moves[i].from, d->plan.moves[i].to,
-               d->plan.moves[i].leaves ? ", as whole leaves" : "");
-    printk(LOG_INFO, "plan: %lu frames get new PFNs; the P2M list gets 0x%lx entries\n",
+               d->plan.moves[i].leaves ? ", as whole leaves of the P2M list" : "");
+    printk(LOG_INFO,
+           "plan: %lu frames outside the E820 map's RAM get new PFNs; the P2M list gets 0x%lx "
+           "entries\n",
            d->plan.nr_moved, d->plan.list_end);
     return 0;
 }
@@ -179,8 +189,8 @@ int revector_stage(struct domain *d)
         return rc;
     }
     printk(LOG_INFO,
-           "revector: P2M list at 0x%lx: %lu new page tables, %lu new leaves, %lu shared leaves; "
-           "%lu old page tables freed\n",
+           "revector: P2M list at 0x%lx: %lu new page tables, %lu new leaves (4 KiB pages), %lu "
+           "shared leaves; %lu old page tables freed\n",
            (uintptr_t)d->p2m.list, d->revectored.nr_tables, d->revectored.nr_new_leaves,
            d->revectored.nr_none, d->revectored.nr_old_tables);
     return 0;
@@ -223,7 +233,8 @@ int publish_stage(struct domain *d)
                  ? 0
                  : publish_build_tree(&d->publication, &d->pt, &d->heap, &d->p2m);
     if (rc == -ERANGE)
-        printk(LOG_INFO, "publish: no P2M tree: a tree has at most 0x%lx entries, the list 0x%lx\n",
+        printk(LOG_INFO,
+               "publish: no P2M tree is published: it reaches 0x%lx PFNs, the P2M list has 0x%lx\n",
                TREE_MAX_PFNS, d->p2m.nr);
     else if (rc)
         return rc;
@@ -257,7 +268,7 @@ int teardown_stage(struct domain *d)
         k.keep[1] = (struct va_range){d->boot.list_va, d->boot.list_va + list_bytes};
     rc = kernel_mapping_reduce(&d->pt, &k, &d->kernel_mapping);
     if (!rc)
-        printk(LOG_INFO, "teardown: %lu frames of the builder's mapping are free\n",
+        printk(LOG_INFO, "teardown: %lu frames of the builder's initial mapping were freed\n",
                d->kernel_mapping.nr_freed);
     return rc;
 }

@@ -59,10 +59,13 @@ int fixmap_stage(struct domain *d)
 static void check_addresses(const struct boot_info *b)
 {
     if (b->list_va < VIRT_BASE && b->list_va != LIST_BASE)
-        panic("start_info.mfn_list is 0x%lx, expected 0x%lx (INIT_P2M), or 0x%lx or above",
+        panic("start_info.mfn_list is 0x%lx, expected 0x%lx (INIT_P2M) or an address "
+              "in the kernel mapping, 0x%lx or above",
               b->list_va, LIST_BASE, VIRT_BASE);
     if (b->ramdisk_va && b->ramdisk_va < VIRT_BASE)
-        panic("start_info.mod_start is 0x%lx, expected 0x%lx or above", b->ramdisk_va, VIRT_BASE);
+        panic("start_info.mod_start is 0x%lx, expected an address in the kernel mapping, 0x%lx or "
+              "above",
+              b->ramdisk_va, VIRT_BASE);
     if (b->ramdisk_pfn + boot_info_ramdisk_pages(b) > b->nr_pages)
         panic("start_info: the ramdisk ends at PFN 0x%lx, expected at most nr_pages 0x%lx",
               b->ramdisk_pfn + boot_info_ramdisk_pages(b), b->nr_pages);
@@ -119,8 +122,8 @@ static int map_shared_info(struct domain *d)
 
     if (rc) {
         printk(LOG_ERROR,
-               "shared_info: Xen does not map start_info.shared_info 0x%lx: update_va_mapping "
-               "returned %d (%s)\n",
+               "shared_info: cannot map machine address 0x%lx (start_info.shared_info): "
+               "update_va_mapping: result is %d (%s), expected 0\n",
                d->boot.shared_info, rc, errno_name(rc));
         return rc;
     }
@@ -171,12 +174,16 @@ int host_stage(struct domain *d)
     host_read(&d->host);
     d->max_pages = host_maximum_pages();
     if (d->host.nr_vcpus > 1)
-        printk(LOG_INFO, "host: %u vCPUs; the kernel runs on vCPU 0, a self-test starts vCPU 1\n",
+        printk(LOG_INFO,
+               "host: this domain has %u vCPUs; the kernel runs on vCPU 0, a self-test starts vCPU "
+               "1\n",
                d->host.nr_vcpus);
-    printk(LOG_INFO, "host: Xen %u.%u%s, highest MFN 0x%lx; domain limit 0x%lx pages\n",
+    printk(LOG_INFO, "host: Xen %u.%u%s, max_mfn 0x%lx; XENMEM_maximum_reservation 0x%lx pages\n",
            d->host.major, d->host.minor, d->host.extra, d->host.max_mfn, d->max_pages);
     printk(LOG_INFO,
-           "host: machine addresses have %u bits (CPUID), %u (Xen); at most %d supported\n",
+           "host: machine addresses have %u bits by CPUID 0x80000008, %u by Xen's CPUID leaf 5; "
+           "this kernel "
+           "supports %d\n",
            d->host.cpu_bits, d->host.xen_bits, PADDR_BITS);
     return 0;
 }
@@ -186,7 +193,7 @@ int host_after_resume(struct domain *d, bool new_domain)
     if (!new_domain)
         return 0;
     host_read(&d->host);
-    printk(LOG_INFO, "host: Xen %u.%u%s, highest MFN 0x%lx\n", d->host.major, d->host.minor,
-           d->host.extra, d->host.max_mfn);
+    printk(LOG_INFO, "host: after resume: Xen %u.%u%s, max_mfn 0x%lx\n", d->host.major,
+           d->host.minor, d->host.extra, d->host.max_mfn);
     return 0;
 }

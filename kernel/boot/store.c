@@ -43,21 +43,25 @@ static int write_features(void)
 /* Writes the feature nodes and sets the watches. A failure is a warning: the boot continues. */
 static void write_features_and_watch(void)
 {
+    static struct xs_watch *const watches[] = {&shutdown_watch, &target_watch, &command_watch};
+    const char *verb = "write", *path = "control/feature-*";
     int rc = write_features();
 
-    if (!rc)
-        rc = xs_write(0, command_watch.path, "");
-    if (!rc)
-        rc = xs_watch(&shutdown_watch);
-    if (!rc)
-        rc = xs_watch(&target_watch);
-    if (!rc)
-        rc = xs_watch(&command_watch);
+    if (!rc) {
+        path = command_watch.path;
+        rc = xs_write(0, path, "");
+    }
+    for (size_t i = 0; !rc && i < ARRAY_SIZE(watches); i++) {
+        verb = "watch";
+        path = watches[i]->path;
+        rc = xs_watch(watches[i]);
+    }
     if (rc)
-        printk(LOG_WARN,
-               "store: features or watches could not be written to xenstore: %d (%s); shutdown and "
-               "memory/target requests of the toolstack may not arrive\n",
-               rc, errno_name(rc));
+        printk(
+            LOG_WARN,
+            "store: cannot %s %s in xenstore: %d (%s); shutdown and memory/target requests of the "
+            "toolstack may not arrive\n",
+            verb, path, rc, errno_name(rc));
 }
 
 static bool has_store(const struct domain *d)

@@ -20,7 +20,7 @@ void stages_start(struct domain *d)
         rc = stages[i].start(d);
 
         if (rc)
-            panic("stage %s (%s) failed: %d (%s)", stages[i].name, stages[i].what, rc,
+            panic("boot stage %s (%s) failed: %d (%s)", stages[i].name, stages[i].what, rc,
                   errno_name(rc));
         ticks_after_stage[i] = tsc();
     }
@@ -35,8 +35,8 @@ static void resume_from(struct domain *d, size_t first, bool new_domain)
         watchdog_kick();
         rc = stages[i].after_resume ? stages[i].after_resume(d, new_domain) : 0;
         if (rc)
-            panic("stage %s (%s) cannot be resumed: %d (%s)", stages[i].name, stages[i].what, rc,
-                  errno_name(rc));
+            panic("stage %s (%s) cannot be resumed after a suspend: %d (%s)", stages[i].name,
+                  stages[i].what, rc, errno_name(rc));
     }
 }
 

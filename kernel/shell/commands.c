@@ -70,7 +70,8 @@ static int block_suspend(struct domain *d, const char *arguments)
     if (d->selftest.blocker)
         print("block_suspend: shared_info is mapped a second time: each suspend is refused\n");
     else
-        printk(LOG_ERROR, "block_suspend: shared_info could not be mapped a second time\n");
+        printk(LOG_ERROR, "block_suspend: shared_info could not be mapped a second time: a suspend "
+                          "is not refused\n");
     return 0;
 }
 
@@ -86,7 +87,8 @@ static int unblock_suspend(struct domain *d, const char *arguments)
         d->selftest.blocker = NULL;
     if (rc)
         printk(LOG_ERROR,
-               "unblock_suspend: the second mapping of shared_info could not be removed: %d (%s)\n",
+               "unblock_suspend: the second mapping of shared_info could not be removed: %d (%s); "
+               "each suspend is refused\n",
                rc, errno_name(rc));
     else
         print("unblock_suspend: shared_info has no second mapping\n");
@@ -253,5 +255,5 @@ void command_run(struct domain *d, const char *line)
         return;
     }
     if (*line)
-        printk(LOG_ERROR, "unknown command \"%.40s\"; \"help\" prints the commands\n", line);
+        printk(LOG_ERROR, "shell: unknown command \"%.40s\"; \"help\" prints the commands\n", line);
 }

@@ -51,8 +51,10 @@ static void end_line(struct domain *d)
     if (echoes(d))
         print("\n");
     if (line.overflowed)
-        printk(LOG_ERROR, "the line is too long and was not run: expected at most %u characters\n",
-               MAX_LEN);
+        printk(
+            LOG_ERROR,
+            "shell: the input line is too long and was not run: expected at most %u characters\n",
+            MAX_LEN);
     else if (line.len)
         command_run(d, line.text);
     empty();

@@ -81,12 +81,13 @@ int show_m2p(struct domain *d, const char *arguments)
     }
     pfn = m2p_get(&d->host.m2p, to_mfn(mfn));
     if (pfn.v == INVALID_ENTRY)
-        print("MFN 0x%lx: the M2P has no PFN\n", mfn);
+        print("MFN 0x%lx: the M2P has no PFN of this MFN\n", mfn);
     else if (mfn_eq(p2m_get_ram(&d->p2m, pfn), to_mfn(mfn)))
         print("MFN 0x%lx: PFN 0x%lx of this domain\n", mfn, pfn.v);
     else
-        print("MFN 0x%lx: M2P entry 0x%lx, but the P2M of this domain has not this MFN there\n",
-              mfn, pfn.v);
+        print("MFN 0x%lx: M2P entry PFN 0x%lx, but this domain's P2M entry of that PFN is MFN "
+              "0x%lx\n",
+              mfn, pfn.v, p2m_get_ram(&d->p2m, pfn).v);
     return 0;
 }
 
@@ -129,13 +130,15 @@ int show_published(struct domain *d, const char *arguments)
           a->max_pfn, a->p2m_vaddr, a->p2m_cr3, a->p2m_generation, a->pfn_to_mfn_frame_list_list);
     rc = readback_list(&rb, count_leaf, &nr_leaves, &nr_pfns);
     if (rc)
-        print("P2M list: a tool cannot read it: %d (%s)\n", rc, errno_name(rc));
+        print("P2M list: Xen's tools cannot read the published P2M list: %d (%s)\n", rc,
+              errno_name(rc));
     else
         print("P2M list: a tool reads %lu leaves, for 0x%lx PFNs\n", nr_leaves, nr_pfns);
     nr_leaves = 0;
     rc = readback_tree(&rb, count_leaf, &nr_leaves);
     if (rc)
-        print("P2M tree: a tool cannot read it: %d (%s)\n", rc, errno_name(rc));
+        print("P2M tree: Xen's tools cannot read the published P2M tree: %d (%s)\n", rc,
+              errno_name(rc));
     else
         print("P2M tree: a tool reads %lu leaves\n", nr_leaves);
     return 0;
@@ -168,7 +171,7 @@ int show_frame_pool(struct domain *d, const char *arguments)
         print("PFNs [0x%lx, 0x%lx) free, %lu pages\n", f->runs[i].start, f->runs[i].end,
               f->runs[i].end - f->runs[i].start);
     if (f->nr_runs > SHOW_MAX_LINES)
-        print("%lu more runs are not printed\n", f->nr_runs - SHOW_MAX_LINES);
+        print("%lu more runs of free PFNs are not printed\n", f->nr_runs - SHOW_MAX_LINES);
     print("%lu pages free in %lu runs\n", f->nr_pfns, f->nr_runs);
     return 0;
 }
@@ -203,8 +206,8 @@ int show_foreign(struct domain *d, const char *arguments)
               r->owner ? r->owner->name : "");
     }
     if (d->foreign.nr_ranges > nr)
-        print("%lu more ranges are not printed\n", d->foreign.nr_ranges - nr);
-    print("%lu ranges; their descriptions take %lu frames\n", d->foreign.nr_ranges,
+        print("%lu more foreign ranges are not printed\n", d->foreign.nr_ranges - nr);
+    print("%lu foreign ranges; their descriptions take %lu frames\n", d->foreign.nr_ranges,
           d->foreign.nr_frames);
     return 0;
 }

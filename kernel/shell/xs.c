@@ -62,6 +62,7 @@ int xs_command(struct domain *d, const char *arguments)
     if (rc == -ENODEV)
         printk(LOG_ERROR, "xs: this domain has no xenstore\n");
     else if (rc)
-        printk(LOG_ERROR, "xs %s %s: %d (%s)\n", verb, path, rc, errno_name(rc));
+        printk(LOG_ERROR, "xs %s %s: xenstore request failed: %d (%s)\n", verb, path, rc,
+               errno_name(rc));
     return 0;
 }

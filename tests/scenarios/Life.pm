@@ -32,7 +32,7 @@ my $jobs = script('../tests/scenarios/life/jobs.sh');
 # begins: the guest is new, so the first report after it is what later reports are compared with.
 my $back      = qr/^suspend: back in a new domain$/m;
 my $cancelled = qr/^suspend: cancelled$/m;
-my $unsaved   = qr/refused: the mapping of MFN 0x\w+ at 0x\w+ cannot be saved: not in the P2M, or a superpage/;
+my $unsaved   = qr/refused: the mapping of MFN 0x\w+ at 0x\w+ cannot be saved by Xen's tools: the P2M has no such MFN/;
 my %kinds     = (
     create        => {tests => 1, begins => 1},
     reboot_guest  => {tests => 1, begins => 1},
@@ -83,7 +83,7 @@ my $usual = qr/^(?:Xenolith\ |start_info:\ domU|builder:\ |host:\ (?:Xen|machine
 
 # During a migration the toolstack has pages of the guest mapped. A page that the guest gives back
 # then is not freed, and Xen still counts it as the guest's.
-my $while_sent = qr/^balloon: \d+ of \d+ pages: Xen allocates no more pages$/;
+my $while_sent = qr/^balloon: memory\/target: this domain has \d+ of \d+ pages: Xen allocates no more pages$/;
 
 # cycle(N, STEP, ...): returns the steps N times.
 sub cycle {

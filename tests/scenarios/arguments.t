@@ -41,7 +41,7 @@ boots 'loglevel=error with done=poweroff',
 
 boots 'the kernel reports an unknown argument', ['--mem', '64M', '--', 'colour=red'], sub {
     my (undef, undef, $log) = @_;
-    like $log, qr/^warning: argument "colour=red" is unknown and ignored: expected test=/m,
+    like $log, qr/^warning: kernel argument "colour=red" is unknown and ignored: expected test=/m,
         'the message quotes the unknown argument';
 };
 
@@ -63,7 +63,7 @@ boot_fails 'test=none,p2m: "none" in a list is an unknown name', 4, ['--mem', '6
 
 boots 'the message about an argument of 600 characters is truncated',
     ['--mem', '64M', '--', 'loglevel=' . 'A' x 600], sub {
-    like $_[2], qr/^warning: argument loglevel=A+\.\.\.$/m, 'the truncated message ends with "..."';
+    like $_[2], qr/^warning: kernel argument loglevel=A+\.\.\.$/m, 'the truncated message ends with "..."';
     };
 
 done_testing;

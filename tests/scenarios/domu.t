@@ -79,7 +79,7 @@ domus ['--host-mem', '8G'],
     check   => sub {
         my ($r, undef, $log) = @_;
         is $r->{vcpus}, 2, 'number of vCPUs is 2';
-        like $log, qr/^host: 2 vCPUs; the kernel runs on vCPU 0/m,
+        like $log, qr/^host: this domain has 2 vCPUs; the kernel runs on vCPU 0/m,
             'the kernel prints which of the two vCPUs it uses';
         like $log, qr/^ok \d+ - second_vcpu: (?!.*# SKIP)/m, 'self-test second_vcpu is not skipped';
         like $log, qr/^ok \d+ - abi_foreign_frame: (?!.*# SKIP)/m,

@@ -95,7 +95,7 @@ for my $size (qw(64M 1G)) {
 boots 'dom0_mem=4200K without max: the P2M list takes at most a quarter of the free frames',
     ['--mem', '4200K', '--', 'balloon=max'], sub {
     my ($r, undef, $log) = @_;
-    my ($free) = $log =~ /^frame_pool: (\d+) of \d+ pages are free$/m;
+    my ($free) = $log =~ /^frame_pool: (\d+) of \d+ pages of this domain are free$/m;
     ok $free, 'the kernel prints the number of free frames' or return;
     cmp_ok $r->{list}{new_pages}, '>', 0, 'number of new pages of the P2M list is not 0';
     cmp_ok $r->{list}{new_pages}, '<=', $free / 4,

@@ -65,7 +65,7 @@ domus ['--builder', 'grub'],
     check   => sub {
         my ($r, undef, $log) = @_;
         by_grub('64M', 'slot', '0x0', $r, $log);
-        my @unknown = $log =~ /^warning: argument "(.*)" is unknown and ignored/mg;
+        my @unknown = $log =~ /^warning: kernel argument "(.*)" is unknown and ignored/mg;
         is_deeply \@unknown, ['x=$y,{z};', '"q', 'r"', '#&|<'], 'the kernel gets its arguments unchanged';
         },
     },

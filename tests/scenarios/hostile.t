@@ -58,7 +58,7 @@ for my $case (
 
 boot_fails 'E820 map without RAM: the kernel panics', 6,
     ['--mem', '64M', '--initrd', write_file("$dir/none", pack 'Q<Q<L<', 0, 1 << 30, 2), '--',
-    'inject=map:file'], qr/^error: map: the E820 map has \d+ entries and no page of RAM$/m, qr/crash/;
+    'inject=map:file'], qr/^error: map: the E820 map has \d+ entries and no page of RAM, expected at least 1$/m, qr/crash/;
 boots 'no E820 map: the kernel assumes one range of RAM',
     ['--mem', '64M', '--initrd', write_file("$dir/empty", 'x'), '--', 'inject=map:file'], sub {
     is_deeply $_[0]->{ranges}, [[0, pages('64M'), 'ram']], 'the only PFN range is RAM [0, nr_pages)';
@@ -71,7 +71,7 @@ boots 'E820 map with RAM at 2^48, beyond any P2M list',
 
 boot_fails 'E820 map with less RAM than the domain has pages: the kernel panics', 6,
     ['--mem', '64M', '--initrd', write_file("$dir/little", pack 'Q<Q<L<', 0, 1 << 20, 1), '--',
-    'inject=map:file'], qr/^error: plan: the E820 map has 0x100 pages of RAM, expected at least 0x4000$/m,
+    'inject=map:file'], qr/^error: plan: the E820 map has 0x100 pages of RAM, expected at least nr_pages 0x4000$/m,
     qr/crash/;
 
 # The number of requests to the frame pool in a boot. The last boot below checks that there are no
@@ -88,7 +88,7 @@ my $step = xen =~ /debug/ ? 1 : 12;
 subtest "request N to the frame pool fails, for each N that is a multiple of $step" => sub {
     for my $n (grep { $_ % $step == 0 } 1 .. $requests) {
         my ($code, $log, $err) = boot_code(['--mem', '64M', '--', "inject=alloc:$n"]);
-        my $said = $code == 6 ? qr/^Bail out! stage \w+ .* failed: -12 \(ENOMEM/m : qr/^not ok/m;
+        my $said = $code == 6 ? qr/^Bail out! boot stage \w+ .* failed: -12 \(ENOMEM/m : qr/^not ok/m;
         ok +(grep { $code == $_ } 4, 5, 6),
             "request $n fails: exit code $code is an error, a failure or a crash"
             or diag $err;

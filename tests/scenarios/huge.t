@@ -67,7 +67,7 @@ boots 'dom0 of all memory of a host of 1050 GiB, RAM contiguous from 4 GiB past 
 # The kernel prints the progress of long work, at most once a second.
 sub counts_up {
     my ($log, $total) = @_;
-    my @done = $log =~ /^renumber: (\d+) of $total frames$/mg;
+    my @done = $log =~ /^renumber: progress: (\d+) of $total frames$/mg;
     cmp_ok scalar(@done), '>=', 10, 'the kernel prints at least 10 lines of progress of the renumbering';
     is_deeply \@done, [sort { $a <=> $b } @done], 'the numbers of renumbered frames increase';
     cmp_ok $done[-1] // 0, '<', $total, "the last progress line is less than $total";

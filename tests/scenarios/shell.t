@@ -27,9 +27,9 @@ my $PROMPT = Console::PROMPT;
 my @typed = (
     ['help'                      => qr/^  xs /m],
     ['xs ls data'                => qr/^command$/m],
-    ['xs ls /local'              => qr/^error: xs ls \/local: -13 \(EACCES/],
+    ['xs ls /local'              => qr/^error: xs ls \/local: xenstore request failed: -13 \(EACCES/],
     ['xs read domid'             => qr/\A[1-9]\d*\n\z/],
-    ['xs read none'              => qr/^error: xs read none: -2 \(ENOENT/],
+    ['xs read none'              => qr/^error: xs read none: xenstore request failed: -2 \(ENOENT/],
     ['xs write data/shell a  b'  => qr/\A\z/],
     ['xs read data/shell'        => qr/\Aa  b\n\z/],
     ['xs write data/shell'       => qr/\A\z/],
@@ -148,7 +148,7 @@ subtest_of 'p2m, m2p' => sub {
     is scalar(split /\n/, ask('p2m 0 256')), 256, 'p2m prints up to 256 PFNs';
     usage 'p2m', 'p2m', 'p2m x', 'p2m 1 0', 'p2m 1 257', 'p2m 1 1 1', 'p2m -1', 'p2m 0x10000000000',
         'p2m 99999999999999999999';
-    says $_, qr/^MFN 0x\w+: the M2P has no PFN$/, 'an MFN behind the M2P'
+    says $_, qr/^MFN 0x\w+: the M2P has no PFN of this MFN$/, 'an MFN behind the M2P'
         for 'm2p 0xfffffffff', 'm2p 0xffffffffffffffff';
     usage 'm2p', 'm2p', 'm2p 0x', 'm2p 1 1', 'm2p 18446744073709551616';
 };
@@ -303,9 +303,9 @@ subtest_of 'poweroff, reboot, crash' => sub {
 };
 
 subtest 'unknown commands' => sub {
-    like $main->ask($_), qr/^error: unknown command "\Q$_\E"; "help" prints the commands\n\z/, $_
+    like $main->ask($_), qr/^error: shell: unknown command "\Q$_\E"; "help" prints the commands\n\z/, $_
         for 'foo', 'HELP', 'helpme', 'hel', '%s%n', 'p2m,1', '"', 'a' x 40;
-    like $main->ask('b' x 60), qr/^error: unknown command "b{40}";/, 'a long unknown command is cut in the message';
+    like $main->ask('b' x 60), qr/^error: shell: unknown command "b{40}";/, 'a long unknown command is cut in the message';
     is $main->ask(''), '', 'an empty line prints nothing';
     is $main->ask('    '), '', 'a line of blanks prints nothing';
     like $main->ask('   grants   '), qr/^grant table version /, 'blanks around a command are ignored';
@@ -341,7 +341,7 @@ subtest 'a line of more than 127 characters is not run' => sub {
     my $long = 'test ' . 'x' x 122; # 127
     like $main->ask($long), qr/"x{122}" is not the name of a self-test/, 'a line of 127 characters is run';
     like $main->ask("${long}y"),
-        qr/\Aerror: the line is too long and was not run: expected at most 127 characters\n\z/,
+        qr/\Aerror: shell: the input line is too long and was not run: expected at most 127 characters\n\z/,
         'a line of 128 characters';
     like $main->raw("${long}y\r"), qr/\A$long\a\r\n/, 'the bell rings for character 128';
     like $main->ask("${long}y\x7f\x15grants"), qr/^grant table version /m, 'Ctrl-U deletes a line that is too long';

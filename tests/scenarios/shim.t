@@ -46,7 +46,7 @@ domus ['--builder', 'shim'],
     check   => sub {
         my ($r, undef, $log) = @_;
         in_shim('64M', 'slot', $r, $log);
-        my @unknown = $log =~ /^warning: argument "(.*)" is unknown and ignored/mg;
+        my @unknown = $log =~ /^warning: kernel argument "(.*)" is unknown and ignored/mg;
         is_deeply \@unknown, ['x=$y,{z}', '"q', 'r"', 'it\'s\\'],
             'the kernel gets its arguments unchanged';
         },

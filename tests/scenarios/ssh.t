@@ -114,7 +114,7 @@ my $ramdisk = write_file("$dir/ramdisk", 'x' x 102_400);
 there 'a guest with --maxmem, --vcpus and --initrd', 0,
     ['--mem', '128M', '--maxmem', '256M', '--vcpus', 2, '--initrd', $ramdisk,
     '--', 'test=ramdisk,second_vcpu', 'say="\x"'],
-    qr/^warning: argument "say="\\x"" is unknown and ignored.*: domU of 32768 pages.*^host: 2 vCPUs.*"bytes":102400\b/ms, qr/: 2 passed, 0 skipped$/;
+    qr/^warning: kernel argument "say="\\x"" is unknown and ignored.*: domU of 32768 pages.*^host: this domain has 2 vCPUs.*"bytes":102400\b/ms, qr/: 2 passed, 0 skipped$/;
 
 there 'a guest with a self-test that fails', 5, ['--', 'test=p2m', 'inject=entry'],
     qr/^not ok 1 - p2m: .*^Test result: FAILURE$/ms,

@@ -88,7 +88,7 @@ static void the_number_of_lines_is_bounded(void **state)
     check_equal("lines for a stack of CALL_TRACE_MAX + 2 text addresses", nr_lines(),
                 CALL_TRACE_MAX + 1);
     check_says("trace of a stack of CALL_TRACE_MAX + 2 text addresses", output(),
-               "S\n and more: only the first 20 are printed\n");
+               "S\n and more: only the first 20 return addresses are printed\n");
 }
 
 int main(void)

@@ -136,7 +136,7 @@ static void test_seed(void **state)
                 999999999);
     check_equal("seed= of ten digits: bad arguments", parse("seed=1000000000")->nr_bad, 1);
     check_says("seed= of ten digits", output(),
-               "warning: argument seed=1000000000 is ignored: expected 0 to 999999999");
+               "warning: kernel argument seed=1000000000 is ignored: expected 0 to 999999999");
     check_equal("seed=x1: bad arguments", parse("seed=x1")->nr_bad, 1);
     check_equal("seed= without a value: bad arguments", parse("seed=")->nr_bad, 1);
     check_equal("seed= without a value", parsed.seed, 0);
@@ -204,7 +204,7 @@ static void test_long_lines(void **state)
     (void)state;
     memset(line, 'x', sizeof(line) - 1);
     check_equal("one argument of 1023 bytes: bad arguments", parse(line)->nr_bad, 1);
-    check_says("one argument of 1023 bytes", output(), "warning: argument \"xxxx");
+    check_says("one argument of 1023 bytes", output(), "warning: kernel argument \"xxxx");
 
     for (size_t i = 0; i < sizeof(line) - 1; i++)
         line[i] = i % 2 ? ' ' : 'y';

@@ -145,7 +145,7 @@ static void test_peer_is_gone(void **state)
     check_mapped("pages of the test's range after the peer died");
     check_equal("suspend after the peer died", suspend(&live), 0);
     check_says("message on the range of a dead peer", output(),
-               "warning: foreign: 1 foreign ranges could not be remapped after resume");
+               "warning: foreign: 1 foreign ranges could not be remapped completely after resume");
     check_equal("mapped pages of the test's range after the restore", b.range->nr_mapped, 0);
     check_equal("grant status of the last page after the restore", b.status[NR_PAGES - 1],
                 GNTST_bad_domain);
@@ -160,9 +160,9 @@ static void test_without_owner(void **state)
     start(live_restored, false);
     check_equal("suspend with a range without an owner", suspend(&live), -EBUSY);
     check_says("message on the range without an owner: address", output(),
-               "foreign: 600 pages mapped at 0x2300");
+               "foreign: suspend refused: foreign range at 0x2300");
     check_says("message on the range without an owner: reason", output(),
-               "block the suspend: they have no owner that can remap them");
+               " has 600 mapped pages and no owner that can remap them");
     check_says("message on the refused suspend", output(),
                "refused: stage foreign cannot be suspended: -16");
     check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
@@ -179,7 +179,7 @@ static void test_unpopulated_kept(void **state)
     b.gives_pfns = false;
     check_equal("suspend while an owner keeps unpopulated PFNs", suspend(&live), -EBUSY);
     check_says("message on unpopulated PFNs in use", output(),
-               "foreign: 1 allocated runs of unpopulated PFNs block the suspend");
+               "foreign: suspend refused: 1 runs of unpopulated PFNs are allocated");
     check_says("message on the refused suspend", output(),
                "refused: stage foreign cannot be suspended: -16");
     check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
@@ -214,8 +214,9 @@ static void test_unmap_refused(void **state)
     fake_grants.verdict = one_bad;
     check_equal("suspend with a page that Xen will not unmap", suspend(&live), -EIO);
     fake_grants.verdict = NULL;
-    check_says("message on the pages in use: address", output(), "pages mapped at 0x2300");
-    check_says("message on the pages in use: owner", output(), "block the suspend: a test");
+    check_says("message on the pages in use: address", output(), "foreign range at 0x2300");
+    check_says("message on the pages in use: owner", output(),
+               "its owner cannot unmap them: a test");
     check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
     check_equal("mapped pages of the test's range after the refused suspend", b.range->nr_mapped,
                 1);

@@ -157,7 +157,7 @@ static void test_deferred(void **state)
     check_equal("deferred grants", live.grants.nr_deferred, 1);
     check_equal("suspend while the peer maps a page", suspend(&live), -EBUSY);
     check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
-    check_says("message on the refused suspend", output(), "block the suspend: grants");
+    check_says("message on the refused suspend", output(), "its owner cannot unmap them: grants");
     check_equal("deferred grants left after the refused suspend", grants_poll(&live.grants), 1);
     fake_peer_unmap(granted[5].ref); /* without a call of grants_poll */
     nr_free = live.frame_pool.free.nr_pfns;
@@ -198,7 +198,7 @@ static void check_down(void)
 
     check_says("message on ranges that could not be remapped: stage", output(), "foreign: ");
     check_says("message on ranges that could not be remapped", output(),
-               " foreign ranges could not be remapped after resume");
+               " foreign ranges could not be remapped completely after resume");
     check_equal("grant_access without a grant table",
                 grant_access(&live.grants, FAKE_PEER, granted[0].pfn, false, &ref), -ENOSYS);
     check_true("without a grant table a grant counts as in use",
@@ -257,7 +257,7 @@ static void test_wide_there(void **state)
     start(1, restored_wide, false);
     check_equal("suspend with a wide MFN afterwards", suspend(&live), 0);
     check_says("message on the wide MFN", output(),
-               "foreign: 1 foreign ranges could not be remapped after resume");
+               "foreign: 1 foreign ranges could not be remapped completely after resume");
     check_equal("flags of the entry of the wide MFN", fake_grants_entry(granted[2].ref).flags, 0);
     check_equal("flags of another entry", fake_grants_entry(granted[3].ref).flags,
                 GTF_permit_access | GTF_readonly);

@@ -362,7 +362,7 @@ static void test_tables_refused(void **state)
         start();
         check_equal("pt_make_tables of one page", pt_make_tables(&g.pt, va, va + PAGE_SIZE), 0);
         panic = guest_fail_nth(++n, -XEN_EPERM, drop_once, &va);
-        nr_named += panic && strstr(panic, "cannot remove and free the empty level ");
+        nr_named += panic && strstr(panic, "cannot clear the entry of the empty level ");
     } while (fake.nr_hypercalls >= n);
     check_equal("panics that name a page table", nr_named, 2);
 }

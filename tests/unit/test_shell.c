@@ -175,7 +175,8 @@ static void test_long_lines(void **state)
             type_long(lens[i], "");
             assert_string_equal(executed, "");
             check_says("message on a line that is too long", output(),
-                       "error: the line is too long and was not run: expected at most 127 char");
+                       "error: shell: the input line is too long and was not run: expected at most "
+                       "127 char");
             type_long(lens[i], "\x03"
                                "a");
             assert_string_equal(executed, "[a]");

@@ -143,9 +143,11 @@ static void test_refused(void **state)
     (void)state;
     live_start_suspending(refused);
     check_equal("suspend that Xen refuses", suspend(&live), -XEN_EPERM);
-    check_says("message on a refused suspend", output(),
-               "warning: suspend: refused: SCHEDOP_shutdown: -1 (EPERM)");
-    assert_string_equal(fake_store_get("data/suspend"), "refused: SCHEDOP_shutdown: -1 (EPERM)");
+    check_says(
+        "message on a refused suspend", output(),
+        "warning: suspend: refused: SCHEDOP_shutdown: result is -1 (EPERM), expected 0 or 1");
+    assert_string_equal(fake_store_get("data/suspend"),
+                        "refused: SCHEDOP_shutdown: result is -1 (EPERM), expected 0 or 1");
     live_check("guest after a refused suspend");
     fake_events.suspend = restored;
     check_equal("suspend after a refused one", suspend(&live), 0);
@@ -176,7 +178,7 @@ static void test_obstacle(void **state)
     check_equal("suspend with a mapping of Xen's frame", suspend(&live), -EBUSY);
     check_says("message on the mapping: address", output(), "0x210000");
     check_says("message on the mapping: reason", output(),
-               " cannot be saved: not in the P2M, or a superpage");
+               " cannot be saved by Xen's tools: the P2M has no such MFN");
     check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
     live_check("guest after a refused suspend");
 }
@@ -193,7 +195,8 @@ static void test_superpage(void **state)
     fake_ram(e.table.v)[e.index] =
         pte_make(p2m_get_ram(&live.p2m, to_pfn(0)), PTE_RX | PTE_W | PTE_PSE);
     check_equal("suspend with a superpage", suspend(&live), -EBUSY);
-    check_says("message on the superpage", output(), "at 0x210000200000 cannot be saved");
+    check_says("message on the superpage", output(),
+               "at 0x210000200000 cannot be saved by Xen's tools: it is a superpage");
 }
 
 /* xenstored sends half a message, then nothing: the suspend is refused with a message. */
@@ -227,13 +230,13 @@ static const struct lie {
     const char *says;
 } lies[] = {
     {offsetof(struct start_info, console.domU.mfn), 0x40001,
-     "start_info.console.domU.mfn is 0x40001 after the suspend, expected 0x"        },
+     "start_info.console.domU.mfn is 0x40001 after the suspend, expected 0x"          },
     {offsetof(struct start_info, store_mfn),        ~0ul,
-     "start_info.store_mfn is 0xffffffffffffffff after the suspend, expected 0x"    },
+     "start_info.store_mfn is 0xffffffffffffffff after the suspend, expected 0x"      },
     {offsetof(struct start_info, shared_info),      0x123456,
-     "start_info.shared_info is 0x123456 after the suspend, expected a page"        },
+     "start_info.shared_info is 0x123456 after the suspend, expected a page-a"        },
     {offsetof(struct start_info, shared_info),      (uint64_t)1 << 52,
-     "start_info.shared_info is 0x10000000000000 after the suspend, expected a page"},
+     "start_info.shared_info is 0x10000000000000 after the suspend, expected a page-a"},
 };
 static const struct lie *lie;
 
@@ -318,7 +321,7 @@ static void test_every_request_failing(void **state)
 static bool is_stated(const char *panic)
 {
     static const char *const reasons[] = {
-        " cannot be resumed: -22 (EINVAL",
+        " cannot be resumed after a suspend: -22 (EINVAL",
         "fixmap: cannot unmap slot ",
         "page tables: cannot read the level ",
         "page tables: cannot flush the TLB: ",

@@ -158,7 +158,8 @@ static void test_too_slow(void **state)
     for (uint64_t i = sweep_next(&s, 0); i < nr; i = sweep_next(&s, i + 1))
         check_equal("next index of a full sweep", i, n++);
     check_equal("indices of a full sweep on a slow clock", n, nr);
-    check_says("progress message of a full sweep", output(), "# x: 1048576 of 16777216 PFNs\n");
+    check_says("progress message of a full sweep", output(),
+               "# x: progress: 1048576 of 16777216 PFNs\n");
 }
 
 /* clock_ns() without a record, without a rate, and with shifts in both directions. */

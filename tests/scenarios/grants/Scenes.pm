@@ -162,7 +162,7 @@ sub deferred {
         tell(grantee  => 'grantee look', {mapped => $nr, intact => $nr}),
         tell(grantee  => 'grantee poke', {pages => $nr, traps => 0}),
         put($granter  => 'ask_to_suspend', qr/^$suspended_no$/m,
-            'warning: foreign: \d+ pages mapped at 0x\w+ block the suspend: grants',
+            'warning: foreign: suspend refused: foreign range at 0x\w+ has \d+ mapped pages and its owner cannot unmap them: grants',
             "warning: suspend: $suspended_no"),
         tell($granter => 'granter_look', {untouched => 64, in_use => 0}),
         tell($granter => 'granter_end', {pages => 64, deferred => $nr}),
@@ -176,7 +176,7 @@ sub deferred {
 # them.
 sub refused {
     my ($granter) = @_;
-    my @why = ('warning: foreign: \d+ pages mapped at 0x\w+ block the suspend: grants', "warning: suspend: $suspended_no");
+    my @why = ('warning: foreign: suspend refused: foreign range at 0x\w+ has \d+ mapped pages and its owner cannot unmap them: grants', "warning: suspend: $suspended_no");
     return (
         tell($granter => 'granter @grantee 64', {grants => 66}),
         tell(grantee  => "grantee \@$granter", {mapped => 64, intact => 64}),
@@ -200,7 +200,7 @@ sub suspended {
         tell(grantee  => 'grantee look', {mapped => 64, intact => 64}),
         tell($granter => 'granter_look', {written => 64, in_use => 64}),
         put(grantee   => 'come_back', undef,
-            'warning: foreign: 1 foreign ranges could not be remapped after resume, or only in part'),
+            'warning: foreign: 1 foreign ranges could not be remapped completely after resume: accesses to their unmapped pages fault'),
         tell(grantee  => 'grantee look', {pages => 64, mapped => 0, intact => 0}),
         tell($granter => 'granter_look', {written => 64, in_use => 0}),
         tell(grantee  => 'grantee_end', {pages => 64}),
