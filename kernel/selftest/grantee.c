@@ -117,7 +117,9 @@ static int read_page(struct domain *d, domid_t from, uint32_t ref, void *to)
     if (!rc)
         rc = grant_unmap(range, 0, 1);
     if (foreign_release(&d->foreign, range))
-        printk(LOG_WARN, "grantee: reference %u of domain %u could not be unmapped\n", ref, from);
+        printk(LOG_WARN,
+               "grantee: grant reference %u of domain %u could not be unmapped; it stays mapped\n",
+               ref, from);
     return rc;
 }
 
@@ -173,7 +175,9 @@ static void release(struct mapping *m)
     struct domain *d = m->d;
 
     if (m->has_pfns && unpopulated_free(&d->unpopulated, m->pfn))
-        printk(LOG_WARN, "grantee: unpopulated PFNs from 0x%lx on could not be freed\n", m->pfn);
+        printk(LOG_WARN,
+               "grantee: unpopulated PFNs from 0x%lx on could not be freed; they stay allocated\n",
+               m->pfn);
     if (m->range && foreign_release(&d->foreign, m->range)) {
         printk(LOG_WARN, "grantee: %lu pages could not be unmapped; grantee_end tries again\n",
                m->range->nr_mapped);
@@ -282,7 +286,10 @@ static void run_rounds(struct mapping *m)
 
     for (uint64_t round = 0; round < m->rounds; round++) {
         if (round && unmap_all(m))
-            printk(LOG_WARN, "grantee: round %lu: not all pages could be unmapped\n", round);
+            printk(
+                LOG_WARN,
+                "grantee: round %lu: %lu pages could not be unmapped; they are not mapped anew\n",
+                round, m->range->nr_mapped);
         nr_failed += map_all(m);
     }
     took = clock_ns() - since;

@@ -67,20 +67,22 @@ static void end_page(struct domain *d, void *page, uint32_t ref)
 {
     mfn_t mfn;
     int rc = ref ? grant_end(&d->grants, ref) : 0;
+    const char *step = "grant_end";
 
     if (!rc || rc == -EBUSY) {
         int unmapped = heap_unmap(&d->heap, page, &mfn);
 
+        step = unmapped ? "heap_unmap" : rc ? "grant_end_page" : "frame_pool_free";
         if (!unmapped)
             rc = rc ? grant_end_page(&d->grants, ref) : frame_pool_free(&d->frame_pool, mfn);
         else
             rc = unmapped;
     }
     if (rc)
-        printk(LOG_WARN,
-               "granter: the grant of page %p, reference %u, could not be ended: %d (%s); the page "
-               "is not freed\n",
-               page, ref, rc, errno_name(rc));
+        printk(
+            LOG_WARN,
+            "granter: %s failed for page %p, grant reference %u: %d (%s); the page is not freed\n",
+            step, page, ref, rc, errno_name(rc));
     watchdog_kick();
 }
 

@@ -32,7 +32,8 @@ int pattern_pages_stage(struct domain *d)
     d->selftest.pattern_pages.pages =
         heap_alloc(&d->heap, d->selftest.pattern_pages.nr * PAGE_SIZE);
     if (!d->selftest.pattern_pages.pages) {
-        printk(LOG_ERROR, "pattern_pages: no free frames for %lu pages\n",
+        printk(LOG_ERROR,
+               "pattern_pages=%lu: the frame pool has too few free frames for these pages\n",
                d->selftest.pattern_pages.nr);
         return -ENOMEM;
     }

@@ -73,7 +73,7 @@ void sweep_sample(struct sweep *s, uint64_t at)
 {
     s->sampled = true;
     s->pause = 0;
-    print("%s: all %lu %s would take more than %d s: only samples are checked from number %lu on\n",
+    print("%s: all %lu %s would take more than %d s: only samples are checked from index %lu on\n",
           s->progress.what, s->nr, s->progress.unit, SWEEP_MAX_SECONDS, at);
 }
 

@@ -173,6 +173,13 @@ static struct holdings holdings_of(const struct domain *d)
     };
 }
 
+static void check_same(struct test *t, const char *what, uint64_t after, uint64_t before)
+{
+    CHECK(after == before,
+          "after the test: this domain has %lu %s, expected %lu as before the test", after, what,
+          before);
+}
+
 static void run(struct test *t)
 {
     struct holdings before = holdings_of(t->d), after;
@@ -181,22 +188,11 @@ static void run(struct test *t)
     watchdog_kick();
     t->test->run(t);
     after = holdings_of(t->d);
-    CHECK(after.frames == before.frames,
-          "after the test: free frames and page tables of this domain number %lu, expected %lu as "
-          "before the test",
-          after.frames, before.frames);
-    CHECK(after.ports == before.ports,
-          "after the test: %u event channel ports are open, expected %u as before the test",
-          after.ports, before.ports);
-    CHECK(after.watches == before.watches,
-          "after the test: %u xenstore watches are set, expected %u as before the test",
-          after.watches, before.watches);
-    CHECK(after.grants == before.grants,
-          "after the test: %u grants are in force or deferred, expected %u as before the test",
-          after.grants, before.grants);
-    CHECK(after.ranges == before.ranges,
-          "after the test: the foreign window has %lu ranges, expected %lu as before the test",
-          after.ranges, before.ranges);
+    check_same(t, "free frames, page tables, grant record frames", after.frames, before.frames);
+    check_same(t, "open event channel ports", after.ports, before.ports);
+    check_same(t, "xenstore watches", after.watches, before.watches);
+    check_same(t, "grants in force or deferred", after.grants, before.grants);
+    check_same(t, "ranges in the foreign window", after.ranges, before.ranges);
 }
 
 static void print_result(const struct test *t)

@@ -32,7 +32,7 @@ static bool set_used(struct frame_uses *u, mfn_t mfn)
 
     if (pfn.v >= d->p2m.nr) {
         test_fail(u->t,
-                  "PFN of MFN 0x%lx, mapped or a page table, is 0x%lx, expected less than 0x%lx",
+                  "M2P entry of MFN 0x%lx, a frame in use, is 0x%lx, expected a PFN below 0x%lx",
                   mfn.v, pfn.v, d->p2m.nr);
         return false;
     }
@@ -62,8 +62,8 @@ static void check_use(struct frame_uses *u, uint64_t va, uint64_t pte)
         return;
     /* Only one frame may be mapped more than once: the leaf that all holes share. */
     CHECK(set_used(u, mfn) || mfn_eq(mfn, t->d->revectored.none_leaf),
-          "page at 0x%lx maps MFN 0x%lx, which is also a page table or mapped elsewhere, expected "
-          "one use",
+          "page at address 0x%lx maps MFN 0x%lx, which is also a page table or mapped elsewhere, "
+          "expected one use",
           va, mfn.v);
 }
 
@@ -123,8 +123,8 @@ static void use_free(struct frame_uses *u)
             bits = INVALID_ENTRY >> (64 - nr) << pfn % 64;
             if (*word & bits)
                 test_fail(u->t,
-                          "free PFNs [0x%lx, 0x%lx) that are also in use: bitmap from PFN 0x%lx on "
-                          "is 0x%lx, expected 0",
+                          "PFNs [0x%lx, 0x%lx) are in the frame pool: bitmap of their uses, from "
+                          "PFN 0x%lx on, is 0x%lx, expected 0",
                           pfn, pfn + nr, pfn / 64 * 64, *word & bits);
             *word |= bits;
         }
@@ -142,14 +142,19 @@ static void check_all(struct frame_uses *u)
 
         if (owned && !is_used(u, pfn))
             test_fail(u->t,
-                      "PFN 0x%lx (MFN 0x%lx) is neither free nor in use, expected one of them", pfn,
-                      mfn.v);
+                      "PFN 0x%lx (MFN 0x%lx) is neither in the frame pool nor in use, expected one "
+                      "of them",
+                      pfn, mfn.v);
         if (!owned && is_used(u, pfn))
-            test_fail(u->t, "PFN 0x%lx is free or in use but has no frame, expected one", pfn);
+            test_fail(u->t,
+                      "P2M entry of PFN 0x%lx, which is in the frame pool or in use, is ~0, "
+                      "expected an MFN",
+                      pfn);
     }
 }
 
-TEST_LAST(accounting, "each frame of this domain has exactly one use, or is free")
+TEST_LAST(accounting,
+          "each frame of this domain is either in the frame pool or has exactly one use")
 {
     struct domain *d = t->d;
     uint64_t len_bytes = DIV_ROUND_UP(d->p2m.nr, 8);
@@ -175,13 +180,14 @@ static enum pt_next check_rights(void *context, const struct pt_visited *e)
     if (!e->is_leaf)
         return PT_ENTER;
     CHECK(is_text || (e->pte & PTE_NX),
-          "PTE of 0x%lx, not kernel text, is 0x%lx, expected NX (bit 63)", e->va, e->pte);
+          "PTE of address 0x%lx, not kernel text, is 0x%lx, expected NX (bit 63)", e->va, e->pte);
     CHECK(!is_text || !(e->pte & PTE_W),
-          "PTE of 0x%lx, kernel text, is 0x%lx, expected read-only (bit 1 clear)", e->va, e->pte);
+          "PTE of address 0x%lx, kernel text, is 0x%lx, expected read-only (bit 1 clear)", e->va,
+          e->pte);
     return PT_ENTER;
 }
 
-TEST_LAST(page_rights, "W^X: no page but the read-only kernel text is executable")
+TEST_LAST(page_rights, "W^X: no page except the kernel text, which is read-only, is executable")
 {
     pt_visit(&t->d->pt, check_rights, t);
 }

@@ -7,7 +7,7 @@
  */
 #include "kernel/selftest/test.h"
 
-TEST(balloon, "balloon=max: the domain grows to its limit or to all RAM PFNs of the P2M list")
+TEST(balloon, "balloon=max: this domain has as many pages as its limit and its RAM PFNs allow")
 {
     struct domain *d = t->d;
     uint64_t room = ranges_count(&d->p2m.ranges, RANGE_RAM, d->p2m.nr), pfn = 0;
@@ -15,13 +15,14 @@ TEST(balloon, "balloon=max: the domain grows to its limit or to all RAM PFNs of 
     uint64_t expected = min_u64(room, d->max_pages), current = host_current_pages();
 
     if (d->options.balloon == BALLOON_NONE) {
-        test_skip(t, "the kernel has no argument balloon=max");
+        test_skip(t, "boot argument balloon=max is not given");
         return;
     }
     CHECK(current <= expected, "this domain has 0x%lx pages, expected at most 0x%lx", current,
           expected);
     CHECK(room >= planned || ranges_next_ram(&d->p2m.ranges, d->p2m.nr).start == UINT64_MAX,
-          "P2M list has 0x%lx RAM PFNs, expected 0x%lx or more", room, planned);
+          "P2M list has 0x%lx RAM PFNs, expected 0x%lx (as planned at boot) or more", room,
+          planned);
     if (current >= expected)
         return;
 
@@ -30,7 +31,8 @@ TEST(balloon, "balloon=max: the domain grows to its limit or to all RAM PFNs of 
                                !mfn_eq(p2m_get_ram(&d->p2m, to_pfn(pfn)), INVALID_MFN)))
         pfn++;
     CHECK(host_populate(&pfn, 1) == 0,
-          "this domain has 0x%lx pages, expected 0x%lx: Xen had another page to give", current,
-          expected);
+          "this domain has 0x%lx pages, expected 0x%lx, as XENMEM_populate_physmap of one page "
+          "succeeded",
+          current, expected);
     test_skip(t, "Xen has memory for 0x%lx pages only, the limit is 0x%lx", current, expected);
 }

@@ -46,7 +46,8 @@ static void map(struct bench *b, uint64_t first, uint64_t nr)
     int rc = grant_map(b->r, first, b->refs + first, b->status, nr, false);
 
     if (rc)
-        CHECK_RC(rc, 0, "grant_map of pages [%lu, %lu) of the range", first, first + nr);
+        CHECK_RC(rc, 0, "%s of pages [%lu, %lu) of the foreign range", "grant_map", first,
+                 first + nr);
 }
 
 static void unmap(struct bench *b, uint64_t first, uint64_t nr)
@@ -55,7 +56,8 @@ static void unmap(struct bench *b, uint64_t first, uint64_t nr)
     int rc = grant_unmap(b->r, first, nr);
 
     if (rc)
-        CHECK_RC(rc, 0, "grant_unmap of pages [%lu, %lu) of the range", first, first + nr);
+        CHECK_RC(rc, 0, "%s of pages [%lu, %lu) of the foreign range", "grant_unmap", first,
+                 first + nr);
 }
 
 static void by_window(struct bench *b, uint64_t first, uint64_t nr)

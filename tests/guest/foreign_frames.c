@@ -83,15 +83,17 @@ static void check_page(const struct extent *x, uint64_t i, uint64_t page)
     uint64_t *mapped = foreign_room_page(x->r, i);
 
     foreign_room_check_pte(x->fr, x->r, i, to_mfn(x->mfn + page), PTE_NX, PTE_W);
-    CHECK_RC(probe_write(mapped, 0), -EFAULT, "write at %p, to M2P frame MFN 0x%lx", (void *)mapped,
+    CHECK_RC(probe_write(mapped, 0), -EFAULT,
+             "write at %p, a read-only mapping of M2P frame MFN 0x%lx", (void *)mapped,
              x->mfn + page);
     for (unsigned int w = 0; w < PAGE_SIZE / sizeof(*m2p); w += 7) {
         uint64_t here = 0, by_xen = 0;
         int rc = probe_read(&mapped[w], &here), rc_xen = probe_read(&shown[w], &by_xen);
 
         CHECK(!rc && !rc_xen && here == by_xen,
-              "M2P entry of MFN 0x%lx is 0x%lx at %p (%s), expected 0x%lx as in Xen's mapping (%s)",
-              (uint64_t)(shown + w - m2p), here, (void *)&mapped[w], errno_name(rc), by_xen,
+              "M2P entry of MFN 0x%lx, read by a foreign mapping at %p, is 0x%lx (%s), expected "
+              "0x%lx (%s) as in Xen's own mapping",
+              (uint64_t)(shown + w - m2p), (void *)&mapped[w], here, errno_name(rc), by_xen,
               errno_name(rc_xen));
     }
 }
@@ -132,7 +134,8 @@ static void check_refused(const struct extent *x)
     foreign_room_check_empty(x->fr, x->r, 0);
 }
 
-TEST(foreign_frames_refused, "Xen refuses to map its M2P frames other than read-only to a dom0")
+TEST(foreign_frames_refused,
+     "Xen allows no mapping of M2P frames (DOMID_XEN) except a read-only mapping by a dom0")
 {
     for_each_extent(t, check_refused);
 }
@@ -149,7 +152,7 @@ static void check_all_or_none(const struct extent *x)
         foreign_room_check_empty(x->fr, x->r, i);
 }
 
-TEST(foreign_frames_batch, "foreign_map of a batch with a bad frame maps none of its frames")
+TEST(foreign_frames_batch, "foreign_map of several MFNs maps none of them if one MFN is refused")
 {
     if (!skip_in_domu(t))
         for_each_extent(t, check_all_or_none);

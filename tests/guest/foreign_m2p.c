@@ -25,7 +25,7 @@ static void set_m2p(struct test *t, mfn_t mfn, pfn_t pfn)
     struct mmu_update req = {.ptr = mfn_to_maddr(mfn) | MMU_MACHPHYS_UPDATE, .val = pfn.v};
 
     CHECK_RC(HYPERVISOR_mmu_update(&req, 1, NULL, DOMID_SELF), 0,
-             "MMU_MACHPHYS_UPDATE of MFN 0x%lx to PFN 0x%lx", mfn.v, pfn.v);
+             "mmu_update MMU_MACHPHYS_UPDATE of MFN 0x%lx to PFN 0x%lx", mfn.v, pfn.v);
 }
 
 /* The granted page is mapped at page 0 of the range; @pfn is its unpopulated PFN, if it has one. */
@@ -37,10 +37,11 @@ static void check_mapping(struct self_grant *g, mfn_t mfn, bool has_pfn, pfn_t p
     foreign_room_check_word(&g->fr, g->r, 0, 0, GRANTER_WORD);
     if (has_pfn)
         CHECK_EQ((uintptr_t)unpopulated_page(&t->d->unpopulated, pfn), foreign_va(g->r, 0),
-                 "unpopulated_page of PFN 0x%lx", pfn.v);
+                 "address returned by unpopulated_page for PFN 0x%lx", pfn.v);
 }
 
-TEST(foreign_m2p, "a mapped grant shows the granted page although its M2P entry names another PFN")
+TEST(foreign_m2p,
+     "a grant mapping shows the granted page even if the M2P entry of its MFN names another PFN")
 {
     struct self_grant g;
     uint64_t *other, start = 0;
@@ -58,7 +59,7 @@ TEST(foreign_m2p, "a mapped grant shows the granted page although its M2P entry 
     set_m2p(t, mfn, foreign_room_pfn(&g.fr, other));
     rc = unpopulated_alloc(&t->d->unpopulated, g.r, &start);
     if (rc != -ENOSPC)
-        CHECK_RC(rc, 0, "unpopulated_alloc for a range of 1 page");
+        CHECK_RC(rc, 0, "unpopulated_alloc for a foreign range of 1 page");
     if (foreign_room_map(&g.fr, g.r, 0, g.ref, false)) {
         check_mapping(&g, mfn, !rc, to_pfn(start));
         foreign_room_unmap(&g.fr, g.r, 0, 1);
@@ -75,8 +76,8 @@ TEST(foreign_m2p, "a mapped grant shows the granted page although its M2P entry 
 
 static void check_no_pfn(struct test *t, uint64_t mfn, const char *what)
 {
-    CHECK_EQ(m2p_get(&t->d->host.m2p, to_mfn(mfn)).v, INVALID_ENTRY, "m2p_get of MFN 0x%lx (%s)",
-             mfn, what);
+    CHECK_EQ(m2p_get(&t->d->host.m2p, to_mfn(mfn)).v, INVALID_ENTRY,
+             "PFN returned by m2p_get for MFN 0x%lx (%s)", mfn, what);
 }
 
 TEST(m2p_holes, "m2p_get returns no PFN for an MFN in a hole of the M2P")
@@ -90,8 +91,8 @@ TEST(m2p_holes, "m2p_get returns no PFN for an MFN in a hole of the M2P")
 
         if (probe_read(&m2p->table[mfn], &value) == 0)
             continue;
-        check_no_pfn(t, mfn, "the first one of a hole");
-        check_no_pfn(t, end - 1, "in a hole");
+        check_no_pfn(t, mfn, "the first MFN of an M2P hole");
+        check_no_pfn(t, end - 1, "in an M2P hole");
     }
     /* Xen fills entries of MFNs that are not RAM, where the M2P has them, with a pattern. */
     CHECK(lapic.v == INVALID_ENTRY || !mfn_eq(p2m_get_ram(&t->d->p2m, lapic), to_mfn(LAPIC)) ||
@@ -106,11 +107,11 @@ TEST(m2p_end, "m2p_get returns no PFN for an MFN past the end of the M2P")
     pfn_t last = m2p_get(m2p, to_mfn(m2p->nr - 1));
     uint64_t value;
 
-    check_no_pfn(t, m2p->nr, "the first one past the end");
-    check_no_pfn(t, ((uint64_t)1 << MFN_BITS) - 1, "the largest that a PTE can hold");
-    check_no_pfn(t, INVALID_ENTRY, "which is no frame");
+    check_no_pfn(t, m2p->nr, "the first MFN past the M2P");
+    check_no_pfn(t, ((uint64_t)1 << MFN_BITS) - 1, "the largest MFN that a PTE can hold");
+    check_no_pfn(t, INVALID_ENTRY, "INVALID_MFN");
     if (last.v != INVALID_ENTRY)
         CHECK_RC(probe_read(&m2p->table[m2p->nr - 1], &value), 0,
-                 "read of the M2P entry of MFN 0x%lx, the last one, which m2p_get read as 0x%lx",
+                 "read of the last M2P entry (MFN 0x%lx), for which m2p_get returned PFN 0x%lx",
                  m2p->nr - 1, last.v);
 }

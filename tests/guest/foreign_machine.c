@@ -52,7 +52,9 @@ static void compare_bios(struct device_room *m)
     mfn_t mfn = p2m_get(&t->d->p2m, to_pfn(BIOS_ROM));
     const uint64_t *shown = fixmap_map(&t->d->fixmap, FIXMAP_SCRATCH, mfn, PTE_RO);
 
-    CHECK(shown, "fixmap_map of identity PFN 0x%x, MFN 0x%lx, failed, expected an address",
+    CHECK(shown,
+          "fixmap_map of identity PFN 0x%x (MFN 0x%lx), read-only: result is NULL, expected an "
+          "address",
           BIOS_ROM, mfn.v);
     for (unsigned int w = 0; shown && w < PAGE_SIZE / sizeof(*shown); w++)
         CHECK(foreign_room_page(m->r, 1)[w] == shown[w],
@@ -81,7 +83,7 @@ static void check_readonly(struct device_room *m)
     foreign_room_check_empty(&m->fr, m->r, 0);
 }
 
-TEST(foreign_machine, "dom0: a device frame of DOMID_IO is mapped uncached")
+TEST(foreign_machine, "dom0: a mapping of a device frame (DOMID_IO) has an uncached PTE")
 {
     struct device_room m;
 
@@ -103,14 +105,15 @@ TEST(foreign_machine, "dom0: a device frame of DOMID_IO is mapped uncached")
  * l1_disallow_mask()): -EINVAL. Mapped like RAM, the frame is not the domain's: -EPERM. The PV shim
  * gives its guest I/O ports, and with them the right to ask: -EPERM.
  */
-TEST(foreign_machine_domu, "a domU that maps a device frame gets -EINVAL or -EPERM, not a fault")
+TEST(foreign_machine_domu,
+     "Xen refuses a domU's mapping of a device frame with an errno, not with a fault")
 {
     int expected = boot_info_is_shim(&t->d->boot) ? -EPERM : -EINVAL;
     struct device_room m;
     struct spot spot;
 
     if (boot_info_is_initdomain(&t->d->boot)) {
-        test_skip(t, "a dom0 may map device frames");
+        test_skip(t, "this domain is a dom0, which may map device frames");
         return;
     }
     if (!device_room_open(&m, t))
@@ -126,7 +129,7 @@ TEST(foreign_machine_domu, "a domU that maps a device frame gets -EINVAL or -EPE
     device_room_close(&m);
 }
 
-TEST(foreign_machine_ram, "RAM of this domain cannot be mapped in the name of DOMID_IO")
+TEST(foreign_machine_ram, "foreign_map refuses RAM of this domain as a frame of DOMID_IO")
 {
     struct device_room m;
     mfn_t own;

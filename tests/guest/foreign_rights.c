@@ -52,8 +52,9 @@ static void walk_window(struct foreign_walk *w)
     w->nr_pages = 0;
     walk_table(w, pte_mfn(root), PT_LEVELS - 1, FOREIGN_BASE);
     CHECK(w->nr_pages == expected,
-          "page tables of the foreign slot map %lu pages, expected %lu as in its ranges",
-          w->nr_pages, expected);
+          "page tables of the foreign slot (from 0x%lx on) map %lu pages, expected %lu as in all "
+          "foreign ranges",
+          FOREIGN_BASE, w->nr_pages, expected);
 }
 
 /* Walks while one page is mapped by a read-write and by a read-only grant, and again afterwards. */
@@ -79,17 +80,18 @@ static void walk_with_grants(struct test *t,
 static void check_nx(struct test *t, uint64_t va, unsigned int level, uint64_t pte)
 {
     CHECK(!pte_present(pte) || !pte_is_leaf(pte, level) || (level == 1 && (pte & PTE_NX)),
-          "level %u entry of 0x%lx is 0x%lx, expected a level 1 entry with NX", level, va, pte);
+          "L%u entry of address 0x%lx is 0x%lx, expected an L1 entry with NX (bit 63)", level, va,
+          pte);
 }
 
-TEST(foreign_rights, "no page of the foreign window is executable")
+TEST(foreign_rights, "no page mapped in the foreign window is executable")
 {
     walk_with_grants(t, check_nx);
 }
 
 static void check_zero(struct test *t, uint64_t va, unsigned int level, uint64_t pte)
 {
-    CHECK(pte_present(pte) || !pte, "level %u entry of 0x%lx is 0x%lx, not present, expected 0",
+    CHECK(pte_present(pte) || !pte, "L%u entry of address 0x%lx is 0x%lx (not present), expected 0",
           level, va, pte);
 }
 

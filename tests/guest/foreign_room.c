@@ -45,8 +45,8 @@ void foreign_room_close(struct foreign_room *fr)
     struct test *t = fr->room.t;
 
     CHECK(!fr->window.first && !fr->window.nr_ranges && !fr->window.nr_frames,
-          "after the test: its foreign window has %lu ranges of %lu frames, first at %p, expected "
-          "none",
+          "foreign window of this test has %lu ranges, %lu head frames, first at %p, expected 0, "
+          "0, NULL",
           fr->window.nr_ranges, fr->window.nr_frames, (void *)fr->window.first);
     room_close(&fr->room);
 }
@@ -67,8 +67,11 @@ void foreign_room_drop(struct foreign_room *fr, struct foreign_range *r)
 {
     struct test *t = fr->room.t;
 
+    uint64_t va = foreign_va(r, 0);
+
     foreign_room_unmap(fr, r, 0, r->nr);
-    CHECK_RC(foreign_release(&fr->window, r), 0, "foreign_release of a range of %lu pages", r->nr);
+    CHECK_RC(foreign_release(&fr->window, r), 0, "foreign_release of the foreign range at 0x%lx",
+             va);
 }
 
 pfn_t foreign_room_pfn(struct foreign_room *fr, const void *page)
@@ -113,7 +116,7 @@ void foreign_room_map_fails(struct foreign_room *fr, struct foreign_range *r, ui
     int16_t status;
 
     CHECK_RC(grant_map(r, i, &ref, &status, 1, false), expected,
-             "grant_map of reference %u at 0x%lx", ref, foreign_va(r, i));
+             "grant_map of reference %u at 0x%lx, read-write", ref, foreign_va(r, i));
     CHECK(status != GNTST_okay,
           "grant_map of reference %u at 0x%lx: status is GNTST_okay, expected an error", ref,
           foreign_va(r, i));
@@ -127,11 +130,13 @@ int foreign_room_map_frames(struct foreign_room *fr, struct foreign_range *r, ui
     int rc = foreign_map(&fr->window, r, i, mfns, nr, flags);
 
     if (expected != ANY_ERROR)
-        CHECK_RC(rc, expected, "foreign_map of MFN 0x%lx and %lu more, %s", mfns[nr / 2].v, nr - 1,
-                 rights);
+        CHECK_RC(rc, expected, "foreign_map of MFN 0x%lx (index %lu of %lu) of domain 0x%x, %s",
+                 mfns[nr / 2].v, nr / 2, nr, r->domain, rights);
     else if (rc >= 0)
-        test_fail(t, "foreign_map of MFN 0x%lx and %lu more, %s: result is %d, expected an error",
-                  mfns[nr / 2].v, nr - 1, rights, rc);
+        test_fail(t,
+                  "foreign_map of MFN 0x%lx (index %lu of %lu) of domain 0x%x, %s: result is %d, "
+                  "expected an error",
+                  mfns[nr / 2].v, nr / 2, nr, r->domain, rights, rc);
     return rc;
 }
 
@@ -163,8 +168,9 @@ void foreign_room_check_pte(struct foreign_room *fr, const struct foreign_range 
     uint64_t pte = pte_of(fr, r, i);
 
     CHECK(mfn_eq(pte_mfn(pte), mfn) && (pte & set) == set && !(pte & clear),
-          "PTE of 0x%lx is 0x%lx, expected MFN 0x%lx, bits 0x%lx set and 0x%lx clear",
-          foreign_va(r, i), pte, mfn.v, set, clear);
+          "PTE of address 0x%lx is 0x%lx (MFN 0x%lx), expected MFN 0x%lx with bits 0x%lx set, bits "
+          "0x%lx clear",
+          foreign_va(r, i), pte, pte_mfn(pte).v, mfn.v, set, clear);
 }
 
 void foreign_room_check_word(struct foreign_room *fr, const struct foreign_range *r, uint64_t i,
@@ -180,10 +186,11 @@ void foreign_room_check_empty(struct foreign_room *fr, const struct foreign_rang
 {
     struct test *t = fr->room.t;
 
-    CHECK_EQ(pte_of(fr, r, i), 0, "PTE of 0x%lx, where nothing should be mapped,",
+    CHECK_EQ(pte_of(fr, r, i), 0, "PTE of address 0x%lx, an unmapped page of a foreign range,",
              foreign_va(r, i));
     CHECK(!foreign_is_mapped(r, i),
-          "page at 0x%lx: record in struct foreign_range is 0x%lx, expected ~0 (not mapped)",
+          "frame that struct foreign_range records for address 0x%lx is 0x%lx, expected ~0 (not "
+          "mapped)",
           foreign_va(r, i), r->page[i].frame);
 }
 

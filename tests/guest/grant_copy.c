@@ -59,7 +59,8 @@ static void copy_room_close(struct copy_room *c)
     foreign_room_close(&c->fr);
 }
 
-TEST(grant_copy, "GNTTABOP_copy between two grants copies the given bytes and no others")
+TEST(grant_copy,
+     "GNTTABOP_copy between two grants changes exactly the given bytes of the target page")
 {
     struct copy_room c;
 
@@ -72,7 +73,9 @@ TEST(grant_copy, "GNTTABOP_copy between two grants copies the given bytes and no
         uint8_t expected = copied < LEN ? pattern(FROM_OFFSET + copied) : 0;
 
         if (c.to[i] != expected) {
-            CHECK_EQ(c.to[i], expected, "byte %u of the target page", i);
+            CHECK_EQ(c.to[i], expected,
+                     "byte %u of the target page after GNTTABOP_copy of %d bytes to offset %d", i,
+                     LEN, TO_OFFSET);
             break;
         }
     }

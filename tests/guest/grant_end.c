@@ -21,7 +21,7 @@ static void check_end(struct self_grant *g, int expected, const char *when)
              when);
 }
 
-TEST(grant_end, "grant_end of a mapped grant returns -EBUSY and leaves the grant valid (XSA-396)")
+TEST(grant_end, "grant_end does not end a mapped grant: it returns -EBUSY (XSA-396)")
 {
     struct self_grant g;
 
@@ -39,7 +39,7 @@ TEST(grant_end, "grant_end of a mapped grant returns -EBUSY and leaves the grant
     self_grant_close(&g);
 }
 
-TEST(grant_ended, "a reference that grant_end has ended can be neither mapped nor ended again")
+TEST(grant_ended, "grant_map and grant_end refuse a reference whose grant has ended")
 {
     struct self_grant g;
 
@@ -60,24 +60,26 @@ static void check_deferred(struct foreign_room *fr, struct foreign_range *r, uin
     struct grants *g = &t->d->grants;
     int16_t status;
 
-    CHECK_EQ(g->nr_deferred, 1, "number of deferred grants after grant_end_page");
-    CHECK(!frame_pool_has(&t->d->frame_pool, pfn),
-          "PFN 0x%lx, of mapped reference %u, is in the frame pool, expected to be in use", pfn.v,
-          ref);
-    CHECK_EQ(grants_poll(g), 1, "number of deferred grants with reference %u mapped", ref);
+    CHECK_EQ(g->nr_deferred, 1,
+             "number of deferred grants after grant_end_page of mapped reference %u", ref);
+    CHECK_EQ(frame_pool_has(&t->d->frame_pool, pfn), false,
+             "frame_pool_has of PFN 0x%lx, granted by reference %u, %s,", pfn.v, ref,
+             "still mapped");
+    CHECK_EQ(grants_poll(g), 1, "number of deferred grants by grants_poll, reference %u %s,", ref,
+             "still mapped");
     foreign_room_page(r, 0)[0] = GRANTEE_WORD;
     foreign_room_check_word(fr, r, 0, 0, GRANTEE_WORD);
     if (!grant_map(r, 1, &ref, &status, 1, false)) {
         foreign_room_unmap(fr, r, 0, 1);
-        CHECK_EQ(grants_poll(g), 1,
-                 "number of deferred grants with reference %u mapped twice, unmapped once", ref);
+        CHECK_EQ(grants_poll(g), 1, "number of deferred grants by grants_poll, reference %u %s,",
+                 ref, "mapped twice, unmapped once");
     }
     CHECK_RC(grant_end(g, ref), -EINVAL, "grant_end of deferred reference %u", ref);
     CHECK_RC(grant_end_page(g, ref), -EINVAL, "grant_end_page of deferred reference %u", ref);
 }
 
 TEST(grant_deferred,
-     "deferred grant end: the page returns to the pool only after the peer unmaps it (XSA-396)")
+     "grant_end_page: a page is not in the frame pool until its last mapping is removed (XSA-396)")
 {
     struct foreign_room fr;
     struct foreign_range *r;
@@ -99,13 +101,12 @@ TEST(grant_deferred,
         foreign_room_map_fails(&fr, r, 0, ref, -EIO);
         foreign_room_check_empty(&fr, r, 0);
         CHECK_EQ(grants_poll(&t->d->grants), 0,
-                 "number of deferred grants with reference %u unmapped", ref);
+                 "number of deferred grants by grants_poll, reference %u %s,", ref, "unmapped");
     } else {
         CHECK_RC(grant_end_page(&t->d->grants, ref), 0, "grant_end_page of reference %u", ref);
     }
-    CHECK(frame_pool_has(&t->d->frame_pool, pfn),
-          "PFN 0x%lx, of ended reference %u, is not in the frame pool, expected to be free", pfn.v,
-          ref);
+    CHECK_EQ(frame_pool_has(&t->d->frame_pool, pfn), true,
+             "frame_pool_has of PFN 0x%lx, granted by reference %u, %s,", pfn.v, ref, "unmapped");
     foreign_room_drop(&fr, r);
     foreign_room_close(&fr);
 }

@@ -15,7 +15,7 @@
 
 #include "tests/guest/foreign_room.h"
 
-TEST(grant_shim, "in the PV shim, grant_map fails with EOPNOTSUPP and maps nothing")
+TEST(grant_shim, "in the PV shim, grant_map maps nothing: it returns -EOPNOTSUPP")
 {
     struct foreign_room fr;
     struct foreign_range *r;
@@ -23,7 +23,7 @@ TEST(grant_shim, "in the PV shim, grant_map fails with EOPNOTSUPP and maps nothi
     uint32_t ref;
 
     if (!boot_info_is_shim(&t->d->boot)) {
-        test_skip(t, "this domain is not in the PV shim");
+        test_skip(t, "this domain does not run in the PV shim");
         return;
     }
     if (!foreign_room_open(&fr, t, 16))
@@ -47,11 +47,13 @@ static void check_same_page(struct self_grant *g)
     foreign_room_check_pte(&g->fr, g->r, 0, pt_mfn(&g->fr.room.pt, (uintptr_t)g->page), PTE_NX, 0);
     foreign_room_check_word(&g->fr, g->r, 0, 7, GRANTER_WORD);
     foreign_room_page(g->r, 0)[511] = GRANTEE_WORD;
-    CHECK_EQ(g->page[511], GRANTEE_WORD, "after a write at 0x%lx: word 511 of the granted page",
+    CHECK_EQ(g->page[511], GRANTEE_WORD,
+             "after a write by the grant mapping at 0x%lx: word 511 of the granted page",
              foreign_va(g->r, 0));
 }
 
-TEST(grant_self, "a page granted to this domain itself and its mapping are the same memory")
+TEST(grant_self,
+     "a page granted to this domain itself and the mapping of that grant are the same memory")
 {
     struct self_grant g;
 
@@ -63,7 +65,7 @@ TEST(grant_self, "a page granted to this domain itself and its mapping are the s
     self_grant_close(&g);
 }
 
-TEST(grant_map_free, "grant_map refuses what is not a free page of its range")
+TEST(grant_map_free, "grant_map maps only at unused addresses inside its foreign range")
 {
     struct self_grant g;
 
@@ -75,15 +77,17 @@ TEST(grant_map_free, "grant_map refuses what is not a free page of its range")
     self_grant_close(&g);
 }
 
-TEST(grant_guards, "the guard pages beside a mapped grant are not mapped")
+TEST(grant_guards, "a foreign range with a mapped grant has an unmapped guard page on each side")
 {
     struct self_grant g;
 
     if (!self_grant_open(&g, t, 1))
         return;
     (void)foreign_room_map(&g.fr, g.r, 0, g.ref, false);
-    foreign_room_check_fault(&g.fr, foreign_room_page(g.r, 0) - 1, "the guard page below a grant");
-    foreign_room_check_fault(&g.fr, foreign_room_page(g.r, 1), "the guard page above a grant");
+    foreign_room_check_fault(&g.fr, foreign_room_page(g.r, 0) - 1,
+                             "the guard page below a mapped grant");
+    foreign_room_check_fault(&g.fr, foreign_room_page(g.r, 1),
+                             "the guard page above a mapped grant");
     self_grant_close(&g);
 }
 
@@ -95,7 +99,8 @@ static void check_in_use(struct self_grant *g, bool expected)
              g->ref, expected ? "mapped" : "unmapped");
 }
 
-TEST(grant_unmap, "grant_unmap removes the PTE, the handle and Xen's in-use flag of a grant")
+TEST(grant_unmap,
+     "grant_unmap removes a grant mapping completely: PTE, handle, in-use flag of Xen (GTF_*)")
 {
     struct grant_map_counts before = grant_map_counts;
     struct self_grant g;
@@ -111,14 +116,14 @@ TEST(grant_unmap, "grant_unmap removes the PTE, the handle and Xen's in-use flag
     foreign_room_unmap(&g.fr, g.r, 0, 1); /* nothing is mapped: no error */
     CHECK(grant_map_counts.nr_mapped == before.nr_mapped + 1 &&
               grant_map_counts.nr_unmapped == before.nr_unmapped + 1,
-          "grant_map_counts: %lu pages mapped and %lu unmapped, expected 1 and 1",
+          "grant_map_counts since the test began: %lu pages mapped, %lu unmapped, expected 1, 1",
           grant_map_counts.nr_mapped - before.nr_mapped,
           grant_map_counts.nr_unmapped - before.nr_unmapped);
     self_grant_close(&g);
 }
 
 /* Read-only because the grantee asks for it, and because the grant is. */
-TEST(grant_readonly, "a page that is mapped read-only by grant_map cannot be written")
+TEST(grant_readonly, "a write to a page that grant_map mapped read-only causes a page fault")
 {
     struct self_grant g;
     int16_t status[2];
@@ -137,9 +142,10 @@ TEST(grant_readonly, "a page that is mapped read-only by grant_map cannot be wri
         foreign_room_check_pte(&g.fr, g.r, i, pt_mfn(&g.fr.room.pt, (uintptr_t)g.page), 0, PTE_W);
         foreign_room_check_word(&g.fr, g.r, i, 0, GRANTER_WORD);
         CHECK_RC(probe_write(foreign_room_page(g.r, i), GRANTEE_WORD), -EFAULT,
-                 "write to a read-only mapping at 0x%lx", foreign_va(g.r, i));
+                 "write to a read-only grant mapping at 0x%lx", foreign_va(g.r, i));
     }
-    CHECK_EQ(g.page[0], GRANTER_WORD, "word 0 of the granted page");
+    CHECK_EQ(g.page[0], GRANTER_WORD,
+             "word 0 of the granted page after writes to its read-only mappings");
     foreign_room_unmap(&g.fr, g.r, 0, 2);
     foreign_room_end_grant(&g.fr, refs[1]);
     self_grant_close(&g);
@@ -165,17 +171,18 @@ static void check_batch(struct self_grant *g, const int16_t *status)
     struct test *t = g->fr.room.t;
 
     for (unsigned int i = 0; i < NR_BATCH; i++) {
-        CHECK_GNTST(status[i], batch[i].status, "grant_map of a batch, index %u (%s)", i,
+        CHECK_GNTST(status[i], batch[i].status, "grant_map of 6 references, index %u (%s)", i,
                     batch[i].what);
         if (batch[i].status != GNTST_okay)
             foreign_room_check_empty(&g->fr, g->r, i);
         else if (foreign_is_mapped(g->r, i))
             foreign_room_check_word(&g->fr, g->r, i, 0, g->page[0]);
     }
-    CHECK_EQ(g->r->nr_mapped, 2, "number of pages mapped by grant_map of a batch");
+    CHECK_EQ(g->r->nr_mapped, 2,
+             "number of pages mapped by grant_map of 6 references, 2 of them valid,");
 }
 
-TEST(grant_batch, "grant_map of a batch maps its valid references and no other (XSA-361)")
+TEST(grant_batch, "grant_map of several references maps exactly the valid ones (XSA-361)")
 {
     struct grants *grants = &t->d->grants;
     uint32_t refs[NR_BATCH], other;
@@ -210,7 +217,7 @@ TEST(grant_batch, "grant_map of a batch maps its valid references and no other (
     self_grant_close(&g);
 }
 
-TEST(grant_bad_domain, "grant_map from a domain that does not exist fails with GNTST_bad_domain")
+TEST(grant_bad_domain, "grant_map of a grant of a nonexistent domain fails with GNTST_bad_domain")
 {
     struct foreign_range *r;
     struct self_grant g;
@@ -222,7 +229,8 @@ TEST(grant_bad_domain, "grant_map from a domain that does not exist fails with G
     r = foreign_room_range(&g.fr, FOREIGN_GRANT, NO_DOMAIN, 1);
     rc = grant_map(r, 0, &g.ref, &status, 1, false);
     CHECK(rc == -EIO && status == GNTST_bad_domain,
-          "grant_map of reference %u of domain %u: result is %d (%s), %s, expected -EIO, "
+          "grant_map of reference %u of domain %u: result is %d (%s), status %s, expected -5 "
+          "(EIO), status "
           "GNTST_bad_domain",
           g.ref, NO_DOMAIN, rc, errno_name(rc), grant_status_name(status));
     foreign_room_check_empty(&g.fr, r, 0);

@@ -42,8 +42,8 @@ static void check_reserved(struct test *t, const struct reserved *before)
     read_reserved(&t->d->grants, &now);
     for (unsigned int i = 0; i < GNTTAB_NR_RESERVED_ENTRIES; i++)
         for (unsigned int w = 0; w < 2; w++)
-            CHECK_EQ(now.entries[i][w], before->entries[i][w], "word %u of reserved grant entry %u",
-                     w, i);
+            CHECK_EQ(now.entries[i][w], before->entries[i][w],
+                     "after the test: word %u of reserved grant table entry %u", w, i);
 }
 
 static uint32_t entries_of(const struct grants *g, uint32_t nr_frames)
@@ -108,8 +108,10 @@ static int grant_up_to(struct table_room *m, uint32_t nr_frames, uint32_t *nr)
             return rc;
         if (ref < GNTTAB_NR_RESERVED_ENTRIES || ref >= m->nr_refs ||
             (m->given[ref / 64] >> ref % 64 & 1)) {
-            test_fail(t, "grant_access returned reference %u, expected an unused one in [%u, %u)",
-                      ref, GNTTAB_NR_RESERVED_ENTRIES, m->nr_refs);
+            test_fail(t,
+                      "grant_access returned reference %u (%s), expected an unused one in [%u, %u)",
+                      ref, ref < m->nr_refs ? "reserved or in use" : "past the table",
+                      GNTTAB_NR_RESERVED_ENTRIES, m->nr_refs);
             return -EINVAL;
         }
         m->given[ref / 64] |= (uint64_t)1 << ref % 64;
@@ -141,7 +143,7 @@ static void check_newest_frame(struct foreign_room *fr, const uint64_t *page)
     foreign_room_end_grant(fr, ref);
 }
 
-TEST(grant_table, "the grant table grows by a frame when all its entries are in use")
+TEST(grant_table, "grant_access adds one frame to a grant table whose entries are all in use")
 {
     struct grants *g = &t->d->grants;
     uint32_t frames = g->nr_frames, nr;
@@ -152,17 +154,19 @@ TEST(grant_table, "the grant table grows by a frame when all its entries are in 
         return;
     if (frames < min_u64(g->max_frames, GROWN_FRAMES)) {
         rc = grant_up_to(&m, frames + 1, &nr);
-        CHECK_RC(rc, 0, "grant_access number %u, grant table of %u frames, limit %u", nr,
-                 g->nr_frames, g->max_frames);
+        CHECK_RC(rc, 0, "grant_access number %u of this test, grant table of %u frames (limit %u)",
+                 nr, g->nr_frames, g->max_frames);
         if (!rc) {
-            CHECK_EQ(g->nr_frames, frames + 1, "number of frames of the grant table");
+            CHECK_EQ(g->nr_frames, frames + 1,
+                     "number of frames of the grant table after %u grants", nr);
             check_newest_frame(&m.fr, m.page);
         }
     }
     table_room_close(&m);
 }
 
-TEST(grant_table_full, "grant_access returns -ENOSPC when max_grant_frames frames are full")
+TEST(grant_table_full,
+     "grant_access returns -ENOSPC when all entries of max_grant_frames frames are in use")
 {
     struct grants *g = &t->d->grants;
     struct table_room m;
@@ -170,21 +174,22 @@ TEST(grant_table_full, "grant_access returns -ENOSPC when max_grant_frames frame
     int rc;
 
     if (!cmdline_wants_full(&t->d->options)) {
-        test_skip(t, "filling the grant table takes long: test=full");
+        test_skip(t, "filling the grant table takes long: only done with test=all,full");
         return;
     }
     if (!table_room_open(&m, t))
         return;
     rc = grant_up_to(&m, g->max_frames + 1, &nr);
-    CHECK_RC(rc, -ENOSPC, "grant_access number %u, grant table of %u frames, limit %u", nr,
+    CHECK_RC(rc, -ENOSPC,
+             "grant_access number %u of this test, grant table of %u frames (limit %u)", nr,
              g->nr_frames, g->max_frames);
     CHECK_EQ(g->nr_used, m.nr_refs - GNTTAB_NR_RESERVED_ENTRIES,
-             "number of grants in a full table");
+             "number of grants in force when the grant table is full");
     table_room_close(&m);
-    CHECK_EQ(g->nr_used, 0, "number of grants after grant_end of all");
+    CHECK_EQ(g->nr_used, 0, "number of grants in force after grant_end of all");
 }
 
-TEST(grant_table_reserved, "grant_end refuses reserved entries 0 to 7 (GNTTAB_NR_RESERVED_ENTRIES)")
+TEST(grant_table_reserved, "grant_end refuses grant references 0 to 7 (GNTTAB_NR_RESERVED_ENTRIES)")
 {
     struct grants *g = &t->d->grants;
 

@@ -16,8 +16,9 @@ static void check_entry(struct test *t, uint64_t pfn, mfn_t mfn)
     uint64_t back = INVALID_ENTRY;
 
     if (!mfn_valid(mfn) || mfn.v >= m2p->nr)
-        test_fail(t, "P2M entry of PFN 0x%lx is 0x%lx, expected ~0 or an MFN below 0x%lx", pfn,
-                  mfn.v, m2p->nr);
+        test_fail(t,
+                  "P2M entry of PFN 0x%lx is 0x%lx, expected ~0 or an MFN below 0x%lx (M2P size)",
+                  pfn, mfn.v, m2p->nr);
     else if (probe_read(&m2p->table[mfn.v], &back))
         test_fail(t,
                   "P2M entry of PFN 0x%lx is MFN 0x%lx, whose M2P entry is not mapped, expected an "

@@ -13,11 +13,10 @@ TEST(pattern_pages, "each pattern page holds the words that were written to it (
     uint64_t i = pattern_pages_check(t->d), va = (uintptr_t)p->pages + i * PAGE_SIZE;
 
     if (!p->nr)
-        test_skip(t, "the kernel has no argument pattern_pages=N");
+        test_skip(t, "boot argument pattern_pages=N is not given");
     if (i != p->nr)
-        test_fail(
-            t,
-            "pattern page %lu of %lu, at 0x%lx, PFN 0x%lx, has changed, expected the words of "
-            "generation %lu",
-            i, p->nr, va, m2p_get(&t->d->host.m2p, pt_mfn(&t->d->pt, va)).v, p->generation);
+        test_fail(t,
+                  "pattern page %lu of %lu (address 0x%lx, PFN 0x%lx) has other words than those "
+                  "written, expected the pattern of generation %lu",
+                  i, p->nr, va, m2p_get(&t->d->host.m2p, pt_mfn(&t->d->pt, va)).v, p->generation);
 }

@@ -32,8 +32,10 @@ static void compare_leaf(void *context, uint64_t leaf, mfn_t mfn)
     c->next = sweep_next(&c->sweep, leaf + 1);
     page = fixmap_map(&d->fixmap, FIXMAP_SCRATCH, mfn, PTE_RO);
     if (!page) {
-        test_fail(c->t, "published leaf %lu is MFN 0x%lx, expected a frame of this domain", leaf,
-                  mfn.v);
+        test_fail(c->t,
+                  "page %lu of the published P2M (MFN 0x%lx) cannot be mapped, expected a frame of "
+                  "this domain",
+                  leaf, mfn.v);
         return;
     }
     for (uint64_t i = 0; i < P2M_PER_PAGE; i++) {
@@ -56,7 +58,7 @@ static struct readback readback_of(struct domain *d)
 static void compare_start(struct comparison *c, struct test *t)
 {
     *c = (struct comparison){.t = t};
-    test_sweep(t, &c->sweep, t->d->p2m.nr / P2M_PER_PAGE, P2M_PAGE_SHIFT, "pages of the list");
+    test_sweep(t, &c->sweep, t->d->p2m.nr / P2M_PER_PAGE, P2M_PAGE_SHIFT, "pages of the P2M list");
     c->next = sweep_next(&c->sweep, 0);
 }
 
@@ -74,10 +76,12 @@ static void check_complete(struct test *t, const struct comparison *c, int rc, c
 {
     fixmap_unmap(&t->d->fixmap, FIXMAP_SCRATCH);
     CHECK_RC(rc, 0, "reading the published P2M %s", form);
-    CHECK_EQ(c->nr_leaves, t->d->p2m.nr / P2M_PER_PAGE, "number of leaves in the published P2M");
+    CHECK_EQ(c->nr_leaves, t->d->p2m.nr / P2M_PER_PAGE, "number of pages of the published P2M %s",
+             form);
 }
 
-TEST(published_list, "the published P2M list, read as Xen's tools read it, equals the kernel's")
+TEST(published_list,
+     "the published P2M list, read as Xen's tools read it, equals the kernel's P2M list")
 {
     struct readback rb = readback_of(t->d);
     struct comparison c;
@@ -94,11 +98,12 @@ TEST(published_list, "the published P2M list, read as Xen's tools read it, equal
     check_complete(t, &c, rc, "list");
     end = end_of_frames(&t->d->p2m);
     CHECK(nr_pfns >= end,
-          "length of the published list is 0x%lx PFNs to Xen's tools, expected 0x%lx or more",
+          "published P2M list, as Xen's tools read it, has 0x%lx PFNs, expected 0x%lx or more",
           nr_pfns, end);
 }
 
-TEST(published_tree, "the published P2M tree, read as Xen's tools read it, equals the P2M list")
+TEST(published_tree,
+     "the published P2M tree, read as Xen's tools read it, equals the kernel's P2M list")
 {
     struct readback rb = readback_of(t->d);
     struct comparison c;
@@ -117,7 +122,8 @@ TEST(published_tree, "the published P2M tree, read as Xen's tools read it, equal
     check_complete(t, &c, rc, "tree");
 }
 
-TEST(published_fields, "max_pfn and p2m_vaddr in arch_shared_info describe the kernel's P2M list")
+TEST(published_fields,
+     "arch_shared_info.max_pfn and .p2m_vaddr are the size and address of the kernel's P2M list")
 {
     const struct arch_shared_info *a = &t->d->shared->arch;
 
@@ -129,7 +135,7 @@ TEST(published_fields, "max_pfn and p2m_vaddr in arch_shared_info describe the k
 }
 
 TEST(published_generation,
-     "p2m_generation in arch_shared_info is even: the P2M list is not changing")
+     "arch_shared_info.p2m_generation is even while the P2M list is not being changed")
 {
     uint64_t generation = t->d->shared->arch.p2m_generation;
 

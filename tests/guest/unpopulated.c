@@ -46,27 +46,31 @@ static void check_run_unchanged(struct test *t, const char *what, size_t i, uint
                                 uint64_t was_end, uint64_t start, uint64_t end)
 {
     CHECK(start == was_start && end == was_end,
-          "%s %lu is [0x%lx, 0x%lx), expected [0x%lx, 0x%lx) as before", what, i, start, end,
-          was_start, was_end);
+          "%s %lu is [0x%lx, 0x%lx), expected [0x%lx, 0x%lx) as before the test", what, i, start,
+          end, was_start, was_end);
 }
 
 /* Compares the domain as it is now with the snapshot. */
 static void check_unchanged(struct test *t)
 {
     take_snapshot(t->d, &now);
-    CHECK_EQ(now.nr_ranges, before.nr_ranges, "number of PFN ranges");
-    CHECK_EQ(now.nr_empty, before.nr_empty, "number of runs that the balloon may fill");
+    CHECK_EQ(now.nr_ranges, before.nr_ranges, "number of %s after the test",
+             "PFN ranges of this domain");
+    CHECK_EQ(now.nr_empty, before.nr_empty, "number of %s after the test",
+             "runs of empty PFNs of the balloon");
     for (size_t i = 0; i < min_u64(before.nr_ranges, MAX_KEPT); i++) {
         const struct range *a = &before.ranges[i], *b = &now.ranges[i];
 
         check_run_unchanged(t, "PFN range", i, a->start, a->end, b->start, b->end);
-        CHECK_EQ(b->kind, a->kind, "kind (enum range_kind) of PFN range %lu", i);
+        CHECK(b->kind == a->kind, "kind of PFN range %lu is %s, expected %s as before the test", i,
+              range_kind_name(b->kind), range_kind_name(a->kind));
     }
     for (size_t i = 0; i < min_u64(before.nr_empty, MAX_KEPT); i++)
-        check_run_unchanged(t, "run for the balloon to fill", i, before.empty[i].start,
+        check_run_unchanged(t, "empty PFN run of the balloon", i, before.empty[i].start,
                             before.empty[i].end, now.empty[i].start, now.empty[i].end);
-    CHECK_EQ(now.nr_pages, before.nr_pages, "number of pages of this domain");
-    CHECK_EQ(now.nr_free, before.nr_free, "number of frames in the frame pool");
+    CHECK_EQ(now.nr_pages, before.nr_pages, "number of %s after the test", "pages of this domain");
+    CHECK_EQ(now.nr_free, before.nr_free, "number of %s after the test",
+             "frames in the frame pool");
 }
 
 /* Is there room for two leaves? Computed from balloon and map, without unpopulated.c. */
@@ -124,7 +128,8 @@ static bool pfn_room_open(struct pfn_room *m, struct test *t)
         free_pfns(t, m->start, 0);
     }
     check_unchanged(t);
-    test_skip(t, "the memory map names all PFNs of this CPU, and all RAM PFNs have a frame");
+    test_skip(t, "no PFN is free: the E820 map covers all addresses of this CPU, and all RAM PFNs "
+                 "have frames");
     pfn_room_close(m);
     return false;
 }
@@ -138,7 +143,7 @@ static void free_both(struct pfn_room *m)
 static void check_shown(struct test *t, pfn_t pfn, uint64_t va)
 {
     CHECK_EQ((uintptr_t)page_show(&t->d->fixmap, &t->d->unpopulated, pfn), va,
-             "page_show of PFN 0x%lx", pfn.v);
+             "address returned by page_show for unpopulated PFN 0x%lx", pfn.v);
 }
 
 /* @pfn is unpopulated, and no page is mapped for it yet. @ours is a frame of this domain, or ~0. */
@@ -150,27 +155,31 @@ static void check_pfn(struct test *t, pfn_t pfn, mfn_t ours)
 
     CHECK(kind == RANGE_UNPOPULATED, "kind of PFN 0x%lx is %s, expected unpopulated", pfn.v,
           range_kind_name(kind));
-    CHECK_EQ(p2m_get_ram(&d->p2m, pfn).v, INVALID_ENTRY, "p2m_get_ram of PFN 0x%lx", pfn.v);
-    CHECK_EQ(p2m_get(&d->p2m, pfn).v, INVALID_ENTRY, "p2m_get of PFN 0x%lx", pfn.v);
-    CHECK(rc < 0, "p2m_set of PFN 0x%lx to MFN 0x%lx: result is %d, expected an error", pfn.v,
-          ours.v, rc);
+    CHECK_EQ(p2m_get_ram(&d->p2m, pfn).v, INVALID_ENTRY, "%s of unpopulated PFN 0x%lx",
+             "p2m_get_ram", pfn.v);
+    CHECK_EQ(p2m_get(&d->p2m, pfn).v, INVALID_ENTRY, "%s of unpopulated PFN 0x%lx", "p2m_get",
+             pfn.v);
+    CHECK(rc < 0, "p2m_set of unpopulated PFN 0x%lx to MFN 0x%lx: result is %d, expected an error",
+          pfn.v, ours.v, rc);
     CHECK(!pfn_runs_has(&d->balloon.empty, pfn),
-          "PFN 0x%lx is one that the balloon may fill, expected not", pfn.v);
+          "unpopulated PFN 0x%lx is an empty PFN of the balloon, expected not", pfn.v);
     CHECK(pfn.v < (uint64_t)1 << (d->host.cpu_bits - PAGE_SHIFT),
-          "PFN is 0x%lx, expected an address of at most %u bits", pfn.v, d->host.cpu_bits);
+          "unpopulated PFN is 0x%lx, expected less than 0x%lx (CPU has %u address bits)", pfn.v,
+          (uint64_t)1 << (d->host.cpu_bits - PAGE_SHIFT), d->host.cpu_bits);
     check_shown(t, pfn, 0);
 }
 
 /* The first two PFNs and the last one of a run. */
 static void check_run(struct test *t, uint64_t start, mfn_t ours)
 {
-    CHECK_EQ(start % P2M_PER_PAGE, 0, "PFN 0x%lx modulo 512", start);
+    CHECK_EQ(start % P2M_PER_PAGE, 0, "PFN 0x%lx, returned by unpopulated_alloc, modulo 512",
+             start);
     check_pfn(t, to_pfn(start), ours);
     check_pfn(t, to_pfn(start + 1), ours);
     check_pfn(t, to_pfn(start + P2M_PER_PAGE - 1), ours);
 }
 
-TEST(unpopulated, "an unpopulated PFN has no frame, and the balloon cannot give it one (XSA-369)")
+TEST(unpopulated, "an unpopulated PFN never gets a frame, neither by p2m_set nor by the balloon")
 {
     struct pfn_room m;
     mfn_t ours;
@@ -180,13 +189,15 @@ TEST(unpopulated, "an unpopulated PFN has no frame, and the balloon cannot give 
     ours = pt_mfn(&m.fr.room.pt, (uintptr_t)image_start);
     check_run(t, m.start, ours);
     check_run(t, m.start2, ours);
-    CHECK(m.start != m.start2, "PFN 0x%lx is allocated for two ranges, expected different PFNs",
+    CHECK(m.start != m.start2,
+          "unpopulated_alloc returned PFN 0x%lx for two foreign ranges, expected two PFNs",
           m.start);
     free_both(&m);
     pfn_room_close(&m);
 }
 
-TEST(unpopulated_show, "page_show of an unpopulated PFN shows the grant that is mapped for the PFN")
+TEST(unpopulated_show,
+     "page_show of an unpopulated PFN returns the address of the grant mapped for that PFN")
 {
     const struct domain *d = t->d;
     struct pfn_room m;
@@ -210,7 +221,8 @@ TEST(unpopulated_show, "page_show of an unpopulated PFN shows the grant that is 
         foreign_room_check_word(&m.fr, m.r, 1, 100, GRANTER_WORD);
         page[101] = ~(uint64_t)GRANTER_WORD;
         foreign_room_check_word(&m.fr, m.r, 1, 101, ~(uint64_t)GRANTER_WORD);
-        CHECK_EQ(p2m_get(&d->p2m, pfn).v, INVALID_ENTRY, "p2m_get of PFN 0x%lx", pfn.v);
+        CHECK_EQ(p2m_get(&d->p2m, pfn).v, INVALID_ENTRY, "%s of unpopulated PFN 0x%lx", "p2m_get",
+                 pfn.v);
     }
     foreign_room_unmap(&m.fr, m.r, 1, 1);
     check_shown(t, pfn, 0);
@@ -220,7 +232,8 @@ TEST(unpopulated_show, "page_show of an unpopulated PFN shows the grant that is 
     pfn_room_close(&m);
 }
 
-TEST(unpopulated_free, "unpopulated_free restores the PFN ranges and the balloon's empty runs")
+TEST(unpopulated_free,
+     "unpopulated_free undoes all changes of unpopulated_alloc to PFN ranges and balloon")
 {
     struct pfn_room m;
 
@@ -235,7 +248,8 @@ TEST(unpopulated_free, "unpopulated_free restores the PFN ranges and the balloon
     pfn_room_close(&m);
 }
 
-TEST(unpopulated_nospc, "unpopulated_alloc of more PFNs than exist returns -ENOSPC, takes none")
+TEST(unpopulated_nospc,
+     "unpopulated_alloc of more PFNs than exist allocates none: it returns -ENOSPC")
 {
     struct foreign_range all = {.nr = t->d->unpopulated.limit};
     uint64_t start;

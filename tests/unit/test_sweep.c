@@ -148,7 +148,7 @@ static void test_too_slow(void **state)
     check_true("a slow sweep takes samples", s.sampled && n < nr / 2 && n > SWEEP_SAMPLES / 2);
     check_says(
         "message of a slow sweep", output(),
-        "# x: all 16777216 PFNs would take more than 20 s: only samples are checked from number ");
+        "# x: all 16777216 PFNs would take more than 20 s: only samples are checked from index ");
     check_true("a slow sweep kicks the watchdog", nr_kicks > 2);
 
     set_ns_per_tick(NS_PER_S);
