@@ -71,12 +71,12 @@ static long open_all(struct test *t, uint64_t open[MAX_PORTS / 64], unsigned int
 
     for (rc = open_port(&port); !rc && nr < MAX_PORTS; rc = open_port(&port), nr++) {
         if (!port || port >= MAX_PORTS) {
-            test_fail(t, "port of EVTCHNOP_alloc_unbound is 0x%x, expected in [1, 0x%x)", port,
+            test_fail(t, "EVTCHNOP_alloc_unbound returned port 0x%x, expected in [1, 0x%x)", port,
                       MAX_PORTS);
             break;
         }
         CHECK(!is_open(open, port),
-              "port of EVTCHNOP_alloc_unbound is 0x%x, expected one that is not open", port);
+              "EVTCHNOP_alloc_unbound returned open port 0x%x, expected a free one", port);
         open[port / 64] |= (uint64_t)1 << port % 64;
     }
     *nr_open = nr;
@@ -95,14 +95,15 @@ static void check_full(struct test *t, const uint64_t open[MAX_PORTS / 64], unsi
 {
     evtchn_port_t last = MAX_PORTS - 1, again;
 
-    CHECK(nr + evtchn_count() >= 1000, "number of ports of this domain is %u, expected >= 1000",
+    CHECK(nr + evtchn_count() >= 1000,
+          "number of event channel ports of this domain is %u, expected >= 1000",
           nr + evtchn_count());
     while (last && !is_open(open, last))
         last--;
     check_port(t, close_port(last), 0, "EVTCHNOP_close", last);
     check_port(t, open_port(&again), 0, "EVTCHNOP_alloc_unbound after EVTCHNOP_close", last);
-    CHECK_EQ(again, last, "port of EVTCHNOP_alloc_unbound when all others are open");
-    CHECK_RC(open_port(&again), -ENOSPC, "EVTCHNOP_alloc_unbound when all ports are open again");
+    CHECK_EQ(again, last, "port of EVTCHNOP_alloc_unbound while only one was free");
+    CHECK_RC(open_port(&again), -ENOSPC, "EVTCHNOP_alloc_unbound while all ports are open");
 }
 
 TEST(abi_ports, "EVTCHNOP_alloc_unbound fails with ENOSPC if, and only if, all ports are open")
@@ -116,22 +117,24 @@ TEST(abi_ports, "EVTCHNOP_alloc_unbound fails with ENOSPC if, and only if, all p
 
     /* Xen searches for a free port from port 1 on: 4,095 calls take a second in QEMU. */
     if (boot_info_is_initdomain(&t->d->boot) && !cmdline_wants_full(&t->d->options)) {
-        test_skip(t, "opening the %u ports of a dom0 takes long: test=full does it", MAX_PORTS - 1);
+        test_skip(t, "opening all %u ports of a dom0 takes a second in QEMU: needs test=full",
+                  MAX_PORTS - 1);
         return;
     }
     rc = open_all(t, open, &nr);
     if (rc == -ENOMEM) { /* after balloon=max */
         test_skip(t, "Xen has no memory for more than %u event channel ports", nr);
     } else {
-        CHECK_RC(rc, -ENOSPC, "EVTCHNOP_alloc_unbound when %u ports were opened", nr);
+        CHECK_RC(rc, -ENOSPC, "EVTCHNOP_alloc_unbound after %u successful calls", nr);
         check_full(t, open, nr);
     }
     close_all(t, open);
 }
 
-TEST(abi_bad_ports, "an operation on a port number that is not an open port fails with EINVAL")
+TEST(abi_bad_ports, "an EVTCHNOP_* operation on a port that is not open fails with EINVAL")
 {
     evtchn_port_t port;
+    long rc;
 
     if (shim_is_between(t))
         return;
@@ -144,18 +147,20 @@ TEST(abi_bad_ports, "an operation on a port number that is not an open port fail
     check_port(t, close_port(0), -EINVAL, "EVTCHNOP_close", 0);
     check_port(t, send(0), -EINVAL, "EVTCHNOP_send", 0);
 
-    if (open_port(&port)) {
-        test_error(t, "EVTCHNOP_alloc_unbound failed: no port for this test");
+    rc = open_port(&port);
+    if (rc) {
+        test_error(t, "EVTCHNOP_alloc_unbound: result is %ld (%s), expected 0", rc,
+                   errno_name((int)rc));
         return;
     }
-    check_port(t, send(port), 0, "EVTCHNOP_send, not yet bound", port); /* Xen drops the event */
+    check_port(t, send(port), 0, "EVTCHNOP_send before any bind", port); /* Xen drops the event */
     check_port(t, close_port(port), 0, "EVTCHNOP_close", port);
     check_port(t, close_port(port), -EINVAL, "second EVTCHNOP_close", port);
     check_port(t, send(port), -EINVAL, "EVTCHNOP_send after EVTCHNOP_close", port);
 }
 
 TEST(abi_bad_bind,
-     "EVTCHNOP_bind_* fails for a bound VIRQ, an unknown VIRQ, or an invalid remote port")
+     "EVTCHNOP_bind_* refuses each of: a bound VIRQ, an unknown VIRQ, a bad remote port")
 {
     struct evtchn_bind_virq virq = {.virq = VIRQ_TIMER};
     struct evtchn_bind_interdomain pair = {.remote_dom = DOMID_SELF, .remote_port = MAX_PORTS + 1};
@@ -174,10 +179,10 @@ TEST(abi_bad_bind,
 
 static void check_vcpu(struct test *t, long rc, const char *step)
 {
-    CHECK_RC(rc, -ENOENT, "%s, vCPU %u", step, t->d->host.nr_vcpus);
+    CHECK_RC(rc, -ENOENT, "%s, absent vCPU %u", step, t->d->host.nr_vcpus);
 }
 
-TEST(abi_no_vcpu, "an operation on a vCPU that this domain does not have fails with ENOENT")
+TEST(abi_no_vcpu, "EVTCHNOP_bind_* and VCPUOP_is_up for an absent vCPU fail with ENOENT")
 {
     unsigned int vcpu = t->d->host.nr_vcpus;
     struct evtchn_bind_virq virq = {.virq = VIRQ_DEBUG, .vcpu = vcpu};
@@ -198,15 +203,18 @@ static void count(void *context)
     ++*(unsigned int *)context;
 }
 
-TEST(abi_masked, "an event at a masked port stays pending until EVTCHNOP_unmask delivers it, once")
+TEST(abi_masked, "an event on a masked port is handled only after EVTCHNOP_unmask, exactly once")
 {
     volatile struct shared_info *shared = t->d->shared;
     volatile uint64_t *mask, *pending;
     unsigned int nr = 0, shift;
     evtchn_port_t port;
+    int rc;
 
-    if (evtchn_bind_ipi(count, &nr, &port)) {
-        test_error(t, "EVTCHNOP_bind_ipi failed: no port for this test");
+    rc = evtchn_bind_ipi(count, &nr, &port);
+    if (rc) {
+        test_error(t, "EVTCHNOP_bind_ipi for this test: result is %d (%s), expected 0", rc,
+                   errno_name(rc));
         return;
     }
     mask = &shared->evtchn_mask[port / 64], pending = &shared->evtchn_pending[port / 64];
@@ -218,17 +226,17 @@ TEST(abi_masked, "an event at a masked port stays pending until EVTCHNOP_unmask 
     evtchn_notify(port);
     evtchn_notify(port);
     evtchn_dispatch();
-    CHECK_EQ(nr, 0, "number of events handled while the port is masked");
-    CHECK_EQ(*pending >> shift & 1, 1, "pending bit of a masked port after EVTCHNOP_send");
+    CHECK_EQ(nr, 0, "number of handler runs of masked port 0x%x", port);
+    CHECK_EQ(*pending >> shift & 1, 1, "pending bit of masked port 0x%x after EVTCHNOP_send", port);
     check_port(t, unmask(port), 0, "EVTCHNOP_unmask", port);
-    CHECK_EQ(*mask >> shift & 1, 0, "mask bit of a port after EVTCHNOP_unmask");
+    CHECK_EQ(*mask >> shift & 1, 0, "mask bit of port 0x%x after EVTCHNOP_unmask", port);
     CHECK(shared->vcpu_info[0].evtchn_upcall_pending,
           "vcpu_info[0].evtchn_upcall_pending is 0, expected not 0");
     evtchn_dispatch();
-    CHECK_EQ(nr, 1, "number of events handled after EVTCHNOP_unmask");
-    CHECK_EQ(*pending >> shift & 1, 0, "pending bit of a port after its event was handled");
+    CHECK_EQ(nr, 1, "number of handler runs after EVTCHNOP_unmask of port 0x%x", port);
+    CHECK_EQ(*pending >> shift & 1, 0, "pending bit of port 0x%x after its handler ran", port);
     check_port(t, unmask(port), 0, "second EVTCHNOP_unmask", port);
     evtchn_dispatch();
-    CHECK_EQ(nr, 1, "number of events handled after a second EVTCHNOP_unmask");
+    CHECK_EQ(nr, 1, "number of handler runs after 2 EVTCHNOP_unmask of port 0x%x", port);
     evtchn_close(port);
 }

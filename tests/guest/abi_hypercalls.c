@@ -81,8 +81,7 @@ static void try_row(struct test *t, const struct row *row, const uint64_t *bad)
     }
 }
 
-TEST(abi_pointers,
-     "a hypercall fails with EFAULT for a pointer that the guest may not use (XSA-212)")
+TEST(abi_pointers, "a hypercall fails with EFAULT for a pointer that the guest may not use")
 {
     uint64_t pages = host_current_pages(), bad[NR_BAD];
     struct room r;
@@ -101,7 +100,7 @@ TEST(abi_pointers,
         try_row(t, &rows[i], bad);
     for (size_t i = 0; i < ARRAY_SIZE(rows_of_dom0) && boot_info_is_initdomain(&t->d->boot); i++)
         try_row(t, &rows_of_dom0[i], bad);
-    CHECK_EQ(host_current_pages(), pages, "after all calls: number of pages of this domain");
+    CHECK_EQ(host_current_pages(), pages, "after this test: XENMEM_current_reservation");
     room_free(&r, page, 1);
     room_close(&r);
 }
@@ -112,7 +111,7 @@ static void check_output(struct test *t, long rc, const char *name)
 }
 
 /* EVTCHNOP_status has input in the same structure, which is readable. */
-TEST(abi_readonly, "a hypercall cannot write its output to a read-only page of the guest")
+TEST(abi_readonly, "a hypercall never writes its output to a read-only page of the guest")
 {
     uint64_t before[8];
     long rc;
@@ -128,7 +127,7 @@ TEST(abi_readonly, "a hypercall cannot write its output to a read-only page of t
     CHECK(rc < 0, "EVTCHNOP_status in .text: result is %ld, expected a negative errno", rc);
     for (size_t i = 0; i < ARRAY_SIZE(before); i++)
         CHECK_EQ(((const uint64_t *)image_start)[i], before[i],
-                 "after the hypercalls: word %lu of .text", i);
+                 "after hypercalls with output in .text: word %lu of .text", i);
 }
 
 /* XENMEM_exchange of the frame of @s, with the list of new MFNs at @out. Xen must exchange nothing.
@@ -152,7 +151,7 @@ static void try_exchange(struct test *t, struct spot s, uint64_t out)
 }
 
 TEST(abi_exchange,
-     "XENMEM_exchange exchanges no frame if it may not write its output list (XSA-212)")
+     "XENMEM_exchange exchanges no frame if its output list is not writable (XSA-212)")
 {
     uint64_t pages = host_current_pages();
     struct spot s;
@@ -162,7 +161,7 @@ TEST(abi_exchange,
     try_exchange(t, s, XEN_AREA);
     try_exchange(t, s, HYPERVISOR_VIRT_START); /* the M2P */
     try_exchange(t, s, NONCANONICAL);
-    CHECK_EQ(host_current_pages(), pages, "after all calls: number of pages of this domain");
+    CHECK_EQ(host_current_pages(), pages, "after this test: XENMEM_current_reservation");
     spot_close(s);
 }
 
@@ -173,12 +172,12 @@ static void try_extents(struct test *t, uint64_t list)
 
     set_xen_guest_handle(grow.extent_start, (uint64_t *)list);
     CHECK_RC(HYPERVISOR_memory_op(XENMEM_populate_physmap, &grow), 0,
-             "XENMEM_populate_physmap, extent list at 0x%lx", list);
+             "XENMEM_populate_physmap, bad extent list at 0x%lx", list);
     CHECK_RC(HYPERVISOR_memory_op(XENMEM_decrease_reservation, &grow), 0,
-             "XENMEM_decrease_reservation, extent list at 0x%lx", list);
+             "XENMEM_decrease_reservation, bad extent list at 0x%lx", list);
 }
 
-TEST(abi_extents, "memory_op processes no extent of a list that the guest may not read")
+TEST(abi_extents, "memory_op processes no extent of an extent list that is not readable")
 {
     uint64_t pages = host_current_pages();
     struct spot s;
@@ -189,11 +188,16 @@ TEST(abi_extents, "memory_op processes no extent of a list that the guest may no
              "XENMEM_populate_physmap, argument at unmapped 0x%lx", s.va);
     try_extents(t, XEN_AREA);
     try_extents(t, s.va);
-    CHECK_EQ(host_current_pages(), pages, "after all calls: number of pages of this domain");
+    CHECK_EQ(host_current_pages(), pages, "after this test: XENMEM_current_reservation");
     spot_close(s);
 }
 
-TEST(abi_numbers, "an unknown hypercall or command number fails with ENOSYS")
+static void check_unknown(struct test *t, long rc, const char *name, unsigned int cmd)
+{
+    CHECK_RC(rc, -ENOSYS, "%s, unknown command %u", name, cmd);
+}
+
+TEST(abi_numbers, "each unknown hypercall number and command number fails with ENOSYS")
 {
     static const uint64_t numbers[] = {UNKNOWN, 1000, 0xffffffff,
                                        (uint64_t)1 << 32 | __HYPERVISOR_xen_version, UINT64_MAX};
@@ -204,15 +208,16 @@ TEST(abi_numbers, "an unknown hypercall or command number fails with ENOSYS")
         return;
 
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-        CHECK_RC(HYPERVISOR_any(numbers[i], 0, 0, 0, 0), -ENOSYS, "hypercall 0x%lx", numbers[i]);
-    CHECK_RC(HYPERVISOR_memory_op(UNKNOWN, zero), -ENOSYS, "memory_op %d", UNKNOWN);
-    CHECK_RC(HYPERVISOR_xen_version(UNKNOWN, zero), -ENOSYS, "xen_version %d", UNKNOWN);
-    CHECK_RC(HYPERVISOR_event_channel_op(UNKNOWN, zero), -ENOSYS, "event_channel_op %d", UNKNOWN);
-    CHECK_RC(HYPERVISOR_vcpu_op(UNKNOWN, 0, zero), -ENOSYS, "vcpu_op %d", UNKNOWN);
-    CHECK_RC(HYPERVISOR_sched_op(UNKNOWN, zero), -ENOSYS, "sched_op %d", UNKNOWN);
-    CHECK_RC(HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF), -ENOSYS, "mmuext_op %u", op.cmd);
+        CHECK_RC(HYPERVISOR_any(numbers[i], 0, 0, 0, 0), -ENOSYS, "unknown hypercall 0x%lx",
+                 numbers[i]);
+    check_unknown(t, HYPERVISOR_memory_op(UNKNOWN, zero), "memory_op", UNKNOWN);
+    check_unknown(t, HYPERVISOR_xen_version(UNKNOWN, zero), "xen_version", UNKNOWN);
+    check_unknown(t, HYPERVISOR_event_channel_op(UNKNOWN, zero), "event_channel_op", UNKNOWN);
+    check_unknown(t, HYPERVISOR_vcpu_op(UNKNOWN, 0, zero), "vcpu_op", UNKNOWN);
+    check_unknown(t, HYPERVISOR_sched_op(UNKNOWN, zero), "sched_op", UNKNOWN);
+    check_unknown(t, HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF), "mmuext_op", op.cmd);
     if (boot_info_is_initdomain(&t->d->boot))
-        CHECK_RC(HYPERVISOR_console_io(UNKNOWN, 0, NULL), -ENOSYS, "console_io %d", UNKNOWN);
+        check_unknown(t, HYPERVISOR_console_io(UNKNOWN, 0, NULL), "console_io", UNKNOWN);
 }
 
 TEST(abi_zero, "a hypercall with a count of 0 succeeds")

@@ -20,7 +20,7 @@
 #define MAX_LOOKS   4096
 
 TEST(abi_m2p_readonly,
-     "the M2P is mapped read-only (xen/arch-x86/xen-x86_64.h, MACH2PHYS_VIRT_START)")
+     "a PV guest may not write to the M2P that Xen maps into it (MACH2PHYS_VIRT_START)")
 {
     const struct m2p *m2p = &t->d->host.m2p;
     uint64_t step = max_u64(MFNS_PER_2M, m2p->nr / MAX_LOOKS), nr_readable = 0, value;
@@ -34,11 +34,11 @@ TEST(abi_m2p_readonly,
                  (void *)entry);
         nr_readable += probe_read(entry, &value) == 0;
     }
-    CHECK(nr_readable, "number of readable M2P entries in MFNs [0, 0x%lx) is 0, expected more",
-          end);
+    CHECK(nr_readable,
+          "number of readable M2P entries in MFNs [0, 0x%lx) is 0, expected at least 1", end);
 }
 
-TEST(abi_m2p_end, "a read past the end of the M2P is a page fault")
+TEST(abi_m2p_end, "a read past the end of the M2P causes a page fault")
 {
     const struct m2p *m2p = &t->d->host.m2p;
     uint64_t mfn = ROUND_UP(m2p->nr, MFNS_PER_2M), value;
@@ -69,9 +69,9 @@ TEST(abi_m2p_owner,
     mfn_t mfn = to_mfn(0);
 
     try_frame(t, xen_frame(t->d), "a page table of Xen");
-    try_frame(t, to_mfn(0), "the first of the host");
-    try_frame(t, to_mfn(t->d->host.max_mfn + 1), "past the last of the host");
-    try_frame(t, to_mfn(((uint64_t)1 << MFN_BITS) - 1), "the highest that a PTE can hold");
+    try_frame(t, to_mfn(0), "the first MFN of the host");
+    try_frame(t, to_mfn(t->d->host.max_mfn + 1), "past the last MFN of the host");
+    try_frame(t, to_mfn(((uint64_t)1 << MFN_BITS) - 1), "the highest MFN that a PTE can hold");
     for (unsigned int i = 0; i < 16; i++, mfn.v++) {
         mfn = foreign_frame(t->d, mfn);
         if (mfn_eq(mfn, INVALID_MFN))

@@ -53,7 +53,8 @@ static void check_m2p(struct test *t, mfn_t mfn, uint64_t pfn, const char *when)
 
 #define RESTORE "mmu_update that restores the M2P entry"
 
-TEST(abi_partial, "mmu_update stops at the first request that fails; *pdone counts those before it")
+TEST(abi_partial,
+     "mmu_update stops at the first invalid request: *pdone is the index of this request")
 {
     struct mmu_update req[3];
     uint64_t pfn[2];
@@ -69,10 +70,10 @@ TEST(abi_partial, "mmu_update stops at the first request that fails; *pdone coun
     req[1] = m2p_update(to_mfn(((uint64_t)1 << MFN_BITS) - 1), 0);
     req[2] = m2p_update(b.mfn, pfn[0]);
     CHECK_RC(HYPERVISOR_mmu_update(req, 3, &done, DOMID_SELF), -EINVAL,
-             "mmu_update of 3 requests, of which request 1 is invalid");
+             "mmu_update of requests 0 to 2: request 1 has an invalid MFN");
     CHECK_EQ(done, 1, "*pdone after mmu_update with invalid request 1");
-    check_m2p(t, a.mfn, pfn[1], "after valid request 0");
-    check_m2p(t, b.mfn, pfn[1], "after request 2, behind the invalid one");
+    check_m2p(t, a.mfn, pfn[1], "after mmu_update failed at request 1");
+    check_m2p(t, b.mfn, pfn[1], "after mmu_update failed at request 1");
 
     req[0] = m2p_update(a.mfn, pfn[0]);
     check_frame(t, HYPERVISOR_mmu_update(req, 1, NULL, DOMID_SELF), 0, RESTORE, a.mfn);
@@ -82,7 +83,7 @@ TEST(abi_partial, "mmu_update stops at the first request that fails; *pdone coun
 }
 
 /* Two updates of one M2P entry, the second of which restores it; *pdone is at a bad address. */
-TEST(abi_pdone, "mmu_update succeeds although it cannot write *pdone")
+TEST(abi_pdone, "mmu_update succeeds even if the guest may not write at pdone")
 {
     struct mmu_update req;
     uint64_t pfn;
@@ -102,7 +103,7 @@ TEST(abi_pdone, "mmu_update succeeds although it cannot write *pdone")
     spot_close(s);
 }
 
-TEST(abi_mmu_command, "mmu_update fails for an unknown MMU_* command or an unknown domain")
+TEST(abi_mmu_command, "mmu_update refuses each unknown MMU_* command and an unknown domain")
 {
     struct mmu_update req;
     unsigned int done = 77;
@@ -117,8 +118,8 @@ TEST(abi_mmu_command, "mmu_update fails for an unknown MMU_* command or an unkno
     for (unsigned int cmd = 4; cmd < 8; cmd++) {
         req = (struct mmu_update){.ptr = mfn_to_maddr(s.mfn) | cmd, .val = pfn + 1};
         CHECK_RC(HYPERVISOR_mmu_update(&req, 1, &done, DOMID_SELF), -ENOSYS,
-                 "mmu_update with command %u", cmd);
-        CHECK_EQ(done, 0, "*pdone after mmu_update with command %u", cmd);
+                 "mmu_update with unknown command %u", cmd);
+        CHECK_EQ(done, 0, "*pdone after mmu_update with unknown command %u", cmd);
     }
     CHECK_RC(HYPERVISOR_mmu_update(&req, 1, &done, NO_DOMAIN), -ESRCH,
              "mmu_update for domain 0x%x, which does not exist", NO_DOMAIN);
@@ -191,7 +192,7 @@ static bool batch_start(struct test *t, struct batch *b)
     b->nr = min_u64(LARGE_BATCH, t->d->frame_pool.free.nr_pfns / 2 * REQ_PER_PAGE);
     b->nr_pages = DIV_ROUND_UP(b->nr, REQ_PER_PAGE);
     if (b->nr < LARGE_BATCH)
-        print("%s: free memory allows a batch of %lu requests, not of %d\n", t->title, b->nr,
+        print("%s: free memory allows an mmu_update of %lu requests, not of %d\n", t->title, b->nr,
               LARGE_BATCH);
     if (!room_open(&b->room, t, b->nr_pages + 16))
         return false;
@@ -253,8 +254,7 @@ static void try_batches(struct test *t, struct batch *b)
              b->nr);
 }
 
-TEST(abi_preemption,
-     "mmu_update of 100,000 requests is complete although Xen preempts it (XSA-299)")
+TEST(abi_preemption, "Xen executes all 100,000 requests of an mmu_update that it preempts")
 {
     struct batch b;
 
@@ -290,7 +290,7 @@ static void try_multicalls(struct test *t, struct batch *b, struct multicall_ent
     check_preempted(t, "multicalls", tries);
 }
 
-TEST(abi_multicall_preemption, "a multicall of 64 batches is complete although Xen preempts it")
+TEST(abi_multicall_preemption, "Xen executes each of the 64 calls of a multicall that it preempts")
 {
     struct multicall_entry *calls;
     struct batch b;
@@ -318,6 +318,6 @@ TEST(abi_multicall, "a call that fails in a multicall changes the result of no o
     CHECK_RC(HYPERVISOR_any(__HYPERVISOR_multicall, (uintptr_t)calls, ARRAY_SIZE(calls), 0, 0), 0,
              "multicall of %lu calls", ARRAY_SIZE(calls));
     for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
-        CHECK_RC((long)calls[i].result, expected[i], "multicall, call %lu, hypercall 0x%lx", i,
-                 ops[i]);
+        CHECK_RC((long)calls[i].result, expected[i],
+                 "call %lu of a multicall (hypercall number %lu)", i, ops[i]);
 }

@@ -46,15 +46,16 @@ static void check_stores(struct test *t, struct spot s, unsigned int level, bool
     bool emulated = level == 1 && assisted;
 
     check_level(t, probe_write(entry, PTE_A), emulated ? 0 : -EFAULT,
-                assisted ? "store, emulation enabled" : "store, emulation disabled", s, level);
-    CHECK_EQ(*entry, emulated ? PTE_A : 0, "after a store of PTE_A: entry 0 of the L%u table",
-             level);
+                assisted ? "table store, emulation enabled" : "table store, emulation disabled", s,
+                level);
+    CHECK_EQ(*entry, emulated ? PTE_A : 0, "after a store: entry 0 of the L%u table at MFN 0x%lx",
+             level, s.mfn.v);
     check_level(t, probe_write(entry, pte_make(s.mfn, PTE_RW)), -EFAULT,
-                "store that maps a page table writable", s, level);
+                "store that maps this page table writable", s, level);
 }
 
 TEST(abi_table_stores,
-     "a store into a page table faults, except into an L1 with writable page tables")
+     "a store into a page table faults, except into an L1 while Xen emulates L1 stores")
 {
     bool initdom = boot_info_is_initdomain(&t->d->boot);
     struct spot s;
@@ -71,7 +72,7 @@ TEST(abi_table_stores,
             CHECK_RC(vm_assist(VMASST_CMD_disable), 0, "vm_assist, disable writable page tables");
         }
         check_level(t, pt_unpin(s.mfn), 0, "unpin", s, level);
-        check_level(t, spot_show(s, s.mfn, PTE_RW), 0, "writable mapping, former page table", s,
+        check_level(t, spot_show(s, s.mfn, PTE_RW), 0, "writable mapping of a former page table", s,
                     level);
         memset((void *)s.va, 0, PAGE_SIZE); /* Xen wrote entries into the L4 table */
     }
@@ -90,14 +91,15 @@ static void check_types(struct test *t, struct spot s, unsigned int level)
     check_level(t, pt_pin(s.mfn, level), -EINVAL, "second pin", s, level);
     for (unsigned int other = 1; other <= PT_LEVELS; other++)
         if (other != level)
-            CHECK_RC(pt_pin(s.mfn, other), -EINVAL, "pin, MFN 0x%lx, an L%u table, as L%u", s.mfn.v,
-                     level, other);
+            CHECK_RC(pt_pin(s.mfn, other), -EINVAL, "pin as L%u of MFN 0x%lx, pinned as L%u", other,
+                     s.mfn.v, level);
     check_frame_refused(t, spot_show(s, s.mfn, PTE_RW), "writable mapping of a page table", s.mfn);
     check_frame(t, spot_show(s, s.mfn, PTE_RO), 0, "read-only mapping of a page table", s.mfn);
 
     check_level(t, pt_unpin(s.mfn), 0, "unpin", s, level);
     check_frame(t, pt_unpin(s.mfn), -EINVAL, "second unpin", s.mfn);
-    check_level(t, spot_show(s, s.mfn, PTE_RW), 0, "writable mapping, former page table", s, level);
+    check_level(t, spot_show(s, s.mfn, PTE_RW), 0, "writable mapping of a former page table", s,
+                level);
     memset((void *)s.va, 0, PAGE_SIZE); /* Xen wrote entries into the L4 table */
 }
 
@@ -112,7 +114,7 @@ TEST(abi_table_types, "a frame has one type at a time: L1 to L4 page table, or w
         check_types(t, s, level);
     check_frame_refused(t, pt_pin(root, 1), "pin of the L4 in CR3 as L1", root);
     check_frame_refused(t, pt_pin(root, 3), "pin of the L4 in CR3 as L3", root);
-    check_frame(t, pt_pin(past, 1), -EINVAL, "pin of a frame past the last of the host", past);
+    check_frame(t, pt_pin(past, 1), -EINVAL, "pin of a frame past the last MFN of the host", past);
     spot_close(s);
 }
 
@@ -121,7 +123,7 @@ TEST(abi_table_types, "a frame has one type at a time: L1 to L4 page table, or w
  * satisfied" (XSA-148): when the update of a present entry changes nothing but flags.
  */
 TEST(abi_superpage,
-     "the PSE bit of an L2 entry cannot be set: PV guests get no superpages (XSA-148)")
+     "Xen refuses an L2 entry with the PSE bit (a superpage) of a PV guest (XSA-148)")
 {
     struct spot l1, l2;
     uint64_t entry;
@@ -138,7 +140,8 @@ TEST(abi_superpage,
              entry);
     CHECK_RC(pt_write(l2.mfn, 0, entry | PTE_PSE), -EINVAL,
              "mmu_update of a present L2 entry to superpage 0x%lx", entry | PTE_PSE);
-    CHECK_EQ(pt_read(&r.pt, l2.mfn, 2, 0), entry, "after the refused mmu_update: L2 entry");
+    CHECK_EQ(pt_read(&r.pt, l2.mfn, 2, 0), entry,
+             "after the refused mmu_update: L2 entry 0 at MFN 0x%lx", l2.mfn.v);
     CHECK_RC(pt_write(l2.mfn, 0, 0), 0, "mmu_update of the L2 entry to 0");
     fixmap_unmap_mfn(&t->d->fixmap, l2.mfn);
     check_level(t, pt_unpin(l2.mfn), 0, "unpin", l2, 2);
@@ -208,7 +211,7 @@ TEST(abi_l1tf, "a dom0 may write a PTE that is not present and holds an address 
     struct spot s;
 
     if (!boot_info_is_initdomain(&t->d->boot)) {
-        test_skip(t, "Xen could put a domU into shadow paging, or crash it");
+        test_skip(t, "Xen could put a domU into shadow paging, or crash the domU");
         return;
     }
     if (!spot_open(t, &s))
@@ -233,7 +236,7 @@ static void try_foreign(struct test *t, struct spot s, mfn_t mfn)
     check_frame_refused(t, pt_pin(mfn, 1), "pin of a foreign frame as L1", mfn);
 }
 
-TEST(abi_xen_frame, "a guest cannot map a frame that belongs to Xen")
+TEST(abi_xen_frame, "Xen refuses to map or pin a frame of Xen for a guest")
 {
     struct spot s;
 
@@ -246,7 +249,7 @@ TEST(abi_xen_frame, "a guest cannot map a frame that belongs to Xen")
     spot_close(s);
 }
 
-TEST(abi_foreign_frame, "a domU cannot map a frame of another domain")
+TEST(abi_foreign_frame, "Xen refuses to map or pin a frame of another domain for a domU")
 {
     mfn_t mfn = to_mfn(0);
     struct spot s;
@@ -263,7 +266,7 @@ TEST(abi_foreign_frame, "a domU cannot map a frame of another domain")
     for (unsigned int i = 0; i < 16; i++, mfn.v++) {
         mfn = foreign_frame(t->d, mfn);
         if (mfn_eq(mfn, INVALID_MFN)) {
-            CHECK(i, "number of frames of other domains in the M2P is 0, expected those of dom0");
+            CHECK(i, "number of foreign frames in the M2P is 0, expected at least 1 (dom0's)");
             break;
         }
         try_foreign(t, s, mfn);

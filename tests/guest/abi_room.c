@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/guest/abi_room.h"
 
+#include "lib/errno.h"
 #include "lib/panic.h"
 #include "lib/string.h"
 
@@ -15,9 +16,11 @@
 
 #define SPOT_PAGES 16
 
-static void give_up(const struct room *r, const char *what, uint64_t value)
+static void check_or_panic(const struct room *r, int rc, const char *what, uint64_t value)
 {
-    panic("self-test %s: %s 0x%lx", r->t->test->name, what, value);
+    if (rc)
+        panic("self-test %s: %s 0x%lx: result is %d (%s), expected 0", r->t->test->name, what,
+              value, rc, errno_name(rc));
 }
 
 bool room_open(struct room *r, struct test *t, uint64_t nr_pages)
@@ -34,7 +37,7 @@ bool room_open(struct room *r, struct test *t, uint64_t nr_pages)
     if (!frame_pool_reserve(&d->frame_pool, nr_pages, &r->pool))
         return true;
     room_close(r);
-    test_error(t, "%lu frames could not be reserved for this test; the frame pool has %lu",
+    test_error(t, "%lu frames could not be reserved for this test; the frame pool has %lu free",
                nr_pages, d->frame_pool.free.nr_pfns);
     return false;
 }
@@ -44,8 +47,8 @@ void room_close(struct room *r)
     struct domain *d = r->t->d;
 
     d->pt.nr_tables += r->pt.nr_tables; /* the tables stay in use for these addresses */
-    if (frame_pool_release(&d->frame_pool, &r->pool))
-        give_up(r, "returning frames to the frame pool failed; frames", r->pool.free.nr_pfns);
+    check_or_panic(r, frame_pool_release(&d->frame_pool, &r->pool),
+                   "frame_pool_release, number of frames", r->pool.free.nr_pfns);
 }
 
 void *room_alloc(struct room *r, uint64_t nr)
@@ -53,8 +56,7 @@ void *room_alloc(struct room *r, uint64_t nr)
     void *page;
 
     page = heap_alloc(&r->heap, nr * PAGE_SIZE);
-    if (!page)
-        give_up(r, "no frames are left in the memory of this test; pages asked for", nr);
+    check_or_panic(r, page ? 0 : -ENOMEM, "heap_alloc, number of pages", nr);
     return page;
 }
 
@@ -67,15 +69,14 @@ struct spot room_spot(struct room *r)
 {
     struct spot s = {.va = (uintptr_t)room_alloc(r, 1)};
 
-    if (pt_unmap(&r->pt, s.va, &s.mfn))
-        give_up(r, "pt_unmap failed; address", s.va);
+    check_or_panic(r, pt_unmap(&r->pt, s.va, &s.mfn), "pt_unmap of address", s.va);
     return s;
 }
 
 void room_drop(struct room *r, struct spot s)
 {
-    if (spot_show(s, INVALID_MFN, 0) || frame_pool_free(&r->pool, s.mfn))
-        give_up(r, "unmapping or freeing a frame failed; MFN", s.mfn.v);
+    check_or_panic(r, spot_show(s, INVALID_MFN, 0), "update_va_mapping of address", s.va);
+    check_or_panic(r, frame_pool_free(&r->pool, s.mfn), "frame_pool_free of MFN", s.mfn.v);
 }
 
 static struct room spot_room;

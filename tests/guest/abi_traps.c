@@ -79,7 +79,7 @@ static void check_fault(struct test *t, const char *what, int rc, uint64_t error
     CHECK_EQ(t->d->shared->vcpu_info[0].arch.cr2, (uintptr_t)va, "%s: vcpu_info[0].arch.cr2", what);
 }
 
-TEST(abi_traps, "each exception has the vector, error code and RIP that the Intel SDM defines")
+TEST(abi_traps, "Xen delivers each exception with vector, error code and RIP as in the Intel SDM")
 {
     uint64_t value;
     int rc;
@@ -106,7 +106,7 @@ TEST(abi_traps, "each exception has the vector, error code and RIP that the Inte
     trap_hook = NULL;
 }
 
-TEST(abi_page_faults, "each page fault has the error code and CR2 that the Intel SDM defines")
+TEST(abi_page_faults, "Xen delivers each page fault with the error code and CR2 of the Intel SDM")
 {
     const void *unmapped = stack_guard;
     uint64_t value;
@@ -131,7 +131,8 @@ TEST(abi_page_faults, "each page fault has the error code and CR2 that the Intel
     trap_hook = NULL;
 }
 
-TEST(abi_trap_table, "set_trap_table installs the entries that come before an unreadable one")
+TEST(abi_trap_table,
+     "set_trap_table installs the trap_info entries before the first unreadable one")
 {
     struct trap_info *table;
     struct room r;
@@ -145,10 +146,10 @@ TEST(abi_trap_table, "set_trap_table installs the entries that come before an un
     seen.nr = 0;
     CHECK_RC(HYPERVISOR_set_trap_table(table), -EFAULT,
              "set_trap_table of an array that continues in an unmapped page");
-    check_trap(t, "int3, registered for the entry of vector 4", probe_breakpoint(), 4, 0,
+    check_trap(t, "int3, registered at the entry point of vector 4", probe_breakpoint(), 4, 0,
                (uintptr_t)probe_breakpoint + 1);
     CHECK_RC(traps_start(), 0, "set_trap_table of this kernel's own array");
-    check_trap(t, "int3, registered for its own entry", probe_breakpoint(), 3, 0,
+    check_trap(t, "int3, registered at its own entry point", probe_breakpoint(), 3, 0,
                (uintptr_t)probe_breakpoint + 1);
     CHECK_RC(HYPERVISOR_set_trap_table((void *)HYPERVISOR_VIRT_START), -EFAULT,
              "set_trap_table of an array in Xen's area");
@@ -175,17 +176,19 @@ static void nothing(void *context)
 static void check_upcall(struct test *t, evtchn_port_t port, unsigned int vector)
 {
     volatile struct vcpu_info *vcpu = &t->d->shared->vcpu_info[0];
+    long version;
 
     seen.nr = 0;
     evtchn_dispatch();
     evtchn_notify(port);
     vcpu->evtchn_upcall_mask = 0;
-    CHECK(HYPERVISOR_xen_version(XENVER_version, NULL) > 0,
-          "result of XENVER_version with a pending upcall is <= 0, expected > 0");
+    version = HYPERVISOR_xen_version(XENVER_version, NULL);
+    CHECK(version > 0, "XENVER_version with a pending upcall: result is %ld, expected > 0",
+          version);
     CHECK(vcpu->evtchn_upcall_mask, "vcpu_info[0].evtchn_upcall_mask is 0, expected not 0");
     vcpu->evtchn_upcall_mask = 1;
     evtchn_dispatch();
-    CHECK_EQ(seen.nr, 1, "number of upcalls after one event");
+    CHECK_EQ(seen.nr, 1, "number of upcalls after one event at port 0x%x", port);
     CHECK_EQ(seen.vector, vector, "vector of the entry point of an upcall");
 }
 
@@ -199,8 +202,11 @@ static long callback(unsigned int cmd, unsigned int type, uint64_t address)
 /* Opens a port to this domain, and notes upcalls. */
 static bool upcalls_start(struct test *t, evtchn_port_t *port)
 {
-    if (evtchn_bind_ipi(nothing, NULL, port)) {
-        test_error(t, "EVTCHNOP_bind_ipi failed: no port for this test");
+    int rc = evtchn_bind_ipi(nothing, NULL, port);
+
+    if (rc) {
+        test_error(t, "EVTCHNOP_bind_ipi for this test: result is %d (%s), expected 0", rc,
+                   errno_name(rc));
         return false;
     }
     trap_hook = note_and_mask;
@@ -304,7 +310,7 @@ TEST(abi_gdt, "after set_gdt, a segment load uses the descriptors of the new GDT
     spot_close(s);
 }
 
-TEST(abi_bad_gdt, "set_gdt fails if the frame is mapped writable or a descriptor is not allowed")
+TEST(abi_bad_gdt, "set_gdt refuses each of: a writable frame, an LDT, too many entries, a bad MFN")
 {
     struct spot s;
 
@@ -317,7 +323,8 @@ TEST(abi_bad_gdt, "set_gdt fails if the frame is mapped writable or a descriptor
     check_gdt(t, s.mfn, GDT_ENTRIES, -EINVAL, "a frame that is mapped writable");
     check_frame(t, spot_show(s, INVALID_MFN, 0), 0, "unmapping", s.mfn);
     check_gdt(t, s.mfn, FIRST_RESERVED_GDT_ENTRY + 1, -EINVAL, "too many entries");
-    check_gdt(t, to_mfn(t->d->host.max_mfn + 1), 1, -EINVAL, "a frame past the last of the host");
+    check_gdt(t, to_mfn(t->d->host.max_mfn + 1), 1, -EINVAL,
+              "a frame past the last MFN of the host");
     CHECK_RC(HYPERVISOR_any(__HYPERVISOR_set_gdt, HYPERVISOR_VIRT_START, 1, 0, 0), -EFAULT,
              "set_gdt with its list of frames in Xen's area");
     spot_close(s);

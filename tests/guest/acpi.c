@@ -47,7 +47,7 @@ static bool find_rsdp(struct test *t, uint8_t rsdp[RSDP_LEN])
 {
     for (uint64_t at = BIOS_START; at + RSDP_LEN <= BIOS_END; at += 16) {
         if (!read_physical(t->d, at, rsdp, RSDP_LEN)) {
-            test_fail(t, "search for the RSDP: address 0x%lx (PFN 0x%lx) cannot be mapped", at,
+            test_fail(t, "fixmap_map of PFN 0x%lx (RSDP search) is NULL, expected a mapping",
                       at / PAGE_SIZE);
             return false;
         }
@@ -77,7 +77,8 @@ TEST(acpi, "ACPI's root table (RSDT), read through identity PFNs, has a valid ch
     CHECK(kind == RANGE_IDENTITY, "PFN 0x%lx of the RSDT at 0x%x is %s, expected %s",
           addr / PAGE_SIZE, addr, range_kind_name(kind), range_kind_name(RANGE_IDENTITY));
     if (!read_physical(t->d, addr, table, HEADER_LEN)) {
-        test_fail(t, "the header of the RSDT at 0x%x cannot be mapped", addr);
+        test_fail(t, "fixmap_map of the %u bytes of the RSDT at 0x%x is NULL, expected a mapping",
+                  HEADER_LEN, addr);
         return;
     }
     memcpy(&len, table + 4, sizeof(len));
@@ -89,6 +90,6 @@ TEST(acpi, "ACPI's root table (RSDT), read through identity PFNs, has a valid ch
         return;
     }
     CHECK(read_physical(t->d, addr, table, len),
-          "the %u bytes of the RSDT at 0x%x cannot be mapped", len, addr);
+          "fixmap_map of the %u bytes of the RSDT at 0x%x is NULL, expected a mapping", len, addr);
     CHECK_EQ(checksum(table, len), 0, "checksum of the %u bytes of the RSDT at 0x%x", len, addr);
 }

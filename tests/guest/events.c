@@ -5,6 +5,8 @@
  * Without these tests an event could be lost, be handled twice, or not wake a guest that sleeps in
  * Xen: the guest would hang until some other event arrives.
  */
+#include "lib/errno.h"
+
 #include "xen/clock.h"
 #include "xen/evtchn.h"
 
@@ -30,9 +32,13 @@ static void ring(void *context)
 
 static bool bell_open(struct test *t, struct bell *b)
 {
+    int rc;
+
     *b = (struct bell){0};
-    if (evtchn_bind_ipi(ring, b, &b->port)) {
-        test_error(t, "EVTCHNOP_bind_ipi failed: no port for this test");
+    rc = evtchn_bind_ipi(ring, b, &b->port);
+    if (rc) {
+        test_error(t, "EVTCHNOP_bind_ipi for this test: result is %d (%s), expected 0", rc,
+                   errno_name(rc));
         return false;
     }
     evtchn_dispatch();
@@ -47,7 +53,7 @@ static void bell_close(struct test *t, struct bell *b)
           "vcpu_info[0].evtchn_upcall_mask is 0, expected not 0");
 }
 
-TEST(events, "evtchn_dispatch, and nothing else, handles a pending event, once")
+TEST(events, "an event handler runs only in evtchn_dispatch, once for all events of its port")
 {
     struct bell b;
 
@@ -56,10 +62,10 @@ TEST(events, "evtchn_dispatch, and nothing else, handles a pending event, once")
     evtchn_notify(b.port);
     CHECK(t->d->shared->vcpu_info[0].evtchn_upcall_pending,
           "vcpu_info[0].evtchn_upcall_pending is 0, expected not 0");
-    CHECK_EQ(b.nr_handled, 0, "number of events handled before evtchn_dispatch");
+    CHECK_EQ(b.nr_handled, 0, "number of handler runs of port 0x%x before evtchn_dispatch", b.port);
     evtchn_notify(b.port);
     evtchn_dispatch();
-    CHECK_EQ(b.nr_handled, 1, "number of events handled after 2 calls of EVTCHNOP_send");
+    CHECK_EQ(b.nr_handled, 1, "number of handler runs of port 0x%x after 2 EVTCHNOP_send", b.port);
     bell_close(t, &b);
 }
 
@@ -72,7 +78,8 @@ TEST(events_nested, "evtchn_dispatch handles an event that arrives while its han
     b.nr_again = 3;
     evtchn_notify(b.port);
     evtchn_dispatch();
-    CHECK_EQ(b.nr_handled, 4, "number of events handled, of which the handler itself sent 3,");
+    CHECK_EQ(b.nr_handled, 4, "number of handler runs of port 0x%x, 3 sent by the handler,",
+             b.port);
     bell_close(t, &b);
 }
 
@@ -87,7 +94,7 @@ TEST(events_wait, "evtchn_wait does not sleep if an event is pending")
     start = clock_ns();
     evtchn_wait(start + 5 * NS_PER_S);
     ns = clock_ns() - start;
-    CHECK_EQ(b.nr_handled, 1, "number of events handled by evtchn_wait, of 1 pending,");
+    CHECK_EQ(b.nr_handled, 1, "number of handler runs of pending port 0x%x in evtchn_wait", b.port);
     CHECK(ns < 4 * NS_PER_S, "evtchn_wait with a pending event took %lu ns, expected < 4000000000",
           ns);
     bell_close(t, &b);
@@ -116,20 +123,20 @@ static struct sleep sleep_30ms(void)
     return s;
 }
 
-TEST(alarm, "evtchn_wait returns at its deadline")
+TEST(alarm, "evtchn_wait wakes the vCPU at its deadline")
 {
     struct sleep s = sleep_30ms();
 
     CHECK(s.now >= s.start + 30 * NS_PER_MS && s.now < s.start + 10 * NS_PER_S,
-          "%u calls of evtchn_wait took %lu ns, expected in [30000000, 10000000000)", s.nr_waits,
-          s.now - s.start);
+          "%u calls of evtchn_wait(now + 30 ms) took %lu ns, expected in [30000000, 10000000000)",
+          s.nr_waits, s.now - s.start);
 }
 
-TEST(clock, "clock_ns does not go backwards")
+TEST(clock, "clock_ns never goes backwards")
 {
     struct sleep s = sleep_30ms();
 
-    CHECK(s.start, "clock_ns is 0, expected nanoseconds since Xen's start");
+    CHECK(s.start, "clock_ns is 0, expected > 0");
     CHECK_EQ(s.back_ns, 0, "largest step backwards of clock_ns in %u calls of evtchn_wait (ns)",
              s.nr_waits);
 }

@@ -107,8 +107,7 @@ static void for_each_stretch(struct test *t, struct check *c,
     int rc = host_memory_map(&c->map, &d->heap, d->map_source, d->boot.nr_pages);
 
     if (rc) {
-        test_error(t, "the E820 map could not be read again: result is %d (%s), expected 0", rc,
-                   errno_name(rc));
+        test_error(t, "host_memory_map (E820): result is %d (%s), expected 0", rc, errno_name(rc));
         return;
     }
     c->t = t;
@@ -132,7 +131,7 @@ static void check_no_frames(struct check *c, uint64_t start, uint64_t end)
                  "P2M entry of PFN 0x%lx, which is not RAM in the E820 map,", pfn);
 }
 
-TEST(holes, "the P2M list has no frame at a PFN that is not RAM in the memory map")
+TEST(holes, "the P2M list has no frame at a PFN that is not RAM in the E820 map")
 {
     struct check c;
 
@@ -151,7 +150,7 @@ static void check_kind(struct check *c, uint64_t start, uint64_t end)
           range_kind_name(kind), range_kind_name(expected));
 }
 
-TEST(holes_kind, "the kind of each PFN (RAM, identity, missing) is that of the memory map")
+TEST(holes_kind, "each PFN has the kind (RAM, identity, missing) that the E820 map gives it")
 {
     struct check c;
 
@@ -159,7 +158,7 @@ TEST(holes_kind, "the kind of each PFN (RAM, identity, missing) is that of the m
 }
 
 /* Writes to the shared leaf at one address in each page table that maps it. */
-TEST(holes_readonly, "the P2M list pages of holes, one shared page of ~0, cannot be written")
+TEST(holes_readonly, "each write to a P2M list page of an E820 hole (one shared page of ~0) faults")
 {
     uint64_t *list = t->d->p2m.list;
 

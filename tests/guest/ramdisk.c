@@ -23,7 +23,7 @@ static uint64_t sum_page(const uint8_t *page, uint64_t len_bytes)
     return sum;
 }
 
-TEST(ramdisk, "each page of the ramdisk can be mapped through the P2M")
+TEST(ramdisk, "fixmap_map maps each page of the ramdisk by its P2M entry")
 {
     struct domain *d = t->d;
     uint64_t sum = 0, left = d->boot.ramdisk_bytes;
@@ -39,8 +39,10 @@ TEST(ramdisk, "each page of the ramdisk can be mapped through the P2M")
         uint64_t len = min_u64(left, PAGE_SIZE);
 
         if (!page) {
-            test_fail(t, "page %lu of the ramdisk (PFN 0x%lx, MFN 0x%lx) cannot be mapped", i,
-                      pfn.v, mfn.v);
+            test_fail(
+                t,
+                "fixmap_map of ramdisk page %lu (PFN 0x%lx, MFN 0x%lx) is NULL, expected a mapping",
+                i, pfn.v, mfn.v);
             return;
         }
         sum += (i + 1) * sum_page(page, len);

@@ -22,7 +22,7 @@ static void check_pfn(struct test *t, uint64_t pfn)
     if (kind == RANGE_MISSING)
         CHECK_EQ(mfn.v, INVALID_ENTRY, "p2m_get of PFN 0x%lx (missing)", pfn);
     if (kind == RANGE_RAM)
-        CHECK_EQ(mfn.v, ram.v, "p2m_get of PFN 0x%lx (RAM, expected its P2M entry)", pfn);
+        CHECK_EQ(mfn.v, ram.v, "p2m_get of PFN 0x%lx (RAM; expected: its P2M entry)", pfn);
 }
 
 static void check_edge(struct test *t, uint64_t edge)
@@ -32,7 +32,7 @@ static void check_edge(struct test *t, uint64_t edge)
     check_pfn(t, edge);
 }
 
-TEST(ranges, "p2m_get follows the kind of a PFN's range, at the edges of each range")
+TEST(ranges, "p2m_get at PFN range edges is the P2M entry (RAM), the PFN (identity), ~0 (missing)")
 {
     const struct ranges *r = &t->d->p2m.ranges;
 
@@ -45,16 +45,16 @@ TEST(ranges, "p2m_get follows the kind of a PFN's range, at the edges of each ra
     check_edge(t, t->d->p2m.nr);
 }
 
-TEST(ranges_order, "the PFN ranges begin at 0, ascend, and leave no gap")
+TEST(ranges_order, "the kernel's PFN ranges begin at PFN 0 and leave no gap or overlap")
 {
     const struct ranges *r = &t->d->p2m.ranges;
     uint64_t end = 0;
 
     CHECK(r->nr, "number of PFN ranges is 0, expected at least 1");
     for (size_t i = 0; i < r->nr; i++) {
-        CHECK_EQ(r->r[i].start, end, "first PFN of range %lu of %lu", i, r->nr);
-        CHECK(r->r[i].start < r->r[i].end, "range %lu is PFNs [0x%lx, 0x%lx), expected not empty",
-              i, r->r[i].start, r->r[i].end);
+        CHECK_EQ(r->r[i].start, end, "first PFN of PFN range %lu of %lu", i, r->nr);
+        CHECK(r->r[i].start < r->r[i].end, "PFN range %lu is [0x%lx, 0x%lx), expected not empty", i,
+              r->r[i].start, r->r[i].end);
         end = r->r[i].end;
     }
 }

@@ -17,7 +17,7 @@ extern uintptr_t __stack_chk_guard;
 static const uint64_t constant = 1;
 static uint64_t ret_in_data = 0xc3c3c3c3c3c3c3c3;
 
-TEST(text_readonly, "a write to .text or .rodata faults")
+TEST(text_readonly, "each write to the kernel's .text and .rodata faults")
 {
     uint64_t before = *(const uint64_t *)image_start;
 
@@ -40,7 +40,7 @@ static void check_no_exec(struct test *t, const char *what, const void *code)
         test_fail(t, "PTE of %s at %p is 0x%lx, expected bit 63 (NX) set", what, code, pte);
 }
 
-TEST(data_no_exec, "a call into data, stack, heap or the P2M list faults")
+TEST(data_no_exec, "each call into data, stack, heap and the P2M list faults (NX)")
 {
     uint64_t on_stack = ret_in_data;
     uint64_t *on_heap = heap_alloc(&t->d->heap, PAGE_SIZE);
@@ -50,7 +50,7 @@ TEST(data_no_exec, "a call into data, stack, heap or the P2M list faults")
     check_no_exec(t, "the stack", &on_stack);
     check_no_exec(t, "the P2M list", t->d->p2m.list);
     if (!on_heap) {
-        test_error(t, "a heap page could not be allocated");
+        test_error(t, "heap_alloc is NULL, expected a page");
         return;
     }
     *on_heap = ret_in_data;
@@ -58,7 +58,7 @@ TEST(data_no_exec, "a call into data, stack, heap or the P2M list faults")
     heap_free(&t->d->heap, on_heap, PAGE_SIZE);
 }
 
-TEST(guards, "guard pages fault: page 0, below the stack, behind a heap block")
+TEST(guards, "each access to a guard page faults: page 0, below the stack, behind a heap page")
 {
     uint64_t *page = heap_alloc(&t->d->heap, PAGE_SIZE), value = 1;
     void *next = heap_alloc(&t->d->heap, PAGE_SIZE); /* mapped, so that the guard lies between */
@@ -72,15 +72,16 @@ TEST(guards, "guard pages fault: page 0, below the stack, behind a heap block")
         CHECK_RC(probe_read(page, &value), 0, "read of a new heap page at %p", (void *)page);
         CHECK_EQ(value, 0, "word 0 of a new heap page at %p", (void *)page);
         CHECK_RC(probe_read(page + PAGE_SIZE / 8, &value), -EFAULT,
-                 "read of the guard page behind a heap page at %p", (void *)(page + PAGE_SIZE / 8));
+                 "read of the guard page at %p, behind a heap page",
+                 (void *)(page + PAGE_SIZE / 8));
     } else {
-        test_error(t, "two heap pages could not be allocated");
+        test_error(t, "heap_alloc is %p and %p, expected two pages", (void *)page, next);
     }
     heap_free(&t->d->heap, page, PAGE_SIZE);
     heap_free(&t->d->heap, next, PAGE_SIZE);
 }
 
-TEST(canary, "the stack protector's canary is set, with a low byte of 0")
+TEST(canary, "the stack canary __stack_chk_guard is not 0, but its low byte is 0")
 {
     CHECK(__stack_chk_guard != 0, "__stack_chk_guard is 0, expected not 0");
     CHECK_EQ(__stack_chk_guard & 0xff, 0, "low byte of __stack_chk_guard (0 ends a string)");

@@ -79,15 +79,20 @@ static long is_up(void)
     return HYPERVISOR_vcpu_op(VCPUOP_is_up, SECOND, NULL);
 }
 
-/* Down, and no longer on a physical CPU (RUNSTATE_offline): the stack of vCPU 1 may be freed. */
-static bool wait_until_down(void)
+/*
+ * Down, and no longer on a physical CPU (RUNSTATE_offline): the stack of vCPU 1 may be freed.
+ * *@runstate is the last RUNSTATE_* of vCPU 1, or the errno of VCPUOP_get_runstate_info.
+ */
+static bool wait_until_down(int *runstate)
 {
     uint64_t until = clock_ns() + MAX_NS;
     struct vcpu_runstate_info state = {0};
 
     do {
-        if (HYPERVISOR_vcpu_op(VCPUOP_get_runstate_info, SECOND, &state))
+        *runstate = (int)HYPERVISOR_vcpu_op(VCPUOP_get_runstate_info, SECOND, &state);
+        if (*runstate)
             return false;
+        *runstate = state.state;
     } while ((is_up() || state.state != RUNSTATE_offline) && clock_ns() < until);
     return !is_up() && state.state == RUNSTATE_offline;
 }
@@ -95,19 +100,23 @@ static bool wait_until_down(void)
 static void take_turn(struct test *t, struct work *w, uint64_t turn, uintptr_t stack_end)
 {
     uint64_t sum;
+    int state;
 
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_up, SECOND, NULL), 0, "turn %lu: VCPUOP_up of vCPU 1", turn);
+    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_up, SECOND, NULL), 0, "checksum %lu: VCPUOP_up of vCPU 1",
+             turn);
     sum = checksum(w);
     CHECK(wait_for(&w->done, turn),
-          "turn %lu: after 10 s vCPU 1 has begun %lu turns and completed %lu, expected %lu", turn,
+          "checksum %lu: after 10 s vCPU 1 has begun %lu and completed %lu, expected %lu", turn,
           w->turn, w->done, turn);
     if (w->done == turn)
-        CHECK_EQ(w->sum, sum, "turn %lu: checksum of the P2M list on vCPU 1", turn);
+        CHECK_EQ(w->sum, sum, "checksum %lu of the P2M list on vCPU 1 (expected: as on vCPU 0)",
+                 turn);
     CHECK(stack_end - w->stack < STACK_PAGES * PAGE_SIZE,
-          "turn %lu: stack frame of vCPU 1 is at 0x%lx, expected in [0x%lx, 0x%lx)", turn, w->stack,
-          stack_end - STACK_PAGES * PAGE_SIZE, stack_end);
-    CHECK(wait_until_down(),
-          "turn %lu: vCPU 1 is not offline 10 s after VCPUOP_down, expected offline", turn);
+          "checksum %lu: stack frame of vCPU 1 is at 0x%lx, expected in [0x%lx, 0x%lx)", turn,
+          w->stack, stack_end - STACK_PAGES * PAGE_SIZE, stack_end);
+    CHECK(wait_until_down(&state),
+          "checksum %lu: 10 s after VCPUOP_down vCPU 1 has is_up %ld, runstate %d, expected 0, %d",
+          turn, is_up(), state, RUNSTATE_offline);
 }
 
 /* A context whose CR3 is past all memory. The errno tells whether vCPU 1 is initialised already. */
@@ -140,6 +149,7 @@ static void bring_up(struct test *t, struct vcpu_guest_context *context, struct 
                      uintptr_t stack_end)
 {
     long rc = HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, context);
+    int state;
 
     CHECK_RC(rc, 0, "VCPUOP_initialise of vCPU 1");
     CHECK_EQ((uint64_t)is_up(), 0, "result of VCPUOP_is_up of vCPU 1 before VCPUOP_up");
@@ -148,9 +158,10 @@ static void bring_up(struct test *t, struct vcpu_guest_context *context, struct 
     for (uint64_t turn = 1; !rc && turn <= NR_TURNS && t->result == TEST_SUCCESS; turn++)
         take_turn(t, work, turn, stack_end);
 
-    if (!rc && !wait_until_down()) /* it uses its stack, which can then not be freed */
-        panic("self-test %s: vCPU 1 does not go down; it has begun %lu turns and completed %lu",
-              t->test->name, work->turn, work->done);
+    if (!rc && !wait_until_down(&state)) /* it uses its stack, which can then not be freed */
+        panic("self-test %s: vCPU 1 does not go down: runstate is %d, expected %d; checksums begun "
+              "%lu, completed %lu",
+              t->test->name, state, RUNSTATE_offline, work->turn, work->done);
 }
 
 /* Memory of the test: the stack of vCPU 1, and its initial registers. */
@@ -186,7 +197,7 @@ static bool second_open(struct test *t, struct second *s, struct work *work)
     rc = try_bad_root(s->context);
     s->initialised = rc == -EEXIST;
     if (s->initialised)
-        test_skip(t, "vCPU 1 was initialised by an earlier run, which Xen allows only once");
+        test_skip(t, "an earlier run initialised vCPU 1: Xen allows VCPUOP_initialise only once");
     else
         CHECK_RC(rc, -EINVAL, "VCPUOP_initialise of vCPU 1, CR3 at 2^51, past all memory");
     return true;
@@ -201,7 +212,7 @@ static void second_close(struct second *s)
 
 /* Runs before second_vcpu, which initialises the vCPU: self-tests run in the order of their names.
  */
-TEST(abi_bad_vcpu, "VCPUOP_initialise refuses an invalid context (XSA-296)")
+TEST(abi_bad_vcpu, "VCPUOP_initialise refuses an invalid vcpu_guest_context")
 {
     struct second s;
 
@@ -212,7 +223,7 @@ TEST(abi_bad_vcpu, "VCPUOP_initialise refuses an invalid context (XSA-296)")
     second_close(&s);
 }
 
-TEST(second_vcpu, "a second vCPU reads the same P2M list as the first, also after VCPUOP_down")
+TEST(second_vcpu, "vCPU 1 computes the same P2M list checksum as vCPU 0, also after VCPUOP_down")
 {
     static struct work work; /* vCPU 1 keeps this address for its whole life */
     struct second s;

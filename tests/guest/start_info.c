@@ -9,7 +9,7 @@
 #include "lib/errno.h"
 #include "tests/guest/abi_room.h"
 
-TEST(start_info, "this domain has as many pages as Xen counts (XENMEM_current_reservation)")
+TEST(start_info, "the kernel's page count of this domain is XENMEM_current_reservation")
 {
     const struct domain *d = t->d;
 
@@ -26,12 +26,12 @@ TEST(memory_map, "Xen returns the same E820 map as at boot")
     int rc = host_memory_map(&again, &t->d->heap, t->d->map_source, t->d->boot.nr_pages);
 
     if (rc) {
-        test_error(t, "the E820 map could not be read again: result is %d (%s), expected 0", rc,
-                   errno_name(rc));
+        test_error(t, "host_memory_map (E820): result is %d (%s), expected 0", rc, errno_name(rc));
         return;
     }
-    CHECK_EQ(again.nr, first->nr, "number of E820 entries, read again,");
+    CHECK_EQ(again.nr, first->nr, "number of E820 entries that Xen returns now");
     for (size_t i = 0; i < first->nr && i < again.nr; i++)
-        check_e820_entry(t, "E820 map, read again", i, &again.entries[i], &first->entries[i]);
+        check_e820_entry(t, "E820 map that Xen returns now", i, &again.entries[i],
+                         &first->entries[i]);
     heap_free(&t->d->heap, again.entries, again.len_bytes);
 }

@@ -110,7 +110,7 @@ static void check_fired(struct test *t, const char *step)
           step);
 }
 
-TEST(store_watch, "a xenstore watch fires when a node below its path changes")
+TEST(store_watch, "a xenstore watch fires when a child node of its path changes")
 {
     uint64_t until;
 
@@ -151,7 +151,8 @@ TEST(store_transaction,
     remove_node(t);
 }
 
-TEST(store_conflict, "a xenstore transaction fails with EAGAIN if a node it has read has changed")
+TEST(store_conflict,
+     "a xenstore commit fails with EAGAIN if a node that the transaction read has changed")
 {
     xs_tx_t tx;
 
