@@ -8,10 +8,15 @@
 
 #define PFNS_PER_L1 (P2M_PER_PAGE * PTES_PER_TABLE)
 
-/* The messages quote those of Xen's tools (tools/libs/guest/xg_sr_save_x86_pv.c). */
-#define FAIL      "published P2M: xl save would fail: "
-#define FAIL_LIST "published P2M list: xl save would fail: "
-#define FAIL_TREE "published P2M tree: xl save would fail: "
+/*
+ * The messages quote those of Xen's tools (tools/libs/guest/xg_sr_save_x86_pv.c) behind what they
+ * mean. @form is "", " list" or " tree".
+ */
+#define COMPLAIN(form, ...)                                               \
+    do {                                                                  \
+        printk(LOG_ERROR, "published P2M%s: xl save would fail: ", form); \
+        print(__VA_ARGS__);                                               \
+    } while (0)
 
 static bool bad_frame(const struct readback *rb, mfn_t mfn)
 {
@@ -25,11 +30,11 @@ static int check_leaf(const struct readback *rb, uint64_t leaf, mfn_t mfn)
 
     if (pfn.v < rb->shared->max_pfn && mfn_eq(p2m_get_ram(rb->p2m, pfn), mfn))
         return 0;
-    printk(LOG_ERROR,
-           FAIL
-           "Bad mfn in p2m_frame_list[%lu]: MFN 0x%lx has M2P entry PFN 0x%lx, whose P2M entry is "
-           "MFN 0x%lx; expected a PFN below max_pfn 0x%lx and the same MFN\n",
-           leaf, mfn.v, pfn.v, p2m_get_ram(rb->p2m, pfn).v, rb->shared->max_pfn);
+    COMPLAIN(
+        "",
+        "Bad mfn in p2m_frame_list[%lu]: MFN 0x%lx has M2P entry PFN 0x%lx, whose P2M entry is "
+        "MFN 0x%lx; expected a PFN below max_pfn 0x%lx and the same MFN\n",
+        leaf, mfn.v, pfn.v, p2m_get_ram(rb->p2m, pfn).v, rb->shared->max_pfn);
     return -ERANGE;
 }
 
@@ -38,10 +43,10 @@ static int check_addresses(uint64_t start, uint64_t end)
     if (end >= start && va_canonical(start) && va_canonical(end) &&
         (end < HYPERVISOR_VIRT_START || start >= HYPERVISOR_VIRT_END))
         return 0;
-    printk(LOG_ERROR,
-           FAIL_LIST "Bad virtual p2m address range 0x%lx-0x%lx (p2m_vaddr to end): expected "
-                     "ascending canonical addresses outside Xen's area\n",
-           start, end);
+    COMPLAIN(" list",
+             "Bad virtual p2m address range 0x%lx-0x%lx (p2m_vaddr to end): expected "
+             "ascending canonical addresses outside Xen's area\n",
+             start, end);
     return -ERANGE;
 }
 
@@ -53,10 +58,10 @@ static int walk(const struct readback *rb, uint64_t va, mfn_t *leaf, mfn_t *l1)
     for (unsigned int level = PT_LEVELS; level; level--) {
         mfn = pte_mfn(pt_read(rb->pt, mfn, level, pte_index(va, level)));
         if (bad_frame(rb, mfn)) {
-            printk(LOG_ERROR,
-                   FAIL_LIST "Bad mfn 0x%lx during page table walk for vaddr 0x%lx at level %u: "
-                             "expected 1 to max_mfn 0x%lx\n",
-                   mfn.v, va, level, rb->m2p->nr - 1);
+            COMPLAIN(" list",
+                     "Bad mfn 0x%lx during page table walk for vaddr 0x%lx at level %u: "
+                     "expected 1 to max_mfn 0x%lx\n",
+                     mfn.v, va, level, rb->m2p->nr - 1);
             return -ERANGE;
         }
         if (level == 2)
@@ -77,9 +82,8 @@ int readback_list(const struct readback *rb, readback_visit_t visit, void *conte
     if (!rb->shared->p2m_cr3)
         return -ENOENT;
     if (bad_frame(rb, maddr_to_mfn(rb->shared->p2m_cr3))) {
-        printk(LOG_ERROR,
-               FAIL_LIST "Bad p2m_cr3 value 0x%lx: MFN 0x%lx, expected 1 to max_mfn 0x%lx\n",
-               rb->shared->p2m_cr3, maddr_to_mfn(rb->shared->p2m_cr3).v, rb->m2p->nr - 1);
+        COMPLAIN(" list", "Bad p2m_cr3 value 0x%lx: MFN 0x%lx, expected 1 to max_mfn 0x%lx\n",
+                 rb->shared->p2m_cr3, maddr_to_mfn(rb->shared->p2m_cr3).v, rb->m2p->nr - 1);
         return -ERANGE;
     }
     rc = check_addresses(vaddr, vaddr + leaves * PAGE_SIZE - 1);
@@ -109,10 +113,9 @@ static int tree_entry(const struct readback *rb, mfn_t page, unsigned int level,
     *mfn = to_mfn(pt_read(rb->pt, page, level, (unsigned int)index));
     if (!bad_frame(rb, *mfn))
         return 0;
-    printk(LOG_ERROR,
-           FAIL_TREE
-           "Bad mfn 0x%lx for p2m frame list%s at index %lu: expected 1 to max_mfn 0x%lx\n",
-           mfn->v, level == 2 ? " list" : "", index, rb->m2p->nr - 1);
+    COMPLAIN(" tree",
+             "Bad mfn 0x%lx for p2m frame list%s at index %lu: expected 1 to max_mfn 0x%lx\n",
+             mfn->v, level == 2 ? " list" : "", index, rb->m2p->nr - 1);
     return -ERANGE;
 }
 
@@ -124,14 +127,13 @@ int readback_tree(const struct readback *rb, readback_visit_t visit, void *conte
     if (top.v == 0 || top.v == INVALID_ENTRY)
         return -ENOENT;
     if (bad_frame(rb, top)) {
-        printk(LOG_ERROR,
-               FAIL_TREE "Bad mfn 0x%lx for p2m frame list list: expected 1 to max_mfn 0x%lx\n",
-               top.v, rb->m2p->nr - 1);
+        COMPLAIN(" tree", "Bad mfn 0x%lx for p2m frame list list: expected 1 to max_mfn 0x%lx\n",
+                 top.v, rb->m2p->nr - 1);
         return -ERANGE;
     }
     if (leaves > PTES_PER_TABLE * PTES_PER_TABLE) {
-        printk(LOG_ERROR, FAIL_TREE "max_pfn is 0x%lx, expected at most 0x%lx\n",
-               rb->shared->max_pfn, TREE_MAX_PFNS);
+        COMPLAIN(" tree", "max_pfn is 0x%lx, expected at most 0x%lx\n", rb->shared->max_pfn,
+                 TREE_MAX_PFNS);
         return -ERANGE;
     }
     for (uint64_t leaf = 0; leaf < leaves; leaf++) {

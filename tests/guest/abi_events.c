@@ -231,7 +231,9 @@ TEST(abi_masked, "an event on a masked port is handled only after EVTCHNOP_unmas
     check_port(t, unmask(port), 0, "EVTCHNOP_unmask", port);
     CHECK_EQ(*mask >> shift & 1, 0, "mask bit of port 0x%x after EVTCHNOP_unmask", port);
     CHECK(shared->vcpu_info[0].evtchn_upcall_pending,
-          "vcpu_info[0].evtchn_upcall_pending is 0, expected not 0");
+          "after EVTCHNOP_unmask of pending port 0x%x: vcpu_info[0].evtchn_upcall_pending is 0, "
+          "expected 1",
+          port);
     evtchn_dispatch();
     CHECK_EQ(nr, 1, "number of handler runs after EVTCHNOP_unmask of port 0x%x", port);
     CHECK_EQ(*pending >> shift & 1, 0, "pending bit of port 0x%x after its handler ran", port);

@@ -103,7 +103,8 @@ static void check_types(struct test *t, struct spot s, unsigned int level)
     memset((void *)s.va, 0, PAGE_SIZE); /* Xen wrote entries into the L4 table */
 }
 
-TEST(abi_table_types, "a frame has one type at a time: L1 to L4 page table, or writable page")
+TEST(abi_table_types,
+     "a frame has at most one type at a time: L1 to L4 page table, or writable page")
 {
     mfn_t root = t->d->pt.root, past = to_mfn(t->d->host.max_mfn + 1);
     struct spot s;

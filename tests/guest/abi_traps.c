@@ -185,11 +185,13 @@ static void check_upcall(struct test *t, evtchn_port_t port, unsigned int vector
     version = HYPERVISOR_xen_version(XENVER_version, NULL);
     CHECK(version > 0, "XENVER_version with a pending upcall: result is %ld, expected > 0",
           version);
-    CHECK(vcpu->evtchn_upcall_mask, "vcpu_info[0].evtchn_upcall_mask is 0, expected not 0");
+    CHECK(vcpu->evtchn_upcall_mask,
+          "after an event upcall: vcpu_info[0].evtchn_upcall_mask is 0, expected 1");
     vcpu->evtchn_upcall_mask = 1;
     evtchn_dispatch();
     CHECK_EQ(seen.nr, 1, "number of upcalls after one event at port 0x%x", port);
-    CHECK_EQ(seen.vector, vector, "vector of the entry point of an upcall");
+    CHECK_EQ(seen.vector, vector,
+             "number of the kernel's entry stub to which Xen delivered the event upcall");
 }
 
 static long callback(unsigned int cmd, unsigned int type, uint64_t address)

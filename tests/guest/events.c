@@ -50,7 +50,7 @@ static void bell_close(struct test *t, struct bell *b)
 {
     evtchn_close(b->port);
     CHECK(t->d->shared->vcpu_info[0].evtchn_upcall_mask,
-          "vcpu_info[0].evtchn_upcall_mask is 0, expected not 0");
+          "after evtchn_close: vcpu_info[0].evtchn_upcall_mask is 0, expected not 0");
 }
 
 TEST(events, "an event handler runs only in evtchn_dispatch, once for all events of its port")
@@ -61,7 +61,8 @@ TEST(events, "an event handler runs only in evtchn_dispatch, once for all events
         return;
     evtchn_notify(b.port);
     CHECK(t->d->shared->vcpu_info[0].evtchn_upcall_pending,
-          "vcpu_info[0].evtchn_upcall_pending is 0, expected not 0");
+          "after EVTCHNOP_send to port 0x%x: vcpu_info[0].evtchn_upcall_pending is 0, expected 1",
+          b.port);
     CHECK_EQ(b.nr_handled, 0, "number of handler runs of port 0x%x before evtchn_dispatch", b.port);
     evtchn_notify(b.port);
     evtchn_dispatch();

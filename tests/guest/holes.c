@@ -146,7 +146,8 @@ static void check_kind(struct check *c, uint64_t start, uint64_t end)
     enum range_kind kind = ranges_find(&c->t->d->p2m.ranges, start).kind;
     struct test *t = c->t;
 
-    CHECK(kind == expected, "PFNs [0x%lx, 0x%lx) are %s, expected %s by the E820 map", start, end,
+    CHECK(kind == expected,
+          "kernel's PFN ranges: [0x%lx, 0x%lx) is %s, expected %s by the E820 map", start, end,
           range_kind_name(kind), range_kind_name(expected));
 }
 

@@ -91,7 +91,7 @@ TEST(published_list,
     compare_start(&c, t);
     rc = readback_list(&rb, compare_leaf, &c, &nr_pfns);
     if (t->d->options.form == PUBLISH_TREE) {
-        CHECK_RC(rc, -ENOENT, "reading the published P2M %s", "list, with p2m=tree");
+        CHECK_RC(rc, -ENOENT, "reading the P2M list (p2m_cr3), which p2m=tree must not publish");
         test_skip(t, "p2m=tree: no P2M list is published");
         return;
     }

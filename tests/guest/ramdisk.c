@@ -23,7 +23,7 @@ static uint64_t sum_page(const uint8_t *page, uint64_t len_bytes)
     return sum;
 }
 
-TEST(ramdisk, "fixmap_map maps each page of the ramdisk by its P2M entry")
+TEST(ramdisk, "each ramdisk page can be mapped: Xen accepts the MFN in its P2M entry")
 {
     struct domain *d = t->d;
     uint64_t sum = 0, left = d->boot.ramdisk_bytes;

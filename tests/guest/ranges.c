@@ -50,7 +50,8 @@ TEST(ranges_order, "the kernel's PFN ranges begin at PFN 0 and leave no gap or o
     const struct ranges *r = &t->d->p2m.ranges;
     uint64_t end = 0;
 
-    CHECK(r->nr, "number of PFN ranges is 0, expected at least 1");
+    CHECK(r->nr,
+          "the kernel's table of PFN ranges (from the E820 map) has 0 ranges, expected at least 1");
     for (size_t i = 0; i < r->nr; i++) {
         CHECK_EQ(r->r[i].start, end, "first PFN of PFN range %lu of %lu", i, r->nr);
         CHECK(r->r[i].start < r->r[i].end, "PFN range %lu is [0x%lx, 0x%lx), expected not empty", i,

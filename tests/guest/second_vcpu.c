@@ -102,20 +102,21 @@ static void take_turn(struct test *t, struct work *w, uint64_t turn, uintptr_t s
     uint64_t sum;
     int state;
 
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_up, SECOND, NULL), 0, "checksum %lu: VCPUOP_up of vCPU 1",
-             turn);
+    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_up, SECOND, NULL), 0,
+             "checksum run %lu: VCPUOP_up of vCPU 1", turn);
     sum = checksum(w);
     CHECK(wait_for(&w->done, turn),
-          "checksum %lu: after 10 s vCPU 1 has begun %lu and completed %lu, expected %lu", turn,
+          "checksum run %lu: after 10 s vCPU 1 has begun %lu and completed %lu, expected %lu", turn,
           w->turn, w->done, turn);
     if (w->done == turn)
-        CHECK_EQ(w->sum, sum, "checksum %lu of the P2M list on vCPU 1 (expected: as on vCPU 0)",
-                 turn);
+        CHECK_EQ(w->sum, sum,
+                 "P2M list, run %lu: checksum by vCPU 1 (vCPU 0 computed the expected one)", turn);
     CHECK(stack_end - w->stack < STACK_PAGES * PAGE_SIZE,
-          "checksum %lu: stack frame of vCPU 1 is at 0x%lx, expected in [0x%lx, 0x%lx)", turn,
+          "checksum run %lu: stack frame of vCPU 1 is at 0x%lx, expected in [0x%lx, 0x%lx)", turn,
           w->stack, stack_end - STACK_PAGES * PAGE_SIZE, stack_end);
     CHECK(wait_until_down(&state),
-          "checksum %lu: 10 s after VCPUOP_down vCPU 1 has is_up %ld, runstate %d, expected 0, %d",
+          "checksum run %lu: 10 s after VCPUOP_down vCPU 1 has is_up %ld, runstate %d, expected 0, "
+          "%d",
           turn, is_up(), state, RUNSTATE_offline);
 }
 

@@ -9,7 +9,7 @@
 #include "lib/errno.h"
 #include "tests/guest/abi_room.h"
 
-TEST(start_info, "the kernel's page count of this domain is XENMEM_current_reservation")
+TEST(start_info, "the kernel's count of this domain's pages equals XENMEM_current_reservation")
 {
     const struct domain *d = t->d;
 
@@ -29,7 +29,8 @@ TEST(memory_map, "Xen returns the same E820 map as at boot")
         test_error(t, "host_memory_map (E820): result is %d (%s), expected 0", rc, errno_name(rc));
         return;
     }
-    CHECK_EQ(again.nr, first->nr, "number of E820 entries that Xen returns now");
+    CHECK_EQ(again.nr, first->nr,
+             "number of E820 entries that Xen returns now (expected: as at boot)");
     for (size_t i = 0; i < first->nr && i < again.nr; i++)
         check_e820_entry(t, "E820 map that Xen returns now", i, &again.entries[i],
                          &first->entries[i]);

@@ -197,7 +197,7 @@ TEST(unpopulated, "an unpopulated PFN never gets a frame, neither by p2m_set nor
 }
 
 TEST(unpopulated_show,
-     "page_show of an unpopulated PFN returns the address of the grant mapped for that PFN")
+     "page_show(PFN) returns the virtual address of the grant mapping of an unpopulated PFN")
 {
     const struct domain *d = t->d;
     struct pfn_room m;
@@ -249,7 +249,7 @@ TEST(unpopulated_free,
 }
 
 TEST(unpopulated_nospc,
-     "unpopulated_alloc of more PFNs than exist allocates none: it returns -ENOSPC")
+     "unpopulated_alloc of more PFNs than are free returns -ENOSPC and allocates none")
 {
     struct foreign_range all = {.nr = t->d->unpopulated.limit};
     uint64_t start;

@@ -51,7 +51,7 @@ build/unit/test_x:
 	@mkdir -p build/unit; (echo '#!/bin/sh'; echo 'cd $(CURDIR); grep -q one mm/x.c && exit'; \
 	    echo 'echo "not ok 1 - finds_one"; exit 1') >$@; chmod +x $@
 END
-write_file("$dir/$_", '') for qw(elfnotes.S linker.ld lib/a arch/a xen/a kernel/a bench/a build/elfnotes.o
+write_file("$dir/$_", '') for qw(VERSION elfnotes.S linker.ld lib/a arch/a xen/a kernel/a bench/a build/elfnotes.o
     tests/unit/test_x.c);
 write_file("$dir/scripts/boot", "#!/bin/sh\ncd \$(dirname \$0)/..\n"
     . "grep -q TWO mm/x.c && echo 'not ok 2 - finds_two' && exit 5\nexit 0\n");
