@@ -12,7 +12,7 @@ const char *errno_name(int rc)
 {
     static const struct {
         int number;
-        const char *name;
+        char name[sizeof("EOPNOTSUPP")];
     } names[] = {
         {0, "success"},
         NAME(EPERM),  NAME(ENOENT), NAME(ESRCH),  NAME(EIO),    NAME(E2BIG),

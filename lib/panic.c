@@ -26,5 +26,6 @@ void panic(const char *fmt, ...)
 
 void __stack_chk_fail(void)
 {
-    panic("stack smashed in the function that returns to %p", __builtin_return_address(0));
+    panic("stack smashed: the canary was overwritten in the function at %p",
+          __builtin_return_address(0));
 }

@@ -12,7 +12,8 @@ const volatile uint64_t *pt_show(struct pagetable *pt, mfn_t table, unsigned int
     const volatile uint64_t *t = fixmap_map(pt->fixmap, FIXMAP_LEVEL + level - 1, table, PTE_RO);
 
     if (!t)
-        panic("page tables: cannot read the level %u table, MFN 0x%lx: Xen refused to map it",
+        panic("page tables: cannot read the level %u table, MFN 0x%lx: update_va_mapping, "
+              "read-only, was refused",
               level, table.v);
     return t;
 }

@@ -57,11 +57,10 @@ static void write_features_and_watch(void)
         rc = xs_watch(watches[i]);
     }
     if (rc)
-        printk(
-            LOG_WARN,
-            "store: cannot %s %s in xenstore: %d (%s); shutdown and memory/target requests of the "
-            "toolstack may not arrive\n",
-            verb, path, rc, errno_name(rc));
+        printk(LOG_WARN,
+               "store: cannot %s %s in xenstore: %d (%s); shutdown and memory/target requests may "
+               "be missed\n",
+               verb, path, rc, errno_name(rc));
 }
 
 static bool has_store(const struct domain *d)
@@ -94,8 +93,9 @@ int store_stage(struct domain *d)
 
     if (!has_store(d)) {
         xenstore_stop();
-        printk(LOG_INFO, "store: start_info names no xenstore ring; shutdown and memory/target "
-                         "requests of a toolstack cannot be received\n");
+        printk(LOG_INFO,
+               "store: start_info names no xenstore ring; no shutdown or memory/target request can "
+               "arrive\n");
         return 0;
     }
     rc = xenstore_start(store_page, d->boot.store_port);

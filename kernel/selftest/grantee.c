@@ -286,10 +286,10 @@ static void run_rounds(struct mapping *m)
 
     for (uint64_t round = 0; round < m->rounds; round++) {
         if (round && unmap_all(m))
-            printk(
-                LOG_WARN,
-                "grantee: round %lu: %lu pages could not be unmapped; they are not mapped anew\n",
-                round, m->range->nr_mapped);
+            printk(LOG_WARN,
+                   "grantee: round %lu: %lu pages could not be unmapped; they stay mapped and this "
+                   "round skips them\n",
+                   round, m->range->nr_mapped);
         nr_failed += map_all(m);
     }
     took = clock_ns() - since;

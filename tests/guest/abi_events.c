@@ -76,7 +76,9 @@ static long open_all(struct test *t, uint64_t open[MAX_PORTS / 64], unsigned int
             break;
         }
         CHECK(!is_open(open, port),
-              "EVTCHNOP_alloc_unbound returned open port 0x%x, expected a free one", port);
+              "EVTCHNOP_alloc_unbound returned port 0x%x, which was open already, expected a free "
+              "port",
+              port);
         open[port / 64] |= (uint64_t)1 << port % 64;
     }
     *nr_open = nr;
@@ -96,7 +98,7 @@ static void check_full(struct test *t, const uint64_t open[MAX_PORTS / 64], unsi
     evtchn_port_t last = MAX_PORTS - 1, again;
 
     CHECK(nr + evtchn_count() >= 1000,
-          "number of event channel ports of this domain is %u, expected >= 1000",
+          "EVTCHNOP_alloc_unbound failed when %u ports were open, expected to open >= 1000",
           nr + evtchn_count());
     while (last && !is_open(open, last))
         last--;
@@ -182,7 +184,8 @@ static void check_vcpu(struct test *t, long rc, const char *step)
     CHECK_RC(rc, -ENOENT, "%s, absent vCPU %u", step, t->d->host.nr_vcpus);
 }
 
-TEST(abi_no_vcpu, "EVTCHNOP_bind_* and VCPUOP_is_up for an absent vCPU fail with ENOENT")
+TEST(abi_no_vcpu,
+     "EVTCHNOP_bind_virq, _bind_ipi and VCPUOP_is_up fail with ENOENT for an absent vCPU")
 {
     unsigned int vcpu = t->d->host.nr_vcpus;
     struct evtchn_bind_virq virq = {.virq = VIRQ_DEBUG, .vcpu = vcpu};

@@ -94,11 +94,11 @@ TEST(abi_pdone, "mmu_update succeeds even if the guest may not write at pdone")
     pfn = m2p_of(t, s.mfn);
     req = m2p_update(s.mfn, pfn + 1);
     CHECK_RC(HYPERVISOR_mmu_update(&req, 1, (unsigned int *)image_start, DOMID_SELF), 0,
-             "mmu_update with *pdone in .text, which is read-only");
+             "mmu_update with pdone in read-only .text (Xen ignores a failed write)");
     check_m2p(t, s.mfn, pfn + 1, "after mmu_update with *pdone in .text");
     req = m2p_update(s.mfn, pfn);
     CHECK_RC(HYPERVISOR_mmu_update(&req, 1, (unsigned int *)HYPERVISOR_VIRT_START, DOMID_SELF), 0,
-             "mmu_update with *pdone in Xen's area");
+             "mmu_update with pdone in Xen's area (Xen ignores a failed write)");
     check_m2p(t, s.mfn, pfn, "after mmu_update with *pdone in Xen's area");
     spot_close(s);
 }
@@ -249,9 +249,9 @@ static void try_batches(struct test *t, struct batch *b)
     fill(t, b, own);
     b->req[b->nr - 2].ptr |= 4; /* not an MMU_* command */
     CHECK_RC(HYPERVISOR_mmu_update(b->req, (unsigned int)b->nr, &done, DOMID_SELF), -ENOSYS,
-             "mmu_update of %lu requests, of which the last but one is invalid", b->nr);
-    CHECK_EQ(done, b->nr - 2, "*pdone after mmu_update of %lu requests, the last but one invalid",
-             b->nr);
+             "mmu_update of %lu requests (request %lu has an unknown command)", b->nr, b->nr - 2);
+    CHECK_EQ(done, b->nr - 2, "mmu_update of %lu requests (request %lu is invalid): *pdone", b->nr,
+             b->nr - 2);
 }
 
 TEST(abi_preemption, "Xen executes all 100,000 requests of an mmu_update that it preempts")
@@ -319,5 +319,5 @@ TEST(abi_multicall, "a call that fails in a multicall changes the result of no o
              "multicall of %lu calls", ARRAY_SIZE(calls));
     for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
         CHECK_RC((long)calls[i].result, expected[i],
-                 "call %lu of a multicall (hypercall number %lu)", i, ops[i]);
+                 "multicall: call %lu (from 0), which is hypercall %lu", i, ops[i]);
 }

@@ -184,20 +184,22 @@ TEST(abi_linear, "an L4 may map itself read-only, never writable (XSA-182)")
         test_skip(t, "this Xen refuses linear page tables (pv-linear-pt=off)");
         return;
     }
-    CHECK_RC(probe_read(&table[own], &value), 0, "read of L4 entry %u at linear address %p", own,
+    CHECK_RC(probe_read(&table[own], &value), 0,
+             "read of L4 entry %u by the linear page table (L4 maps itself) at %p", own,
              (const void *)table);
-    CHECK_EQ(value, pt_read(&t->d->pt, root, PT_LEVELS, own), "L4 entry %u at linear address %p",
-             own, (const void *)table);
+    CHECK_EQ(value, pt_read(&t->d->pt, root, PT_LEVELS, own),
+             "L4 entry %u, read by the linear page table at %p", own, (const void *)table);
     CHECK_RC(pt_write(root, i, readonly | PTE_W), -EINVAL,
              "mmu_update of L4 entry %u from read-only to writable", i);
     CHECK_RC(probe_write((void *)&table[i], readonly), -EFAULT,
-             "store into L4 entry %u at linear address %p", i, (const void *)table);
+             "store into L4 entry %u by the linear page table at %p", i, (const void *)table);
     CHECK_EQ(pt_read(&t->d->pt, root, PT_LEVELS, i), readonly,
              "after the refused mmu_update and store: L4 entry %u", i);
     CHECK_RC(pt_write(root, i, 0), 0, "mmu_update of L4 entry %u to 0", i);
     pt_flush();
     CHECK_RC(probe_read(&table[own], &value), -EFAULT,
-             "read at linear address %p after L4 entry %u was cleared", (const void *)table, i);
+             "read of the linear page table at %p after its L4 entry %u was cleared",
+             (const void *)table, i);
 }
 
 /*

@@ -65,7 +65,7 @@ TEST(grant_self,
     self_grant_close(&g);
 }
 
-TEST(grant_map_free, "grant_map maps only at unused addresses inside its foreign range")
+TEST(grant_map_free, "grant_map refuses an address that is in use or outside the foreign window")
 {
     struct self_grant g;
 

@@ -224,7 +224,8 @@ TEST(abi_bad_vcpu, "VCPUOP_initialise refuses an invalid vcpu_guest_context")
     second_close(&s);
 }
 
-TEST(second_vcpu, "vCPU 1 computes the same P2M list checksum as vCPU 0, also after VCPUOP_down")
+TEST(second_vcpu,
+     "vCPU 1 computes the same P2M list checksum as vCPU 0, and again after VCPUOP_down and _up")
 {
     static struct work work; /* vCPU 1 keeps this address for its whole life */
     struct second s;
