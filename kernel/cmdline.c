@@ -96,7 +96,8 @@ static const struct argument *find_argument(struct text name)
 
 static void report_unknown(struct text w)
 {
-    printk(LOG_WARN, "kernel argument \"%.*s\" is unknown and ignored: expected", (int)w.len, w.s);
+    printk(LOG_WARN, "kernel argument \"%.*s\" is unknown and ignored: expected one of", (int)w.len,
+           w.s);
     for (size_t i = 0; i < ARRAY_SIZE(arguments); i++)
         print("%s %s=", i ? "," : "", arguments[i].name);
     print("\n");

@@ -26,6 +26,6 @@ void panic(const char *fmt, ...)
 
 void __stack_chk_fail(void)
 {
-    panic("stack smashed: the canary was overwritten in the function at %p",
+    panic("stack smashed: the canary was overwritten in the function that contains %p",
           __builtin_return_address(0));
 }

@@ -77,9 +77,10 @@ int foreign_before_suspend(struct domain *d)
     }
     if (!count_unpopulated(d))
         return 0;
-    printk(LOG_WARN,
-           "foreign: suspend refused: %u runs of unpopulated PFNs are allocated, expected 0\n",
-           count_unpopulated(d));
+    printk(
+        LOG_WARN,
+        "foreign: suspend refused: %u runs of PFNs of unpopulated_alloc are in use, expected 0\n",
+        count_unpopulated(d));
     remap_all(d, false);
     return -EBUSY;
 }

@@ -176,7 +176,8 @@ static void release(struct mapping *m)
 
     if (m->has_pfns && unpopulated_free(&d->unpopulated, m->pfn))
         printk(LOG_WARN,
-               "grantee: unpopulated PFNs from 0x%lx on could not be freed; they stay allocated\n",
+               "grantee: PFNs of unpopulated_alloc from 0x%lx on could not be freed; they stay "
+               "allocated\n",
                m->pfn);
     if (m->range && foreign_release(&d->foreign, m->range)) {
         printk(LOG_WARN, "grantee: %lu pages could not be unmapped; grantee_end tries again\n",

@@ -208,7 +208,8 @@ TEST(abi_linear, "an L4 may map itself read-only, never writable (XSA-182)")
  * stays as written. Xen would put a domU into shadow paging, or crash the domU, if the CPU is
  * vulnerable; the other tests still need the domain, so a domU skips this test.
  */
-TEST(abi_l1tf, "a dom0 may write a PTE that is not present and holds an address (XSA-273, L1TF)")
+TEST(abi_l1tf, "mmu_update in a dom0 accepts a PTE that is not present and holds an address "
+               "(pv-l1tf=, XSA-273)")
 {
     uint64_t entry, value;
     struct spot s;

@@ -312,7 +312,8 @@ TEST(abi_gdt, "after set_gdt, a segment load uses the descriptors of the new GDT
     spot_close(s);
 }
 
-TEST(abi_bad_gdt, "set_gdt refuses each of: a writable frame, an LDT, too many entries, a bad MFN")
+TEST(abi_bad_gdt, "set_gdt refuses each of: a frame mapped writable, an LDT descriptor, too many "
+                  "entries, a bad MFN")
 {
     struct spot s;
 

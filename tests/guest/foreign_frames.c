@@ -60,7 +60,9 @@ static void for_each_extent(struct test *t, void (*check)(const struct extent *x
         check(&x);
         nr_checked++;
     }
-    CHECK(nr_checked, "XENMEM_machphys_mfn_list: 0 of %u extents have frames, expected 1 or more",
+    CHECK(nr_checked,
+          "XENMEM_machphys_mfn_list: all %u MFNs that it returned are 0, expected at least one M2P "
+          "frame",
           nr);
     foreign_room_drop(&fr, x.r);
     foreign_room_close(&fr);

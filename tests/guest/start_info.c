@@ -30,7 +30,7 @@ TEST(memory_map, "Xen returns the same E820 map as at boot")
         return;
     }
     CHECK_EQ(again.nr, first->nr,
-             "number of E820 entries that Xen returns now (expected: as at boot)");
+             "number of E820 entries of XENMEM_memory_map or XENMEM_machine_memory_map after boot");
     for (size_t i = 0; i < first->nr && i < again.nr; i++)
         check_e820_entry(t, "E820 map that Xen returns now", i, &again.entries[i],
                          &first->entries[i]);

@@ -57,7 +57,7 @@ static void check_unchanged(struct test *t)
     CHECK_EQ(now.nr_ranges, before.nr_ranges, "number of %s after the test",
              "PFN ranges of this domain");
     CHECK_EQ(now.nr_empty, before.nr_empty, "number of %s after the test",
-             "runs of empty PFNs of the balloon");
+             "runs of PFNs that the balloon may populate");
     for (size_t i = 0; i < min_u64(before.nr_ranges, MAX_KEPT); i++) {
         const struct range *a = &before.ranges[i], *b = &now.ranges[i];
 
@@ -66,8 +66,9 @@ static void check_unchanged(struct test *t)
               range_kind_name(b->kind), range_kind_name(a->kind));
     }
     for (size_t i = 0; i < min_u64(before.nr_empty, MAX_KEPT); i++)
-        check_run_unchanged(t, "empty PFN run of the balloon", i, before.empty[i].start,
-                            before.empty[i].end, now.empty[i].start, now.empty[i].end);
+        check_run_unchanged(t, "run of PFNs that the balloon may populate", i,
+                            before.empty[i].start, before.empty[i].end, now.empty[i].start,
+                            now.empty[i].end);
     CHECK_EQ(now.nr_pages, before.nr_pages, "number of %s after the test", "pages of this domain");
     CHECK_EQ(now.nr_free, before.nr_free, "number of %s after the test",
              "frames in the frame pool");
@@ -143,7 +144,7 @@ static void free_both(struct pfn_room *m)
 static void check_shown(struct test *t, pfn_t pfn, uint64_t va)
 {
     CHECK_EQ((uintptr_t)page_show(&t->d->fixmap, &t->d->unpopulated, pfn), va,
-             "address returned by page_show for unpopulated PFN 0x%lx", pfn.v);
+             "address returned by page_show for PFN 0x%lx of unpopulated_alloc", pfn.v);
 }
 
 /* @pfn is unpopulated, and no page is mapped for it yet. @ours is a frame of this domain, or ~0. */
@@ -155,17 +156,20 @@ static void check_pfn(struct test *t, pfn_t pfn, mfn_t ours)
 
     CHECK(kind == RANGE_UNPOPULATED, "kind of PFN 0x%lx is %s, expected unpopulated", pfn.v,
           range_kind_name(kind));
-    CHECK_EQ(p2m_get_ram(&d->p2m, pfn).v, INVALID_ENTRY, "%s of unpopulated PFN 0x%lx",
+    CHECK_EQ(p2m_get_ram(&d->p2m, pfn).v, INVALID_ENTRY, "%s of PFN 0x%lx of unpopulated_alloc",
              "p2m_get_ram", pfn.v);
-    CHECK_EQ(p2m_get(&d->p2m, pfn).v, INVALID_ENTRY, "%s of unpopulated PFN 0x%lx", "p2m_get",
-             pfn.v);
-    CHECK(rc < 0, "p2m_set of unpopulated PFN 0x%lx to MFN 0x%lx: result is %d, expected an error",
+    CHECK_EQ(p2m_get(&d->p2m, pfn).v, INVALID_ENTRY, "%s of PFN 0x%lx of unpopulated_alloc",
+             "p2m_get", pfn.v);
+    CHECK(rc < 0,
+          "p2m_set of PFN 0x%lx of unpopulated_alloc (foreign pages only) to MFN 0x%lx: result is "
+          "%d, expected an error",
           pfn.v, ours.v, rc);
     CHECK(!pfn_runs_has(&d->balloon.empty, pfn),
-          "unpopulated PFN 0x%lx is an empty PFN of the balloon, expected not", pfn.v);
+          "PFN 0x%lx of unpopulated_alloc is still one that the balloon may populate, expected not",
+          pfn.v);
     CHECK(pfn.v < (uint64_t)1 << (d->host.cpu_bits - PAGE_SHIFT),
-          "unpopulated PFN is 0x%lx, expected less than 0x%lx (CPU has %u address bits)", pfn.v,
-          (uint64_t)1 << (d->host.cpu_bits - PAGE_SHIFT), d->host.cpu_bits);
+          "PFN of unpopulated_alloc is 0x%lx, expected less than 0x%lx (CPU has %u address bits)",
+          pfn.v, (uint64_t)1 << (d->host.cpu_bits - PAGE_SHIFT), d->host.cpu_bits);
     check_shown(t, pfn, 0);
 }
 
@@ -179,7 +183,8 @@ static void check_run(struct test *t, uint64_t start, mfn_t ours)
     check_pfn(t, to_pfn(start + P2M_PER_PAGE - 1), ours);
 }
 
-TEST(unpopulated, "an unpopulated PFN never gets a frame, neither by p2m_set nor by the balloon")
+TEST(unpopulated,
+     "a PFN of unpopulated_alloc never gets a frame, neither by p2m_set nor by the balloon")
 {
     struct pfn_room m;
     mfn_t ours;
@@ -197,7 +202,7 @@ TEST(unpopulated, "an unpopulated PFN never gets a frame, neither by p2m_set nor
 }
 
 TEST(unpopulated_show,
-     "page_show(PFN) returns the virtual address of the grant mapping of an unpopulated PFN")
+     "page_show(PFN of unpopulated_alloc) returns the virtual address of the grant mapped there")
 {
     const struct domain *d = t->d;
     struct pfn_room m;
@@ -221,8 +226,8 @@ TEST(unpopulated_show,
         foreign_room_check_word(&m.fr, m.r, 1, 100, GRANTER_WORD);
         page[101] = ~(uint64_t)GRANTER_WORD;
         foreign_room_check_word(&m.fr, m.r, 1, 101, ~(uint64_t)GRANTER_WORD);
-        CHECK_EQ(p2m_get(&d->p2m, pfn).v, INVALID_ENTRY, "%s of unpopulated PFN 0x%lx", "p2m_get",
-                 pfn.v);
+        CHECK_EQ(p2m_get(&d->p2m, pfn).v, INVALID_ENTRY, "%s of PFN 0x%lx of unpopulated_alloc",
+                 "p2m_get", pfn.v);
     }
     foreign_room_unmap(&m.fr, m.r, 1, 1);
     check_shown(t, pfn, 0);

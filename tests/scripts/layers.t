@@ -82,7 +82,7 @@ sub check_symbols {
     return ($exit, $out . $err);
 }
 
-for my $needs (qw(HYPERVISOR_mmu_update probe_read memcpy print printk panic)) {
+for my $needs (qw(HYPERVISOR_mmu_update probe_read memcpy print printk panic errno_name)) {
     is_deeply [check_symbols($needs)], [0, ''], "--symbols: $needs is allowed";
 }
 for my $needs (qw(strlen xHYPERVISOR_mmu_update memcpy2 e820_host)) {

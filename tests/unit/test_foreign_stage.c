@@ -179,7 +179,7 @@ static void test_unpopulated_kept(void **state)
     b.gives_pfns = false;
     check_equal("suspend while an owner keeps unpopulated PFNs", suspend(&live), -EBUSY);
     check_says("message on unpopulated PFNs in use", output(),
-               "foreign: suspend refused: 1 runs of unpopulated PFNs are allocated");
+               "foreign: suspend refused: 1 runs of PFNs of unpopulated_alloc are in use");
     check_says("message on the refused suspend", output(),
                "refused: stage foreign cannot be suspended: -16");
     check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
