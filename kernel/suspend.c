@@ -82,7 +82,8 @@ int suspend(struct domain *d)
 
     rc = stages_suspend(d, &who);
     if (rc) {
-        format(why, sizeof(why), "stage %s cannot be suspended: %d (%s)", who, rc, errno_name(rc));
+        format(why, sizeof(why), "boot stage %s failed to prepare for it: %d (%s)", who, rc,
+               errno_name(rc));
         return refuse(rc, why);
     }
     if (pt_visit(&d->pt, check_entry, &obstacle)) {

@@ -37,7 +37,7 @@ static mfn_t take(struct builder *b)
     mfn_t mfn;
 
     if (frame_pool_next(&b->reserve, &mfn))
-        panic("revector: the new P2M list needs more frames than list_tables_count computed (bug)");
+        panic("revector: the new P2M list takes more frames than list_tables_count reserved (bug)");
     return mfn;
 }
 

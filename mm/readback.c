@@ -132,8 +132,8 @@ int readback_tree(const struct readback *rb, readback_visit_t visit, void *conte
         return -ERANGE;
     }
     if (leaves > PTES_PER_TABLE * PTES_PER_TABLE) {
-        COMPLAIN(" tree", "max_pfn is 0x%lx, expected at most 0x%lx\n", rb->shared->max_pfn,
-                 TREE_MAX_PFNS);
+        COMPLAIN(" tree", "max_pfn is 0x%lx, expected at most 0x%lx, the entries of a P2M tree\n",
+                 rb->shared->max_pfn, TREE_MAX_PFNS);
         return -ERANGE;
     }
     for (uint64_t leaf = 0; leaf < leaves; leaf++) {

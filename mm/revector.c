@@ -19,7 +19,8 @@ static void return_supplies(struct revector *r, struct supplies *s, struct revec
     int rc = frame_pool_release(r->pt->frame_pool, &s->frame_pool);
 
     if (rc)
-        panic("revector: cannot return %lu reserved frames to the frame pool: %d (%s)",
+        panic("revector: cannot return %lu frames, reserved for the new P2M list, to the frame "
+              "pool: %d (%s)",
               s->frame_pool.free.nr_pfns, rc, errno_name(rc));
     heap_free(r->heap, s->frame_pool.free.runs, s->runs_bytes);
     heap_free(r->heap, out->old_tables, s->old_tables_bytes);
@@ -43,15 +44,15 @@ static int get_supplies(struct revector *r, struct supplies *s, struct revectore
     frame_pool_init(&s->frame_pool, heap_alloc(r->heap, s->runs_bytes), cap, r->p2m, r->m2p);
 
     if (!out->old_tables || !s->frame_pool.free.runs)
-        printk(LOG_ERROR,
-               "revector: the heap has no memory for arrays of %lu bytes (old page tables) and %lu "
-               "bytes (PFN runs)\n",
-               s->old_tables_bytes, s->runs_bytes);
+        printk(LOG_ERROR, "revector: the heap has no memory for an array of %lu bytes: %s\n",
+               out->old_tables ? s->runs_bytes : s->old_tables_bytes,
+               out->old_tables ? "frames reserved for the new P2M list"
+                               : "page tables of the builder's P2M list");
     else if (!frame_pool_reserve(r->pt->frame_pool, tables + out->nr_new_leaves, &s->frame_pool))
         return 0;
     else
         printk(LOG_ERROR,
-               "revector: the new P2M list needs %lu frames for page tables and %lu for leaves, "
+               "revector: the new P2M list needs %lu frames for page tables and %lu for entries, "
                "but %lu frames are free\n",
                tables, out->nr_new_leaves, r->pt->frame_pool->free.nr_pfns);
     return_supplies(r, s, out);
@@ -108,8 +109,8 @@ static void free_old_tables(struct revector *r, mfn_t table, unsigned int level,
     int rc = frame_pool_free(r->pt->frame_pool, table);
 
     if (rc)
-        panic("revector: cannot free the level %u table, MFN 0x%lx, of the builder's P2M list: %d "
-              "(%s)",
+        panic("revector: cannot return the level %u table, MFN 0x%lx, of the builder's P2M list to "
+              "the frame pool: %d (%s)",
               level, table.v, rc, errno_name(rc));
 }
 

@@ -82,8 +82,8 @@ int unpopulated_alloc(struct unpopulated *u, const struct foreign_range *range, 
         int failed = in_ram ? pfn_runs_add(u->empty, run.start, run.end) : 0;
 
         if (failed)
-            panic("unpopulated: cannot return PFNs [0x%lx, 0x%lx) to the balloon: %d (%s), after "
-                  "adding their PFN range failed: %d (%s)",
+            panic("unpopulated_alloc: cannot return PFNs [0x%lx, 0x%lx) to the balloon: %d (%s), "
+                  "after ranges_set for them failed: %d (%s)",
                   run.start, run.end, failed, errno_name(failed), rc, errno_name(rc));
         return rc;
     }

@@ -18,8 +18,9 @@ static void set_timeout(uint32_t seconds)
 
     if (rc < 0)
         printk(LOG_WARN,
-               "watchdog: SCHEDOP_watchdog: result is %ld (%s); Xen will not end a hang\n", rc,
-               errno_name((int)rc));
+               "watchdog: SCHEDOP_watchdog: result is %ld (%s); Xen will not end this domain if it "
+               "hangs\n",
+               rc, errno_name((int)rc));
     else if (!id)
         id = (uint32_t)rc;
 }

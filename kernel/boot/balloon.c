@@ -45,7 +45,7 @@ int balloon_stage(struct domain *d)
            now - d->boot.nr_pages, now,
            now < target         ? "Xen allocates no more pages"
            : now < d->max_pages ? "the P2M list has no more RAM PFNs"
-                                : "the domain's limit is reached");
+                                : "XENMEM_maximum_reservation is reached");
     return rc;
 }
 
@@ -64,7 +64,8 @@ int balloon_after_resume(struct domain *d, bool new_domain)
     current = host_current_pages();
     if (current != d->balloon.nr_pages)
         printk(LOG_WARN,
-               "balloon: Xen counts %lu pages of this domain after resume, the kernel counts %lu\n",
+               "balloon: after resume XENMEM_current_reservation is %lu pages, expected %lu, the "
+               "kernel's count\n",
                current, d->balloon.nr_pages);
     return 0;
 }

@@ -77,10 +77,9 @@ int foreign_before_suspend(struct domain *d)
     }
     if (!count_unpopulated(d))
         return 0;
-    printk(
-        LOG_WARN,
-        "foreign: suspend refused: %u runs of PFNs of unpopulated_alloc are in use, expected 0\n",
-        count_unpopulated(d));
+    printk(LOG_WARN,
+           "foreign: suspend refused: %u PFN runs of unpopulated_alloc are not freed, expected 0\n",
+           count_unpopulated(d));
     remap_all(d, false);
     return -EBUSY;
 }

@@ -163,7 +163,7 @@ int plan_stage(struct domain *d)
     for (size_t i = 0; i < d->plan.nr_moves; i++)
         printk(LOG_DEBUG, "plan: 0x%lx frames at PFNs from 0x%lx on get PFNs from 0x%lx on%s\n",
                d->plan.moves[i].nr, d->plan.moves[i].from, d->plan.moves[i].to,
-               d->plan.moves[i].leaves ? ", as whole leaves of the P2M list" : "");
+               d->plan.moves[i].leaves ? ", as whole 4 KiB pages of the P2M list" : "");
     printk(LOG_INFO,
            "plan: %lu frames outside the E820 map's RAM get new PFNs; the P2M list gets 0x%lx "
            "entries\n",
@@ -234,7 +234,8 @@ int publish_stage(struct domain *d)
                  : publish_build_tree(&d->publication, &d->pt, &d->heap, &d->p2m);
     if (rc == -ERANGE)
         printk(LOG_INFO,
-               "publish: no P2M tree is published: it reaches 0x%lx PFNs, the P2M list has 0x%lx\n",
+               "publish: no P2M tree is published: a tree has at most 0x%lx entries, the P2M list "
+               "has 0x%lx\n",
                TREE_MAX_PFNS, d->p2m.nr);
     else if (rc)
         return rc;

@@ -35,7 +35,7 @@ static void resume_from(struct domain *d, size_t first, bool new_domain)
         watchdog_kick();
         rc = stages[i].after_resume ? stages[i].after_resume(d, new_domain) : 0;
         if (rc)
-            panic("stage %s (%s) cannot be resumed after a suspend: %d (%s)", stages[i].name,
+            panic("resume after a suspend: boot stage %s (%s) failed: %d (%s)", stages[i].name,
                   stages[i].what, rc, errno_name(rc));
     }
 }

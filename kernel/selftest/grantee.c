@@ -180,7 +180,8 @@ static void release(struct mapping *m)
                "allocated\n",
                m->pfn);
     if (m->range && foreign_release(&d->foreign, m->range)) {
-        printk(LOG_WARN, "grantee: %lu pages could not be unmapped; grantee_end tries again\n",
+        printk(LOG_WARN,
+               "grantee: %lu granted pages could not be unmapped; grantee_end tries again\n",
                m->range->nr_mapped);
         m->has_pfns = false;
         return;
@@ -288,8 +289,8 @@ static void run_rounds(struct mapping *m)
     for (uint64_t round = 0; round < m->rounds; round++) {
         if (round && unmap_all(m))
             printk(LOG_WARN,
-                   "grantee: round %lu: %lu pages could not be unmapped; they stay mapped and this "
-                   "round skips them\n",
+                   "grantee: round %lu: %lu granted pages could not be unmapped; they stay mapped "
+                   "and this round skips them\n",
                    round, m->range->nr_mapped);
         nr_failed += map_all(m);
     }

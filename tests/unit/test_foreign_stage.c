@@ -164,7 +164,7 @@ static void test_without_owner(void **state)
     check_says("message on the range without an owner: reason", output(),
                " has 600 mapped pages and no owner that can remap them");
     check_says("message on the refused suspend", output(),
-               "refused: stage foreign cannot be suspended: -16");
+               "refused: boot stage foreign failed to prepare for it: -16");
     check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
     check_mapped("pages of the test's range after a refused suspend");
     give_back();
@@ -179,9 +179,9 @@ static void test_unpopulated_kept(void **state)
     b.gives_pfns = false;
     check_equal("suspend while an owner keeps unpopulated PFNs", suspend(&live), -EBUSY);
     check_says("message on unpopulated PFNs in use", output(),
-               "foreign: suspend refused: 1 runs of PFNs of unpopulated_alloc are in use");
+               "foreign: suspend refused: 1 PFN runs of unpopulated_alloc are not freed");
     check_says("message on the refused suspend", output(),
-               "refused: stage foreign cannot be suspended: -16");
+               "refused: boot stage foreign failed to prepare for it: -16");
     check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
     check_equal("unmap calls", b.nr_unmaps, 1);
     check_equal("remap calls", b.nr_remaps, 1);

@@ -161,9 +161,8 @@ static void test_another_count(void **state)
     live_start_suspending(restored);
     live.balloon.nr_pages++;
     check_equal("suspend with a wrong page count", suspend(&live), 0);
-    check_says(
-        "message on different page counts", output(),
-        "balloon: Xen counts 2000 pages of this domain after resume, the kernel counts 2001");
+    check_says("message on different page counts", output(),
+               "balloon: after resume XENMEM_current_reservation is 2000 pages, expected 2001");
 }
 
 /* A mapping that the tools cannot save: the kernel refuses the suspend and names the address. */
@@ -210,7 +209,7 @@ static void test_silent_store(void **state)
     fake_store.is_silent = true;
     check_equal("suspend with a silent xenstored", suspend(&live), -EIO);
     check_says("message on the silent xenstored", output(),
-               "refused: stage store cannot be suspended: -5 (EIO");
+               "refused: boot stage store failed to prepare for it: -5 (EIO");
     live_check_memory("guest after a refused suspend, without xenstore");
     fake_store.is_silent = false;
     fake_store.piece = 0;
@@ -257,8 +256,9 @@ static void test_lies(void **state)
         int rc;
 
         live_start_suspending(restored_by_a_liar);
-        check_says("panic on a wrong start_info", panic_of(suspend_once, &rc),
-                   "stage start_info (copy and validate start_info) cannot be resumed");
+        check_says(
+            "panic on a wrong start_info", panic_of(suspend_once, &rc),
+            "resume after a suspend: boot stage start_info (copy and validate start_info) failed");
         check_says("output on a wrong start_info", output(), lie->says);
         live_stop();
     }
@@ -272,7 +272,7 @@ static void test_ring_without_a_pfn(void **state)
     fake_set_m2p(live.boot.store.v, INVALID_ENTRY);
     check_equal("suspend with a ring without a PFN", suspend(&live), -EINVAL);
     check_says("message on a ring without a PFN", output(),
-               "refused: stage start_info cannot be suspended: -22 (EINVAL");
+               "refused: boot stage start_info failed to prepare for it: -22 (EINVAL");
     check_equal("saves by the tools after a refused suspend", fake_tools.nr_saved, 0);
     check_true("the watchdog runs, or no event is pending",
                fake_events.watchdog_seconds || evtchn_dispatch() == 0);
@@ -321,7 +321,7 @@ static void test_every_request_failing(void **state)
 static bool is_stated(const char *panic)
 {
     static const char *const reasons[] = {
-        " cannot be resumed after a suspend: -22 (EINVAL",
+        ") failed: -22 (EINVAL",
         "fixmap: cannot unmap slot ",
         "page tables: cannot read the level ",
         "page tables: cannot flush the TLB: ",
@@ -361,9 +361,11 @@ static void test_every_hypercall_failing(void **state)
                            !live_shared()->arch.p2m_cr3 ||
                                live_shared()->arch.p2m_cr3 == fake.root * PAGE_SIZE);
             if (!panic && fake_tools.nr_saved == 0 && h < 2) {
-                check_says("message on a suspend refused by the kernel", output(),
-                           n == 1 ? "suspend: refused: stage shared_info cannot be suspended: -22"
-                                  : "suspend: refused: ");
+                check_says(
+                    "message on a suspend refused by the kernel", output(),
+                    n == 1
+                        ? "suspend: refused: boot stage shared_info failed to prepare for it: -22"
+                        : "suspend: refused: ");
                 check_says("message on a suspend refused by the kernel: errno", output(), "-22");
                 check_equal("suspend refused by the kernel", rc, -XEN_EINVAL);
             } else if (!panic && rc != -XEN_EINVAL) {

@@ -153,7 +153,7 @@ static void test_resume_fails(void **state)
     (void)state;
     refuses = 'b';
     check_says("panic of a failing resume in the same domain", panic_of(resume_here, &d),
-               "stage second (the second row) cannot be resumed after a suspend: -16 (EBUSY");
+               "resume after a suspend: boot stage second (the second row) failed: -16 (EBUSY");
     assert_string_equal(said, "+a +b ");
     said[0] = '\0';
     refuses = 'a';

@@ -23,7 +23,7 @@ my $all        = 65536;
 my $all_grants = $all + 64 + 1;
 my %frames     = (1 => [129, 0], 2 => [257, 33]);
 
-my $suspended_no = 'refused: stage foreign cannot be suspended: -16 \(EBUSY\)';
+my $suspended_no = 'refused: boot stage foreign failed to prepare for it: -16 \(EBUSY\)';
 
 # guest(MEMORY in MiB, ARGUMENTS of the kernel, FRAMES that its grant table may have)
 sub guest {
