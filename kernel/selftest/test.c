@@ -188,7 +188,8 @@ static void run(struct test *t)
     watchdog_kick();
     t->test->run(t);
     after = holdings_of(t->d);
-    check_same(t, "free frames, page tables, grant record frames", after.frames, before.frames);
+    check_same(t, "frames that are free, page tables or grant records", after.frames,
+               before.frames);
     check_same(t, "open event channel ports", after.ports, before.ports);
     check_same(t, "xenstore watches", after.watches, before.watches);
     check_same(t, "grants in force or deferred", after.grants, before.grants);

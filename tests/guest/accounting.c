@@ -123,8 +123,8 @@ static void use_free(struct frame_uses *u)
             bits = INVALID_ENTRY >> (64 - nr) << pfn % 64;
             if (*word & bits)
                 test_fail(u->t,
-                          "PFNs [0x%lx, 0x%lx) are in the frame pool: bitmap of their uses, from "
-                          "PFN 0x%lx on, is 0x%lx, expected 0",
+                          "PFNs [0x%lx, 0x%lx) are in the frame pool, but some are in use: their "
+                          "bits (bit 0: PFN 0x%lx) are 0x%lx, expected 0",
                           pfn, pfn + nr, pfn / 64 * 64, *word & bits);
             *word |= bits;
         }
@@ -142,8 +142,8 @@ static void check_all(struct frame_uses *u)
 
         if (owned && !is_used(u, pfn))
             test_fail(u->t,
-                      "PFN 0x%lx (MFN 0x%lx) is neither in the frame pool nor in use, expected one "
-                      "of them",
+                      "PFN 0x%lx (MFN 0x%lx) is not in the frame pool and not in use (mapped, page "
+                      "table, ramdisk, ring), expected one of them",
                       pfn, mfn.v);
         if (!owned && is_used(u, pfn))
             test_fail(u->t,

@@ -7,7 +7,8 @@
  */
 #include "kernel/selftest/test.h"
 
-TEST(balloon, "balloon=max: this domain has as many pages as its limit and its RAM PFNs allow")
+TEST(balloon,
+     "balloon=max: this domain has min(XENMEM_maximum_reservation, number of RAM PFNs) pages")
 {
     struct domain *d = t->d;
     uint64_t room = ranges_count(&d->p2m.ranges, RANGE_RAM, d->p2m.nr), pfn = 0;
@@ -18,11 +19,14 @@ TEST(balloon, "balloon=max: this domain has as many pages as its limit and its R
         test_skip(t, "boot argument balloon=max is not given");
         return;
     }
-    CHECK(current <= expected, "this domain has 0x%lx pages, expected at most 0x%lx", current,
-          expected);
+    CHECK(current <= expected,
+          "XENMEM_current_reservation is 0x%lx pages, expected at most 0x%lx (RAM PFNs 0x%lx, "
+          "XENMEM_maximum_reservation 0x%lx)",
+          current, expected, room, d->max_pages);
     CHECK(room >= planned || ranges_next_ram(&d->p2m.ranges, d->p2m.nr).start == UINT64_MAX,
-          "P2M list has 0x%lx RAM PFNs, expected 0x%lx (as planned at boot) or more", room,
-          planned);
+          "P2M list has 0x%lx RAM PFNs, expected 0x%lx (domain size that it was made for at boot) "
+          "or more",
+          room, planned);
     if (current >= expected)
         return;
 
@@ -31,8 +35,9 @@ TEST(balloon, "balloon=max: this domain has as many pages as its limit and its R
                                !mfn_eq(p2m_get_ram(&d->p2m, to_pfn(pfn)), INVALID_MFN)))
         pfn++;
     CHECK(host_populate(&pfn, 1) == 0,
-          "this domain has 0x%lx pages, expected 0x%lx, as XENMEM_populate_physmap of one page "
-          "succeeded",
+          "XENMEM_current_reservation is 0x%lx pages, expected 0x%lx: Xen has memory left (it "
+          "populated one page more)",
           current, expected);
-    test_skip(t, "Xen has memory for 0x%lx pages only, the limit is 0x%lx", current, expected);
+    test_skip(t, "Xen has no memory left: this domain has 0x%lx pages, its limit is 0x%lx", current,
+              expected);
 }

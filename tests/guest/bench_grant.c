@@ -46,8 +46,8 @@ static void map(struct bench *b, uint64_t first, uint64_t nr)
     int rc = grant_map(b->r, first, b->refs + first, b->status, nr, false);
 
     if (rc)
-        CHECK_RC(rc, 0, "%s of pages [%lu, %lu) of the foreign range", "grant_map", first,
-                 first + nr);
+        CHECK_RC(rc, 0, "%s of pages [%lu, %lu) of the benchmark's foreign range", "grant_map",
+                 first, first + nr);
 }
 
 static void unmap(struct bench *b, uint64_t first, uint64_t nr)
@@ -56,8 +56,8 @@ static void unmap(struct bench *b, uint64_t first, uint64_t nr)
     int rc = grant_unmap(b->r, first, nr);
 
     if (rc)
-        CHECK_RC(rc, 0, "%s of pages [%lu, %lu) of the foreign range", "grant_unmap", first,
-                 first + nr);
+        CHECK_RC(rc, 0, "%s of pages [%lu, %lu) of the benchmark's foreign range", "grant_unmap",
+                 first, first + nr);
 }
 
 static void by_window(struct bench *b, uint64_t first, uint64_t nr)
@@ -153,7 +153,8 @@ static bool take_frames(struct bench *b)
     return true;
 }
 
-BENCH(grant, "ticks to map a granted page and unmap it, in the foreign window and by the balloon")
+BENCH(grant,
+      "TSC ticks to map and unmap a granted page: in the foreign window; in place of a RAM page")
 {
     static struct bench bench;
     struct bench *b = &bench;

@@ -37,11 +37,12 @@ static void check_mapping(struct self_grant *g, mfn_t mfn, bool has_pfn, pfn_t p
     foreign_room_check_word(&g->fr, g->r, 0, 0, GRANTER_WORD);
     if (has_pfn)
         CHECK_EQ((uintptr_t)unpopulated_page(&t->d->unpopulated, pfn), foreign_va(g->r, 0),
-                 "address returned by unpopulated_page for PFN 0x%lx", pfn.v);
+                 "unpopulated_page(PFN 0x%lx), the address of the grant mapping with that PFN,",
+                 pfn.v);
 }
 
 TEST(foreign_m2p,
-     "a grant mapping shows the granted page even if the M2P entry of its MFN names another PFN")
+     "grant_map and unpopulated_page ignore the M2P: a wrong M2P entry changes nothing")
 {
     struct self_grant g;
     uint64_t *other, start = 0;
@@ -59,7 +60,7 @@ TEST(foreign_m2p,
     set_m2p(t, mfn, foreign_room_pfn(&g.fr, other));
     rc = unpopulated_alloc(&t->d->unpopulated, g.r, &start);
     if (rc != -ENOSPC)
-        CHECK_RC(rc, 0, "unpopulated_alloc for a foreign range of 1 page");
+        CHECK_RC(rc, 0, "unpopulated_alloc of a PFN for a foreign range of 1 page");
     if (foreign_room_map(&g.fr, g.r, 0, g.ref, false)) {
         check_mapping(&g, mfn, !rc, to_pfn(start));
         foreign_room_unmap(&g.fr, g.r, 0, 1);
@@ -77,7 +78,7 @@ TEST(foreign_m2p,
 static void check_no_pfn(struct test *t, uint64_t mfn, const char *what)
 {
     CHECK_EQ(m2p_get(&t->d->host.m2p, to_mfn(mfn)).v, INVALID_ENTRY,
-             "PFN returned by m2p_get for MFN 0x%lx (%s)", mfn, what);
+             "PFN (~0: none) returned by m2p_get for MFN 0x%lx, %s,", mfn, what);
 }
 
 TEST(m2p_holes, "m2p_get returns no PFN for an MFN in a hole of the M2P")
@@ -92,7 +93,7 @@ TEST(m2p_holes, "m2p_get returns no PFN for an MFN in a hole of the M2P")
         if (probe_read(&m2p->table[mfn], &value) == 0)
             continue;
         check_no_pfn(t, mfn, "the first MFN of an M2P hole");
-        check_no_pfn(t, end - 1, "in an M2P hole");
+        check_no_pfn(t, end - 1, "an MFN in an M2P hole");
     }
     /* Xen fills entries of MFNs that are not RAM, where the M2P has them, with a pattern. */
     CHECK(lapic.v == INVALID_ENTRY || !mfn_eq(p2m_get_ram(&t->d->p2m, lapic), to_mfn(LAPIC)) ||

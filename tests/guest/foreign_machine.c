@@ -122,7 +122,8 @@ TEST(foreign_machine_domu,
     for (unsigned int i = 0; i < NR_DEVICE_MFNS; i++) {
         foreign_room_map_frames(&m.fr, m.r, i, &device_mfns[i], 1, PTE_RO, expected);
         CHECK_RC(spot_show(spot, device_mfns[i], PTE_RO), -EPERM,
-                 "update_va_mapping of device MFN 0x%lx, cached, by a domU", device_mfns[i].v);
+                 "update_va_mapping, in a domU, to a cached PTE of device MFN 0x%lx",
+                 device_mfns[i].v);
         foreign_room_check_empty(&m.fr, m.r, i);
     }
     room_drop(&m.fr.room, spot);

@@ -52,8 +52,8 @@ static void walk_window(struct foreign_walk *w)
     w->nr_pages = 0;
     walk_table(w, pte_mfn(root), PT_LEVELS - 1, FOREIGN_BASE);
     CHECK(w->nr_pages == expected,
-          "page tables of the foreign slot (from 0x%lx on) map %lu pages, expected %lu as in all "
-          "foreign ranges",
+          "L4 entry of the foreign window (from 0x%lx on) maps %lu pages, expected %lu, the sum "
+          "that its foreign ranges record",
           FOREIGN_BASE, w->nr_pages, expected);
 }
 

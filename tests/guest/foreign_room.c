@@ -45,8 +45,8 @@ void foreign_room_close(struct foreign_room *fr)
     struct test *t = fr->room.t;
 
     CHECK(!fr->window.first && !fr->window.nr_ranges && !fr->window.nr_frames,
-          "foreign window of this test has %lu ranges, %lu head frames, first at %p, expected 0, "
-          "0, NULL",
+          "foreign window of this test, all ranges released: %lu ranges, %lu frames for their "
+          "records, list head %p, expected 0, 0, NULL",
           fr->window.nr_ranges, fr->window.nr_frames, (void *)fr->window.first);
     room_close(&fr->room);
 }
@@ -104,8 +104,8 @@ bool foreign_room_map(struct foreign_room *fr, struct foreign_range *r, uint64_t
     int16_t status;
     int rc = grant_map(r, i, &ref, &status, 1, readonly);
 
-    CHECK_RC(rc, 0, "grant_map of reference %u at 0x%lx, %s, status %s", ref, foreign_va(r, i),
-             readonly ? "read-only" : "read-write", grant_status_name(status));
+    CHECK_RC(rc, 0, "grant_map of reference %u at 0x%lx, %s (Xen's status: %s)", ref,
+             foreign_va(r, i), readonly ? "read-only" : "read-write", grant_status_name(status));
     return !rc;
 }
 
@@ -130,13 +130,14 @@ int foreign_room_map_frames(struct foreign_room *fr, struct foreign_range *r, ui
     int rc = foreign_map(&fr->window, r, i, mfns, nr, flags);
 
     if (expected != ANY_ERROR)
-        CHECK_RC(rc, expected, "foreign_map of MFN 0x%lx (index %lu of %lu) of domain 0x%x, %s",
-                 mfns[nr / 2].v, nr / 2, nr, r->domain, rights);
+        CHECK_RC(rc, expected,
+                 "foreign_map, %s, of %lu MFNs of domain 0x%x (at index %lu: MFN 0x%lx)", rights,
+                 nr, r->domain, nr / 2, mfns[nr / 2].v);
     else if (rc >= 0)
         test_fail(t,
-                  "foreign_map of MFN 0x%lx (index %lu of %lu) of domain 0x%x, %s: result is %d, "
-                  "expected an error",
-                  mfns[nr / 2].v, nr / 2, nr, r->domain, rights, rc);
+                  "foreign_map, %s, of %lu MFNs of domain 0x%x (at index %lu: MFN 0x%lx): result "
+                  "is %d, expected an error",
+                  rights, nr, r->domain, nr / 2, mfns[nr / 2].v, rc);
     return rc;
 }
 

@@ -104,12 +104,12 @@ TEST(grant_copy_refused, "a refused GNTTABOP_copy does not change the target pag
     if (!copy_room_open(&c, t))
         return;
     op = c.op, op.len++;
-    check_refused(&c, op, GNTST_bad_copy_arg, "past the end of the source page");
+    check_refused(&c, op, GNTST_bad_copy_arg, "that reads past the end of the source page");
     op = c.op, op.dest.offset = (uint16_t)(PAGE_SIZE - LEN + 1);
-    check_refused(&c, op, GNTST_bad_copy_arg, "past the end of the target page");
+    check_refused(&c, op, GNTST_bad_copy_arg, "that writes past the end of the target page");
     op = c.op, op.dest.u.ref = c.to_ref_readonly;
-    check_refused(&c, op, GNTST_general_error, "to a read-only grant");
+    check_refused(&c, op, GNTST_general_error, "whose target is a read-only grant");
     op = c.op, op.source.domid = NO_DOMAIN;
-    check_refused(&c, op, GNTST_bad_domain, "from a domain that does not exist");
+    check_refused(&c, op, GNTST_bad_domain, "whose source is a grant of a nonexistent domain");
     copy_room_close(&c);
 }

@@ -61,25 +61,32 @@ static void check_deferred(struct foreign_room *fr, struct foreign_range *r, uin
     int16_t status;
 
     CHECK_EQ(g->nr_deferred, 1,
-             "number of deferred grants after grant_end_page of mapped reference %u", ref);
+             "number of deferred grants (to end when unmapped) after grant_end_page of mapped "
+             "reference %u",
+             ref);
     CHECK_EQ(frame_pool_has(&t->d->frame_pool, pfn), false,
-             "frame_pool_has of PFN 0x%lx, granted by reference %u, %s,", pfn.v, ref,
+             "frame_pool_has (1: free) of PFN 0x%lx, granted by reference %u, %s,", pfn.v, ref,
              "still mapped");
-    CHECK_EQ(grants_poll(g), 1, "number of deferred grants by grants_poll, reference %u %s,", ref,
-             "still mapped");
+    CHECK_EQ(grants_poll(g), 1,
+             "result of grants_poll (number of ended grants still mapped), with reference %u %s,",
+             ref, "still mapped");
     foreign_room_page(r, 0)[0] = GRANTEE_WORD;
     foreign_room_check_word(fr, r, 0, 0, GRANTEE_WORD);
     if (!grant_map(r, 1, &ref, &status, 1, false)) {
         foreign_room_unmap(fr, r, 0, 1);
-        CHECK_EQ(grants_poll(g), 1, "number of deferred grants by grants_poll, reference %u %s,",
-                 ref, "mapped twice, unmapped once");
+        CHECK_EQ(
+            grants_poll(g), 1,
+            "result of grants_poll (number of ended grants still mapped), with reference %u %s,",
+            ref, "mapped twice, unmapped once");
     }
-    CHECK_RC(grant_end(g, ref), -EINVAL, "grant_end of deferred reference %u", ref);
-    CHECK_RC(grant_end_page(g, ref), -EINVAL, "grant_end_page of deferred reference %u", ref);
+    CHECK_RC(grant_end(g, ref), -EINVAL,
+             "second end of reference %u, ended while mapped: grant_end", ref);
+    CHECK_RC(grant_end_page(g, ref), -EINVAL,
+             "second end of reference %u, ended while mapped: grant_end_page", ref);
 }
 
 TEST(grant_deferred,
-     "grant_end_page: a page is not in the frame pool until its last mapping is removed (XSA-396)")
+     "grant_end_page frees a granted page only after its last grant mapping is removed (XSA-396)")
 {
     struct foreign_room fr;
     struct foreign_range *r;
@@ -100,13 +107,16 @@ TEST(grant_deferred,
         foreign_room_unmap(&fr, r, 0, 2);
         foreign_room_map_fails(&fr, r, 0, ref, -EIO);
         foreign_room_check_empty(&fr, r, 0);
-        CHECK_EQ(grants_poll(&t->d->grants), 0,
-                 "number of deferred grants by grants_poll, reference %u %s,", ref, "unmapped");
+        CHECK_EQ(
+            grants_poll(&t->d->grants), 0,
+            "result of grants_poll (number of ended grants still mapped), with reference %u %s,",
+            ref, "unmapped");
     } else {
         CHECK_RC(grant_end_page(&t->d->grants, ref), 0, "grant_end_page of reference %u", ref);
     }
     CHECK_EQ(frame_pool_has(&t->d->frame_pool, pfn), true,
-             "frame_pool_has of PFN 0x%lx, granted by reference %u, %s,", pfn.v, ref, "unmapped");
+             "frame_pool_has (1: free) of PFN 0x%lx, granted by reference %u, %s,", pfn.v, ref,
+             "unmapped");
     foreign_room_drop(&fr, r);
     foreign_room_close(&fr);
 }

@@ -65,7 +65,8 @@ TEST(grant_self,
     self_grant_close(&g);
 }
 
-TEST(grant_map_free, "grant_map refuses an address that is in use or outside the foreign window")
+TEST(grant_map_free,
+     "grant_map returns -EEXIST for a page already mapped, -ERANGE for one past its foreign range")
 {
     struct self_grant g;
 
@@ -95,8 +96,9 @@ static void check_in_use(struct self_grant *g, bool expected)
 {
     struct test *t = g->fr.room.t;
 
-    CHECK_EQ(grant_in_use(&t->d->grants, g->ref), expected, "grant_in_use of reference %u, %s",
-             g->ref, expected ? "mapped" : "unmapped");
+    CHECK_EQ(grant_in_use(&t->d->grants, g->ref), expected,
+             "grant_in_use (1: by Xen's flags GTF_*) of reference %u, %s,", g->ref,
+             expected ? "mapped" : "unmapped");
 }
 
 TEST(grant_unmap,
@@ -111,7 +113,7 @@ TEST(grant_unmap,
         check_in_use(&g, true);
     foreign_room_unmap(&g.fr, g.r, 0, 1);
     foreign_room_check_empty(&g.fr, g.r, 0);
-    foreign_room_check_fault(&g.fr, foreign_room_page(g.r, 0), "an unmapped grant");
+    foreign_room_check_fault(&g.fr, foreign_room_page(g.r, 0), "a page after grant_unmap,");
     check_in_use(&g, false);
     foreign_room_unmap(&g.fr, g.r, 0, 1); /* nothing is mapped: no error */
     CHECK(grant_map_counts.nr_mapped == before.nr_mapped + 1 &&
@@ -136,8 +138,8 @@ TEST(grant_readonly, "a write to a page that grant_map mapped read-only causes a
     refs[0] = g.ref;
     refs[1] = foreign_room_grant(&g.fr, g.page, true);
     rc = grant_map(g.r, 0, refs, status, 2, true);
-    CHECK_RC(rc, 0, "grant_map of references %u and %u, read-only, status %s and %s", refs[0],
-             refs[1], grant_status_name(status[0]), grant_status_name(status[1]));
+    CHECK_RC(rc, 0, "grant_map of references %u and %u, read-only (Xen's statuses: %s, %s)",
+             refs[0], refs[1], grant_status_name(status[0]), grant_status_name(status[1]));
     for (unsigned int i = 0; i < 2 && foreign_is_mapped(g.r, i); i++) {
         foreign_room_check_pte(&g.fr, g.r, i, pt_mfn(&g.fr.room.pt, (uintptr_t)g.page), 0, PTE_W);
         foreign_room_check_word(&g.fr, g.r, i, 0, GRANTER_WORD);
@@ -145,7 +147,7 @@ TEST(grant_readonly, "a write to a page that grant_map mapped read-only causes a
                  "write to a read-only grant mapping at 0x%lx", foreign_va(g.r, i));
     }
     CHECK_EQ(g.page[0], GRANTER_WORD,
-             "word 0 of the granted page after writes to its read-only mappings");
+             "word 0 of the granted page after attempts to write to its read-only mappings");
     foreign_room_unmap(&g.fr, g.r, 0, 2);
     foreign_room_end_grant(&g.fr, refs[1]);
     self_grant_close(&g);
@@ -158,12 +160,12 @@ static const struct {
     const char *what;
     int16_t status;
 } batch[NR_BATCH] = {
-    [GOOD] = {"valid",                GNTST_okay         },
-    [UNUSED] = {"unused",               GNTST_general_error},
-    [PAST_TABLE] = {"past the grant table", GNTST_bad_gntref   },
-    [OTHER_DOMAIN] = {"of another grantee",   GNTST_general_error},
-    [READONLY] = {"read-only",            GNTST_general_error},
-    [GOOD_TOO] = {"valid",                GNTST_okay         },
+    [GOOD] = {"valid",                        GNTST_okay         },
+    [UNUSED] = {"unused",                       GNTST_general_error},
+    [PAST_TABLE] = {"past the grant table",         GNTST_bad_gntref   },
+    [OTHER_DOMAIN] = {"granted to another domain",    GNTST_general_error},
+    [READONLY] = {"read-only, mapped read-write", GNTST_general_error},
+    [GOOD_TOO] = {"valid",                        GNTST_okay         },
 };
 
 static void check_batch(struct self_grant *g, const int16_t *status)
@@ -171,8 +173,8 @@ static void check_batch(struct self_grant *g, const int16_t *status)
     struct test *t = g->fr.room.t;
 
     for (unsigned int i = 0; i < NR_BATCH; i++) {
-        CHECK_GNTST(status[i], batch[i].status, "grant_map of 6 references, index %u (%s)", i,
-                    batch[i].what);
+        CHECK_GNTST(status[i], batch[i].status,
+                    "grant_map of 6 references: the one at index %u (%s)", i, batch[i].what);
         if (batch[i].status != GNTST_okay)
             foreign_room_check_empty(&g->fr, g->r, i);
         else if (foreign_is_mapped(g->r, i))

@@ -135,7 +135,8 @@ static void check_newest_frame(struct foreign_room *fr, const uint64_t *page)
     }
     r = foreign_room_range(fr, FOREIGN_GRANT, fr->self, 1);
     CHECK(ref >= entries_of(g, g->nr_frames - 1),
-          "grant_access with a grant table of %u frames: reference is %u, expected %u or more",
+          "first grant_access after the grant table grew to %u frames: reference is %u, expected "
+          "%u (first of the new frame) or more",
           g->nr_frames, ref, entries_of(g, g->nr_frames - 1));
     if (foreign_room_map(fr, r, 0, ref, true))
         foreign_room_check_word(fr, r, 0, 0, page[0]);
@@ -154,7 +155,8 @@ TEST(grant_table, "grant_access adds one frame to a grant table whose entries ar
         return;
     if (frames < min_u64(g->max_frames, GROWN_FRAMES)) {
         rc = grant_up_to(&m, frames + 1, &nr);
-        CHECK_RC(rc, 0, "grant_access number %u of this test, grant table of %u frames (limit %u)",
+        CHECK_RC(rc, 0,
+                 "grant_access after %u grants by this test, grant table of %u frames (limit %u)",
                  nr, g->nr_frames, g->max_frames);
         if (!rc) {
             CHECK_EQ(g->nr_frames, frames + 1,
@@ -181,7 +183,7 @@ TEST(grant_table_full,
         return;
     rc = grant_up_to(&m, g->max_frames + 1, &nr);
     CHECK_RC(rc, -ENOSPC,
-             "grant_access number %u of this test, grant table of %u frames (limit %u)", nr,
+             "grant_access after %u grants by this test, grant table of %u frames (limit %u)", nr,
              g->nr_frames, g->max_frames);
     CHECK_EQ(g->nr_used, m.nr_refs - GNTTAB_NR_RESERVED_ENTRIES,
              "number of grants in force when the grant table is full");

@@ -15,22 +15,25 @@ static void check_free(struct test *t, uint64_t i, pfn_t pfn)
     void *page = fixmap_map(&t->d->fixmap, FIXMAP_SCRATCH, mfn, PTE_RW);
 
     CHECK(page,
-          "page table %lu of the builder's P2M list (PFN 0x%lx, MFN 0x%lx) cannot be mapped "
-          "writable, expected a free frame",
+          "freed page table (index %lu) of the builder's P2M list, PFN 0x%lx, MFN 0x%lx: Xen "
+          "refuses to map it writable, expected a free frame",
           i, pfn.v, mfn.v);
     if (!page)
         return;
     memset(page, 0, PAGE_SIZE);
     fixmap_unmap(&t->d->fixmap, FIXMAP_SCRATCH);
-    CHECK_RC(pt_pin(mfn, 1), 0,
-             "%s of page table %lu of the builder's P2M list (PFN 0x%lx, MFN 0x%lx)",
-             "MMUEXT_PIN_L1_TABLE", i, pfn.v, mfn.v);
-    CHECK_RC(pt_unpin(mfn), 0,
-             "%s of page table %lu of the builder's P2M list (PFN 0x%lx, MFN 0x%lx)",
-             "MMUEXT_UNPIN_TABLE", i, pfn.v, mfn.v);
+    CHECK_RC(
+        pt_pin(mfn, 1), 0,
+        "%s of the freed page table (index %lu) of the builder's P2M list, PFN 0x%lx, MFN 0x%lx",
+        "MMUEXT_PIN_L1_TABLE", i, pfn.v, mfn.v);
+    CHECK_RC(
+        pt_unpin(mfn), 0,
+        "%s of the freed page table (index %lu) of the builder's P2M list, PFN 0x%lx, MFN 0x%lx",
+        "MMUEXT_UNPIN_TABLE", i, pfn.v, mfn.v);
 }
 
-TEST(old_tables, "Xen pins each freed page table of the builder's P2M list again as an L1")
+TEST(old_tables,
+     "each freed page table of the builder's P2M list has no use left: Xen pins it as an L1")
 {
     const struct revectored *list = &t->d->revectored;
     uint64_t nr_leaves = DIV_ROUND_UP(t->d->boot.nr_pages, P2M_PER_PAGE);
@@ -44,7 +47,7 @@ TEST(old_tables, "Xen pins each freed page table of the builder's P2M list again
           "number of page tables of the builder's P2M list is %lu, expected 2 or more",
           list->nr_old_tables);
     CHECK(t->d->boot.nr_list_pfns == nr_leaves + list->nr_old_tables,
-          "start_info.nr_p2m_frames is %lu, expected %lu (%lu leaves of the builder's P2M list + "
+          "start_info.nr_p2m_frames is %lu, expected %lu (%lu pages of the builder's P2M list + "
           "%lu page tables)",
           t->d->boot.nr_list_pfns, nr_leaves + list->nr_old_tables, nr_leaves, list->nr_old_tables);
     CHECK(frame_pool_has(&t->d->frame_pool, first),

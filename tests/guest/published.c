@@ -43,8 +43,8 @@ static void compare_leaf(void *context, uint64_t leaf, mfn_t mfn)
 
         if (page[i] != d->p2m.list[pfn])
             test_fail(c->t,
-                      "published P2M entry of PFN 0x%lx (leaf %lu, MFN 0x%lx) is 0x%lx, expected "
-                      "0x%lx",
+                      "published P2M entry of PFN 0x%lx (page %lu of the P2M, MFN 0x%lx) is 0x%lx, "
+                      "expected 0x%lx as in the kernel's P2M list",
                       pfn, leaf, mfn.v, page[i], d->p2m.list[pfn]);
     }
 }
@@ -95,15 +95,16 @@ TEST(published_list,
         test_skip(t, "p2m=tree: no P2M list is published");
         return;
     }
-    check_complete(t, &c, rc, "list");
+    check_complete(t, &c, rc, "list (p2m_cr3)");
     end = end_of_frames(&t->d->p2m);
     CHECK(nr_pfns >= end,
-          "published P2M list, as Xen's tools read it, has 0x%lx PFNs, expected 0x%lx or more",
+          "published P2M list, as Xen's tools read it, has 0x%lx PFNs, expected 0x%lx (end of the "
+          "PFNs with a frame) or more",
           nr_pfns, end);
 }
 
 TEST(published_tree,
-     "the published P2M tree, read as Xen's tools read it, equals the kernel's P2M list")
+     "P2M tree (pfn_to_mfn_frame_list_list), read as Xen's tools do, equals the kernel's P2M list")
 {
     struct readback rb = readback_of(t->d);
     struct comparison c;
@@ -113,13 +114,13 @@ TEST(published_tree,
     rc = readback_tree(&rb, compare_leaf, &c);
     if (t->d->options.form == PUBLISH_LIST || t->d->p2m.nr > TREE_MAX_PFNS) {
         CHECK_EQ(rb.shared->pfn_to_mfn_frame_list_list, INVALID_ENTRY,
-                 "arch_shared_info.pfn_to_mfn_frame_list_list");
+                 "arch_shared_info.pfn_to_mfn_frame_list_list (~0: no P2M tree)");
         test_skip(t, t->d->options.form == PUBLISH_LIST
                          ? "p2m=list: no P2M tree is published"
                          : "a P2M tree reaches 512 GiB, this domain's P2M list is longer");
         return;
     }
-    check_complete(t, &c, rc, "tree");
+    check_complete(t, &c, rc, "tree (pfn_to_mfn_frame_list_list)");
 }
 
 TEST(published_fields,

@@ -69,7 +69,8 @@ static void check_unchanged(struct test *t)
         check_run_unchanged(t, "run of PFNs that the balloon may populate", i,
                             before.empty[i].start, before.empty[i].end, now.empty[i].start,
                             now.empty[i].end);
-    CHECK_EQ(now.nr_pages, before.nr_pages, "number of %s after the test", "pages of this domain");
+    CHECK_EQ(now.nr_pages, before.nr_pages, "number of %s after the test",
+             "pages of this domain (XENMEM_current_reservation)");
     CHECK_EQ(now.nr_free, before.nr_free, "number of %s after the test",
              "frames in the frame pool");
 }
@@ -99,7 +100,7 @@ static int alloc_pfns(struct test *t, const struct foreign_range *r, uint64_t *s
     int rc = unpopulated_alloc(&t->d->unpopulated, r, start);
 
     if (rc != -ENOSPC || has_space(t->d))
-        CHECK_RC(rc, 0, "unpopulated_alloc for %lu pages", r->nr);
+        CHECK_RC(rc, 0, "unpopulated_alloc of PFNs for %lu foreign pages", r->nr);
     return rc;
 }
 
@@ -129,8 +130,8 @@ static bool pfn_room_open(struct pfn_room *m, struct test *t)
         free_pfns(t, m->start, 0);
     }
     check_unchanged(t);
-    test_skip(t, "no PFN is free: the E820 map covers all addresses of this CPU, and all RAM PFNs "
-                 "have frames");
+    test_skip(t, "no PFNs are left for foreign pages: the E820 map covers all addresses of this "
+                 "CPU, and all RAM PFNs have frames");
     pfn_room_close(m);
     return false;
 }
@@ -144,7 +145,8 @@ static void free_both(struct pfn_room *m)
 static void check_shown(struct test *t, pfn_t pfn, uint64_t va)
 {
     CHECK_EQ((uintptr_t)page_show(&t->d->fixmap, &t->d->unpopulated, pfn), va,
-             "address returned by page_show for PFN 0x%lx of unpopulated_alloc", pfn.v);
+             "address (0: not mapped) returned by page_show for PFN 0x%lx of unpopulated_alloc",
+             pfn.v);
 }
 
 /* @pfn is unpopulated, and no page is mapped for it yet. @ours is a frame of this domain, or ~0. */
@@ -154,8 +156,9 @@ static void check_pfn(struct test *t, pfn_t pfn, mfn_t ours)
     enum range_kind kind = ranges_find(&d->p2m.ranges, pfn.v).kind;
     int rc = p2m_set(&d->p2m, pfn, ours);
 
-    CHECK(kind == RANGE_UNPOPULATED, "kind of PFN 0x%lx is %s, expected unpopulated", pfn.v,
-          range_kind_name(kind));
+    CHECK(kind == RANGE_UNPOPULATED,
+          "kind of PFN 0x%lx of unpopulated_alloc is %s, expected unpopulated (foreign pages only)",
+          pfn.v, range_kind_name(kind));
     CHECK_EQ(p2m_get_ram(&d->p2m, pfn).v, INVALID_ENTRY, "%s of PFN 0x%lx of unpopulated_alloc",
              "p2m_get_ram", pfn.v);
     CHECK_EQ(p2m_get(&d->p2m, pfn).v, INVALID_ENTRY, "%s of PFN 0x%lx of unpopulated_alloc",
@@ -184,7 +187,7 @@ static void check_run(struct test *t, uint64_t start, mfn_t ours)
 }
 
 TEST(unpopulated,
-     "a PFN of unpopulated_alloc never gets a frame, neither by p2m_set nor by the balloon")
+     "a PFN of unpopulated_alloc never gets a frame of this domain, by p2m_set or the balloon")
 {
     struct pfn_room m;
     mfn_t ours;
@@ -238,7 +241,7 @@ TEST(unpopulated_show,
 }
 
 TEST(unpopulated_free,
-     "unpopulated_free undoes all changes of unpopulated_alloc to PFN ranges and balloon")
+     "unpopulated_free restores PFN ranges and balloon as they were before unpopulated_alloc")
 {
     struct pfn_room m;
 
@@ -261,6 +264,6 @@ TEST(unpopulated_nospc,
 
     take_snapshot(t->d, &before);
     CHECK_RC(unpopulated_alloc(&t->d->unpopulated, &all, &start), -ENOSPC,
-             "unpopulated_alloc for %lu pages", all.nr);
+             "unpopulated_alloc of PFNs for %lu foreign pages", all.nr);
     check_unchanged(t);
 }
