@@ -98,13 +98,14 @@ static void check_full(struct test *t, const uint64_t open[MAX_PORTS / 64], unsi
     evtchn_port_t last = MAX_PORTS - 1, again;
 
     CHECK(nr + evtchn_count() >= 1000,
-          "EVTCHNOP_alloc_unbound failed when %u ports were open, expected to open >= 1000",
+          "number of open ports when EVTCHNOP_alloc_unbound failed is %u, expected at least 1000",
           nr + evtchn_count());
     while (last && !is_open(open, last))
         last--;
     check_port(t, close_port(last), 0, "EVTCHNOP_close", last);
     check_port(t, open_port(&again), 0, "EVTCHNOP_alloc_unbound after EVTCHNOP_close", last);
-    CHECK_EQ(again, last, "port of EVTCHNOP_alloc_unbound while only one was free");
+    CHECK_EQ(again, last,
+             "port from EVTCHNOP_alloc_unbound while only one port, just closed, was free");
     CHECK_RC(open_port(&again), -ENOSPC, "EVTCHNOP_alloc_unbound while all ports are open");
 }
 
@@ -133,7 +134,7 @@ TEST(abi_ports, "EVTCHNOP_alloc_unbound fails with ENOSPC if, and only if, all p
     close_all(t, open);
 }
 
-TEST(abi_bad_ports, "an EVTCHNOP_* operation on a port that is not open fails with EINVAL")
+TEST(abi_bad_ports, "EVTCHNOP_send, _close and _unmask of a port that is not open fail with EINVAL")
 {
     evtchn_port_t port;
     long rc;
@@ -155,14 +156,14 @@ TEST(abi_bad_ports, "an EVTCHNOP_* operation on a port that is not open fails wi
                    errno_name((int)rc));
         return;
     }
-    check_port(t, send(port), 0, "EVTCHNOP_send before any bind", port); /* Xen drops the event */
+    check_port(t, send(port), 0, "EVTCHNOP_send on an unbound port (Xen drops the event)", port);
     check_port(t, close_port(port), 0, "EVTCHNOP_close", port);
     check_port(t, close_port(port), -EINVAL, "second EVTCHNOP_close", port);
     check_port(t, send(port), -EINVAL, "EVTCHNOP_send after EVTCHNOP_close", port);
 }
 
 TEST(abi_bad_bind,
-     "EVTCHNOP_bind_* refuses each of: a bound VIRQ, an unknown VIRQ, a bad remote port")
+     "EVTCHNOP_bind_* refuses each of: a bound VIRQ, an unknown VIRQ, a remote port past the limit")
 {
     struct evtchn_bind_virq virq = {.virq = VIRQ_TIMER};
     struct evtchn_bind_interdomain pair = {.remote_dom = DOMID_SELF, .remote_port = MAX_PORTS + 1};
@@ -176,7 +177,8 @@ TEST(abi_bad_bind,
     CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_bind_virq, &virq), -EINVAL,
              "EVTCHNOP_bind_virq of unknown VIRQ %u", virq.virq);
     CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain, &pair), -EINVAL,
-             "EVTCHNOP_bind_interdomain to port 0x%x of this domain", pair.remote_port);
+             "EVTCHNOP_bind_interdomain to port 0x%x of this domain, past the port limit",
+             pair.remote_port);
 }
 
 static void check_vcpu(struct test *t, long rc, const char *step)
@@ -185,7 +187,7 @@ static void check_vcpu(struct test *t, long rc, const char *step)
 }
 
 TEST(abi_no_vcpu,
-     "EVTCHNOP_bind_virq, _bind_ipi and VCPUOP_is_up fail with ENOENT for an absent vCPU")
+     "EVTCHNOP_bind_{virq,ipi,vcpu} and VCPUOP_is_up fail with ENOENT for an absent vCPU")
 {
     unsigned int vcpu = t->d->host.nr_vcpus;
     struct evtchn_bind_virq virq = {.virq = VIRQ_DEBUG, .vcpu = vcpu};
@@ -238,10 +240,12 @@ TEST(abi_masked, "an event on a masked port is handled only after EVTCHNOP_unmas
           "expected 1",
           port);
     evtchn_dispatch();
-    CHECK_EQ(nr, 1, "number of handler runs after EVTCHNOP_unmask of port 0x%x", port);
+    CHECK_EQ(nr, 1, "number of handler runs after the first EVTCHNOP_unmask of port 0x%x", port);
     CHECK_EQ(*pending >> shift & 1, 0, "pending bit of port 0x%x after its handler ran", port);
     check_port(t, unmask(port), 0, "second EVTCHNOP_unmask", port);
     evtchn_dispatch();
-    CHECK_EQ(nr, 1, "number of handler runs after 2 EVTCHNOP_unmask of port 0x%x", port);
+    CHECK_EQ(nr, 1,
+             "total handler runs after a second EVTCHNOP_unmask, with no new event, of port 0x%x",
+             port);
     evtchn_close(port);
 }

@@ -107,7 +107,7 @@ TEST(abi_pointers, "a hypercall fails with EFAULT for a pointer that the guest m
 
 static void check_output(struct test *t, long rc, const char *name)
 {
-    CHECK_RC(rc, -EFAULT, "%s with its output in .text at %p", name, (void *)image_start);
+    CHECK_RC(rc, -EFAULT, "%s with its output in read-only .text at %p", name, (void *)image_start);
 }
 
 /* EVTCHNOP_status has input in the same structure, which is readable. */
@@ -124,7 +124,10 @@ TEST(abi_readonly, "a hypercall never writes its output to a read-only page of t
     check_output(t, HYPERVISOR_vcpu_op(VCPUOP_get_runstate_info, 0, image_start),
                  "VCPUOP_get_runstate_info");
     rc = HYPERVISOR_event_channel_op(EVTCHNOP_status, image_start);
-    CHECK(rc < 0, "EVTCHNOP_status in .text: result is %ld, expected a negative errno", rc);
+    CHECK(rc < 0,
+          "EVTCHNOP_status with its argument in read-only .text: result is %ld, expected a "
+          "negative errno",
+          rc);
     for (size_t i = 0; i < ARRAY_SIZE(before); i++)
         CHECK_EQ(((const uint64_t *)image_start)[i], before[i],
                  "after hypercalls with output in .text: word %lu of .text", i);
@@ -144,7 +147,7 @@ static void try_exchange(struct test *t, struct spot s, uint64_t out)
     set_xen_guest_handle(x.in.extent_start, &in);
     set_xen_guest_handle(x.out.extent_start, (uint64_t *)out);
     CHECK_RC(HYPERVISOR_memory_op(XENMEM_exchange, &x), -EFAULT,
-             "XENMEM_exchange of MFN 0x%lx, output list at 0x%lx", s.mfn.v, out);
+             "XENMEM_exchange of MFN 0x%lx, output list at 0x%lx (not writable)", s.mfn.v, out);
     CHECK_EQ(x.nr_exchanged, 0, "after XENMEM_exchange, output list at 0x%lx: nr_exchanged", out);
     CHECK_EQ(m2p_get(&t->d->host.m2p, s.mfn).v, pfn.v,
              "after XENMEM_exchange, output list at 0x%lx: M2P entry of MFN 0x%lx", out, s.mfn.v);
@@ -172,12 +175,13 @@ static void try_extents(struct test *t, uint64_t list)
 
     set_xen_guest_handle(grow.extent_start, (uint64_t *)list);
     CHECK_RC(HYPERVISOR_memory_op(XENMEM_populate_physmap, &grow), 0,
-             "XENMEM_populate_physmap, bad extent list at 0x%lx", list);
+             "extents done by XENMEM_populate_physmap, unreadable extent list at 0x%lx", list);
     CHECK_RC(HYPERVISOR_memory_op(XENMEM_decrease_reservation, &grow), 0,
-             "XENMEM_decrease_reservation, bad extent list at 0x%lx", list);
+             "extents done by XENMEM_decrease_reservation, unreadable extent list at 0x%lx", list);
 }
 
-TEST(abi_extents, "memory_op processes no extent of an extent list that is not readable")
+TEST(abi_extents,
+     "XENMEM_populate_physmap and _decrease_reservation process no extent of an unreadable list")
 {
     uint64_t pages = host_current_pages();
     struct spot s;
@@ -185,7 +189,7 @@ TEST(abi_extents, "memory_op processes no extent of an extent list that is not r
     if (!spot_open(t, &s)) /* s.va is not mapped */
         return;
     CHECK_RC(HYPERVISOR_memory_op(XENMEM_populate_physmap, (void *)s.va), 0,
-             "XENMEM_populate_physmap, argument at unmapped 0x%lx", s.va);
+             "extents done by XENMEM_populate_physmap, argument at unmapped 0x%lx", s.va);
     try_extents(t, XEN_AREA);
     try_extents(t, s.va);
     CHECK_EQ(host_current_pages(), pages, "after this test: XENMEM_current_reservation");

@@ -70,10 +70,10 @@ TEST(abi_partial,
     req[1] = m2p_update(to_mfn(((uint64_t)1 << MFN_BITS) - 1), 0);
     req[2] = m2p_update(b.mfn, pfn[0]);
     CHECK_RC(HYPERVISOR_mmu_update(req, 3, &done, DOMID_SELF), -EINVAL,
-             "mmu_update of requests 0 to 2: request 1 has an invalid MFN");
+             "mmu_update of requests 0 to 2, of which request 1 has an invalid MFN");
     CHECK_EQ(done, 1, "*pdone after mmu_update with invalid request 1");
-    check_m2p(t, a.mfn, pfn[1], "after mmu_update failed at request 1");
-    check_m2p(t, b.mfn, pfn[1], "after mmu_update failed at request 1");
+    check_m2p(t, a.mfn, pfn[1], "after mmu_update failed at request 1, target of request 0");
+    check_m2p(t, b.mfn, pfn[1], "after mmu_update failed at request 1, target of request 2");
 
     req[0] = m2p_update(a.mfn, pfn[0]);
     check_frame(t, HYPERVISOR_mmu_update(req, 1, NULL, DOMID_SELF), 0, RESTORE, a.mfn);
@@ -123,7 +123,7 @@ TEST(abi_mmu_command, "mmu_update refuses each unknown MMU_* command and an unkn
     }
     CHECK_RC(HYPERVISOR_mmu_update(&req, 1, &done, NO_DOMAIN), -ESRCH,
              "mmu_update for domain 0x%x, which does not exist", NO_DOMAIN);
-    check_m2p(t, s.mfn, pfn, "after the failed mmu_updates");
+    check_m2p(t, s.mfn, pfn, "after mmu_updates with an unknown command or domain");
     spot_close(s);
 }
 
@@ -201,7 +201,7 @@ static bool batch_start(struct test *t, struct batch *b)
         b->spots[i] = room_spot(&b->room);
     trap_hook = note_upcall;
     CHECK_RC(set_period(PERIOD_SHORTEST - 1), -EINVAL,
-             "VCPUOP_set_periodic_timer, period 999999 ns");
+             "VCPUOP_set_periodic_timer, period 999999 ns (minimum: 1 ms)");
     CHECK_RC(set_period(PERIOD_SHORTEST), 0, "VCPUOP_set_periodic_timer, period 1 ms");
     return true;
 }
@@ -285,7 +285,8 @@ static void try_multicalls(struct test *t, struct batch *b, struct multicall_ent
         CHECK_RC(rc, 0, "multicall of %d calls, try %u", NR_CALLS, tries);
         for (uint64_t i = 0; i < NR_CALLS; i++)
             CHECK_RC((long)calls[i].result, i == BAD_CALL ? -ENOSYS : 0,
-                     "multicall of %d calls, try %u, call %lu", NR_CALLS, tries, i);
+                     "multicall of %d calls, try %u: call %lu (from 0), which is hypercall %lu",
+                     NR_CALLS, tries, i, calls[i].op);
     } while (!was_preempted() && ++tries < MAX_TRIES);
     check_preempted(t, "multicalls", tries);
 }

@@ -46,12 +46,13 @@ static void check_stores(struct test *t, struct spot s, unsigned int level, bool
     bool emulated = level == 1 && assisted;
 
     check_level(t, probe_write(entry, PTE_A), emulated ? 0 : -EFAULT,
-                assisted ? "table store, emulation enabled" : "table store, emulation disabled", s,
-                level);
+                assisted ? "store into a page table (L1 stores emulated)"
+                         : "store into a page table (no stores emulated)",
+                s, level);
     CHECK_EQ(*entry, emulated ? PTE_A : 0, "after a store: entry 0 of the L%u table at MFN 0x%lx",
              level, s.mfn.v);
     check_level(t, probe_write(entry, pte_make(s.mfn, PTE_RW)), -EFAULT,
-                "store that maps this page table writable", s, level);
+                "store, into a page table, of a PTE that maps it writable", s, level);
 }
 
 TEST(abi_table_stores,
@@ -63,17 +64,19 @@ TEST(abi_table_stores,
     if (!spot_open(t, &s))
         return;
     for (unsigned int level = 1; level <= PT_LEVELS; level++) {
-        check_frame(t, spot_show(s, s.mfn, PTE_RO), 0, "read-only mapping", s.mfn);
+        check_frame(t, spot_show(s, s.mfn, PTE_RO), 0, "update_va_mapping, read-only", s.mfn);
         check_level(t, pt_pin(s.mfn, level), 0, "pin of a zeroed frame", s, level);
         check_stores(t, s, level, initdom);
         if (!initdom) {
-            CHECK_RC(vm_assist(VMASST_CMD_enable), 0, "vm_assist, enable writable page tables");
+            CHECK_RC(vm_assist(VMASST_CMD_enable), 0,
+                     "vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables)");
             check_stores(t, s, level, true);
-            CHECK_RC(vm_assist(VMASST_CMD_disable), 0, "vm_assist, disable writable page tables");
+            CHECK_RC(vm_assist(VMASST_CMD_disable), 0,
+                     "vm_assist(VMASST_CMD_disable, VMASST_TYPE_writable_pagetables)");
         }
         check_level(t, pt_unpin(s.mfn), 0, "unpin", s, level);
-        check_level(t, spot_show(s, s.mfn, PTE_RW), 0, "writable mapping of a former page table", s,
-                    level);
+        check_level(t, spot_show(s, s.mfn, PTE_RW), 0,
+                    "update_va_mapping, writable, of a former page table", s, level);
         memset((void *)s.va, 0, PAGE_SIZE); /* Xen wrote entries into the L4 table */
     }
     spot_close(s);
@@ -81,11 +84,11 @@ TEST(abi_table_stores,
 
 static void check_types(struct test *t, struct spot s, unsigned int level)
 {
-    check_frame(t, spot_show(s, s.mfn, PTE_RW), 0, "writable mapping", s.mfn);
+    check_frame(t, spot_show(s, s.mfn, PTE_RW), 0, "update_va_mapping, writable", s.mfn);
     memset((void *)s.va, 0, PAGE_SIZE);
     check_level(t, pt_pin(s.mfn, level), -EINVAL, "pin of a frame that is mapped writable", s,
                 level);
-    check_frame(t, spot_show(s, s.mfn, PTE_RO), 0, "read-only mapping", s.mfn);
+    check_frame(t, spot_show(s, s.mfn, PTE_RO), 0, "update_va_mapping, read-only", s.mfn);
 
     check_level(t, pt_pin(s.mfn, level), 0, "pin of a zeroed frame", s, level);
     check_level(t, pt_pin(s.mfn, level), -EINVAL, "second pin", s, level);
@@ -93,13 +96,15 @@ static void check_types(struct test *t, struct spot s, unsigned int level)
         if (other != level)
             CHECK_RC(pt_pin(s.mfn, other), -EINVAL, "pin as L%u of MFN 0x%lx, pinned as L%u", other,
                      s.mfn.v, level);
-    check_frame_refused(t, spot_show(s, s.mfn, PTE_RW), "writable mapping of a page table", s.mfn);
-    check_frame(t, spot_show(s, s.mfn, PTE_RO), 0, "read-only mapping of a page table", s.mfn);
+    check_frame_refused(t, spot_show(s, s.mfn, PTE_RW),
+                        "update_va_mapping, writable, of a page table", s.mfn);
+    check_frame(t, spot_show(s, s.mfn, PTE_RO), 0, "update_va_mapping, read-only, of a page table",
+                s.mfn);
 
     check_level(t, pt_unpin(s.mfn), 0, "unpin", s, level);
     check_frame(t, pt_unpin(s.mfn), -EINVAL, "second unpin", s.mfn);
-    check_level(t, spot_show(s, s.mfn, PTE_RW), 0, "writable mapping of a former page table", s,
-                level);
+    check_level(t, spot_show(s, s.mfn, PTE_RW), 0,
+                "update_va_mapping, writable, of a former page table", s, level);
     memset((void *)s.va, 0, PAGE_SIZE); /* Xen wrote entries into the L4 table */
 }
 
@@ -113,8 +118,8 @@ TEST(abi_table_types,
         return;
     for (unsigned int level = 1; level <= PT_LEVELS; level++)
         check_types(t, s, level);
-    check_frame_refused(t, pt_pin(root, 1), "pin of the L4 in CR3 as L1", root);
-    check_frame_refused(t, pt_pin(root, 3), "pin of the L4 in CR3 as L3", root);
+    check_frame_refused(t, pt_pin(root, 1), "pin as L1 of the L4 table in CR3", root);
+    check_frame_refused(t, pt_pin(root, 3), "pin as L3 of the L4 table in CR3", root);
     check_frame(t, pt_pin(past, 1), -EINVAL, "pin of a frame past the last MFN of the host", past);
     spot_close(s);
 }
@@ -136,14 +141,14 @@ TEST(abi_superpage,
     entry = pte_make(l1.mfn, PTE_TABLE);
     check_level(t, pt_pin(l2.mfn, 2), 0, "pin of a zeroed frame", l2, 2);
     CHECK_RC(pt_write(l2.mfn, 0, entry | PTE_PSE), -EINVAL,
-             "mmu_update of an empty L2 entry to superpage 0x%lx", entry | PTE_PSE);
-    CHECK_RC(pt_write(l2.mfn, 0, entry), 0, "mmu_update of an empty L2 entry to table 0x%lx",
+             "mmu_update of empty L2 entry 0 to 0x%lx (PSE bit set)", entry | PTE_PSE);
+    CHECK_RC(pt_write(l2.mfn, 0, entry), 0, "mmu_update of empty L2 entry 0 to 0x%lx (an L1 table)",
              entry);
     CHECK_RC(pt_write(l2.mfn, 0, entry | PTE_PSE), -EINVAL,
-             "mmu_update of a present L2 entry to superpage 0x%lx", entry | PTE_PSE);
+             "mmu_update of present L2 entry 0 to 0x%lx (PSE bit set)", entry | PTE_PSE);
     CHECK_EQ(pt_read(&r.pt, l2.mfn, 2, 0), entry,
              "after the refused mmu_update: L2 entry 0 at MFN 0x%lx", l2.mfn.v);
-    CHECK_RC(pt_write(l2.mfn, 0, 0), 0, "mmu_update of the L2 entry to 0");
+    CHECK_RC(pt_write(l2.mfn, 0, 0), 0, "mmu_update of L2 entry 0 at MFN 0x%lx to 0", l2.mfn.v);
     fixmap_unmap_mfn(&t->d->fixmap, l2.mfn);
     check_level(t, pt_unpin(l2.mfn), 0, "unpin", l2, 2);
     room_drop(&r, l2);
@@ -215,7 +220,7 @@ TEST(abi_l1tf, "mmu_update in a dom0 accepts a PTE that is not present and holds
     struct spot s;
 
     if (!boot_info_is_initdomain(&t->d->boot)) {
-        test_skip(t, "Xen could put a domU into shadow paging, or crash the domU");
+        test_skip(t, "Xen may crash a domU, or shadow it, for a non-present PTE with an address");
         return;
     }
     if (!spot_open(t, &s))
@@ -235,12 +240,17 @@ TEST(abi_l1tf, "mmu_update in a dom0 accepts a PTE that is not present and holds
 /* A frame that this domain does not own. */
 static void try_foreign(struct test *t, struct spot s, mfn_t mfn)
 {
-    check_frame_refused(t, spot_show(s, mfn, PTE_RO), "read-only mapping of a foreign frame", mfn);
-    check_frame_refused(t, spot_show(s, mfn, PTE_RW), "writable mapping of a foreign frame", mfn);
-    check_frame_refused(t, pt_pin(mfn, 1), "pin of a foreign frame as L1", mfn);
+    check_frame_refused(t, spot_show(s, mfn, PTE_RO),
+                        "update_va_mapping, read-only, of a frame that this domain does not own",
+                        mfn);
+    check_frame_refused(t, spot_show(s, mfn, PTE_RW),
+                        "update_va_mapping, writable, of a frame that this domain does not own",
+                        mfn);
+    check_frame_refused(t, pt_pin(mfn, 1), "pin as L1 of a frame that this domain does not own",
+                        mfn);
 }
 
-TEST(abi_xen_frame, "Xen refuses to map or pin a frame of Xen for a guest")
+TEST(abi_xen_frame, "Xen refuses a guest each mapping and each pin of a frame that belongs to Xen")
 {
     struct spot s;
 
@@ -253,7 +263,7 @@ TEST(abi_xen_frame, "Xen refuses to map or pin a frame of Xen for a guest")
     spot_close(s);
 }
 
-TEST(abi_foreign_frame, "Xen refuses to map or pin a frame of another domain for a domU")
+TEST(abi_foreign_frame, "Xen refuses a domU each mapping and each pin of a frame of another domain")
 {
     mfn_t mfn = to_mfn(0);
     struct spot s;

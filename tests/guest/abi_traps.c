@@ -59,7 +59,7 @@ static bool note(struct trap_frame *frame, uint64_t fault_va)
 static void check_trap(struct test *t, const char *what, int rc, unsigned int vector,
                        uint64_t error, uintptr_t rip)
 {
-    CHECK_RC(rc, -EFAULT, "%s, expected to raise vector %u", what, vector);
+    CHECK_RC(rc, -EFAULT, "%s (must raise exception vector %u)", what, vector);
     CHECK_EQ(seen.nr, 1, "%s: number of exceptions", what);
     if (seen.nr)
         CHECK(seen.vector == vector && seen.error == error && seen.rip == rip,
@@ -231,7 +231,8 @@ TEST(abi_callbacks, "CALLBACKOP_register moves the entry point of event upcalls 
     CHECK_RC(callback(CALLBACKOP_register, CALLBACKTYPE_event, trap_entry(4)), 0,
              "CALLBACKOP_register of CALLBACKTYPE_event at the entry of vector 4");
     check_upcall(t, port, 4);
-    CHECK_RC(traps_start(), 0, "registration of this kernel's own entry points");
+    CHECK_RC(traps_start(), 0,
+             "set_trap_table and set_callbacks with this kernel's own entry points");
     check_upcall(t, port, VECTOR_EVENT);
     upcalls_stop(port);
 }
@@ -268,8 +269,8 @@ static void use_gdt(struct test *t, struct spot s)
 {
     uint16_t ds;
 
-    check_frame_refused(t, spot_show(s, s.mfn, PTE_RW), "writable mapping of the GDT in use",
-                        s.mfn);
+    check_frame_refused(t, spot_show(s, s.mfn, PTE_RW),
+                        "update_va_mapping, writable, of the GDT in use", s.mfn);
     __asm__ volatile("mov %%ds, %0" : "=r"(ds));
     CHECK_RC(probe_ds(SELECTOR(1)), 0, "load of DS with a data segment of the new GDT");
     check_trap(t, "load of DS with a segment that is not present", probe_ds(SELECTOR(2)), 11,
@@ -284,9 +285,9 @@ static void fill_gdt(struct test *t, struct spot s, uint64_t last)
 {
     uint64_t *gdt = (uint64_t *)s.va;
 
-    check_frame(t, spot_show(s, s.mfn, PTE_RW), 0, "writable mapping", s.mfn);
+    check_frame(t, spot_show(s, s.mfn, PTE_RW), 0, "update_va_mapping, writable", s.mfn);
     gdt[1] = GDT_DATA, gdt[2] = GDT_ABSENT, gdt[3] = last;
-    check_frame(t, spot_show(s, INVALID_MFN, 0), 0, "unmapping", s.mfn);
+    check_frame(t, spot_show(s, INVALID_MFN, 0), 0, "update_va_mapping to 0 (no mapping)", s.mfn);
 }
 
 static void check_gdt(struct test *t, mfn_t mfn, uint64_t nr_entries, long expected,
@@ -322,9 +323,9 @@ TEST(abi_bad_gdt, "set_gdt refuses each of: a frame mapped writable, an LDT desc
     fill_gdt(t, s, GDT_LDT);
     check_gdt(t, s.mfn, GDT_ENTRIES, -EINVAL, "an LDT descriptor in entry 3");
     fill_gdt(t, s, 0);
-    check_frame(t, spot_show(s, s.mfn, PTE_RW), 0, "writable mapping", s.mfn);
+    check_frame(t, spot_show(s, s.mfn, PTE_RW), 0, "update_va_mapping, writable", s.mfn);
     check_gdt(t, s.mfn, GDT_ENTRIES, -EINVAL, "a frame that is mapped writable");
-    check_frame(t, spot_show(s, INVALID_MFN, 0), 0, "unmapping", s.mfn);
+    check_frame(t, spot_show(s, INVALID_MFN, 0), 0, "update_va_mapping to 0 (no mapping)", s.mfn);
     check_gdt(t, s.mfn, FIRST_RESERVED_GDT_ENTRY + 1, -EINVAL, "too many entries");
     check_gdt(t, to_mfn(t->d->host.max_mfn + 1), 1, -EINVAL,
               "a frame past the last MFN of the host");

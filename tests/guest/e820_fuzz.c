@@ -142,8 +142,8 @@ static void ask(struct fuzz *f, const struct memory_map *map, uint64_t pfn)
     /* past the last range the kind is that of ranges.beyond */
     if (!said && (!f->ranges.nr || pfn >= f->ranges.r[f->ranges.nr - 1].end))
         expected = f->ranges.beyond;
-    CHECK(found == expected, "random E820 %lu: PFN 0x%lx is %s, expected %s", f->nr_map, pfn,
-          range_kind_name(found), range_kind_name(expected));
+    CHECK(found == expected, "random E820 map %lu: PFN 0x%lx is %s by e820_sanitize, expected %s",
+          f->nr_map, pfn, range_kind_name(found), range_kind_name(expected));
 }
 
 /* Checks PFNs at the edges of up to MAX_EDGES entries. */
@@ -168,14 +168,14 @@ static void check_ranges(struct fuzz *f, const struct memory_map *map)
     size_t step = r->nr / MAX_EDGES + 1;
 
     for (size_t i = 0; i < r->nr; i++) {
-        CHECK_EQ(r->r[i].start, i ? r->r[i - 1].end : 0, "random E820 %lu: first PFN of range %lu",
-                 f->nr_map, i);
+        CHECK_EQ(r->r[i].start, i ? r->r[i - 1].end : 0,
+                 "random E820 map %lu: first PFN of range %lu", f->nr_map, i);
         CHECK(r->r[i].start < r->r[i].end && r->r[i].end <= (uint64_t)1 << MFN_BITS,
-              "random E820 %lu: range %lu is [0x%lx, 0x%lx), expected not empty, end <= "
+              "random E820 map %lu: range %lu is [0x%lx, 0x%lx), expected not empty, end <= "
               "0x%lx",
               f->nr_map, i, r->r[i].start, r->r[i].end, (uint64_t)1 << MFN_BITS);
         CHECK(!i || r->r[i].kind != r->r[i - 1].kind,
-              "random E820 %lu: ranges %lu and %lu are both %s, expected one joined range",
+              "random E820 map %lu: ranges %lu and %lu are both %s, expected one joined range",
               f->nr_map, i - 1, i, range_kind_name(r->r[i].kind));
     }
     for (size_t i = draw(&f->seed) % step; i < r->nr; i += step) {
@@ -202,15 +202,15 @@ static void check_shuffled(struct fuzz *f, struct memory_map *map, int rc)
         map->entries[j] = e;
     }
     rc_again = e820_sanitize(map->entries, map->nr, f->initdom, f->edges, &f->again);
-    CHECK_RC(rc_again, rc, "random E820 %lu, shuffled: e820_sanitize", f->nr_map);
-    CHECK_EQ(b->nr, a->nr, "random E820 %lu, shuffled: number of ranges", f->nr_map);
+    CHECK_RC(rc_again, rc, "random E820 map %lu, shuffled: e820_sanitize", f->nr_map);
+    CHECK_EQ(b->nr, a->nr, "random E820 map %lu, shuffled: number of ranges", f->nr_map);
     CHECK(b->beyond == a->beyond,
-          "random E820 %lu, shuffled: kind past the last range is %s, expected %s", f->nr_map,
+          "random E820 map %lu, shuffled: kind past the last range is %s, expected %s", f->nr_map,
           range_kind_name(b->beyond), range_kind_name(a->beyond));
     for (size_t i = 0; i < a->nr && a->nr == b->nr; i++)
         CHECK(a->r[i].start == b->r[i].start && a->r[i].end == b->r[i].end &&
                   a->r[i].kind == b->r[i].kind,
-              "random E820 %lu, shuffled: range %lu is [0x%lx, 0x%lx) %s, expected [0x%lx, "
+              "random E820 map %lu, shuffled: range %lu is [0x%lx, 0x%lx) %s, expected [0x%lx, "
               "0x%lx) %s",
               f->nr_map, i, b->r[i].start, b->r[i].end, range_kind_name(b->r[i].kind),
               a->r[i].start, a->r[i].end, range_kind_name(a->r[i].kind));
@@ -222,17 +222,17 @@ static void check_map(struct fuzz *f, struct memory_map *back)
     char name[64];
     int rc, expected;
 
-    format(name, sizeof(name), "random E820 %lu, read back from Xen", f->nr_map);
+    format(name, sizeof(name), "random E820 map %lu, read back from Xen", f->nr_map);
     if (f->raw.nr) { /* host_memory_map makes up a map of RAM in place of an empty map */
-        CHECK_EQ(back->nr, f->raw.nr, "random E820 %lu: number of entries read back from Xen",
+        CHECK_EQ(back->nr, f->raw.nr, "random E820 map %lu: number of entries read back from Xen",
                  f->nr_map);
         for (size_t i = 0; i < back->nr && back->nr == f->raw.nr; i++)
             check_e820_entry(t, name, i, &back->entries[i], &f->raw.entries[i]);
     }
     rc = e820_sanitize(back->entries, back->nr, f->initdom, f->edges, &f->ranges);
     expected = ranges_count(&f->ranges, RANGE_RAM, UINT64_MAX) ? 0 : -EINVAL;
-    CHECK_RC(rc, expected, "random E820 %lu, whose ranges have %s RAM: e820_sanitize", f->nr_map,
-             expected ? "no" : "some");
+    CHECK_RC(rc, expected, "random E820 map %lu, whose ranges have %s RAM: e820_sanitize",
+             f->nr_map, expected ? "no" : "some");
     check_ranges(f, back);
     check_shuffled(f, back, rc);
     f->nr_entries += back->nr;
@@ -252,11 +252,12 @@ static bool round_trip(struct fuzz *f)
         test_skip(t, "Xen has no memory for an E820 map of %lu entries", f->raw.nr);
         return false;
     }
-    CHECK_RC(rc, 0, "XENMEM_set_memory_map of random E820 %lu, %lu entries", f->nr_map, f->raw.nr);
+    CHECK_RC(rc, 0, "XENMEM_set_memory_map of random E820 map %lu, %lu entries", f->nr_map,
+             f->raw.nr);
     if (rc)
         return false;
     rc = host_memory_map(&back, f->heap, MAP_OWN, t->d->boot.nr_pages);
-    CHECK_RC(rc, 0, "XENMEM_memory_map of random E820 %lu, %lu entries", f->nr_map, f->raw.nr);
+    CHECK_RC(rc, 0, "XENMEM_memory_map of random E820 map %lu, %lu entries", f->nr_map, f->raw.nr);
     if (rc)
         return false;
     check_map(f, &back);
@@ -346,13 +347,13 @@ static void fuzz(struct fuzz *f)
         print("# e820_fuzz: stopped after 2 s: %lu of %d maps were not tried\n",
               NR_MAPS - f->nr_map, NR_MAPS);
     CHECK(f->nr_map || t->result == TEST_SKIP,
-          "number of maps that passed is 0, expected at least 1");
+          "number of random E820 maps that passed is 0, expected at least 1");
     put_back(f, &own);
     heap_free(f->heap, own.entries, own.len_bytes);
 }
 
 TEST(e820_fuzz,
-     "e820_sanitize gives each PFN the kind (RAM, identity, missing) that random entries define")
+     "e820_sanitize gives each PFN the kind (RAM, identity, missing) of a random E820 map")
 {
     struct fuzz f = {.t = t, .initdom = boot_info_is_initdomain(&t->d->boot)};
     uint64_t nr_pages = set_up(&f, NULL);

@@ -171,8 +171,8 @@ TEST(holes_readonly, "each write to a P2M list page of an E820 hole (one shared 
             uint64_t *entry = &list[leaf * P2M_PER_PAGE];
 
             CHECK_RC(probe_write(entry, *entry), -EFAULT,
-                     "write to the P2M entry of PFN 0x%lx, in a hole, at %p", leaf * P2M_PER_PAGE,
-                     (void *)entry);
+                     "write to the P2M entry of PFN 0x%lx, in an E820 hole, at %p",
+                     leaf * P2M_PER_PAGE, (void *)entry);
         }
         leaf = run.end;
     }

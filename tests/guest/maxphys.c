@@ -35,7 +35,8 @@ TEST(maxphys, "a PTE keeps bits 46, 48 and 51 of a machine address (XEN_ELFNOTE_
         return;
     }
     if (t->d->host.cpu_bits <= bits[ARRAY_SIZE(bits) - 1]) {
-        test_skip(t, "this CPU has machine addresses of %u bits, expected 52", t->d->host.cpu_bits);
+        test_skip(t, "this CPU has machine addresses of %u bits, the test needs 52",
+                  t->d->host.cpu_bits);
         return;
     }
     for (size_t i = 0; i < ARRAY_SIZE(bits); i++)

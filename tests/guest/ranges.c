@@ -22,7 +22,7 @@ static void check_pfn(struct test *t, uint64_t pfn)
     if (kind == RANGE_MISSING)
         CHECK_EQ(mfn.v, INVALID_ENTRY, "p2m_get of PFN 0x%lx (missing)", pfn);
     if (kind == RANGE_RAM)
-        CHECK_EQ(mfn.v, ram.v, "p2m_get of PFN 0x%lx (RAM; expected: its P2M entry)", pfn);
+        CHECK_EQ(mfn.v, ram.v, "p2m_get of PFN 0x%lx (RAM), compared with its P2M entry,", pfn);
 }
 
 static void check_edge(struct test *t, uint64_t edge)

@@ -35,7 +35,7 @@ static void check_no_exec(struct test *t, const char *what, const void *code)
     uint64_t result, pte = pt_walk(&t->d->pt, (uintptr_t)code).pte;
 
     if (pte & PTE_NX)
-        CHECK_RC(probe_exec(code, &result), -EFAULT, "call of %s at %p", what, code);
+        CHECK_RC(probe_exec(code, &result), -EFAULT, "call into %s at %p", what, code);
     else
         test_fail(t, "PTE of %s at %p is 0x%lx, expected bit 63 (NX) set", what, code, pte);
 }

@@ -13,10 +13,11 @@ TEST(start_info, "the kernel's count of this domain's pages equals XENMEM_curren
 {
     const struct domain *d = t->d;
 
-    CHECK(d->balloon.nr_pages == host_current_pages(),
-          "number of pages, from start_info (0x%lx) and the balloon, is 0x%lx, expected 0x%lx as "
-          "Xen counts",
-          d->boot.nr_pages, d->balloon.nr_pages, host_current_pages());
+    CHECK(
+        d->balloon.nr_pages == host_current_pages(),
+        "kernel's page count (0x%lx of start_info, then changed by the balloon) is 0x%lx, expected "
+        "XENMEM_current_reservation 0x%lx",
+        d->boot.nr_pages, d->balloon.nr_pages, host_current_pages());
 }
 
 TEST(memory_map, "Xen returns the same E820 map as at boot")
@@ -29,8 +30,8 @@ TEST(memory_map, "Xen returns the same E820 map as at boot")
         test_error(t, "host_memory_map (E820): result is %d (%s), expected 0", rc, errno_name(rc));
         return;
     }
-    CHECK_EQ(again.nr, first->nr,
-             "number of E820 entries of XENMEM_memory_map or XENMEM_machine_memory_map after boot");
+    CHECK_EQ(again.nr, first->nr, "number of E820 entries that %s returns now, compared with boot,",
+             t->d->map_source == MAP_OWN ? "XENMEM_memory_map" : "XENMEM_machine_memory_map");
     for (size_t i = 0; i < first->nr && i < again.nr; i++)
         check_e820_entry(t, "E820 map that Xen returns now", i, &again.entries[i],
                          &first->entries[i]);

@@ -37,7 +37,7 @@ boots 'a dom0 of one vCPU', ['--mem', '256M', '--', "test=$list"], sub {
     is_deeply [is_about_xen(ran($log))], [sort @EVERYWHERE],
         'all self-tests of the Xen interface that need no second vCPU ran';
     is_deeply [skipped($log)], \@SECOND_VCPU, 'only the self-tests that need a second vCPU are skipped';
-    like $log, qr/$_: .*# SKIP the domain has one vCPU$/m, "$_ names the reason of the skip: one vCPU"
+    like $log, qr/$_: .*# SKIP this domain has one vCPU, the test needs two$/m, "$_ names the reason of the skip: one vCPU"
         for @SECOND_VCPU;
     like $log, qr/^# e820_fuzz: seed=[1-9]\d{0,8}: 1000 maps /m,
         'e820_fuzz prints its seed and its number of maps: 1000';
