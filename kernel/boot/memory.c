@@ -189,8 +189,9 @@ int revector_stage(struct domain *d)
         return rc;
     }
     printk(LOG_INFO,
-           "revector: P2M list at 0x%lx: %lu new page tables, %lu new leaves (4 KiB pages), %lu "
-           "shared leaves; %lu old page tables freed\n",
+           "revector: P2M list mapped at 0x%lx: %lu new page tables, %lu new pages of entries, the "
+           "page of "
+           "~0 (holes) %lu times; %lu old page tables freed\n",
            (uintptr_t)d->p2m.list, d->revectored.nr_tables, d->revectored.nr_new_leaves,
            d->revectored.nr_none, d->revectored.nr_old_tables);
     return 0;

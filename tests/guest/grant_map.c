@@ -97,12 +97,12 @@ static void check_in_use(struct self_grant *g, bool expected)
     struct test *t = g->fr.room.t;
 
     CHECK_EQ(grant_in_use(&t->d->grants, g->ref), expected,
-             "grant_in_use (1: by Xen's flags GTF_*) of reference %u, %s,", g->ref,
-             expected ? "mapped" : "unmapped");
+             "grant_in_use (1: Xen has set GTF_reading or GTF_writing) of reference %u, %s,",
+             g->ref, expected ? "mapped" : "unmapped");
 }
 
 TEST(grant_unmap,
-     "grant_unmap removes a grant mapping completely: PTE, handle, in-use flag of Xen (GTF_*)")
+     "grant_unmap removes a grant mapping completely: PTE, handle, GTF_reading and GTF_writing")
 {
     struct grant_map_counts before = grant_map_counts;
     struct self_grant g;

@@ -20,7 +20,8 @@ TEST(start_info, "the kernel's count of this domain's pages equals XENMEM_curren
         d->boot.nr_pages, d->balloon.nr_pages, host_current_pages());
 }
 
-TEST(memory_map, "Xen returns the same E820 map as at boot")
+TEST(memory_map,
+     "XENMEM_memory_map (dom0: XENMEM_machine_memory_map) returns the same E820 map as at boot")
 {
     const struct memory_map *first = &t->d->map;
     struct memory_map again;
