@@ -320,5 +320,5 @@ TEST(abi_multicall, "a call that fails in a multicall changes the result of no o
              "multicall of %lu calls", ARRAY_SIZE(calls));
     for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
         CHECK_RC((long)calls[i].result, expected[i],
-                 "multicall: call %lu (from 0), which is hypercall %lu", i, ops[i]);
+                 "multicall: call %lu (counted from 0), which is hypercall %lu", i, ops[i]);
 }

@@ -45,8 +45,8 @@ void foreign_room_close(struct foreign_room *fr)
     struct test *t = fr->room.t;
 
     CHECK(!fr->window.first && !fr->window.nr_ranges && !fr->window.nr_frames,
-          "foreign window of this test, all ranges released: %lu ranges, %lu frames for their "
-          "records, list head %p, expected 0, 0, NULL",
+          "after foreign_release of all address ranges of this test: %lu ranges and %lu frames of "
+          "range records are left, first range %p, expected 0, 0, NULL",
           fr->window.nr_ranges, fr->window.nr_frames, (void *)fr->window.first);
     room_close(&fr->room);
 }

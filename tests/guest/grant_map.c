@@ -66,7 +66,7 @@ TEST(grant_self,
 }
 
 TEST(grant_map_free,
-     "grant_map returns -EEXIST for a page already mapped, -ERANGE for one past its foreign range")
+     "grant_map returns -EEXIST for an address in use, -ERANGE for one past the reserved range")
 {
     struct self_grant g;
 
