@@ -88,7 +88,7 @@ static void check_ramdisk(const struct start_info *si, struct pagetable *pt)
 static void check_ring(const char *field, uint64_t mfn)
 {
     if (!mfn_valid(to_mfn(mfn)))
-        panic("start_info.%s is 0x%lx, expected an MFN of %d bits", field, mfn, MFN_BITS);
+        panic("start_info.%s is 0x%lx, expected an MFN of at most %d bits", field, mfn, MFN_BITS);
 }
 
 static void read_rings(struct boot_info *info)

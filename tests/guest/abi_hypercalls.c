@@ -148,7 +148,8 @@ static void try_exchange(struct test *t, struct spot s, uint64_t out)
     set_xen_guest_handle(x.out.extent_start, (uint64_t *)out);
     CHECK_RC(HYPERVISOR_memory_op(XENMEM_exchange, &x), -EFAULT,
              "XENMEM_exchange of MFN 0x%lx, output list at 0x%lx (not writable)", s.mfn.v, out);
-    CHECK_EQ(x.nr_exchanged, 0, "after XENMEM_exchange, output list at 0x%lx: nr_exchanged", out);
+    CHECK_EQ(x.nr_exchanged, 0,
+             "XENMEM_exchange with an unwritable output list at 0x%lx: nr_exchanged", out);
     CHECK_EQ(m2p_get(&t->d->host.m2p, s.mfn).v, pfn.v,
              "after XENMEM_exchange, output list at 0x%lx: M2P entry of MFN 0x%lx", out, s.mfn.v);
 }

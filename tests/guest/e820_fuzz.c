@@ -169,13 +169,15 @@ static void check_ranges(struct fuzz *f, const struct memory_map *map)
 
     for (size_t i = 0; i < r->nr; i++) {
         CHECK_EQ(r->r[i].start, i ? r->r[i - 1].end : 0,
-                 "random E820 map %lu: first PFN of range %lu", f->nr_map, i);
+                 "random E820 map %lu: first PFN of PFN range %lu of e820_sanitize", f->nr_map, i);
         CHECK(r->r[i].start < r->r[i].end && r->r[i].end <= (uint64_t)1 << MFN_BITS,
-              "random E820 map %lu: range %lu is [0x%lx, 0x%lx), expected not empty, end <= "
+              "random E820 map %lu: PFN range %lu of e820_sanitize is [0x%lx, 0x%lx), expected not "
+              "empty, end <= "
               "0x%lx",
               f->nr_map, i, r->r[i].start, r->r[i].end, (uint64_t)1 << MFN_BITS);
         CHECK(!i || r->r[i].kind != r->r[i - 1].kind,
-              "random E820 map %lu: ranges %lu and %lu are both %s, expected one joined range",
+              "random E820 map %lu: PFN ranges %lu and %lu of e820_sanitize are both %s, expected "
+              "one joined range",
               f->nr_map, i - 1, i, range_kind_name(r->r[i].kind));
     }
     for (size_t i = draw(&f->seed) % step; i < r->nr; i += step) {
@@ -202,15 +204,18 @@ static void check_shuffled(struct fuzz *f, struct memory_map *map, int rc)
         map->entries[j] = e;
     }
     rc_again = e820_sanitize(map->entries, map->nr, f->initdom, f->edges, &f->again);
-    CHECK_RC(rc_again, rc, "random E820 map %lu, shuffled: e820_sanitize", f->nr_map);
-    CHECK_EQ(b->nr, a->nr, "random E820 map %lu, shuffled: number of ranges", f->nr_map);
+    CHECK_RC(rc_again, rc, "random E820 map %lu, entries shuffled: e820_sanitize", f->nr_map);
+    CHECK_EQ(b->nr, a->nr,
+             "random E820 map %lu, entries shuffled: number of PFN ranges of e820_sanitize",
+             f->nr_map);
     CHECK(b->beyond == a->beyond,
-          "random E820 map %lu, shuffled: kind past the last range is %s, expected %s", f->nr_map,
-          range_kind_name(b->beyond), range_kind_name(a->beyond));
+          "random E820 map %lu, entries shuffled: kind past the last PFN range is %s, expected %s",
+          f->nr_map, range_kind_name(b->beyond), range_kind_name(a->beyond));
     for (size_t i = 0; i < a->nr && a->nr == b->nr; i++)
         CHECK(a->r[i].start == b->r[i].start && a->r[i].end == b->r[i].end &&
                   a->r[i].kind == b->r[i].kind,
-              "random E820 map %lu, shuffled: range %lu is [0x%lx, 0x%lx) %s, expected [0x%lx, "
+              "random E820 map %lu, entries shuffled: PFN range %lu is [0x%lx, 0x%lx) %s, expected "
+              "[0x%lx, "
               "0x%lx) %s",
               f->nr_map, i, b->r[i].start, b->r[i].end, range_kind_name(b->r[i].kind),
               a->r[i].start, a->r[i].end, range_kind_name(a->r[i].kind));
@@ -347,13 +352,14 @@ static void fuzz(struct fuzz *f)
         print("# e820_fuzz: stopped after 2 s: %lu of %d maps were not tried\n",
               NR_MAPS - f->nr_map, NR_MAPS);
     CHECK(f->nr_map || t->result == TEST_SKIP,
-          "number of random E820 maps that passed is 0, expected at least 1");
+          "number of random E820 maps that e820_sanitize accepted is 0, expected at least 1");
     put_back(f, &own);
     heap_free(f->heap, own.entries, own.len_bytes);
 }
 
-TEST(e820_fuzz,
-     "e820_sanitize gives each PFN the kind (RAM, identity, missing) of a random E820 map")
+TEST(
+    e820_fuzz,
+    "e820_sanitize gives each PFN the kind (RAM, identity, missing) that a random E820 map implies")
 {
     struct fuzz f = {.t = t, .initdom = boot_info_is_initdomain(&t->d->boot)};
     uint64_t nr_pages = set_up(&f, NULL);

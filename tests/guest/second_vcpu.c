@@ -103,23 +103,27 @@ static void take_turn(struct test *t, struct work *w, uint64_t turn, uintptr_t s
     int state;
 
     CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_up, SECOND, NULL), 0,
-             "checksum run %lu: VCPUOP_up of vCPU 1", turn);
+             "P2M list checksum, try %lu: VCPUOP_up of vCPU 1", turn);
     sum = checksum(w);
     CHECK(wait_for(&w->done, turn),
-          "checksum run %lu: after 10 s, last run begun by vCPU 1 is %lu, last completed %lu, "
+          "P2M list checksum, try %lu: after 10 s, last run begun by vCPU 1 is %lu, last completed "
+          "%lu, "
           "expected %lu",
           turn, w->turn, w->done, turn);
     if (w->done == turn)
-        CHECK_EQ(w->sum, sum,
-                 "P2M list, run %lu: checksum by vCPU 1 (vCPU 0 computed the expected one)", turn);
-    CHECK(stack_end - w->stack < STACK_PAGES * PAGE_SIZE,
-          "checksum run %lu: stack frame of vCPU 1 is at 0x%lx, expected in [0x%lx, 0x%lx)", turn,
-          w->stack, stack_end - STACK_PAGES * PAGE_SIZE, stack_end);
+        CHECK_EQ(
+            w->sum, sum,
+            "P2M list checksum, try %lu: computed by vCPU 1 (vCPU 0 computed the expected one)",
+            turn);
     CHECK(
-        wait_until_down(&state),
-        "checksum run %lu: 10 s after its VCPUOP_down, VCPUOP_is_up of vCPU 1 is %ld, runstate %d, "
-        "expected 0 and %d (RUNSTATE_offline)",
-        turn, is_up(), state, RUNSTATE_offline);
+        stack_end - w->stack < STACK_PAGES * PAGE_SIZE,
+        "P2M list checksum, try %lu: stack frame of vCPU 1 is at 0x%lx, expected in [0x%lx, 0x%lx)",
+        turn, w->stack, stack_end - STACK_PAGES * PAGE_SIZE, stack_end);
+    CHECK(wait_until_down(&state),
+          "P2M list checksum, try %lu: 10 s after its VCPUOP_down, VCPUOP_is_up of vCPU 1 is %ld, "
+          "runstate %d, "
+          "expected 0 and %d (RUNSTATE_offline)",
+          turn, is_up(), state, RUNSTATE_offline);
 }
 
 /* A context whose CR3 is past all memory. The errno tells whether vCPU 1 is initialised already. */
