@@ -54,7 +54,7 @@ static void unmap_pages(struct heap *h, uint64_t start, uint64_t end)
             panic("heap: cannot unmap the heap page at 0x%lx: %d (%s)", va, rc, errno_name(rc));
         rc = frame_pool_free(h->pt->frame_pool, mfn);
         if (rc)
-            panic("heap: cannot return MFN 0x%lx, unmapped at 0x%lx, to the frame pool: %d (%s)",
+            panic("heap: cannot return MFN 0x%lx, unmapped from 0x%lx, to the frame pool: %d (%s)",
                   mfn.v, va, rc, errno_name(rc));
     }
 }

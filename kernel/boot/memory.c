@@ -66,7 +66,7 @@ static void print_ranges(const struct ranges *t)
     if (nr < t->nr)
         printk(LOG_INFO, "map: E820: %lu more PFN ranges: see \"ranges\" in the boot report\n",
                t->nr - nr);
-    printk(LOG_INFO, "map: E820: PFNs from 0x%lx on: %s\n", ranges_end(t),
+    printk(LOG_INFO, "map: E820: past the last range, from PFN 0x%lx on: %s\n", ranges_end(t),
            range_kind_name(t->beyond));
 }
 

@@ -49,8 +49,9 @@ static void check_stores(struct test *t, struct spot s, unsigned int level, bool
                 assisted ? "store into a page table (L1 stores emulated)"
                          : "store into a page table (no stores emulated)",
                 s, level);
-    CHECK_EQ(*entry, emulated ? PTE_A : 0, "after a store: entry 0 of the L%u table at MFN 0x%lx",
-             level, s.mfn.v);
+    CHECK_EQ(*entry, emulated ? PTE_A : 0,
+             "after a store of 0x20 to entry 0 of the L%u table at MFN 0x%lx: this entry", level,
+             s.mfn.v);
     check_level(t, probe_write(entry, pte_make(s.mfn, PTE_RW)), -EFAULT,
                 "store, into a page table, of a PTE that maps it writable", s, level);
 }
@@ -250,7 +251,8 @@ static void try_foreign(struct test *t, struct spot s, mfn_t mfn)
                         mfn);
 }
 
-TEST(abi_xen_frame, "Xen refuses a guest each mapping and each pin of a frame that belongs to Xen")
+TEST(abi_xen_frame,
+     "Xen refuses each mapping and each pin, by this domain, of a frame private to Xen")
 {
     struct spot s;
 

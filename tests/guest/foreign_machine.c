@@ -106,7 +106,7 @@ TEST(foreign_machine, "dom0: a mapping of a device frame (DOMID_IO) has an uncac
  * gives its guest I/O ports, and with them the right to ask: -EPERM.
  */
 TEST(foreign_machine_domu,
-     "Xen refuses a domU's mapping of a device frame with an errno, not with a fault")
+     "mmu_update by which a domU maps a device frame (DOMID_IO) returns an errno")
 {
     int expected = boot_info_is_shim(&t->d->boot) ? -EPERM : -EINVAL;
     struct device_room m;
