@@ -110,8 +110,10 @@ static int read_page(struct domain *d, domid_t from, uint32_t ref, void *to)
         return rc;
     rc = grant_map(range, 0, &ref, &status, 1, true);
     if (rc)
-        printk(LOG_ERROR, "grantee: grant_map of reference %u of domain %u: %s\n", ref, from,
-               grant_status_name(status));
+        printk(
+            LOG_ERROR,
+            "grantee: grant_map of reference %u of domain %u: status is %s, expected GNTST_okay\n",
+            ref, from, grant_status_name(status));
     else
         memcpy(to, (const void *)(uintptr_t)foreign_va(range, 0), PAGE_SIZE);
     if (!rc)

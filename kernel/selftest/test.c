@@ -51,14 +51,19 @@ static void say(struct test *t, const char *text)
         print("# %s\n", text);
 }
 
-static void say_v(struct test *t, const char *fmt, va_list args) __printf(2, 0);
+/* Prints the diagnostic of @fmt and @args, with @tail (what was found and expected) behind it. */
+static void report(struct test *t, enum test_result result, const char *fmt, va_list args,
+                   const char *tail) __printf(3, 0);
 
-static void say_v(struct test *t, const char *fmt, va_list args)
+static void report(struct test *t, enum test_result result, const char *fmt, va_list args,
+                   const char *tail)
 {
     char text[MAX_TEXT];
+    size_t len = min_u64(format_v(text, sizeof(text), fmt, args), sizeof(text) - 1);
 
-    format_v(text, sizeof(text), fmt, args);
+    format(text + len, sizeof(text) - len, "%s", tail);
     say(t, text);
+    worsen(t, result);
 }
 
 void test_fail(struct test *t, const char *fmt, ...)
@@ -66,9 +71,8 @@ void test_fail(struct test *t, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    say_v(t, fmt, args);
+    report(t, TEST_FAILURE, fmt, args, "");
     va_end(args);
-    worsen(t, TEST_FAILURE);
 }
 
 void test_error(struct test *t, const char *fmt, ...)
@@ -76,23 +80,8 @@ void test_error(struct test *t, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    say_v(t, fmt, args);
+    report(t, TEST_ERROR, fmt, args, "");
     va_end(args);
-    worsen(t, TEST_ERROR);
-}
-
-/* "OBJECT is FOUND, expected EXPECTED" and the like: what the caller names comes first. */
-static void fail_with(struct test *t, const char *fmt, va_list args, const char *found)
-    __printf(2, 0);
-
-static void fail_with(struct test *t, const char *fmt, va_list args, const char *found)
-{
-    char text[MAX_TEXT];
-    size_t len = min_u64(format_v(text, sizeof(text), fmt, args), sizeof(text) - 1);
-
-    format(text + len, sizeof(text) - len, "%s", found);
-    say(t, text);
-    worsen(t, TEST_FAILURE);
 }
 
 void test_check_eq(struct test *t, uint64_t found, uint64_t expected, const char *fmt, ...)
@@ -104,7 +93,7 @@ void test_check_eq(struct test *t, uint64_t found, uint64_t expected, const char
         return;
     format(text, sizeof(text), " is 0x%lx, expected 0x%lx", found, expected);
     va_start(args, fmt);
-    fail_with(t, fmt, args, text);
+    report(t, TEST_FAILURE, fmt, args, text);
     va_end(args);
 }
 
@@ -118,7 +107,7 @@ void test_check_rc(struct test *t, long rc, long expected, const char *fmt, ...)
     format(text, sizeof(text), ": result is %ld (%s), expected %ld (%s)", rc, errno_name((int)rc),
            expected, errno_name((int)expected));
     va_start(args, fmt);
-    fail_with(t, fmt, args, text);
+    report(t, TEST_FAILURE, fmt, args, text);
     va_end(args);
 }
 
@@ -132,7 +121,7 @@ void test_check_gntst(struct test *t, int16_t status, int16_t expected, const ch
     format(text, sizeof(text), ": status is %d (%s), expected %d (%s)", status,
            grant_status_name(status), expected, grant_status_name(expected));
     va_start(args, fmt);
-    fail_with(t, fmt, args, text);
+    report(t, TEST_FAILURE, fmt, args, text);
     va_end(args);
 }
 

@@ -36,7 +36,10 @@ sub guest {
 sub fails {
     my ($guest, $command, $errno, @status) = @_;
     return tell($guest, $command,
-        (map { "error: grantee: grant_map of reference \\d+ of domain \\d+: $_" } @status),
+        (map {
+            "error: grantee: grant_map of reference \\d+ of domain \\d+: status is $_, "
+                . "expected GNTST_okay"
+        } @status),
         "error: grantee: the grants of domain \\d+ could not be mapped: $errno");
 }
 
