@@ -41,11 +41,9 @@ static unsigned int xen_address_bits(void)
 static void check_widths(const struct host *h)
 {
     if (h->cpu_bits > PADDR_BITS || h->xen_bits > PADDR_BITS)
-        panic(
-            "machine addresses have %u bits by CPUID 0x80000008 and %u by Xen's CPUID 0x40000x05, "
-            "expected "
-            "at most %d",
-            h->cpu_bits, h->xen_bits, PADDR_BITS);
+        panic("machine addresses have %u bits by CPUID 0x80000008 and %u by Xen's CPUID "
+              "0x40000x05, expected at most %d",
+              h->cpu_bits, h->xen_bits, PADDR_BITS);
     if (h->max_mfn >> MFN_BITS)
         panic("XENMEM_machphys_mapping: max_mfn is 0x%lx, expected at most %d bits", h->max_mfn,
               MFN_BITS);

@@ -79,8 +79,7 @@ static void check_ramdisk(const struct start_info *si, struct pagetable *pt)
         check_area(pt, "mod_start", si->mod_start, si->mod_len);
     else if (si->mod_start > si->nr_pages - pages)
         panic("start_info.mod_start is PFN 0x%lx for 0x%lx pages, expected an end of at most "
-              "nr_pages, "
-              "0x%lx",
+              "nr_pages, 0x%lx",
               si->mod_start, pages, si->nr_pages);
 }
 

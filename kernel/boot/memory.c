@@ -190,8 +190,7 @@ int revector_stage(struct domain *d)
     }
     printk(LOG_INFO,
            "revector: P2M list mapped at 0x%lx: %lu new page tables, %lu new pages of entries, the "
-           "page of "
-           "~0 (holes) %lu times; %lu old page tables freed\n",
+           "page of ~0 (holes) %lu times; %lu old page tables freed\n",
            (uintptr_t)d->p2m.list, d->revectored.nr_tables, d->revectored.nr_new_leaves,
            d->revectored.nr_none, d->revectored.nr_old_tables);
     return 0;

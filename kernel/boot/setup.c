@@ -180,12 +180,10 @@ int host_stage(struct domain *d)
                d->host.nr_vcpus);
     printk(LOG_INFO, "host: Xen %u.%u%s, max_mfn 0x%lx; XENMEM_maximum_reservation 0x%lx pages\n",
            d->host.major, d->host.minor, d->host.extra, d->host.max_mfn, d->max_pages);
-    printk(
-        LOG_INFO,
-        "host: machine addresses have %u bits by CPUID 0x80000008, %u by Xen's CPUID 0x40000x05; "
-        "this kernel "
-        "supports %d\n",
-        d->host.cpu_bits, d->host.xen_bits, PADDR_BITS);
+    printk(LOG_INFO,
+           "host: machine addresses have %u bits by CPUID 0x80000008, %u by Xen's CPUID "
+           "0x40000x05; this kernel supports %d\n",
+           d->host.cpu_bits, d->host.xen_bits, PADDR_BITS);
     return 0;
 }
 

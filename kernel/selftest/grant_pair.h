@@ -20,16 +20,25 @@
 
 #include "kernel/domain.h"
 
+#define GRANT_PAIR_WORDS     (PAGE_SIZE / sizeof(uint64_t)) /* in a page */
+#define GRANT_PAIR_REFS      (PAGE_SIZE / sizeof(uint32_t)) /* references in a page */
+#define GRANT_PAIR_MAX_DIRS  (GRANT_PAIR_REFS - 2)          /* in struct grant_pair_top */
+#define GRANT_PAIR_MAX_PAGES (GRANT_PAIR_MAX_DIRS * GRANT_PAIR_REFS)
+
 /* Word @i of page number @page. @generation: 0 as granted, 1 as written by the grantee. */
 static inline uint64_t grant_pair_word(uint64_t page, unsigned int generation, uint64_t i)
 {
     return (page << 8 | generation) * 0x9e3779b97f4a7c15 + i;
 }
 
-#define GRANT_PAIR_WORDS     (PAGE_SIZE / sizeof(uint64_t))
-#define GRANT_PAIR_REFS      (PAGE_SIZE / sizeof(uint32_t)) /* references in a page */
-#define GRANT_PAIR_MAX_DIRS  (GRANT_PAIR_REFS - 2)          /* in struct grant_pair_top */
-#define GRANT_PAIR_MAX_PAGES (GRANT_PAIR_MAX_DIRS * GRANT_PAIR_REFS)
+/* True if all words of the page at @words are those of page number @page and @generation. */
+static inline bool grant_pair_is(const uint64_t *words, uint64_t page, unsigned int generation)
+{
+    for (uint64_t i = 0; i < GRANT_PAIR_WORDS; i++)
+        if (words[i] != grant_pair_word(page, generation, i))
+            return false;
+    return true;
+}
 
 /* The page that the reference in data/granter grants. */
 struct grant_pair_top {

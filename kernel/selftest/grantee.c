@@ -234,17 +234,10 @@ static uint64_t count_intact(struct mapping *m)
 
     for (uint64_t i = 0; i < m->nr; i++) {
         const uint64_t *words = page_at(m, i);
-        bool untouched = words != NULL, written = words != NULL;
 
         if (i % KICK_PAGES == 0)
             watchdog_kick();
-        for (uint64_t w = 0; words && w < GRANT_PAIR_WORDS; w++) {
-            uint64_t word = words[w];
-
-            untouched = untouched && word == grant_pair_word(i, 0, w);
-            written = written && word == grant_pair_word(i, 1, w);
-        }
-        nr += untouched || written;
+        nr += words && (grant_pair_is(words, i, 0) || grant_pair_is(words, i, 1));
     }
     watchdog_kick();
     return nr;

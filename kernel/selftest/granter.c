@@ -172,22 +172,14 @@ int granter(struct domain *d, const char *arguments)
     return 0;
 }
 
-static bool is_generation(const uint64_t *words, uint64_t page, unsigned int generation)
-{
-    for (uint64_t w = 0; w < GRANT_PAIR_WORDS; w++)
-        if (words[w] != grant_pair_word(page, generation, w))
-            return false;
-    return true;
-}
-
 int granter_look(struct domain *d, const char *arguments)
 {
     uint64_t untouched = 0, written = 0, in_use = 0;
 
     (void)arguments;
     for (uint64_t i = 0; i < granted.nr; i++) {
-        untouched += is_generation(page_at(&granted, i), i, 0);
-        written += is_generation(page_at(&granted, i), i, 1);
+        untouched += grant_pair_is(page_at(&granted, i), i, 0);
+        written += grant_pair_is(page_at(&granted, i), i, 1);
         in_use += grant_in_use(&d->grants, granted.refs[i]);
         watchdog_kick();
     }

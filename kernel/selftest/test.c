@@ -39,7 +39,8 @@ static void print_not_ok(const struct test *t)
     if (t->number)
         print("not ok %u - %s: %s\n", t->number, t->test->name, t->test->what);
     else
-        print("error: benchmark %s: a check failed, so its figures may be wrong\n", t->test->name);
+        printk(LOG_ERROR, "benchmark %s: a check failed, so its figures may be wrong\n",
+               t->test->name);
 }
 
 /* The first diagnostic of a test comes behind the line "not ok". */
@@ -265,12 +266,12 @@ enum test_result bench_run(struct domain *d)
     if (!name.len)
         return TEST_SUCCESS;
     if (!t.test) {
-        print("error: argument bench=: \"%.*s\" is not the name of a benchmark\n", (int)name.len,
-              name.s);
+        printk(LOG_ERROR, "argument bench=: \"%.*s\" is not the name of a benchmark\n",
+               (int)name.len, name.s);
         return TEST_ERROR;
     }
     run(&t);
     if (t.result == TEST_SKIP)
-        print("error: benchmark %s cannot run: %s\n", t.test->name, t.reason);
+        printk(LOG_ERROR, "benchmark %s cannot run: %s\n", t.test->name, t.reason);
     return t.result == TEST_SUCCESS ? TEST_SUCCESS : TEST_ERROR;
 }

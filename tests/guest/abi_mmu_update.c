@@ -4,8 +4,8 @@
  *
  * A kernel that passes thousands of updates to Xen at once must know which of them were carried out
  * when one fails. Xen preempts a long hypercall when it has other work, and continues it later.
- * Without these tests Xen could lose or repeat a part of such a hypercall with no error; XSA-299
- * ("Issues with restartable PV type change operations") was about this part of Xen.
+ * Without these tests Xen could lose or repeat a part of such a hypercall with no error. XSA-299
+ * ("Issues with restartable PV type change operations") was about preempted page type changes.
  *
  * <xen/xen.h>: "@pdone is an output parameter indicating number of completed operations", and
  * "ptr[1:0] specifies the appropriate MMU_* command".

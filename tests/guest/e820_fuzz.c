@@ -172,8 +172,7 @@ static void check_ranges(struct fuzz *f, const struct memory_map *map)
                  "random E820 map %lu: first PFN of PFN range %lu of e820_sanitize", f->nr_map, i);
         CHECK(r->r[i].start < r->r[i].end && r->r[i].end <= (uint64_t)1 << MFN_BITS,
               "random E820 map %lu: PFN range %lu of e820_sanitize is [0x%lx, 0x%lx), expected not "
-              "empty, end <= "
-              "0x%lx",
+              "empty, end <= 0x%lx",
               f->nr_map, i, r->r[i].start, r->r[i].end, (uint64_t)1 << MFN_BITS);
         CHECK(!i || r->r[i].kind != r->r[i - 1].kind,
               "random E820 map %lu: PFN ranges %lu and %lu of e820_sanitize are both %s, expected "
@@ -215,8 +214,7 @@ static void check_shuffled(struct fuzz *f, struct memory_map *map, int rc)
         CHECK(a->r[i].start == b->r[i].start && a->r[i].end == b->r[i].end &&
                   a->r[i].kind == b->r[i].kind,
               "random E820 map %lu, entries shuffled: PFN range %lu is [0x%lx, 0x%lx) %s, expected "
-              "[0x%lx, "
-              "0x%lx) %s",
+              "[0x%lx, 0x%lx) %s",
               f->nr_map, i, b->r[i].start, b->r[i].end, range_kind_name(b->r[i].kind),
               a->r[i].start, a->r[i].end, range_kind_name(a->r[i].kind));
 }

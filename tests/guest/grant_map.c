@@ -232,8 +232,7 @@ TEST(grant_bad_domain, "grant_map of a grant of a nonexistent domain fails with 
     rc = grant_map(r, 0, &g.ref, &status, 1, false);
     CHECK(rc == -EIO && status == GNTST_bad_domain,
           "grant_map of reference %u of domain %u: result is %d (%s), status %s, expected -5 "
-          "(EIO), status "
-          "GNTST_bad_domain",
+          "(EIO), status GNTST_bad_domain",
           g.ref, NO_DOMAIN, rc, errno_name(rc), grant_status_name(status));
     foreign_room_check_empty(&g.fr, r, 0);
     foreign_room_drop(&g.fr, r);

@@ -9,8 +9,8 @@
  *
  * <xen/vcpu.h>: "Each VCPU can be initialised only once"; a second VCPUOP_initialise returns
  * -EEXIST. A vCPU that is down "still holds memory references via its pagetable base pointer".
- * VCPUOP_up continues it behind its VCPUOP_down. Invalid contexts are tried first (XSA-296,
- * "VCPUOP_initialise DoS").
+ * VCPUOP_up continues it behind its VCPUOP_down. Invalid contexts are tried first.
+ * Xen crashed when it preempted VCPUOP_initialise (XSA-296, "VCPUOP_initialise DoS").
  */
 #include "lib/errno.h"
 #include "lib/panic.h"
@@ -107,8 +107,7 @@ static void take_turn(struct test *t, struct work *w, uint64_t turn, uintptr_t s
     sum = checksum(w);
     CHECK(wait_for(&w->done, turn),
           "P2M list checksum, try %lu: after 10 s, last run begun by vCPU 1 is %lu, last completed "
-          "%lu, "
-          "expected %lu",
+          "%lu, expected %lu",
           turn, w->turn, w->done, turn);
     if (w->done == turn)
         CHECK_EQ(
@@ -121,8 +120,7 @@ static void take_turn(struct test *t, struct work *w, uint64_t turn, uintptr_t s
         turn, w->stack, stack_end - STACK_PAGES * PAGE_SIZE, stack_end);
     CHECK(wait_until_down(&state),
           "P2M list checksum, try %lu: 10 s after its VCPUOP_down, VCPUOP_is_up of vCPU 1 is %ld, "
-          "runstate %d, "
-          "expected 0 and %d (RUNSTATE_offline)",
+          "runstate %d, expected 0 and %d (RUNSTATE_offline)",
           turn, is_up(), state, RUNSTATE_offline);
 }
 
