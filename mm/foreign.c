@@ -77,7 +77,7 @@ static void unmake(struct foreign_window *w, uint64_t start, uint64_t len_bytes,
         int rc = unmapped ? unmapped : frame_pool_free(w->pt->frame_pool, mfn);
 
         if (rc)
-            panic("foreign window: cannot %s the page at 0x%lx that describes the foreign range "
+            panic("foreign window: cannot %s the descriptor page at 0x%lx of the foreign range "
                   "[0x%lx, 0x%lx): %d (%s)",
                   unmapped ? "unmap" : "free", va, start, end, rc, errno_name(rc));
         w->nr_frames--;

@@ -33,7 +33,7 @@ static void check_free(struct test *t, uint64_t i, pfn_t pfn)
 }
 
 TEST(old_tables,
-     "each freed page table of the builder's P2M list has no use left: Xen pins it as an L1")
+     "no reference is left to a freed page table of the builder's P2M list: Xen pins it as an L1")
 {
     const struct revectored *list = &t->d->revectored;
     uint64_t nr_leaves = DIV_ROUND_UP(t->d->boot.nr_pages, P2M_PER_PAGE);

@@ -7,7 +7,8 @@
 #include "kernel/selftest/pattern_pages.h"
 #include "kernel/selftest/test.h"
 
-TEST(pattern_pages, "each pattern page holds the words that were written to it (pattern_pages=N)")
+TEST(pattern_pages,
+     "each of the pages that pattern_pages=N allocated at boot holds the words last written")
 {
     const struct pattern_pages *p = &t->d->selftest.pattern_pages;
     uint64_t i = pattern_pages_check(t->d), va = (uintptr_t)p->pages + i * PAGE_SIZE;

@@ -237,7 +237,7 @@ static void test_release_refused(void **state)
         panic = guest_fail_nth(++n, -XEN_EPERM, release_once, &attempt);
         if (panic)
             check_true(panic, strstr(panic, ": cannot "));
-        nr_heads += panic && strstr(panic, "cannot unmap the page at 0x230000000000");
+        nr_heads += panic && strstr(panic, "cannot unmap the descriptor page at 0x230000000000");
     } while (fake.nr_hypercalls >= n);
     check_equal("foreign_release without a failing hypercall", attempt.rc, 0);
     check_equal("panics that name the page of the range's head", nr_heads, 1);
