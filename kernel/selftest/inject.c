@@ -22,8 +22,8 @@
 static void add_hole(struct injected *in, uint64_t addr, uint64_t len_bytes, uint32_t type)
 {
     if (in->nr_holes == ARRAY_SIZE(in->holes))
-        panic("kernel argument inject=map: the list has more than %lu holes for the E820 map, "
-              "expected at most %lu",
+        panic("kernel argument inject=map: more than %lu holes to add to the E820 map, expected at "
+              "most %lu",
               in->nr_holes, ARRAY_SIZE(in->holes));
     in->holes[in->nr_holes++] = (struct e820_entry){addr, len_bytes, type};
 }
