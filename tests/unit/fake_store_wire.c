@@ -72,6 +72,13 @@ static void queue_nonsense_event(void)
     }
 }
 
+/* Replaces the reply at offset @at of the output. */
+static void replace(size_t at, uint32_t type, const char *payload, size_t len_bytes)
+{
+    out_len = at;
+    fake_store_queue(type, request.header.req_id, payload, len_bytes);
+}
+
 /* Applies the fault to the reply at offset @at of the output. */
 static void spoil(size_t at)
 {
@@ -111,31 +118,25 @@ static void spoil(size_t at)
         out_len = at + sizeof(*reply) + 1;
         break;
     case STORE_NO_TX:
+        replace(at, type, "word", 5);
+        break;
     case STORE_TX_ZERO:
+        replace(at, type, "0", 2);
+        break;
     case STORE_TX_HUGE:
-        out_len = at;
-        if (s->fault == STORE_NO_TX)
-            fake_store_queue(type, id, "word", 5);
-        else if (s->fault == STORE_TX_ZERO)
-            fake_store_queue(type, id, "0", 2);
-        else
-            fake_store_queue(type, id, "4294967296", 11);
+        replace(at, type, "4294967296", 11);
         break;
     case STORE_NO_TERMINATOR:
-        out_len = at;
-        fake_store_queue(XS_ERROR, id, "ENOENT", 6);
+        replace(at, XS_ERROR, "ENOENT", 6);
         break;
     case STORE_LONGEST:
-        out_len = at;
-        fake_store_queue(type, id, longest, sizeof(longest));
+        replace(at, type, longest, sizeof(longest));
         break;
     case STORE_UNKNOWN_ERROR:
-        out_len = at;
-        fake_store_queue(XS_ERROR, id, "EWHATEVER", 10);
+        replace(at, XS_ERROR, "EWHATEVER", 10);
         break;
     case STORE_EMPTY_ERROR:
-        out_len = at;
-        fake_store_queue(XS_ERROR, id, "", 0);
+        replace(at, XS_ERROR, "", 0);
         break;
     default:
         break;
