@@ -62,7 +62,7 @@ static void check_list(const struct start_info *si, struct pagetable *pt)
               "most nr_pages, 0x%lx",
               si->first_p2m_pfn, si->nr_p2m_frames, si->nr_pages);
     if (si->mfn_list == LIST_BASE && !si->nr_p2m_frames)
-        panic("start_info.nr_p2m_frames is 0, expected another value for mfn_list 0x%lx (INIT_P2M)",
+        panic("start_info.nr_p2m_frames is 0, expected more than 0 for mfn_list 0x%lx (INIT_P2M)",
               si->mfn_list);
 }
 

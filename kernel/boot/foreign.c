@@ -29,7 +29,7 @@ int foreign_stage(struct domain *d)
         return 0;
     }
     if (!rc)
-        printk(LOG_DEBUG, "grants: grant table version %u of at most %u frames\n",
+        printk(LOG_DEBUG, "grants: the grant table has version %u and may have at most %u frames\n",
                d->grants.version, d->grants.max_frames);
     return rc;
 }

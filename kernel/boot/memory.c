@@ -133,11 +133,12 @@ static int make_plan(struct domain *d, uint64_t nr_max)
     }
     d->plan_max = max_u64(nr_max, nr_pages);
     if (nr_max != requested)
-        printk(
-            LOG_WARN,
-            "plan: a P2M list for 0x%lx pages takes %s; this domain can grow only to 0x%lx pages\n",
-            requested, is_long ? "more than its L4 slot" : "more than a quarter of the free frames",
-            nr_max);
+        printk(LOG_WARN,
+               "plan: a P2M list with room for 0x%lx pages takes %s; this domain can grow only to "
+               "0x%lx pages\n",
+               requested,
+               is_long ? "more than its L4 slot" : "more than a quarter of the free frames",
+               nr_max);
     return rc;
 }
 
@@ -189,8 +190,9 @@ int revector_stage(struct domain *d)
         return rc;
     }
     printk(LOG_INFO,
-           "revector: P2M list mapped at 0x%lx: %lu new page tables, %lu new pages of entries, the "
-           "page of ~0 (holes) %lu times; %lu old page tables freed\n",
+           "revector: P2M list mapped at 0x%lx: %lu page tables and %lu pages of entries are new, "
+           "%lu level 1 entries map one page of ~0 (holes); %lu page tables of the builder's list "
+           "were freed\n",
            (uintptr_t)d->p2m.list, d->revectored.nr_tables, d->revectored.nr_new_leaves,
            d->revectored.nr_none, d->revectored.nr_old_tables);
     return 0;
@@ -269,7 +271,9 @@ int teardown_stage(struct domain *d)
         k.keep[1] = (struct va_range){d->boot.list_va, d->boot.list_va + list_bytes};
     rc = kernel_mapping_reduce(&d->pt, &k, &d->kernel_mapping);
     if (!rc)
-        printk(LOG_INFO, "teardown: %lu frames of the builder's initial mapping were freed\n",
+        printk(LOG_INFO,
+               "teardown: %lu frames of the builder's initial mapping, its page tables included, "
+               "were added to the frame pool\n",
                d->kernel_mapping.nr_freed);
     return rc;
 }

@@ -34,8 +34,9 @@ int pattern_pages_stage(struct domain *d)
     p->pages = heap_alloc(&d->heap, p->nr * PAGE_SIZE);
     if (!p->pages) {
         printk(LOG_ERROR,
-               "pattern_pages=%lu: the frame pool has too few free frames for these pages\n",
-               p->nr);
+               "argument pattern_pages=%lu: %lu pages could not be allocated: the frame pool has "
+               "%lu free frames\n",
+               p->nr, p->nr, d->frame_pool.free.nr_pfns);
         return -ENOMEM;
     }
     fill(p);

@@ -60,7 +60,8 @@ int xs_command(struct domain *d, const char *arguments)
         return -EINVAL;
     }
     if (rc == -ENODEV)
-        printk(LOG_ERROR, "xs: this domain has no xenstore\n");
+        printk(LOG_ERROR,
+               "xs: this domain has no xenstore connection: start_info names no xenstore ring\n");
     else if (rc)
         printk(LOG_ERROR, "xs %s %s: xenstore request failed: %d (%s)\n", verb, path, rc,
                errno_name(rc));

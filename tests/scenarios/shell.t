@@ -241,7 +241,7 @@ subtest_of balloon => sub {
 };
 
 subtest_of xs => sub {
-    says "xs $_", qr/^error: xs: this domain has no xenstore\n\z/ for 'ls /', 'read domid', 'write a b c', 'write a';
+    says "xs $_", qr/^error: xs: this domain has no xenstore connection: start_info names no xenstore ring\n\z/ for 'ls /', 'read domid', 'write a b c', 'write a';
     usage 'xs', 'xs', 'xs ls', 'xs ls / /', 'xs read', 'xs read a b', 'xs write', 'xs rm /', 'xs x';
 };
 

@@ -66,7 +66,7 @@ boots 'mem=300001K: Xen truncates RAM inside a page', ['--host-mem', '1G', '--me
     '--xen-args', 'mem=300001K'];
 
 boots 'dom0 of 4200 KiB: too few free frames for a P2M list with room to grow', ['--mem', '4200K'], sub {
-    like $_[2], qr/^warning: plan: a P2M list for 0x\w+ pages takes more than a quarter of the free frames/m,
+    like $_[2], qr/^warning: plan: a P2M list with room for 0x\w+ pages takes more than a quarter of the free frames/m,
         'the kernel warns that a P2M list with room to grow takes too many frames';
 };
 
