@@ -12,10 +12,10 @@
  * The messages quote those of Xen's tools (tools/libs/guest/xg_sr_save_x86_pv.c) behind what they
  * mean. @form is "", " list" or " tree".
  */
-#define COMPLAIN(form, ...)                                               \
-    do {                                                                  \
-        printk(LOG_ERROR, "published P2M%s: xl save would fail: ", form); \
-        print(__VA_ARGS__);                                               \
+#define COMPLAIN(form, ...)                                                                     \
+    do {                                                                                        \
+        printk(LOG_ERROR, "P2M%s that arch_shared_info publishes: xl save would fail: ", form); \
+        print(__VA_ARGS__);                                                                     \
     } while (0)
 
 static bool bad_frame(const struct readback *rb, mfn_t mfn)

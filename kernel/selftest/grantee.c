@@ -183,8 +183,9 @@ static void release(struct mapping *m)
                m->pfn);
     if (m->range && foreign_release(&d->foreign, m->range)) {
         printk(LOG_WARN,
-               "grantee: %lu granted pages could not be unmapped; grantee_end tries again\n",
-               m->range->nr_mapped);
+               "grantee: %lu pages granted by domain %u could not be unmapped; grantee_end tries "
+               "again\n",
+               m->range->nr_mapped, m->from);
         m->has_pfns = false;
         return;
     }
@@ -284,9 +285,9 @@ static void run_rounds(struct mapping *m)
     for (uint64_t round = 0; round < m->rounds; round++) {
         if (round && unmap_all(m))
             printk(LOG_WARN,
-                   "grantee: round %lu: %lu granted pages could not be unmapped; they stay mapped "
-                   "and this round skips them\n",
-                   round, m->range->nr_mapped);
+                   "grantee: round %lu: %lu pages granted by domain %u could not be unmapped; they "
+                   "stay mapped and this round skips them\n",
+                   round, m->range->nr_mapped, m->from);
         nr_failed += map_all(m);
     }
     took = clock_ns() - since;

@@ -166,8 +166,8 @@ static struct holdings holdings_of(const struct domain *d)
 static void check_same(struct test *t, const char *what, uint64_t after, uint64_t before)
 {
     CHECK(after == before,
-          "after the test: this domain has %lu %s, expected %lu as before the test", after, what,
-          before);
+          "after self-test %s: this domain has %lu %s, expected %lu as before the self-test",
+          t->test->name, after, what, before);
 }
 
 static void run(struct test *t)

@@ -218,8 +218,7 @@ TEST(abi_masked, "an event on a masked port is handled only after EVTCHNOP_unmas
 
     rc = evtchn_bind_ipi(count, &nr, &port);
     if (rc) {
-        test_error(t, "EVTCHNOP_bind_ipi for this test: result is %d (%s), expected 0", rc,
-                   errno_name(rc));
+        test_error(t, "EVTCHNOP_bind_ipi: result is %d (%s), expected 0", rc, errno_name(rc));
         return;
     }
     mask = &shared->evtchn_mask[port / 64], pending = &shared->evtchn_pending[port / 64];

@@ -100,7 +100,8 @@ TEST(abi_pointers, "a hypercall fails with EFAULT for a pointer that the guest m
         try_row(t, &rows[i], bad);
     for (size_t i = 0; i < ARRAY_SIZE(rows_of_dom0) && boot_info_is_initdomain(&t->d->boot); i++)
         try_row(t, &rows_of_dom0[i], bad);
-    CHECK_EQ(host_current_pages(), pages, "after this test: XENMEM_current_reservation");
+    CHECK_EQ(host_current_pages(), pages, "after self-test %s: XENMEM_current_reservation",
+             t->test->name);
     room_free(&r, page, 1);
     room_close(&r);
 }
@@ -165,7 +166,8 @@ TEST(abi_exchange,
     try_exchange(t, s, XEN_AREA);
     try_exchange(t, s, HYPERVISOR_VIRT_START); /* the M2P */
     try_exchange(t, s, NONCANONICAL);
-    CHECK_EQ(host_current_pages(), pages, "after this test: XENMEM_current_reservation");
+    CHECK_EQ(host_current_pages(), pages, "after self-test %s: XENMEM_current_reservation",
+             t->test->name);
     spot_close(s);
 }
 
@@ -193,7 +195,8 @@ TEST(abi_extents,
              "extents done by XENMEM_populate_physmap, argument at unmapped 0x%lx", s.va);
     try_extents(t, XEN_AREA);
     try_extents(t, s.va);
-    CHECK_EQ(host_current_pages(), pages, "after this test: XENMEM_current_reservation");
+    CHECK_EQ(host_current_pages(), pages, "after self-test %s: XENMEM_current_reservation",
+             t->test->name);
     spot_close(s);
 }
 

@@ -37,8 +37,9 @@ bool room_open(struct room *r, struct test *t, uint64_t nr_pages)
     if (!frame_pool_reserve(&d->frame_pool, nr_pages, &r->pool))
         return true;
     room_close(r);
-    test_error(t, "%lu frames could not be reserved for this test; the frame pool has %lu free",
-               nr_pages, d->frame_pool.free.nr_pfns);
+    test_error(t,
+               "self-test %s: %lu frames could not be reserved; the frame pool has %lu free frames",
+               t->test->name, nr_pages, d->frame_pool.free.nr_pfns);
     return false;
 }
 

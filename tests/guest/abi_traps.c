@@ -207,8 +207,7 @@ static bool upcalls_start(struct test *t, evtchn_port_t *port)
     int rc = evtchn_bind_ipi(nothing, NULL, port);
 
     if (rc) {
-        test_error(t, "EVTCHNOP_bind_ipi for this test: result is %d (%s), expected 0", rc,
-                   errno_name(rc));
+        test_error(t, "EVTCHNOP_bind_ipi: result is %d (%s), expected 0", rc, errno_name(rc));
         return false;
     }
     trap_hook = note_and_mask;

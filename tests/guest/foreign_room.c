@@ -45,9 +45,9 @@ void foreign_room_close(struct foreign_room *fr)
     struct test *t = fr->room.t;
 
     CHECK(!fr->window.first && !fr->window.nr_ranges && !fr->window.nr_frames,
-          "after foreign_release of all address ranges of this test: %lu ranges and %lu frames of "
-          "range records are left, first range %p, expected 0, 0, NULL",
-          fr->window.nr_ranges, fr->window.nr_frames, (void *)fr->window.first);
+          "after foreign_release of all foreign ranges of self-test %s: %lu ranges and %lu frames "
+          "of range records are left, first range %p, expected 0, 0, NULL",
+          t->test->name, fr->window.nr_ranges, fr->window.nr_frames, (void *)fr->window.first);
     room_close(&fr->room);
 }
 

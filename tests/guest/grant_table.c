@@ -155,9 +155,10 @@ TEST(grant_table, "grant_access adds one frame to a grant table whose entries ar
         return;
     if (frames < min_u64(g->max_frames, GROWN_FRAMES)) {
         rc = grant_up_to(&m, frames + 1, &nr);
-        CHECK_RC(rc, 0,
-                 "grant_access after %u grants by this test, grant table of %u frames (limit %u)",
-                 nr, g->nr_frames, g->max_frames);
+        CHECK_RC(
+            rc, 0,
+            "grant_access after %u grants by this self-test, grant table of %u frames (limit %u)",
+            nr, g->nr_frames, g->max_frames);
         if (!rc) {
             CHECK_EQ(g->nr_frames, frames + 1,
                      "number of frames of the grant table after %u grants", nr);
@@ -183,8 +184,8 @@ TEST(grant_table_full,
         return;
     rc = grant_up_to(&m, g->max_frames + 1, &nr);
     CHECK_RC(rc, -ENOSPC,
-             "grant_access after %u grants by this test, grant table of %u frames (limit %u)", nr,
-             g->nr_frames, g->max_frames);
+             "grant_access after %u grants by this self-test, grant table of %u frames (limit %u)",
+             nr, g->nr_frames, g->max_frames);
     CHECK_EQ(g->nr_used, m.nr_refs - GNTTAB_NR_RESERVED_ENTRIES,
              "number of grants in force when the grant table is full");
     table_room_close(&m);

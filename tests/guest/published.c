@@ -33,8 +33,8 @@ static void compare_leaf(void *context, uint64_t leaf, mfn_t mfn)
     page = fixmap_map(&d->fixmap, FIXMAP_SCRATCH, mfn, PTE_RO);
     if (!page) {
         test_fail(c->t,
-                  "page %lu of the published P2M (MFN 0x%lx) cannot be mapped, expected a frame of "
-                  "this domain",
+                  "P2M page %lu that arch_shared_info publishes (MFN 0x%lx) cannot be mapped, "
+                  "expected a frame of this domain",
                   leaf, mfn.v);
         return;
     }
@@ -43,8 +43,8 @@ static void compare_leaf(void *context, uint64_t leaf, mfn_t mfn)
 
         if (page[i] != d->p2m.list[pfn])
             test_fail(c->t,
-                      "published P2M entry of PFN 0x%lx (page %lu of the P2M, MFN 0x%lx) is 0x%lx, "
-                      "expected 0x%lx as in the kernel's P2M list",
+                      "P2M entry of PFN 0x%lx that arch_shared_info publishes (P2M page %lu, MFN "
+                      "0x%lx) is 0x%lx, expected 0x%lx as in the kernel's P2M list",
                       pfn, leaf, mfn.v, page[i], d->p2m.list[pfn]);
     }
 }
@@ -75,13 +75,13 @@ static uint64_t end_of_frames(const struct p2m *p2m)
 static void check_complete(struct test *t, const struct comparison *c, int rc, const char *form)
 {
     fixmap_unmap(&t->d->fixmap, FIXMAP_SCRATCH);
-    CHECK_RC(rc, 0, "reading the published P2M %s", form);
-    CHECK_EQ(c->nr_leaves, t->d->p2m.nr / P2M_PER_PAGE, "number of pages of the published P2M %s",
-             form);
+    CHECK_RC(rc, 0, "reading the P2M %s that arch_shared_info publishes", form);
+    CHECK_EQ(c->nr_leaves, t->d->p2m.nr / P2M_PER_PAGE,
+             "number of pages of entries in the P2M %s that arch_shared_info publishes", form);
 }
 
 TEST(published_list,
-     "the published P2M list, read as Xen's tools read it, equals the kernel's P2M list")
+     "P2M list (arch_shared_info.p2m_cr3), read as Xen's tools do, equals the kernel's P2M list")
 {
     struct readback rb = readback_of(t->d);
     struct comparison c;
@@ -98,8 +98,8 @@ TEST(published_list,
     check_complete(t, &c, rc, "list (p2m_cr3)");
     end = end_of_frames(&t->d->p2m);
     CHECK(nr_pfns >= end,
-          "published P2M list, as Xen's tools read it, has 0x%lx PFNs, expected 0x%lx (end of the "
-          "PFNs with a frame) or more",
+          "P2M list that arch_shared_info publishes has 0x%lx PFNs, read as Xen's tools do, "
+          "expected 0x%lx (end of the PFNs with a frame) or more",
           nr_pfns, end);
 }
 

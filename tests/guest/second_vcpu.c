@@ -103,24 +103,22 @@ static void take_turn(struct test *t, struct work *w, uint64_t turn, uintptr_t s
     int state;
 
     CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_up, SECOND, NULL), 0,
-             "P2M list checksum, try %lu: VCPUOP_up of vCPU 1", turn);
+             "VCPUOP_up of vCPU 1, for checksum %lu of the P2M list", turn);
     sum = checksum(w);
     CHECK(wait_for(&w->done, turn),
-          "P2M list checksum, try %lu: after 10 s, last run begun by vCPU 1 is %lu, last completed "
-          "%lu, expected %lu",
-          turn, w->turn, w->done, turn);
+          "10 s after VCPUOP_up of vCPU 1: vCPU 1 has begun %lu checksums of the P2M list and "
+          "completed %lu, expected %lu completed",
+          w->turn, w->done, turn);
     if (w->done == turn)
-        CHECK_EQ(
-            w->sum, sum,
-            "P2M list checksum, try %lu: computed by vCPU 1 (vCPU 0 computed the expected one)",
-            turn);
-    CHECK(
-        stack_end - w->stack < STACK_PAGES * PAGE_SIZE,
-        "P2M list checksum, try %lu: stack frame of vCPU 1 is at 0x%lx, expected in [0x%lx, 0x%lx)",
-        turn, w->stack, stack_end - STACK_PAGES * PAGE_SIZE, stack_end);
+        CHECK_EQ(w->sum, sum,
+                 "checksum %lu of the P2M list by vCPU 1 (vCPU 0 computed the expected one)", turn);
+    CHECK(stack_end - w->stack < STACK_PAGES * PAGE_SIZE,
+          "checksum %lu of the P2M list: stack frame of vCPU 1 is at 0x%lx, expected in [0x%lx, "
+          "0x%lx)",
+          turn, w->stack, stack_end - STACK_PAGES * PAGE_SIZE, stack_end);
     CHECK(wait_until_down(&state),
-          "P2M list checksum, try %lu: 10 s after its VCPUOP_down, VCPUOP_is_up of vCPU 1 is %ld, "
-          "runstate %d, expected 0 and %d (RUNSTATE_offline)",
+          "10 s after VCPUOP_down number %lu of vCPU 1: VCPUOP_is_up is %ld and runstate is %d, "
+          "expected 0 and %d (RUNSTATE_offline)",
           turn, is_up(), state, RUNSTATE_offline);
 }
 

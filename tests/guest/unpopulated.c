@@ -205,7 +205,7 @@ TEST(unpopulated,
 }
 
 TEST(unpopulated_show,
-     "page_show(PFN of unpopulated_alloc) returns the virtual address of the grant mapped there")
+     "for a PFN of unpopulated_alloc, page_show returns the address at which the grant is mapped")
 {
     const struct domain *d = t->d;
     struct pfn_room m;
