@@ -77,7 +77,7 @@ static void unmake(struct foreign_window *w, uint64_t start, uint64_t len_bytes,
         int rc = unmapped ? unmapped : frame_pool_free(w->pt->frame_pool, mfn);
 
         if (rc)
-            panic("foreign window: cannot %s the descriptor page at 0x%lx of the foreign range "
+            panic("foreign mappings: cannot %s the descriptor page at 0x%lx of the foreign range "
                   "[0x%lx, 0x%lx): %d (%s)",
                   unmapped ? "unmap" : "free", va, start, end, rc, errno_name(rc));
         w->nr_frames--;
@@ -101,10 +101,9 @@ static int make(struct foreign_window *w, uint64_t start, uint64_t len_bytes, ui
         int failed = rc ? frame_pool_free(w->pt->frame_pool, mfn) : 0;
 
         if (failed)
-            panic(
-                "foreign window: cannot return MFN 0x%lx to the frame pool: %d (%s), after mapping "
-                "it at 0x%lx failed: %d (%s)",
-                mfn.v, failed, errno_name(failed), start + done, rc, errno_name(rc));
+            panic("foreign mappings: cannot return MFN 0x%lx to the frame pool: %d (%s); the "
+                  "mapping of this MFN as a page of range descriptors at 0x%lx had failed: %d (%s)",
+                  mfn.v, failed, errno_name(failed), start + done, rc, errno_name(rc));
         w->nr_frames += rc == 0;
     }
     if (!rc)
@@ -219,9 +218,9 @@ int foreign_map(struct foreign_window *w, struct foreign_range *r, uint64_t firs
         rc = map_batch(w, r, first + done, mfns + done, n, flags);
     }
     if (rc && foreign_unmap(w, r, first, nr))
-        panic(
-            "foreign window: cannot unmap %lu pages from 0x%lx after mapping them failed: %d (%s)",
-            nr, foreign_va(r, first), rc, errno_name(rc));
+        panic("foreign mappings: cannot unmap %lu pages from 0x%lx after mapping them failed: %d "
+              "(%s)",
+              nr, foreign_va(r, first), rc, errno_name(rc));
     return rc;
 }
 

@@ -37,7 +37,7 @@ static mfn_t take(struct builder *b)
     mfn_t mfn;
 
     if (frame_pool_next(&b->reserve, &mfn))
-        panic("revector: the new P2M list takes more frames than list_tables_count reserved (bug)");
+        panic("P2M move: the new P2M list takes more frames than list_tables_count reserved (bug)");
     return mfn;
 }
 
@@ -95,7 +95,7 @@ static mfn_t old_leaf(struct builder *b, uint64_t leaf)
         uint64_t inside = (va & (level_bytes(e.level) - 1)) / PAGE_SIZE;
 
         if (!pte_present(e.pte))
-            panic("revector: the level %u entry for 0x%lx, in the builder's P2M list, is 0x%lx, "
+            panic("P2M move: the level %u entry for 0x%lx, in the builder's P2M list, is 0x%lx, "
                   "expected present",
                   e.level, va, e.pte);
         b->span_mfn = to_mfn(pte_mfn(e.pte).v + inside);

@@ -19,7 +19,7 @@ static void return_supplies(struct revector *r, struct supplies *s, struct revec
     int rc = frame_pool_release(r->pt->frame_pool, &s->frame_pool);
 
     if (rc)
-        panic("revector: cannot return %lu frames, reserved for the new P2M list, to the frame "
+        panic("P2M move: cannot return %lu frames, reserved for the new P2M list, to the frame "
               "pool: %d (%s)",
               s->frame_pool.free.nr_pfns, rc, errno_name(rc));
     heap_free(r->heap, s->frame_pool.free.runs, s->runs_bytes);
@@ -44,7 +44,7 @@ static int get_supplies(struct revector *r, struct supplies *s, struct revectore
     frame_pool_init(&s->frame_pool, heap_alloc(r->heap, s->runs_bytes), cap, r->p2m, r->m2p);
 
     if (!out->old_tables || !s->frame_pool.free.runs)
-        printk(LOG_ERROR, "revector: the heap has no memory for an array of %lu bytes: %s\n",
+        printk(LOG_ERROR, "P2M move: the heap has no memory for an array of %lu bytes: %s\n",
                out->old_tables ? s->runs_bytes : s->old_tables_bytes,
                out->old_tables ? "frames reserved for the new P2M list"
                                : "page tables of the builder's P2M list");
@@ -52,7 +52,7 @@ static int get_supplies(struct revector *r, struct supplies *s, struct revectore
         return 0;
     else
         printk(LOG_ERROR,
-               "revector: the new P2M list needs %lu frames for page tables and %lu for entries, "
+               "P2M move: the new P2M list needs %lu frames for page tables and %lu for entries, "
                "but %lu frames are free\n",
                tables, out->nr_new_leaves, r->pt->frame_pool->free.nr_pfns);
     return_supplies(r, s, out);
@@ -109,7 +109,7 @@ static void free_old_tables(struct revector *r, mfn_t table, unsigned int level,
     int rc = frame_pool_free(r->pt->frame_pool, table);
 
     if (rc)
-        panic("revector: cannot return the level %u table, MFN 0x%lx, of the builder's P2M list to "
+        panic("P2M move: cannot return the level %u table, MFN 0x%lx, of the builder's P2M list to "
               "the frame pool: %d (%s)",
               level, table.v, rc, errno_name(rc));
 }
@@ -118,7 +118,7 @@ static int check_plan(const struct revector *r)
 {
     if (r->plan->list_end <= LIST_MAX_ENTRIES)
         return 0;
-    printk(LOG_ERROR, "revector: the planned P2M list has 0x%lx entries, expected at most 0x%lx\n",
+    printk(LOG_ERROR, "P2M move: the planned P2M list has 0x%lx entries, expected at most 0x%lx\n",
            r->plan->list_end, LIST_MAX_ENTRIES);
     return -EINVAL;
 }

@@ -185,12 +185,12 @@ int revector_stage(struct domain *d)
     int rc = revector(&r, &d->revectored);
 
     if (rc) {
-        printk(LOG_ERROR, "revector: %d (%s): the builder's P2M list at 0x%lx was not replaced\n",
+        printk(LOG_ERROR, "P2M move: %d (%s): the builder's P2M list at 0x%lx was not replaced\n",
                rc, errno_name(rc), d->boot.list_va);
         return rc;
     }
     printk(LOG_INFO,
-           "revector: P2M list mapped at 0x%lx: %lu page tables and %lu pages of entries are new, "
+           "P2M move: P2M list mapped at 0x%lx: %lu page tables and %lu pages of entries are new, "
            "%lu level 1 entries map one page of ~0 (holes); %lu page tables of the builder's list "
            "were freed\n",
            (uintptr_t)d->p2m.list, d->revectored.nr_tables, d->revectored.nr_new_leaves,

@@ -98,8 +98,9 @@ TEST(abi_pdone, "mmu_update succeeds even if the guest may not write at pdone")
     check_m2p(t, s.mfn, pfn + 1, "after mmu_update with *pdone in .text");
     req = m2p_update(s.mfn, pfn);
     CHECK_RC(HYPERVISOR_mmu_update(&req, 1, (unsigned int *)HYPERVISOR_VIRT_START, DOMID_SELF), 0,
-             "mmu_update with pdone in Xen's area (Xen ignores a failed write)");
-    check_m2p(t, s.mfn, pfn, "after mmu_update with *pdone in Xen's area");
+             "mmu_update with pdone at Xen's address 0x%lx (Xen ignores a failed write)",
+             HYPERVISOR_VIRT_START);
+    check_m2p(t, s.mfn, pfn, "after mmu_update with pdone at an address of Xen");
     spot_close(s);
 }
 

@@ -60,7 +60,7 @@ static void check_trap(struct test *t, const char *what, int rc, unsigned int ve
                        uint64_t error, uintptr_t rip)
 {
     CHECK_RC(rc, -EFAULT, "%s (must raise exception vector %u)", what, vector);
-    CHECK_EQ(seen.nr, 1, "%s: number of exceptions", what);
+    CHECK_EQ(seen.nr, 1, "after %s: number of exceptions that this kernel handled", what);
     if (seen.nr)
         CHECK(seen.vector == vector && seen.error == error && seen.rip == rip,
               "%s: exception has vector %lu, error code 0x%lx, RIP 0x%lx, "
@@ -152,7 +152,7 @@ TEST(abi_trap_table,
     check_trap(t, "int3, registered at its own entry point", probe_breakpoint(), 3, 0,
                (uintptr_t)probe_breakpoint + 1);
     CHECK_RC(HYPERVISOR_set_trap_table((void *)HYPERVISOR_VIRT_START), -EFAULT,
-             "set_trap_table of an array in Xen's area");
+             "set_trap_table of an array at Xen's address 0x%lx", HYPERVISOR_VIRT_START);
     trap_hook = NULL;
     room_free(&r, (uint8_t *)(table + 1) - PAGE_SIZE, 1);
     room_close(&r);
@@ -251,7 +251,8 @@ TEST(abi_bad_callbacks, "a callback_op that fails does not change the entry poin
     CHECK_RC(callback(99, CALLBACKTYPE_event, 0), -ENOSYS, "unknown callback_op 99");
     CHECK_RC(
         HYPERVISOR_any(__HYPERVISOR_callback_op, CALLBACKOP_register, HYPERVISOR_VIRT_START, 0, 0),
-        -EFAULT, "CALLBACKOP_register with its argument in Xen's area");
+        -EFAULT, "CALLBACKOP_register with its argument at Xen's address 0x%lx",
+        HYPERVISOR_VIRT_START);
     check_upcall(t, port, VECTOR_EVENT);
     upcalls_stop(port);
 }
@@ -329,6 +330,6 @@ TEST(abi_bad_gdt, "set_gdt refuses each of: a frame mapped writable, an LDT desc
     check_gdt(t, to_mfn(t->d->host.max_mfn + 1), 1, -EINVAL,
               "a frame past the last MFN of the host");
     CHECK_RC(HYPERVISOR_any(__HYPERVISOR_set_gdt, HYPERVISOR_VIRT_START, 1, 0, 0), -EFAULT,
-             "set_gdt with its list of frames in Xen's area");
+             "set_gdt with its list of frames at Xen's address 0x%lx", HYPERVISOR_VIRT_START);
     spot_close(s);
 }

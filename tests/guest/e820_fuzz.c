@@ -322,10 +322,10 @@ static void put_back(struct fuzz *f, const struct memory_map *own)
         test_error(t, "host_memory_map (E820): result is %d (%s), expected 0", rc, errno_name(rc));
         return;
     }
-    CHECK_EQ(again.nr, own->nr, "after the test: number of E820 entries of this domain");
+    CHECK_EQ(again.nr, own->nr, "after self-test e820_fuzz: number of E820 entries of this domain");
     for (size_t i = 0; i < own->nr && again.nr == own->nr; i++)
-        check_e820_entry(t, "this domain's E820 map after the test", i, &again.entries[i],
-                         &own->entries[i]);
+        check_e820_entry(t, "this domain's E820 map after self-test e820_fuzz", i,
+                         &again.entries[i], &own->entries[i]);
     heap_free(f->heap, again.entries, again.len_bytes);
 }
 

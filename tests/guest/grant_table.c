@@ -43,7 +43,8 @@ static void check_reserved(struct test *t, const struct reserved *before)
     for (unsigned int i = 0; i < GNTTAB_NR_RESERVED_ENTRIES; i++)
         for (unsigned int w = 0; w < 2; w++)
             CHECK_EQ(now.entries[i][w], before->entries[i][w],
-                     "after the test: word %u of reserved grant table entry %u", w, i);
+                     "after self-test %s: word %u of reserved grant table entry %u", t->test->name,
+                     w, i);
 }
 
 static uint32_t entries_of(const struct grants *g, uint32_t nr_frames)

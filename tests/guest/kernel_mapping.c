@@ -41,19 +41,19 @@ TEST(module_area, "W^X: no page mapped in Linux's module area is both writable a
     rc = pt_map(pt, MODULE_AREA, mfn, PTE_RW);
     CHECK_RC(rc, 0, "pt_map of MFN 0x%lx at 0x%lx, writable", mfn.v, MODULE_AREA);
     if (!rc) {
-        CHECK_RC(probe_write(page, answer_42), 0, "%s the page at 0x%lx, mapped %s", "write to",
-                 MODULE_AREA, "writable");
+        CHECK_RC(probe_write(page, answer_42), 0, "%s the page at 0x%lx, mapped %s",
+                 "write of code to", MODULE_AREA, "writable");
         CHECK_RC(probe_exec(page, &result), -EFAULT, "%s the page at 0x%lx, mapped %s", "call of",
                  MODULE_AREA, "writable");
         CHECK_RC(pt_protect(pt, MODULE_AREA, PTE_RX), 0,
                  "pt_protect of 0x%lx, from writable to executable", MODULE_AREA);
         CHECK_RC(probe_write(page, answer_42), -EFAULT, "%s the page at 0x%lx, mapped %s",
-                 "write to", MODULE_AREA, "executable");
+                 "write of code to", MODULE_AREA, "executable");
         CHECK_RC(probe_exec(page, &result), 0, "%s the page at 0x%lx, mapped %s", "call of",
                  MODULE_AREA, "executable");
         CHECK_EQ(result, 42, "value returned by the call of 0x%lx", MODULE_AREA);
-        CHECK_RC(probe_write(page, 0), -EFAULT, "%s the page at 0x%lx, mapped %s",
-                 "second write to", MODULE_AREA, "executable");
+        CHECK_RC(probe_write(page, 0), -EFAULT, "%s the page at 0x%lx, mapped %s", "write of 0 to",
+                 MODULE_AREA, "executable");
         CHECK_RC(pt_unmap(pt, MODULE_AREA, &mfn), 0, "pt_unmap of 0x%lx", MODULE_AREA);
     }
     CHECK_RC(probe_read(page, &result), -EFAULT, "%s the page at 0x%lx, mapped %s", "read of",

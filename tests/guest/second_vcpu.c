@@ -140,7 +140,7 @@ static void try_bad_contexts(struct test *t, struct vcpu_guest_context *c)
     CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_up, SECOND, NULL), -EINVAL,
              "VCPUOP_up of vCPU 1, which is not initialised");
     CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, (void *)HYPERVISOR_VIRT_START), -EFAULT,
-             "VCPUOP_initialise of vCPU 1, context at 0x%lx in Xen's area", HYPERVISOR_VIRT_START);
+             "VCPUOP_initialise of vCPU 1, context at Xen's address 0x%lx", HYPERVISOR_VIRT_START);
     c->event_callback_eip ^= (uint64_t)1 << 62;
     CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, c), -EINVAL,
              "VCPUOP_initialise of vCPU 1, event callback at non-canonical 0x%lx",

@@ -46,33 +46,36 @@ static void check_run_unchanged(struct test *t, const char *what, size_t i, uint
                                 uint64_t was_end, uint64_t start, uint64_t end)
 {
     CHECK(start == was_start && end == was_end,
-          "%s %lu is [0x%lx, 0x%lx), expected [0x%lx, 0x%lx) as before the test", what, i, start,
-          end, was_start, was_end);
+          "after self-test %s: %s %lu is [0x%lx, 0x%lx), expected [0x%lx, 0x%lx) as before",
+          t->test->name, what, i, start, end, was_start, was_end);
 }
 
 /* Compares the domain as it is now with the snapshot. */
 static void check_unchanged(struct test *t)
 {
     take_snapshot(t->d, &now);
-    CHECK_EQ(now.nr_ranges, before.nr_ranges, "number of %s after the test",
-             "PFN ranges of this domain");
-    CHECK_EQ(now.nr_empty, before.nr_empty, "number of %s after the test",
-             "runs of PFNs that the balloon may populate");
+    CHECK_EQ(now.nr_ranges, before.nr_ranges,
+             "after self-test %s: number of PFN ranges of this domain", t->test->name);
+    CHECK_EQ(now.nr_empty, before.nr_empty,
+             "after self-test %s: number of runs of PFNs that the balloon may populate",
+             t->test->name);
     for (size_t i = 0; i < min_u64(before.nr_ranges, MAX_KEPT); i++) {
         const struct range *a = &before.ranges[i], *b = &now.ranges[i];
 
         check_run_unchanged(t, "PFN range", i, a->start, a->end, b->start, b->end);
-        CHECK(b->kind == a->kind, "kind of PFN range %lu is %s, expected %s as before the test", i,
-              range_kind_name(b->kind), range_kind_name(a->kind));
+        CHECK(b->kind == a->kind,
+              "after self-test %s: kind of PFN range %lu is %s, expected %s as before",
+              t->test->name, i, range_kind_name(b->kind), range_kind_name(a->kind));
     }
     for (size_t i = 0; i < min_u64(before.nr_empty, MAX_KEPT); i++)
         check_run_unchanged(t, "run of PFNs that the balloon may populate", i,
                             before.empty[i].start, before.empty[i].end, now.empty[i].start,
                             now.empty[i].end);
-    CHECK_EQ(now.nr_pages, before.nr_pages, "number of %s after the test",
-             "pages of this domain (XENMEM_current_reservation)");
-    CHECK_EQ(now.nr_free, before.nr_free, "number of %s after the test",
-             "frames in the frame pool");
+    CHECK_EQ(now.nr_pages, before.nr_pages,
+             "after self-test %s: number of pages of this domain (XENMEM_current_reservation)",
+             t->test->name);
+    CHECK_EQ(now.nr_free, before.nr_free, "after self-test %s: number of frames in the frame pool",
+             t->test->name);
 }
 
 /* Is there room for two leaves? Computed from balloon and map, without unpopulated.c. */
@@ -198,7 +201,8 @@ TEST(unpopulated,
     check_run(t, m.start, ours);
     check_run(t, m.start2, ours);
     CHECK(m.start != m.start2,
-          "unpopulated_alloc returned PFN 0x%lx for two foreign ranges, expected two PFNs",
+          "unpopulated_alloc returned PFN 0x%lx for each of two foreign ranges, expected different "
+          "PFNs",
           m.start);
     free_both(&m);
     pfn_room_close(&m);

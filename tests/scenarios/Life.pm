@@ -76,7 +76,7 @@ my %kinds     = (
 # Lines that a guest may print between runs of the self-tests. Any other line is a warning or an
 # error.
 my $usual = qr/^(?:Xenolith\ |start_info:\ domU|builder:\ |host:\ (?:Xen|machine|after\ resume:\ Xen|this\ domain\ has)|frame_pool:\ |map:\ |plan:\ |
-    revector:\ |teardown:\ |live:\ waiting|p2m_list:\ |pattern_pages:\ PFN|churn:\ |generation:\ |
+    P2M\ move:\ |teardown:\ |live:\ waiting|p2m_list:\ |pattern_pages:\ PFN|churn:\ |generation:\ |
     suspend:\ (?:cancelled|back\ in\ a\ new\ domain)|warning:\ suspend:\ $unsaved|
     (?:un)?block_suspend:\ shared_info|\{"report":|
     balloon:\ (?:memory\/target:\ this\ domain\ has\ (\d+)\ of\ \g{-1}\ pages|\d+\ ballooned-out\ PFNs\ had\ a\ frame))/x;

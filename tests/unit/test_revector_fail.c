@@ -112,7 +112,7 @@ static void test_each_frame_is_missing(void **state)
             if (!rc)
                 break;
             check_equal(what, rc, -ENOMEM);
-            check_says(what, output(), "revector: ");
+            check_says(what, output(), "P2M move: ");
             struct guest_state after = guest_state(&g);
 
             guest_check_state(what, &after, &before);

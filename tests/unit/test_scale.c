@@ -517,7 +517,7 @@ static void test_past_slot(void **state)
     output_clear();
     check_equal("guest_revector past the slot", guest_revector(&g), -EINVAL);
     check_says("message of revector past the slot", output(),
-               "error: revector: the planned P2M list has 0x1000000800 entries, expected at most "
+               "error: P2M move: the planned P2M list has 0x1000000800 entries, expected at most "
                "0x1000000000");
     after = guest_state(&g);
     guest_check_state("guest state after a refused revector", &after, &before);

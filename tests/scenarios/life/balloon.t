@@ -44,7 +44,7 @@ life ['--xen', xen],
     config => ['maxmem=128'],
     steps  => [
         ['create'], (['reboot_guest'], ['mem_set', 100], ['tests']) x 3, ['shutdown'], ['gone'],
-        map { ['destroy_at', $_] } qw(Xenolith map: revector: TAP p2m),
+        map { ['destroy_at', $_] } qw(Xenolith map: P2M.move: TAP p2m),
     ],
     };
 
