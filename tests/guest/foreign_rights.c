@@ -52,8 +52,8 @@ static void walk_window(struct foreign_walk *w)
     w->nr_pages = 0;
     walk_table(w, pte_mfn(root), PT_LEVELS - 1, FOREIGN_BASE);
     CHECK(w->nr_pages == expected,
-          "L4 entry of the foreign window (from 0x%lx on) maps %lu pages, expected %lu, the sum "
-          "that its foreign ranges record",
+          "L4 entry of the foreign window (from 0x%lx on) maps %lu pages, expected %lu, the "
+          "number of pages that foreign_map has mapped there",
           FOREIGN_BASE, w->nr_pages, expected);
 }
 

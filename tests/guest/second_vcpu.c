@@ -162,9 +162,10 @@ static void bring_up(struct test *t, struct vcpu_guest_context *context, struct 
         take_turn(t, work, turn, stack_end);
 
     if (!rc && !wait_until_down(&state)) /* it uses its stack, which can then not be freed */
-        panic("self-test %s: vCPU 1 does not go down: runstate is %d, expected %d; checksums begun "
-              "%lu, completed %lu",
-              t->test->name, state, RUNSTATE_offline, work->turn, work->done);
+        panic(
+            "self-test %s: vCPU 1 does not go down: runstate is %d, expected %d; vCPU 1 has begun "
+            "%lu checksums of the P2M list and completed %lu",
+            t->test->name, state, RUNSTATE_offline, work->turn, work->done);
 }
 
 /* Memory of the test: the stack of vCPU 1, and its initial registers. */

@@ -209,7 +209,7 @@ TEST(unpopulated,
 }
 
 TEST(unpopulated_show,
-     "for a PFN of unpopulated_alloc, page_show returns the address at which the grant is mapped")
+     "page_show, which returns the address of a PFN, finds the grant mapped at an unpopulated PFN")
 {
     const struct domain *d = t->d;
     struct pfn_room m;
