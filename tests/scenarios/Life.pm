@@ -131,6 +131,7 @@ sub put_through {
     my ($code, undef, $err) = run(script('dom0'), '--quiet', '--log', "$dir/log", '--out', "$dir/out",
         '--timeout', 7200, @$host, "$dir/job", $jobs, sort(keys %images), map { "$dir/$_.cfg" } @names);
     is $code, 0, 'scripts/dom0 exits with 0: the job ran to its end' or diag $err;
+    diag $_ for grep { /^dom0: warning: / } -e "$dir/log" ? split /\n/, read_file("$dir/log") : ();
     return;
 }
 

@@ -148,12 +148,12 @@ for my $case (['Ctrl-C ends scripts/boot', 'INT', 130], ['a KILL signal ends scr
 my $other = free_port;
 my ($code, undef, $err) = run(script('boot'), '--quiet', '--host', "ssh:$host:$other", kernel);
 is $code, 4, 'a port without a listener: scripts/boot exits with 4';
-is $err, "ssh-domu: $host:$other: ssh could not connect: "
+is $err, "boot: $host:$other: ssh could not connect: "
     . "ssh: connect to host 127.0.0.1 port $other: Connection refused\n",
     'a port without a listener: scripts/boot prints one sentence with the reason';
 ($code, undef, $err) = run(script('boot'), '--quiet', '--host', "ssh:nobody\@127.0.0.1:$port", kernel);
 is $code, 4, 'a login that the machine refuses: scripts/boot exits with 4';
-like $err, qr/\Assh-domu: nobody\@127\.0\.0\.1:$port: ssh could not connect: .*Permission denied.*\n\z/,
+like $err, qr/\Aboot: nobody\@127\.0\.0\.1:$port: ssh could not connect: .*Permission denied.*\n\z/,
     'a login that the machine refuses: scripts/boot prints one sentence with the reason';
 
 write_file("$out/stop", '');

@@ -63,7 +63,7 @@ unlike $err, qr/qemu/, 'the goal build does not need the packages of run';
 
 # A program on the PATH needs no package
 machine();
-fake($_, '') for qw(gcc ld make dpkg prove qemu-system-x86_64 cpio xz);
+fake($_, '') for qw(gcc ld make dpkg prove qemu-system-x86_64 cpio xz perl);
 is_deeply [deps({}, 'run')], [0, '', ''], 'without apt, all programs on the PATH: exit code is 0, without messages';
 fake($_, '') for qw(clang clang-format clang-tidy cppcheck shellcheck dpkg-source flex bison python3 ssh expect rlwrap gdb perl);
 is_deeply [deps({}, 'check')], [0, '', ''], 'without apt, all programs, headers and modules present: exit code is 0, without messages';
@@ -84,7 +84,7 @@ is_deeply [deps({}, 'all')], [0, '', ''], 'all packages installed: apt-get is no
 
 # A PACKAGE is present if a command of its name is on the PATH
 machine();
-fake($_, '') for qw(gcc ld make dpkg prove qemu-system-x86_64 cpio xz);
+fake($_, '') for qw(gcc ld make dpkg prove qemu-system-x86_64 cpio xz perl);
 ($exit, $err) = deps({}, 'run', 'gdb');
 is_deeply [$exit, $err], [1, "deps: there is no apt-get here, and these are missing: gdb\n"],
     'a missing PACKAGE: the message has its name';

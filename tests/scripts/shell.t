@@ -24,8 +24,6 @@ write_file("$dir/bin/qemu-system-x86_64", <<'END');
 echo $$ >"$FAKE/pid"
 printf '%s\n' "$@" >"$FAKE/args"
 log=$(sed -n 's/^stdio,.*logfile=//p' "$FAKE/args")
-file=$(sed -n '/^-pidfile$/{n;p}' "$FAKE/args")
-echo $$ >"$file"
 stay() {
     trap 'exit 0' TERM # as QEMU does
     while :; do sleep 0.1; done

@@ -12,8 +12,10 @@
 domu_out=${domu_out:-/out}
 domu_run=${domu_run:-/run}
 
+# Limits are in seconds of the machine's clock, which stands still while other programs on the real
+# host have its processors (scripts/host/Clock.pm). On another machine there is no such clock.
 now() {
-    cut -d . -f 1 /proc/uptime
+    cat "$domu_out/.clock" 2>/dev/null || cut -d . -f 1 /proc/uptime
 }
 
 # domu NAME CONFIG [SECONDS]: run a guest from its start to its end, and destroy it.
@@ -48,6 +50,7 @@ domu_says() {
         domu_lives "$1" && [ "$(now)" -lt $until ] || return 1
         sleep 0.2
     done
+    return 0
 }
 
 # domu_lives NAME: does the domain exist, and is it not shut down? xl waits for the
@@ -139,6 +142,7 @@ domu_until() {
         [ "$(now)" -lt $until ] || return 1
         sleep 0.1
     done
+    return 0 # and not what the last sleep returned
 }
 
 # domu_results NAME: print the number of lines "Test result" on the console of the guest.
@@ -160,6 +164,7 @@ domu_tests() {
         fi
         sleep 0.1
     done
+    return 0
 }
 
 # domu_node NAME PATH [VALUE]: read the node PATH of the guest in xenstore, or write VALUE to it.

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+#
+# The time of a guest machine, which a busy host does not shorten: limits are in seconds of this
+# clock. The machine is a process, and each thread of that process is in one of these states:
+#
+#     all threads sleep        the guest waits for a time or for a peer: the clock runs
+#     one is runnable          the guest computes: the clock runs as fast as the busiest thread gets
+#                              a processor, which on an idle host is the speed of time itself
+#     stopped, or in disk wait the guest cannot go on: the clock stands still
+#
+# On an idle host a hang is found as fast as by a clock on the wall. On a host where other programs
+# have the processors, the guest gets the same work done in the same number of seconds.
+
+package Clock;
+
+use strict;
+use warnings;
+use POSIX qw(sysconf _SC_CLK_TCK);
+use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
+
+my $ticks_per_second = sysconf(_SC_CLK_TCK);
+
+# A longer step means that the caller of tick() did not run meanwhile, and so perhaps not the guest.
+my $max_step = 1;
+
+# new(PID): the process must have started.
+sub new {
+    my ($class, $pid) = @_;
+    my $self = bless {pid => $pid, seconds => 0, last => now(), used => {}}, $class;
+    $self->tick;
+    return $self;
+}
+
+# Seconds of the wall, which no change of the date moves.
+sub now {
+    return clock_gettime(CLOCK_MONOTONIC);
+}
+
+# Brings the clock up to date, and returns the seconds since new(). To be called several times a
+# second: the states of the threads are sampled.
+sub tick {
+    my ($self) = @_;
+    my $now  = now();
+    my $step = $now - $self->{last};
+    $self->{last} = $now;
+    $step = $max_step if $step > $max_step;
+
+    my ($states, $busiest) = $self->threads;
+    return $self->{seconds} if $states =~ /[DTt]/;
+    $step = $busiest if $states =~ /R/ && $busiest < $step;
+    return $self->{seconds} += $step;
+}
+
+# Returns the state letters of all threads (proc(5)), and the seconds of processor time that the
+# busiest thread has used since the last call.
+sub threads {
+    my ($self) = @_;
+    my ($states, $busiest, %used) = ('', 0);
+    for my $path (glob "/proc/$self->{pid}/task/*/stat") {
+        open my $file, '<', $path or next; # the thread has ended
+        my ($state, @fields) = split ' ', (<$file> // next) =~ s/^.*\) //r;
+        my $ticks = $fields[10] + $fields[11]; # utime and stime
+        my $step  = ($ticks - ($self->{used}{$path} // $ticks)) / $ticks_per_second;
+        $busiest = $step if $step > $busiest;
+        $used{$path} = $ticks;
+        $states .= $state;
+    }
+    $self->{used} = \%used;
+    return ($states, $busiest);
+}
+
+1;

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+#
+# PV guests that xl starts, one after the other, in one Linux dom0: the start of a Linux dom0 takes
+# longer than that of many guests. The domain builder of each guest can be chosen, because each builder
+# leaves another initial state of the domain.
+
+package DomUs;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use List::Util qw(max any);
+
+use GrubImage;
+use Guest;
+use LinuxDom0;
+use Machine;
+use Options;
+
+our @EXPORT = qw(run_domus default_cpu);
+
+# The shim is a PVH guest: the CPU must have SVM, and a family that Xen takes for AMD's. With SMAP, QEMU
+# 7.2 raises a fault at the iret of a Linux PV guest.
+sub default_cpu {
+    return 'max,-smap,-smep' . ((any { $_ eq 'shim' } @_) ? ',family=16' : '');
+}
+
+# run_domus(OPTION, GUESTS, HEAR [, FILE, FOLLOW]): OPTION has the options of the host. A guest is a hash: name, builder,
+# kernel, args, initrd, mem and maxmem (sizes), vcpus, guest_config, timeout. Returns the exit code of
+# the job. FOLLOW gets each line of FILE meanwhile. $option->{out} has for each guest NAME.log, NAME.end and NAME.xl (xenolith.sh).
+sub run_domus {
+    my ($option, $guests, $hear, @follow) = @_;
+    my %host = (%$option, cpu => $option->{cpu} // default_cpu(map { $_->{builder} } @$guests));
+    my (@script, @files, $previous, %shared);
+    my $largest = 0;
+    my $seconds = 120;
+    my $share   = sub { # the name in /job of a file, which is copied once
+        my ($path, $name) = @_;
+        return $shared{$path} if $shared{$path};
+        $name //= 'file' . keys %shared;
+        push @files, link_as($path, $name);
+        return $shared{$path} = "/job/$name";
+    };
+    for my $guest (@$guests) {
+        my $name = $guest->{name};
+        my ($mem, $maxmem) = map { defined $guest->{$_} ? mib("--$_", $guest->{$_}) : undef } qw(mem maxmem);
+        my @load = load_of($guest, $share);
+        push @files, write_file("$name.cfg", xl_config(
+            load => \@load, mem => $mem, maxmem => $maxmem, vcpus => $guest->{vcpus}, config => $guest->{guest_config}
+        ));
+        push @script, $previous ? "xl destroy $previous 2>/dev/null" : (), "domu_start $name create /job/$name.cfg",
+            "domu_end $name $guest->{timeout}";
+        # a guest whose kernel GRUB cannot start ends by GRUB's poweroff
+        push @script, "if grep -q 'GRUB: cannot start' /out/$name.log; then echo failed >/out/$name.end; fi"
+            if $guest->{builder} eq 'grub';
+        $previous = $name;
+        $seconds += $guest->{timeout} + 10;
+        $largest = max($largest, $mem, $maxmem // 0);
+    }
+    # plus 512 MiB for Xen, and 1/64 for Xen's information about each page
+    $host{host_mem} //= max(4096, $largest + int($largest / 64) + mib('--dom0-mem', $host{dom0_mem}) + 512) . 'M';
+    $host{timeout} = $seconds;
+    for my $name (map { $_->{name} } @$guests) { # from now on the files can be read
+        unlink map { "$host{out}/$name.$_" } qw(end xl);
+        writable("$host{out}/$name.log");
+    }
+    follow(@follow) if @follow;
+    return run_in_dom0(\%host, write_file('script', join '', map { "$_\n" } @script), \@files, $hear);
+}
+
+# The lines of xl's configuration that say what to start
+sub load_of {
+    my ($guest, $share) = @_;
+    my ($builder, $initrd) = @$guest{qw(builder initrd)};
+    if ($builder eq 'grub') {
+        my $image = grub_image($guest->{kernel}, $guest->{args}, $initrd, "$guest->{name}.grub");
+        return 'kernel="' . $share->($image, "$guest->{name}.grub") . '"';
+    }
+    # its version does not matter, because the shim is a guest
+    my @shim = $builder eq 'shim' ? ('type="pvh"', 'pvshim=1', 'pvshim_path="' . $share->(fetch('shim')) . '"') : ();
+    return (@shim, xl_load($share->($guest->{kernel}), $guest->{args}, defined $initrd ? $share->($initrd) : undef));
+}
+
+sub link_as {
+    my ($path, $name) = @_;
+    my $link = tmp() . "/$name";
+    return $link if $path eq $link;
+    symlink Cwd::realpath($path), $link or no_host("$link: $!");
+    return $link;
+}
+
+sub write_file {
+    my ($name, $text) = @_;
+    my $path = tmp() . "/$name";
+    open my $file, '>', $path or no_host("$path: $!");
+    print $file $text;
+    close $file or no_host("$path: $!");
+    return $path;
+}
+
+1;

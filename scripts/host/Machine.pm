@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: MIT
+#
+# The life of a guest machine: a process (QEMU, or ssh to another machine), its console line by line,
+# its limits of time, its files, and the end of all of them, however the program ends.
+#
+#     program            starts the machine, hears the lines of its console, decides when it ends
+#      |-- machine       gets a signal when the program dies (PR_SET_PDEATHSIG)
+#      `-- janitor       waits for the end of the program, then removes the program's directory
+#
+# A program has one machine, so this module has the state of one. Exit codes: 130 after SIGINT,
+# SIGTERM or SIGHUP, 141 if standard output is closed, 4 if the host cannot run the machine, 2 bad usage.
+
+package Machine;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use File::Basename 'basename';
+use File::Path 'remove_tree';
+use File::Temp ();
+use IO::Async::Loop;
+use IO::Async::Process;
+use IO::Async::Stream;
+use IO::Async::Timer::Periodic;
+use POSIX ();
+
+use Clock;
+
+our @EXPORT = qw(bad no_host say show tmp start run listen finish_in follow lines_of hear_input every end_machine exit_code needs_space);
+
+my $me = basename($0);
+
+my $loop = IO::Async::Loop->new;
+my $tmp;            # the directory of this program
+my $janitor;        # {pid, alive}: the janitor ends when the handle "alive" is closed
+my $process;        # the machine, while it runs
+my ($signal, $alone); # how it ends
+my $status;         # of the machine that has ended, as wait(2) has it
+my $clock;          # of the machine
+my $deadline;       # in seconds of $clock, or none
+my $last_end;       # the same in seconds of the wall: the limit if the clock should stand still
+my $finishing;      # the machine is expected to end now
+my $on_tick;        # called five times a second
+my @files;          # that are followed
+my @space;          # files and directories that need free space
+
+my $period   = 0.2; # seconds between two looks at the clock and at the files
+my $patience = 10;  # a limit in seconds of the wall is this many times that of the clock
+
+# A program under nohup, setsid or a CI service may have inherited "ignore".
+$SIG{$_} = sub { exit 130 } for qw(INT TERM HUP);
+$SIG{PIPE} = 'IGNORE'; # of a machine that has ended; for standard output see show()
+$| = 1;
+
+sub say { ## no critic: a message of this program
+    my ($message) = @_;
+    print STDERR "$me: $message\n";
+    return;
+}
+
+# Prints to standard output.
+sub show {
+    print STDOUT @_ or exit 141;
+    return;
+}
+
+sub bad {
+    say(@_);
+    exit 2;
+}
+
+# The host lacks something that no option can replace.
+sub no_host {
+    say(@_);
+    exit 4;
+}
+
+# Returns the program's directory, which does not outlive the program.
+sub tmp {
+    return $tmp if defined $tmp;
+    my $path = eval { File::Temp::tempdir('xenolith.XXXXXX', TMPDIR => 1) } // '';
+    no_host('TMPDIR: expected a writable directory with free space, found ' . ($ENV{TMPDIR} // '/tmp'))
+        if $path eq '' || defined $ENV{TMPDIR} && index($path, $ENV{TMPDIR}) != 0;
+    start_janitor($path);
+    needs_space($path);
+    return $tmp = $path;
+}
+
+# The janitor holds the reading end of a pipe into which nobody writes. The pipe ends with the program,
+# even if the program is killed.
+sub start_janitor {
+    my ($path) = @_;
+    pipe my $ends, my $alive or no_host("pipe: $!");
+    my $pid = fork // no_host("fork: $!");
+    if ($pid) {
+        $janitor = {pid => $pid, alive => $alive};
+        return;
+    }
+    POSIX::setsid(); # Ctrl-C is for the program alone
+    local @SIG{qw(INT TERM HUP)} = ('IGNORE') x 3;
+    close $alive;
+    POSIX::dup2(POSIX::open('/dev/null', POSIX::O_RDWR()), $_) for 0 .. 2;
+    sysread $ends, my $nothing, 1;
+    for (1 .. 100) { # the machine may still write to it for a moment
+        remove_tree($path, {error => \my $errors});
+        last if !-e $path;
+        select undef, undef, undef, 0.1;
+    }
+    POSIX::_exit(0);
+}
+
+# start([COMMAND...], OPTION => VALUE...): starts the machine, or a program that is needed before it.
+#     hear     function that gets each line of standard output, without its line end; without it the
+#              machine has the standard output of this program
+#     stdin    'pipe', into which send() writes, or 'keep': that of this program (/dev/null)
+#     stderr   a file handle, instead of standard error
+#     signal   the signal that ends the machine, also when this program dies (KILL)
+#     alone    the machine ends by itself at the end of its standard input, and has ten seconds for it
+sub start {
+    my ($command, %option) = @_;
+    my $stdin = $option{stdin} // '';
+    $signal = $option{signal} // 'KILL';
+    $alone  = $option{alone};
+    my @command = ($alone ? () : (qw(setpriv --pdeathsig), $signal, '--'), @$command);
+    unshift @command, 'setsid' if $stdin ne 'keep'; # Ctrl-C is for this program
+    unshift @command, qw(env --default-signal);     # what this program inherited or ignores is no default
+    open my $null, '<', '/dev/null' or no_host("/dev/null: $!");
+    $process = IO::Async::Process->new(
+        command => \@command,
+        setup   => [$stdin eq '' ? (stdin => $null) : (), $option{stderr} ? (stderr => $option{stderr}) : ()],
+        $stdin eq 'pipe' ? (stdin  => {via     => 'pipe_write'})             : (),
+        $option{hear}    ? (stdout => {on_read => splitter($option{hear})}) : (),
+        on_finish => sub { $status = $_[1]; undef $process; $loop->stop('gone') },
+    );
+    $loop->add($process);
+    return;
+}
+
+# send(BYTES or FILE HANDLE, ...): to the machine's standard input, in the background.
+sub send { ## no critic: not the socket call
+    for my $what (@_) {
+        my $more = sub {
+            my $block;
+            return sysread($what, $block, 65536) ? $block : undef;
+        };
+        $process->stdin->write(ref $what ? $more : $what, on_error => sub { }) if $process;
+    }
+    return;
+}
+
+# run(COMMAND...): runs a program to its end, and returns its exit code and the lines of its output.
+sub run {
+    my @lines;
+    start([@_], hear => sub { push @lines, $_[0] }, signal => 'TERM');
+    $loop->run;
+    return (exit_code(), @lines);
+}
+
+# The exit code of the machine or program that has ended by itself. After a signal it is 128 and more,
+# as in a shell.
+sub exit_code {
+    return $status & 127 ? 128 + ($status & 127) : $status >> 8;
+}
+
+# Returns a function for IO::Async::Stream that calls @$hear for each line. A line is whole, however
+# its bytes arrive; the last may lack a line end.
+sub splitter {
+    my ($hear) = @_;
+    return sub {
+        my (undef, $buffer, $eof) = @_;
+        while ($$buffer =~ s/^([^\n]*)\n//) {
+            $hear->($1 =~ s/\r\z//r);
+        }
+        if ($eof && $$buffer ne '') {
+            $hear->($$buffer =~ s/\r\z//r);
+            $$buffer = '';
+        }
+        return 0;
+    };
+}
+
+# follow(FILE, HEAR, PART): calls HEAR for each line of FILE, while listen() runs, as lines are added;
+# calls PART with a last line that has no end yet.
+sub follow {
+    my ($path, $hear, $part) = @_;
+    open my $file, '<:raw', $path or no_host("$path: $!");
+    push @files, {file => $file, buffer => '', split => splitter($hear), part => $part // sub { }};
+    return;
+}
+
+# The lines of a file, or none if it cannot be read
+sub lines_of {
+    my ($path) = @_;
+    open my $file, '<', $path or return;
+    chomp(my @lines = <$file>);
+    return @lines;
+}
+
+sub read_files {
+    my ($all) = @_;
+    for my $follow (@files) {
+        my $new = 0;
+        $new = 1 while sysread $follow->{file}, $follow->{buffer}, 65536, length $follow->{buffer};
+        $follow->{split}->(undef, \$follow->{buffer}, $all);
+        $follow->{part}->($follow->{buffer}) if $new;
+    }
+    return;
+}
+
+# hear_input(HEAR): calls HEAR with the bytes of this program's standard input, and at its end with undef.
+sub hear_input {
+    my ($hear) = @_;
+    my $read = sub {
+        my (undef, $buffer, $eof) = @_;
+        $hear->($$buffer) if $$buffer ne '';
+        $$buffer = '';
+        $hear->(undef) if $eof;
+        return 0;
+    };
+    $loop->add(IO::Async::Stream->new(read_handle => \*STDIN, on_read => $read));
+    return;
+}
+
+# every(FUNCTION): calls the function with the time of the machine's clock, five times a second while
+# listen() runs.
+sub every {
+    ($on_tick) = @_;
+    return;
+}
+
+# listen(SECONDS): hears the machine until it ends ('gone'), until SECONDS of its clock have passed
+# ('timeout'), or until the time of finish_in has passed ('finished'). 0: there is no limit.
+sub listen { ## no critic: not the socket call
+    my ($seconds) = @_;
+    return 'gone' if !$process;
+    $clock     = Clock->new($process->pid);
+    $finishing = 0;
+    undef $deadline;
+    set_deadline($seconds) if $seconds;
+    my $timer = IO::Async::Timer::Periodic->new(interval => $period, on_tick => \&tick);
+    $loop->add($timer->start);
+    my $end = $loop->run;
+    $loop->remove($timer);
+    read_files(1);
+    check_space();
+    return $end eq 'timeout' && $finishing ? 'finished' : $end;
+}
+
+sub set_deadline {
+    my ($seconds) = @_;
+    $deadline = $clock->tick + $seconds;
+    $last_end = Clock::now() + $patience * $seconds;
+    return;
+}
+
+sub tick {
+    my $time = $clock->tick;
+    read_files(0);
+    $on_tick->($time) if $on_tick;
+    $loop->stop('timeout') if defined $deadline && ($time >= $deadline || Clock::now() >= $last_end);
+    return;
+}
+
+# finish_in(SECONDS): ends listen() after this time at the latest. Xen, and so QEMU, may stay after
+# the end of the guest.
+sub finish_in {
+    my ($seconds) = @_;
+    return if $finishing && $clock->tick + $seconds >= $deadline;
+    $finishing = 1;
+    set_deadline($seconds);
+    return;
+}
+
+# Ends the machine, and waits for its end.
+sub end_machine {
+    return if !$process;
+    if ($alone) {
+        $process->stdin->close_now;
+        for (1 .. 100) {
+            return undef $process if waitpid $process->pid, POSIX::WNOHANG();
+            select undef, undef, undef, 0.1;
+        }
+    }
+    kill $signal => $process->pid;
+    waitpid $process->pid, 0;
+    undef $process;
+    return;
+}
+
+END {
+    my $code = $?;
+    local @SIG{qw(INT TERM HUP PIPE)} = ('IGNORE') x 4; # a second signal would interrupt the cleanup
+    end_machine();
+    if ($janitor) {
+        close $janitor->{alive};
+        waitpid $janitor->{pid}, 0;
+    }
+    $? = $code;
+}
+
+# needs_space(PATH...): files and directories that this program and the machine write. If one of them
+# has no space when the machine has ended, a console may be incomplete, and allows no verdict.
+sub needs_space {
+    push @space, @_;
+    return;
+}
+
+sub check_space {
+    for my $place (grep { -f || -d } @space) {
+        open my $df, '-|', 'df', '--output=avail', '-k', $place or next;
+        my ($free) = ((<$df>)[-1] // '') =~ /(\d+)/ or next;
+        next if $free >= 64;
+        $place =~ s{/xenolith\.[^/]*$}{};
+        no_host("no space is left in $place; make room, or set TMPDIR to another directory");
+    }
+    return;
+}
+
+1;

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+#
+# A host in QEMU, with Xen on it. QEMU's BIOS or a UEFI starts Xen.
+
+package Qemu;
+
+use strict;
+use warnings;
+use Cwd 'realpath';
+use Exporter 'import';
+use File::Copy 'copy';
+use File::Path 'make_path';
+
+use Machine;
+use Options;
+
+our @EXPORT = qw(check_qemu check_xen check_uefi start_bios_host start_uefi_host qemu_did_not_start);
+
+# Xen drops output when its buffer is full, because the UART is slower than a guest.
+my $xen_options = 'console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all bootscrub=0 serial_tx_buffer=256k';
+
+# QEMU 6.1 is the first version that allocates memory only when it is touched (reserve=off).
+sub check_qemu {
+    check_tool('qemu-system-x86_64');
+    my $said = `qemu-system-x86_64 --version 2>/dev/null </dev/null`;
+    my ($major, $minor) = $said =~ / version (\d+)\.(\d+)/ or return;
+    no_host("QEMU is $major.$minor, expected 6.1 or newer; Debian 12 has 7.2") if $major * 100 + $minor < 601;
+    return;
+}
+
+sub head_of {
+    my ($path, $bytes) = @_;
+    open my $file, '<:raw', $path or return '';
+    read($file, my $head, $bytes);
+    return $head;
+}
+
+# QEMU's -kernel needs the multiboot magic in the first 8 KiB of an ELF file.
+sub is_multiboot {
+    return head_of($_[0], 8192) =~ /^\x7fELF.*\x02\xb0\xad\x1b/s;
+}
+
+# UEFI needs a PE file: the 32 bits at 0x3c are the offset of its magic.
+sub is_efi {
+    my $head = head_of($_[0], 65536);
+    return length $head >= 64 && substr($head, unpack('x60V', $head), 6) eq "PE\0\0\x64\x86";
+}
+
+# --xen is a version, or a file that the firmware can start.
+sub check_xen {
+    my ($xen, $firmware) = @_;
+    my ($is, $expected) = $firmware eq 'uefi' ? (\&is_efi, 'a program for UEFI') : (\&is_multiboot, 'a plain multiboot ELF');
+    if (-e $xen) {
+        my $found = join ' ', map { sprintf '%02x', ord } split //, head_of($xen, 4);
+        $is->($xen) or bad("--xen $xen: expected $expected, found a file that begins with the bytes $found");
+    } elsif ($xen =~ m{/}) {
+        bad("--xen $xen: no such file");
+    }
+    return;
+}
+
+# Refuses what xen.efi's configuration file cannot express, and what does not fit on the EFI disk.
+sub check_uefi {
+    my ($option, $kernel, $kernel_args) = @_;
+    my $max = 450; # of 504, less the largest xen.efi
+    for my $text (grep { defined } $option->{xen_args}, $kernel_args) {
+        next if $text !~ /[#[:cntrl:]]/;
+        my $found = $text =~ s/\n/\\n/gr;
+        bad('--firmware uefi: expected arguments without # and control characters, ' .
+            "which end a line of Xen's configuration file, found \"$found\"");
+    }
+    my $bytes = 0;
+    $bytes += -s $_ for grep { defined } $kernel, $option->{initrd};
+    my $mib = int(($bytes + (1 << 20) - 1) / (1 << 20));
+    bad("--firmware uefi: expected at most $max MiB of kernel and ramdisk, found $mib MiB") if $mib > $max;
+    return;
+}
+
+# In QEMU's options a comma starts the next part, and two stand for one.
+sub quoted {
+    return $_[0] =~ s/,/,,/gr;
+}
+
+# link_to(FILE, NAME): a link in the program's directory. Its name is short, because Xen prints it, and
+# has no blank, which would end the name of a module.
+sub link_to {
+    my ($path, $name) = @_;
+    my $link = tmp() . "/$name";
+    return $link if $path eq $link;
+    symlink realpath($path), $link or no_host("$link: $!");
+    return $link;
+}
+
+# start_bios_host(OPTIONS, XEN ARGUMENTS, [[FILE, NAME, ARGUMENTS], ...], HOW): QEMU's BIOS is Xen's
+# boot loader, and loads the modules. HOW: hear and other options of Machine::start; qemu: more
+# arguments of QEMU; wrapper: a command that runs QEMU.
+sub start_bios_host {
+    my ($option, $xen_args, $modules, %how) = @_;
+    my @modules = map {
+        my ($path, $name, $args) = @$_;
+        quoted(link_to($path, $name)) . ($args eq '' ? '' : ' ' . quoted($args))
+    } @$modules;
+    start_qemu($option, %how, qemu => [
+        '-kernel', link_to($option->{xen}, 'xen'), '-initrd', join(',', @modules),
+        '-append', ($how{xen_options} // $xen_options) . $xen_args, @{$how{qemu} // []}
+    ]);
+    return;
+}
+
+# UEFI starts Xen, which finds its configuration and the kernel in its own directory:
+#
+#     EFI/BOOT/BOOTX64.EFI   Xen, with the file name that UEFI looks for
+#     EFI/BOOT/BOOTX64.cfg   the configuration, with Xen's file name and .cfg
+#     EFI/BOOT/kernel, EFI/BOOT/initrd
+#
+# QEMU follows links when it shows a directory as a disk.
+sub start_uefi_host {
+    my ($option, $xen_args, $kernel, $kernel_args, %how) = @_;
+    my $ovmf = fetch('ovmf');
+    my ($esp, $vars) = map { tmp() . "/$_" } qw(esp vars);
+    make_path("$esp/EFI/BOOT");
+    link_to($option->{xen}, 'esp/EFI/BOOT/BOOTX64.EFI');
+    link_to($kernel, 'esp/EFI/BOOT/kernel');
+    link_to($option->{initrd}, 'esp/EFI/BOOT/initrd') if defined $option->{initrd};
+    open my $config, '>', "$esp/EFI/BOOT/BOOTX64.cfg" or no_host("$esp: $!");
+    print $config map { "$_\n" } '[global]', 'default=xenolith', '[xenolith]', "options=$xen_options$xen_args",
+        "kernel=kernel $kernel_args", defined $option->{initrd} ? 'ramdisk=initrd' : ();
+    close $config or no_host("$esp: $!");
+    copy("$ovmf/OVMF_VARS.fd", $vars) or no_host("$vars: $!"); # UEFI writes to it
+    start_qemu($option, %how, qemu => [
+        '-drive', 'if=pflash,format=raw,readonly=on,file=' . quoted($ovmf) . '/OVMF_CODE.fd',
+        '-drive', 'if=pflash,format=raw,file=' . quoted($vars),
+        '-blockdev', 'driver=vvfat,node-name=esp,read-only=on,dir=' . quoted($esp),
+        '-device', 'virtio-blk-pci,drive=esp,bootindex=0', @{$how{qemu} // []}
+    ]);
+    return;
+}
+
+# The console is QEMU's standard output.
+sub start_qemu {
+    my ($option, %how) = @_;
+    my $machine = $option->{machine} // '';
+    $machine = 'pc' . ($machine eq '' ? '' : ",$machine") if $machine =~ /^(?:[^,]*=|$)/;
+    start([
+        @{$how{wrapper} // []}, qw(qemu-system-x86_64 -accel tcg -machine), "$machine,memory-backend=m0",
+        '-object', "memory-backend-ram,id=m0,size=$option->{host_mem},reserve=off", '-smp', $option->{smp},
+        qw(-display none -monitor none -net none -no-reboot), @{$how{serial} // [qw(-serial stdio)]},
+        $option->{cpu} eq 'none' ? () : ('-cpu', $option->{cpu}), @{$how{qemu}}, split ' ', $option->{qemu_args} // ''
+    ], %how);
+    return;
+}
+
+sub qemu_did_not_start {
+    no_host('QEMU did not start (exit code ' . exit_code() . '); its own message is above');
+}
+
+1;
