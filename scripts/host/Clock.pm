@@ -18,6 +18,7 @@ use warnings;
 use POSIX qw(sysconf _SC_CLK_TCK);
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
+our $proc = "/proc"; # a test has another
 my $ticks_per_second = sysconf(_SC_CLK_TCK);
 
 # A longer step means that the caller of tick() did not run meanwhile, and so perhaps not the guest.
@@ -56,7 +57,7 @@ sub tick {
 sub threads {
     my ($self) = @_;
     my ($states, $busiest, %used) = ('', 0);
-    for my $path (glob "/proc/$self->{pid}/task/*/stat") {
+    for my $path (glob "$proc/$self->{pid}/task/*/stat") {
         open my $file, '<', $path or next; # the thread has ended
         my ($state, @fields) = split ' ', (<$file> // next) =~ s/^.*\) //r;
         my $ticks = $fields[10] + $fields[11]; # utime and stime
