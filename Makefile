@@ -13,8 +13,8 @@ CC      := $(CROSS_COMPILE)gcc
 endif
 STRIP   := $(CROSS_COMPILE)strip
 # Evaluated once, and only by targets that compile. VERSION=... sets the version of a tree without git.
-VERSION  = $(eval VERSION := $(or $(shell scripts/version),$(error scripts/version failed; its message is above)))$(VERSION)
-XEN_HEADERS = $(eval XEN_HEADERS := $(or $(shell scripts/xen headers),$(error scripts/xen \
+VERSION  = $(eval VERSION := $(or $(shell scripts/check/version),$(error scripts/check/version failed; its message is above)))$(VERSION)
+XEN_HEADERS = $(eval XEN_HEADERS := $(or $(shell scripts/fetch/xen headers),$(error scripts/fetch/xen \
           could not fetch the headers of Xen; its message is above)))$(XEN_HEADERS)
 
 LAYERS := lib arch/x86 mm xen kernel kernel/boot kernel/shell kernel/selftest tests/guest
@@ -55,7 +55,7 @@ shell: deps-run
 
 ## gdb              boot the kernel as make run does, and stop in kernel_main in gdb (scripts/gdb --help)
 gdb:
-	@scripts/deps run gdb
+	@scripts/fetch/deps run gdb
 	@$(MAKE) --no-print-directory all
 	@scripts/gdb $(BOOT) $(B)/xenolith -- $(ARGS)
 
@@ -80,10 +80,10 @@ check-full: check
 $(B)/xenolith: $(B)/elfnotes.S.o
 $(B)/xenolith-legacy: $(B)/elfnotes-legacy.S.o
 $(B)/xenolith-legacy: NOTES = --legacy
-$(B)/xenolith $(B)/xenolith-legacy: $(OBJS) $(B)/linker.lds scripts/check-notes
+$(B)/xenolith $(B)/xenolith-legacy: $(OBJS) $(B)/linker.lds scripts/check/notes
 	@echo '  LD      $@'
 	@$(CC) -m64 $(LDFLAGS_KERNEL) -T $(B)/linker.lds -o $@.tmp $(filter %.o,$^)
-	@scripts/check-notes $(NOTES) $@.tmp
+	@scripts/check/notes $(NOTES) $@.tmp
 	@mv $@.tmp $@
 
 $(B)/elfnotes-legacy.S.o: elfnotes.S Makefile
@@ -125,7 +125,7 @@ $(filter-out %/bench_grant.c.o,$(SELF_TESTS)): CFLAGS_KERNEL += -fstack-protecto
 ## lint             check layout, shell, C, layers, a build by clang, and a reproducible build
 lint: deps-check
 	@$(MAKE) --no-print-directory all
-	scripts/lint
+	scripts/check/lint
 
 # The longest tests run first. They wait most of the time, so four run at the same time.
 LONG_TESTS   := $(addprefix tests/scripts/,ssh.t domus.t boot.t xen.t dom0.t)
@@ -155,7 +155,7 @@ mutants: deps-check
 
 ## check-commits    build and unit-test each commit that is not in origin/main (RANGE=main~3..)
 check-commits: deps-check
-	scripts/check-commits $(RANGE)
+	scripts/check/commits $(RANGE)
 
 ## bench            count the instructions of a boot on hosts of 2 to 700 GiB, and check the bounds
 ## bench-lookup     time a P2M look-up on this machine, compared with an array and a tree
@@ -181,12 +181,12 @@ help:
 	@echo 'make targets:'
 	@sed -n 's/^## /  /p' Makefile
 
-## clean            remove build/; the cache of scripts/xen stays
+## clean            remove build/; the cache of scripts/fetch/xen stays
 clean:
 	rm -rf $(B)
 
 deps-%:
-	@scripts/deps $*
+	@scripts/fetch/deps $*
 
 .PHONY: all run shell gdb picture check check-full unit unit-build coverage fuzz fuzz-build fuzz-corpus mutants check-commits \
         lint scripts-check scenarios dist xtf help clean always

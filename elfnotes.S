@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ELF notes for the domain builder: Xen for a dom0, libxenguest for a domU of xl, the PV shim, or
- * GRUB. <xen/elfnote.h> defines the types. scripts/check-notes verifies the notes of the image
+ * GRUB. <xen/elfnote.h> defines the types. scripts/check/notes verifies the notes of the image
  * after every link.
  */
 #define __ASSEMBLY__

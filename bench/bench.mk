@@ -25,7 +25,7 @@ bench-grant: deps-run
 	bench/grant --kernel $(B)/xenolith $(BENCH)
 
 plot:
-	@scripts/deps plot
+	@scripts/fetch/deps plot
 	gnuplot -c bench/plot.gp bench/results.tsv docs/pictures/bench.svg
 
 $(B)/bench/lookup: $(LOOKUP_OBJS)

@@ -128,7 +128,7 @@ sub make_ramdisk {
     my $ramdisk = tmp() . '/ramdisk';
     copy_file("$linux/toolstack.cpio", $ramdisk);
     my ($code) = run('sh', '-c', 'cd "$1" && find . | cpio --quiet -o -H newc -R 0:0 >>"$2"', 'sh',
-        top() . '/scripts/dom0.d', $ramdisk);
+        top() . '/scripts/host/dom0.d', $ramdisk);
     no_host('cpio could not make the ramdisk of the Linux dom0; its message is above') if $code;
     return $ramdisk;
 }

@@ -47,8 +47,10 @@ my @space;          # files and directories that need free space
 my $period   = 0.2; # seconds between two looks at the clock and at the files
 my $patience = 10;  # a limit in seconds of the wall is this many times that of the clock
 
-# A program under nohup, setsid or a CI service may have inherited "ignore".
-$SIG{$_} = sub { exit 130 } for qw(INT TERM HUP);
+# A program under nohup, setsid or a CI service may have inherited "ignore". While a process starts, a
+# signal waits until the process can be ended.
+my ($starting, $signalled) = (0, 0);
+$SIG{$_} = sub { $starting ? $signalled = 1 : exit 130 } for qw(INT TERM HUP);
 $SIG{PIPE} = 'IGNORE'; # of a machine that has ended; for standard output see show()
 $| = 1;
 
@@ -132,7 +134,10 @@ sub start {
         $option{hear}    ? (stdout => {on_read => splitter($option{hear})}) : (),
         on_finish => sub { $status = $_[1]; undef $process; $loop->stop('gone') },
     );
+    $starting = 1;
     $loop->add($process);
+    $starting = 0;
+    exit 130 if $signalled;
     return;
 }
 

@@ -9,7 +9,8 @@ use strict;
 use warnings;
 use Cwd 'realpath';
 use Exporter 'import';
-use File::Basename qw(basename dirname);
+use File::Spec ();
+use File::Basename 'dirname';
 use Getopt::Long qw(:config no_auto_abbrev no_ignore_case);
 use Text::Wrap ();
 
@@ -18,7 +19,7 @@ use Machine;
 our @EXPORT = qw(parse_options check_value check_file check_tool fetch mib top);
 
 my $top = realpath(dirname(__FILE__) . '/../..');
-my $me  = basename($0);
+my $program = File::Spec->abs2rel(realpath($0), $top);
 
 sub top { return $top }
 
@@ -114,7 +115,7 @@ sub after_dashes {
 
 sub sentence {
     my ($complaint) = @_;
-    return "unknown option --$1 (scripts/$me --help lists the options)" if $complaint =~ /^Unknown option: (.*)/;
+    return "unknown option --$1 ($program --help lists the options)" if $complaint =~ /^Unknown option: (.*)/;
     return "--$1 needs a value" if $complaint =~ /^Option (\S+) requires an argument/;
     return $complaint =~ s/\n//r;
 }
@@ -165,15 +166,15 @@ sub mib {
 
 sub check_tool {
     my ($tool) = @_;
-    no_host("$tool is not on the PATH; scripts/deps run installs it")
+    no_host("$tool is not on the PATH; scripts/fetch/deps run installs it")
         if !grep { -x "$_/$tool" } split /:/, $ENV{PATH};
     return;
 }
 
-# fetch(PART, VERSION): the path of a part in the cache of scripts/xen.
+# fetch(PART, VERSION): the path of a part in the cache of scripts/fetch/xen.
 sub fetch {
-    my ($code, @lines) = run("$top/scripts/xen", grep { defined } @_);
-    exit($code == 2 ? 2 : 4) if $code; # 2: scripts/xen does not have this version
+    my ($code, @lines) = run("$top/scripts/fetch/xen", grep { defined } @_);
+    exit($code == 2 ? 2 : 4) if $code; # 2: scripts/fetch/xen does not have this version
     return $lines[0];
 }
 

@@ -99,8 +99,8 @@ sub make_tar {
     my %files = (
         kernel        => $guest->{kernel},
         initrd        => $guest->{initrd},
-        'xenolith.sh' => top() . '/scripts/dom0.d/lib/xenolith.sh',
-        'job.sh'      => top() . '/scripts/ssh-domu.d/job.sh',
+        'xenolith.sh' => top() . '/scripts/host/dom0.d/lib/xenolith.sh',
+        'job.sh'      => top() . '/scripts/host/ssh_job.sh',
     );
     for my $name (grep { defined $files{$_} } keys %files) {
         symlink realpath($files{$name}), "$dir/$name" or no_host("$dir/$name: $!");

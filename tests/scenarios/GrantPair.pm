@@ -54,7 +54,7 @@ sub put {
         lines => \@lines, title => "$guest: $step"};
 }
 
-# grant_pair_scenes([OPTIONS of scripts/dom0], {GUEST => {memory, args, config}, ...}, SCENE, ...)
+# grant_pair_scenes([OPTIONS of scripts/host/dom0], {GUEST => {memory, args, config}, ...}, SCENE, ...)
 #
 # Runs the scenes, each a pair TITLE => [STEP, ...].
 sub grant_pair_scenes {
@@ -64,9 +64,9 @@ sub grant_pair_scenes {
     my @names = sort keys %$guests;
     write_file("$dir/job", job(@steps));
     write_file("$dir/$_.cfg", Life::config($guests->{$_})) for @names;
-    my ($code, undef, $err) = run(script('dom0'), '--quiet', '--log', "$dir/log", '--out', "$dir/out",
+    my ($code, undef, $err) = run(script('host/dom0'), '--quiet', '--log', "$dir/log", '--out', "$dir/out",
         '--timeout', 3600, @$host, "$dir/job", @jobs, Host::kernel, map { "$dir/$_.cfg" } @names);
-    is $code, 0, 'scripts/dom0 exits with 0: the job ran to its end' or diag $err;
+    is $code, 0, 'scripts/host/dom0 exits with 0: the job ran to its end' or diag $err;
 
     my %done  = map { $_ => [Life::read_steps("$dir/out", $_)] } @names, 'host';
     my %known = map { $_ => {guest => $guests->{$_}, pages => Host::pages("$guests->{$_}{memory}M")} }

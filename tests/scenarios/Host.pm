@@ -126,7 +126,7 @@ sub has_list_alone {
 # domus([HOST OPTIONS], NAME => {TITLE, OPTIONS of the guest, END, CHECK}, ...)
 #
 # Starts the guests with xl, one after the other, in one Linux dom0. TITLE is the title of the
-# guest's subtest, and options are those of scripts/domus. END is the expected end; the default is
+# guest's subtest, and options are those of scripts/host/domus. END is the expected end; the default is
 # poweroff. CHECK gets the boot report, all reports and the text of the console. A guest with
 # another expected end than poweroff need not report success.
 sub domus {
@@ -137,8 +137,8 @@ sub domus {
     my @names  = grep { !ref } @guests;
     push @command, '--guest', $_, @{$guests{$_}{options}} for @names;
     my ($code, undef, $err) =
-        run(script('domus'), '--quiet', '--out', $dir, '--kernel', kernel, @$host, @command);
-    is $code, 0, 'scripts/domus exits with 0: all guests were started' or diag $err;
+        run(script('host/domus'), '--quiet', '--out', $dir, '--kernel', kernel, @$host, @command);
+    is $code, 0, 'scripts/host/domus exits with 0: all guests were started' or diag $err;
     check_domu($dir, $_, $guests{$_}) for @names;
     return;
 }

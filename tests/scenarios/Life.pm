@@ -102,7 +102,7 @@ sub random_targets {
     } 1 .. $n;
 }
 
-# life([OPTIONS of scripts/dom0], NAME => {TITLE, MEMORY, ARGS, STEPS, ...}, ...)
+# life([OPTIONS of scripts/host/dom0], NAME => {TITLE, MEMORY, ARGS, STEPS, ...}, ...)
 #
 # Runs the guests one after the other in one dom0. title is the title of the guest's subtest, memory
 # is in MiB, args are the kernel's arguments, and steps is a list of [STEP, ARGUMENT...]. Optional:
@@ -128,9 +128,9 @@ sub put_through {
     write_file("$dir/job", job($guests, @names));
     write_file("$dir/$_.cfg", config($guests->{$_})) for @names;
     my %images = map { image($guests->{$_}) => 1 } @names;
-    my ($code, undef, $err) = run(script('dom0'), '--quiet', '--log', "$dir/log", '--out', "$dir/out",
+    my ($code, undef, $err) = run(script('host/dom0'), '--quiet', '--log', "$dir/log", '--out', "$dir/out",
         '--timeout', 7200, @$host, "$dir/job", $jobs, sort(keys %images), map { "$dir/$_.cfg" } @names);
-    is $code, 0, 'scripts/dom0 exits with 0: the job ran to its end' or diag $err;
+    is $code, 0, 'scripts/host/dom0 exits with 0: the job ran to its end' or diag $err;
     diag $_ for grep { /^dom0: warning: / } -e "$dir/log" ? split /\n/, read_file("$dir/log") : ();
     return;
 }

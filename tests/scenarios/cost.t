@@ -17,8 +17,8 @@ use Host;
 use Run;
 
 sub path_of {
-    my ($code, $path, $err) = run(script('xen'), @_);
-    is $code, 0, "scripts/xen @_ exits with 0" or diag $err;
+    my ($code, $path, $err) = run(script('fetch/xen'), @_);
+    is $code, 0, "scripts/fetch/xen @_ exits with 0" or diag $err;
     chomp $path;
     return $path;
 }

@@ -170,9 +170,9 @@ done
 domu_column mute >/out/reason
 END
     symlink kernel, "$dir/xenolith" or die $!;
-    my ($code, undef, $err) = run(script('dom0'), '--quiet', '--out', "$dir/mute", "$dir/job",
+    my ($code, undef, $err) = run(script('host/dom0'), '--quiet', '--out', "$dir/mute", "$dir/job",
         "$dir/guest.cfg", "$dir/xenolith");
-    is $code, 0, 'scripts/dom0 exits with 0: the job ran to its end' or diag $err;
+    is $code, 0, 'scripts/host/dom0 exits with 0: the job ran to its end' or diag $err;
     is read_file("$dir/mute/reason"), "0\n", 'shutdown reason of the domain is 0 (poweroff)';
 };
 

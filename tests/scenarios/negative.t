@@ -94,9 +94,9 @@ xl destroy victim
 domu_end victim
 END
     symlink kernel, "$dir/xenolith" or die $!;
-    my ($code, $out, $err) = run(script('dom0'), '--quiet', '--out', "$dir/out", "$dir/job",
+    my ($code, $out, $err) = run(script('host/dom0'), '--quiet', '--out', "$dir/out", "$dir/job",
         "$dir/guest.cfg", "$dir/xenolith");
-    is $code, 0, 'scripts/dom0 exits with 0: the job ran to its end' or diag $err;
+    is $code, 0, 'scripts/host/dom0 exits with 0: the job ran to its end' or diag $err;
     is read_file("$dir/out/victim.end"), "destroyed\n", 'the end of the guest is "destroyed"';
     ($code) = run(script('verdict'), "$dir/out/victim.log");
     is $code, 5, 'scripts/verdict of the truncated console exits with 5';

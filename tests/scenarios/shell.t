@@ -49,7 +49,7 @@ my @typed = (
 my $dir = tempdir;
 write_file("$dir/lines", join '', map { "$_->[0]\n" } @typed);
 symlink kernel, "$dir/kernel" or die $!;
-my $domu = Console->new(script('dom0'), '--xen', xen, '--quiet', '--out', "$dir/out", '--timeout', 120,
+my $domu = Console->new(script('host/dom0'), '--xen', xen, '--quiet', '--out', "$dir/out", '--timeout', 120,
     "$FindBin::Bin/shell/job.sh", "$dir/kernel", "$dir/lines");
 
 # Started at the same time, because each waits for its Xen to boot.

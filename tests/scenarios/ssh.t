@@ -52,8 +52,8 @@ sub soon {
 }
 
 my $port = free_port;
-my @archives = map { my (undef, $path) = run(script('xen'), $_); $path =~ s/\n//r } qw(net dropbear);
-my $dom0 = start("$dir/dom0.err", script('dom0'), '--quiet', '--xen', xen, '--out', $out, '--timeout', 600,
+my @archives = map { my (undef, $path) = run(script('fetch/xen'), $_); $path =~ s/\n//r } qw(net dropbear);
+my $dom0 = start("$dir/dom0.err", script('host/dom0'), '--quiet', '--xen', xen, '--out', $out, '--timeout', 600,
     '--log', "$dir/dom0.log", '--qemu-args',
     "-netdev user,id=n0,hostfwd=tcp:127.0.0.1:$port-:22 -device virtio-net-pci,netdev=n0,romfile=",
     "$FindBin::Bin/ssh_server.sh", "$dir/key.pub", @archives);
@@ -158,7 +158,7 @@ like $err, qr/\Aboot: nobody\@127\.0\.0\.1:$port: ssh could not connect: .*Permi
 
 write_file("$out/stop", '');
 waitpid $dom0, 0;
-is $? >> 8, 0, 'scripts/dom0 exits with 0: the machine ran to its end' or diag read_file("$dir/dom0.err");
+is $? >> 8, 0, 'scripts/host/dom0 exits with 0: the machine ran to its end' or diag read_file("$dir/dom0.err");
 undef $dom0;
 
 done_testing;

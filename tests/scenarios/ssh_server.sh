@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: MIT
 #
-# A job of scripts/dom0: starts an ssh server, which accepts the key /job/key.pub, on
+# A job of scripts/host/dom0: starts an ssh server, which accepts the key /job/key.pub, on
 # QEMU's user network. The job ends when the file /out/stop exists.
 
 cd / || exit

@@ -24,12 +24,12 @@ my @sizes = (
 
 for my $version ('4.14', '4.20') {
     subtest "Xen $version" => sub {
-        my ($code, undef, $err) = run(script('xen'), 'hypervisor', $version);
+        my ($code, undef, $err) = run(script('fetch/xen'), 'hypervisor', $version);
         if ($code == 3) {
             my ($sentence) = (split /\n/, $err)[-1] =~ /^xen: (.*)/;
             plan skip_all => $sentence;
         }
-        is $code, 0, "scripts/xen hypervisor $version exits with 0" or diag $err;
+        is $code, 0, "scripts/fetch/xen hypervisor $version exits with 0" or diag $err;
         dom0_of($version, @$_) for @sizes;
     };
 }

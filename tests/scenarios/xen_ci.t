@@ -14,8 +14,8 @@ use lib $FindBin::Bin, "$FindBin::Bin/../scripts";
 use Host;
 use Run;
 
-my ($code, $path, $err) = run(script('xen'), 'hypervisor', xen);
-is $code, 0, 'scripts/xen hypervisor exits with 0' or diag $err;
+my ($code, $path, $err) = run(script('fetch/xen'), 'hypervisor', xen);
+is $code, 0, 'scripts/fetch/xen hypervisor exits with 0' or diag $err;
 chomp $path;
 
 # With noreboot, Xen halts at the end, and QEMU does not exit: this test ends QEMU.

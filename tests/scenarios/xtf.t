@@ -22,7 +22,7 @@ for my $tree (['xtf'], ['broken', '--', 'inject=entry']) {
     is "$code$err", '0', "scripts/xtf of tree $name exits with 0 and prints no error" or diag $err;
 }
 system('tar', '-c', '-f', "$dir/trees.tar", '-C', "$dir", 'xtf', 'broken') == 0 or die 'tar failed';
-my (undef, $python) = run(script('xen'), 'python');
+my (undef, $python) = run(script('fetch/xen'), 'python');
 
 my @runs = (
     [one      => 0, 'xtf p2m'],
@@ -44,9 +44,9 @@ runner() {
     echo $? >/out/$name.exit
 }
 END
-my ($code, undef, $err) = run(script('dom0'), '--quiet', '--xen', xen, '--out', "$dir/out", "$dir/job",
+my ($code, undef, $err) = run(script('host/dom0'), '--quiet', '--xen', xen, '--out', "$dir/out", "$dir/job",
     "$dir/trees.tar", "$FindBin::Bin/xtf_runner.py", $python =~ s/\n//r);
-is $code, 0, 'scripts/dom0 exits with 0: the job ran to its end' or diag $err;
+is $code, 0, 'scripts/host/dom0 exits with 0: the job ran to its end' or diag $err;
 
 my %said;
 for my $run (@runs) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/check-commits finds the commits of a branch that do not build. Without this test, it could
+# scripts/check/commits finds the commits of a branch that do not build. Without this test, it could
 # build the working tree instead of a commit, or leave a worktree that git still lists.
 
 use strict;
@@ -34,7 +34,7 @@ sub commit {
 }
 
 sub check_commits {
-    my ($exit, $out, $err) = run({env => \%env, dir => $repo}, script('check-commits'), @_);
+    my ($exit, $out, $err) = run({env => \%env, dir => $repo}, script('check/commits'), @_);
     is_deeply [glob "$dir/tmp/*"], [], "check-commits @_: no temporary file is left";
     is git('worktree', 'list', '--porcelain') =~ s/^(?!worktree).*\n//gmr, "worktree $repo\n",
         "check-commits @_: git lists no other worktree";
@@ -92,9 +92,9 @@ for my $case (
     is $exit, 2, "@$args: exit code is 2 (bad usage)";
     like $err, $sentence, "@$args: the message says what was found and expected";
 }
-($exit, undef, $err) = run({env => {%env, GIT_CEILING_DIRECTORIES => "$dir"}, dir => "$dir/tmp"}, script('check-commits'));
+($exit, undef, $err) = run({env => {%env, GIT_CEILING_DIRECTORIES => "$dir"}, dir => "$dir/tmp"}, script('check/commits'));
 is_deeply [$exit, $err], [2, "check-commits: $dir/tmp: expected a git repository\n"],
     'a directory without repository: exit code is 2 (bad usage)';
-like((run(script('check-commits'), '--help'))[1], qr/^usage: /, '--help prints the usage');
+like((run(script('check/commits'), '--help'))[1], qr/^usage: /, '--help prints the usage');
 
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/coverage sets the bound for unit tests. Without this test, lines that no unit test runs could
+# scripts/check/coverage sets the bound for unit tests. Without this test, lines that no unit test runs could
 # be counted as run, and make coverage could pass below its bound.
 
 use strict;
@@ -26,7 +26,7 @@ int main(int argc, char **argv)
 END
 
 sub coverage {
-    return run({dir => $dir}, script('coverage'), @_);
+    return run({dir => $dir}, script('check/coverage'), @_);
 }
 
 my ($code, $out, $err) = coverage($dir);

@@ -1,7 +1,7 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/deps is the first script that a new machine runs, and the only one that
+# scripts/fetch/deps is the first script that a new machine runs, and the only one that
 # changes a machine. Without this test, it could install packages that are present,
 # or need a network although nothing is missing. Scripts replace apt.
 
@@ -14,7 +14,7 @@ use Test::More;
 
 my $dir = tempdir();
 
-# A machine that has only the programs that scripts/deps needs, and @tools.
+# A machine that has only the programs that scripts/fetch/deps needs, and @tools.
 sub machine {
     my (@tools) = @_;
     system('rm', '-rf', "$dir/bin", "$dir/said");
@@ -44,7 +44,7 @@ sub teller {
 
 sub deps {
     my ($env, @args) = @_;
-    my ($exit, $out, $err) = run({env => {PATH => "$dir/bin", DEPS => '', %$env}}, script('deps'), @args);
+    my ($exit, $out, $err) = run({env => {PATH => "$dir/bin", DEPS => '', %$env}}, script('fetch/deps'), @args);
     is $out, '', "deps @args: standard output is empty" if $exit != 2;
     return ($exit, $err, -e "$dir/said" ? read_file("$dir/said") : '');
 }

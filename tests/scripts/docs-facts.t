@@ -17,9 +17,9 @@ use Run;
 # Layers, folders, and what holds for mm/
 
 my @layers = map { [map { s{\.\z}{.*}r } /'([^']+)'/g] }
-    read_file('scripts/check-layers') =~ /^my \@LAYERS = \(\n(.*?)^\);/ms ? $1 =~ /^    \[(.*)\],$/mg : ();
+    read_file('scripts/check/layers') =~ /^my \@LAYERS = \(\n(.*?)^\);/ms ? $1 =~ /^    \[(.*)\],$/mg : ();
 shift @layers; # build/, which is no folder of the source
-cmp_ok scalar @layers, '>', 8, 'scripts/check-layers has layers';
+cmp_ok scalar @layers, '>', 8, 'scripts/check/layers has layers';
 my @described = map { [split /`, `/, $_->[0]] } table('docs/architecture.md', 'The layers');
 is_deeply [reverse @described], \@layers, 'docs/architecture.md: the layers, the lowest at the bottom';
 
@@ -84,7 +84,7 @@ for my $fact (
     ['docs/scaling.md', 'the commit of the costs', qr/measured at (\w+)\): one row/,
         $cost{'1G'}[$column{version}]],
     ['docs/memory.md', 'the commit of the costs of a grant', qr/measured at (\w+)\), and/,
-        'bench/grant.tsv', qr/\t(\w+)-dirty$/m],
+        'bench/grant.tsv', qr/\t([0-9a-f]{7})$/m],
     ['docs/memory.md', 'the slots of the fixmap', qr/one of the (\w+)\s+fixmap/,
         'mm/fixmap.h', qr/NR_FIXMAP_SLOTS = (\d+)/],
     ['docs/architecture.md', 'the patience of the watchdog', qr/domain after (\d+) seconds/,
@@ -115,7 +115,7 @@ for my $fact (
     ['docs/testing.md', 'the bound of a fuzzer', qr/more than ([\d,]+) hypercalls/,
         'tests/fuzz/fuzz.h', qr/FAKE_MAX_HYPERCALLS (\d+)/],
     ['docs/testing.md', 'the bound of the coverage', qr/fails below (\d+) %/,
-        'scripts/coverage', qr/at least PERCENT \((\d+)\)/],
+        'scripts/check/coverage', qr/at least PERCENT \((\d+)\)/],
 ) {
     my ($document, $title, $pattern, $source, $expected) = @$fact;
     my ($found) = $text_of{$document} =~ s/(?<=\S)\n {0,3}(?=[^\s|#*-])/ /gr =~ $pattern; # paragraphs as one line
@@ -217,8 +217,8 @@ cmp_ok $nr_samples, '>', 15, 'samples are found';
 
 # Options that are named alone
 
-my @helps = map { help($_) } qw(scripts/boot scripts/shell scripts/matrix scripts/domus scripts/dom0 scripts/xen
-    scripts/mutants scripts/memory-map scripts/verdict bench/run bench/grant), 'scripts/deps';
+my @helps = map { help($_) } qw(scripts/boot scripts/shell scripts/matrix scripts/host/domus scripts/host/dom0 scripts/fetch/xen
+    scripts/mutants scripts/memory-map scripts/verdict bench/run bench/grant), 'scripts/fetch/deps';
 for my $file (@documents) {
     my @unknown = grep { my $option = $_; $option ne '--help' && !grep { /(?<![\w-])\Q$option\E(?![\w-])/ } @helps }
         $text_of{$file} =~ /`(--[\w-]+)/g;

@@ -107,7 +107,7 @@ sub is_missing {
         return "make has no target $rest[0]" if $rest[0] !~ /=$/ && !$is_target{$rest[0]} && $rest[0] !~ m{/};
         return "nothing reads $rest[0]"
             if $rest[0] =~ /^(\w+)=$/ && $makefiles !~ /\$\(\Q$1\E\)|^\Q$1\E\s*[?:]?=/m
-            && read_file('scripts/deps') !~ /\b\Q$1\E\b/;
+            && read_file('scripts/fetch/deps') !~ /\b\Q$1\E\b/;
     } elsif ($name eq 'kernel') {
         return "the kernel has no argument $rest[0]" if !is_value(split(/=/, $rest[0], 2));
         for ($rest[0] =~ /^test=(.*)/ ? split(/,/, $1) : ()) {
@@ -273,7 +273,7 @@ sub dry_run {
 like dry_run('run', 'BOOT=--mem 64M', 'ARGS=test=p2m'),
     qr{^scripts/boot --mem 64M build/xenolith -- test=p2m$}m, 'make run calls scripts/boot with BOOT and ARGS';
 like dry_run('gdb', 'BOOT=--mem 64M', 'ARGS=test=p2m'),
-    qr{^scripts/deps run gdb\n.*^scripts/gdb --mem 64M build/xenolith -- test=p2m$}ms, 'make gdb calls scripts/gdb with BOOT and ARGS';
+    qr{^scripts/fetch/deps run gdb\n.*^scripts/gdb --mem 64M build/xenolith -- test=p2m$}ms, 'make gdb calls scripts/gdb with BOOT and ARGS';
 like dry_run('picture', 'BOOT=--mem 64M'),
     qr{^scripts/boot .*--log (\S+) --mem 64M .*\nscripts/memory-map -o \S+ \1\n}m, 'make picture calls scripts/boot and scripts/memory-map';
 like dry_run('shell', 'SHELL_ARGS=--plain'), qr{^scripts/shell --plain$}m, 'make shell calls scripts/shell with SHELL_ARGS';
@@ -296,8 +296,8 @@ my $args = -e "$dir/args" ? read_file("$dir/args") : '';
 like $args, qr{^\S+/kernel shell loglevel=debug$}m, 'scripts/shell passes "shell" and the arguments to the kernel' or diag $err;
 like $args, qr{dom0_mem=64M},                       'scripts/shell --mem passes the size to Xen';
 
-my ($code, $version) = run('scripts/version');
-like "$code $version", qr/^0 \d+\.\d+\.\d+\S*\n\z/, 'scripts/version prints a version';
+my ($code, $version) = run('scripts/check/version');
+like "$code $version", qr/^0 \d+\.\d+\.\d+\S*\n\z/, 'scripts/check/version prints a version';
 
 # The checks of this test find mistakes
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/dom0 runs the scenarios of the kernel as a domU. Without this test, a
+# scripts/host/dom0 runs the scenarios of the kernel as a domU. Without this test, a
 # script that failed, or never ran, could count as one that succeeded, and a
-# function of scripts/dom0.d/lib/xenolith.sh could wait for ever or hide a failure.
+# function of scripts/host/dom0.d/lib/xenolith.sh could wait for ever or hide a failure.
 
 use strict;
 use warnings;
@@ -37,7 +37,7 @@ my @bad = (
 for my $case (@bad) {
     my ($args, $sentence) = @$case;
     my $name = join(' ', @$args) =~ s/\Q$dir\E\///gr;
-    my ($exit, $out, $err) = with_dom0('', 'dom0', @$args);
+    my ($exit, $out, $err) = with_dom0('', 'host/dom0', @$args);
     is $exit, 2, "'$name': exit code is 2 (bad usage)";
     like $err, $sentence, "'$name': the message says what was found and expected";
     is $err =~ tr/\n//, 1, "'$name': the message is one line";
@@ -47,9 +47,9 @@ for my $case (@bad) {
 
 # The arguments of Xen and Linux, and the files of the script
 
-my ($exit, $out, $err) = with_dom0('echo up; echo result >$out/r; echo 7 >$job/.exit', 'dom0', '--out', "$dir/out",
+my ($exit, $out, $err) = with_dom0('echo up; echo result >$out/r; echo 7 >$job/.exit', 'host/dom0', '--out', "$dir/out",
     '--log', "$dir/log", '--xen-args', 'noreboot', '--qemu-args', '-d int', $job, "$dir/a file");
-is_deeply [$exit, $out, $err], [7, "up\n", ''], "a script that ends: scripts/dom0 has its exit code and shows the console";
+is_deeply [$exit, $out, $err], [7, "up\n", ''], "a script that ends: scripts/host/dom0 has its exit code and shows the console";
 leaves_nothing('a script that ends');
 is read_file("$dir/log"),        "up\n",       '--log: the file has the console';
 is read_file("$dir/out/r"),      "result\n",   '--out: the directory has the files that the script wrote to /out';
@@ -62,9 +62,9 @@ is qemu_arg('-smp'), 2, 'without --smp: QEMU gets 2 processors';
 is qemu_arg('-d'), 'int', '--qemu-args: QEMU gets them';
 
 (undef, $out) = with_dom0('cpio -t --quiet <"$(sed -n "s/.*,\(.*ramdisk\)$/\1/p" "$FAKE/args")"; echo 0 >$job/.exit',
-    'dom0', $job);
+    'host/dom0', $job);
 like $out, qr/^$_$/m, "the ramdisk has $_" for qw(init lib/xenolith.sh etc/xen/xl.conf);
-is((with_dom0('echo up; echo 0 >$job/.exit', 'dom0', '--quiet', $job))[1], '', '--quiet: the console is not shown');
+is((with_dom0('echo up; echo 0 >$job/.exit', 'host/dom0', '--quiet', $job))[1], '', '--quiet: the console is not shown');
 
 # Endings
 
@@ -86,23 +86,23 @@ my @ends = (
 for my $case (@ends) {
     my ($name, $dom0, $code, $sentence) = @$case;
     my $timeout = $name eq 'time runs out' ? 2 : 20;
-    my ($exit, undef, $err) = with_dom0($dom0, 'dom0', '--timeout', $timeout, $job);
+    my ($exit, undef, $err) = with_dom0($dom0, 'host/dom0', '--timeout', $timeout, $job);
     is $exit, $code, "$name: exit code is $code";
     like $err, $sentence, $code ? "$name: the message says why" : "$name: there is no message";
     leaves_nothing($name);
 }
 
 for my $signal (qw(INT TERM HUP)) {
-    is((with_dom0("kill -$signal \$PPID; exec sleep 60", 'dom0', $job))[0], 130, "SIG$signal: exit code is 130");
+    is((with_dom0("kill -$signal \$PPID; exec sleep 60", 'host/dom0', $job))[0], 130, "SIG$signal: exit code is 130");
     leaves_nothing("SIG$signal");
 }
 
-is((run(script('dom0'), '--help'))[0], 0, '--help: exit code is 0');
+is((run(script('host/dom0'), '--help'))[0], 0, '--help: exit code is 0');
 
 # The functions that a script can call, with a replacement for the toolstack: nodes of xenstore are
 # files, and a domain lives while a file with its name exists.
 
-my $lib = read_file(script('dom0.d/lib/xenolith.sh')) =~ s{(?<=[ "=])/var/}{$dir/fake/var/}gr;
+my $lib = read_file(script('host/dom0.d/lib/xenolith.sh')) =~ s{(?<=[ "=])/var/}{$dir/fake/var/}gr;
 write_file("$dir/fake/$_/x", '') for qw(out run var/log/xen/console);
 write_file("$dir/fake/lib.sh", $lib);
 my %tools = (

@@ -1,7 +1,7 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/domus starts guests by xl, and scripts/boot --as domU calls it. Without
+# scripts/host/domus starts guests by xl, and scripts/boot --as domU calls it. Without
 # this test, a guest could be started with other memory or arguments than the user
 # gave, and a guest that crashed could count as passed.
 
@@ -82,7 +82,7 @@ my @bad = (
 for my $case (@bad) {
     my ($args, $sentence) = @$case;
     my $name = join(' ', @$args) =~ s/\Q$dir\E\///gr;
-    my ($exit, undef, $err) = with_dom0('', 'domus', @$args);
+    my ($exit, undef, $err) = with_dom0('', 'host/domus', @$args);
     is $exit, 2, "'$name': exit code is 2 (bad usage)";
     like $err, $sentence, "'$name': the message says what was found and expected";
     is $err =~ tr/\n//, 1, "'$name': the message is one line";
@@ -91,7 +91,7 @@ for my $case (@bad) {
 
 # The files for xl
 
-my ($exit, $said, $err) = with_dom0('ls $out; echo 0 >$job/.exit', 'domus', '--out', "$dir/two", '--kernel', $kernel,
+my ($exit, $said, $err) = with_dom0('ls $out; echo 0 >$job/.exit', 'host/domus', '--out', "$dir/two", '--kernel', $kernel,
     '--mem', '8M', '--guest-config', 'pci=[]',
     '--guest', 'one', '--args', 'say="a\b" x', '--mem', '2G', '--maxmem', '3G', '--guest-config', 'e820_host=1',
     '--guest', 'two', '--initrd', $initrd, '--vcpus', 2, '--timeout', 7);
@@ -129,20 +129,20 @@ domu_start two create /job/two.cfg
 domu_end two 7
 END
 like qemu_arg('-object'), qr/size=4656M,/, 'without --host-mem: the host has memory for the largest guest, dom0 and Xen';
-with_dom0('', 'domus', @guest, '--host-mem', '9G');
+with_dom0('', 'host/domus', @guest, '--host-mem', '9G');
 like qemu_arg('-object'), qr/size=9G,/, '--host-mem: the host has this size';
-with_dom0('', 'domus', @guest);
+with_dom0('', 'host/domus', @guest);
 like qemu_arg('-object'), qr/size=4096M,/, 'without --host-mem: the host has at least 4 GiB';
-is((with_dom0('echo up; echo 5 >$job/.exit', 'domus', @guest))[0], 5, 'a script that fails in dom0: scripts/domus has its exit code');
+is((with_dom0('echo up; echo 5 >$job/.exit', 'host/domus', @guest))[0], 5, 'a script that fails in dom0: scripts/host/domus has its exit code');
 
 for my $signal (qw(INT TERM)) {
-    is((with_dom0("kill -$signal \$PPID; exec sleep 60", 'domus', @guest))[0], 130, "SIG$signal: exit code is 130");
+    is((with_dom0("kill -$signal \$PPID; exec sleep 60", 'host/domus', @guest))[0], 130, "SIG$signal: exit code is 130");
     leaves_nothing("SIG$signal");
 }
 
 # The other domain builders
 
-($exit, undef, $err) = with_dom0('echo up; echo 0 >$job/.exit', 'domus', '--out', "$dir/kinds", '--kernel', $kernel,
+($exit, undef, $err) = with_dom0('echo up; echo 0 >$job/.exit', 'host/domus', '--out', "$dir/kinds", '--kernel', $kernel,
     '--guest', 'plain', '--guest', 'shim', '--builder', 'shim', '--args', 'say="a\b" x', '--initrd', $initrd,
     '--guest', 'grub', '--builder', 'grub', '--args', q{a  "b  c" ,$d # }, '--initrd', $initrd, '--mem', '1G',
     '--guest', 'bare', '--builder', 'grub');
@@ -188,13 +188,13 @@ like read_file("$dir/job/.script"),
     qr{^domu_end grub 60\nif grep -q 'GRUB: cannot start' /out/grub\.log; then echo failed >/out/grub\.end; fi$}m,
     '--builder grub: a kernel that GRUB cannot start counts as failed, not as poweroff';
 is qemu_arg('-cpu'), 'max,-smap,-smep,family=16', '--builder shim: QEMU gets a CPU with SVM';
-with_dom0('', 'domus', @guest, '--builder', 'shim', '--cpu', 'host');
+with_dom0('', 'host/domus', @guest, '--builder', 'shim', '--cpu', 'host');
 is qemu_arg('-cpu'), 'host', '--builder shim with --cpu: QEMU gets this CPU';
-with_dom0('', 'domus', @guest);
-is qemu_arg('-cpu'), 'max,-smap,-smep', 'without a shim: QEMU gets the default CPU of scripts/dom0';
+with_dom0('', 'host/domus', @guest);
+is qemu_arg('-cpu'), 'max,-smap,-smep', 'without a shim: QEMU gets the default CPU of scripts/host/dom0';
 
 write_file("$dir/no-grub", '');
-is_deeply [(with_dom0('', 'domus', @guest, '--builder', 'grub'))[0, 2]],
+is_deeply [(with_dom0('', 'host/domus', @guest, '--builder', 'grub'))[0, 2]],
     [4, "domus: grub-mkimage in $dir/cache/grub could not make the image; its message is above\n"],
     'a grub-mkimage that fails: exit code is 4';
 leaves_nothing('a grub-mkimage that fails');

@@ -62,7 +62,7 @@ for my $old ('4.2.1 (Debian 1:4.2-3)', '5.2.0', '6.0.1') {
     fails("QEMU $old", 4, qr/^boot: QEMU is \Q$short\E, expected 6\.1 or newer; Debian 12 has 7\.2$/, {}, @boot);
 }
 fails('QEMU 6.0 for scripts/shell', 4, qr/^shell: QEMU is 6\.0, expected 6\.1/, {}, 'shell', '--xen', "$dir/xen", "$dir/kernel");
-fails('QEMU 6.0 for scripts/dom0', 4, qr/^dom0: QEMU is 6\.0, expected 6\.1/,  {}, 'dom0',  '--xen', "$dir/xen", "$dir/kernel");
+fails('QEMU 6.0 for scripts/host/dom0', 4, qr/^dom0: QEMU is 6\.0, expected 6\.1/,  {}, 'host/dom0',  '--xen', "$dir/xen", "$dir/kernel");
 for my $new ('6.1.0', '10.0.2', 'of mine') {
     machine();
     fake('qemu-system-x86_64', "[ \$1 != --version ] || { echo 'QEMU emulator version $new'; exit; }; $qemu");
@@ -73,7 +73,7 @@ machine();
 unlink "$dir/bin/qemu-system-x86_64";
 symlink $_, "$dir/bin/" . s{.*/}{}r for map { my $name = $_; grep { -x } map { "$_/$name" } split /:/, $ENV{PATH} }
     qw(perl env);
-fails('without QEMU', 4, qr/^boot: qemu-system-x86_64 is not on the PATH; scripts\/deps run installs it$/,
+fails('without QEMU', 4, qr/^boot: qemu-system-x86_64 is not on the PATH; scripts\/fetch\/deps run installs it$/,
     {PATH => "$dir/bin"}, @boot);
 
 # scripts/shell ends when its input ends
@@ -107,12 +107,12 @@ machine();
 write_file("$dir/file", '');
 for my $cache ("$dir/file", "$dir/file/cache") {
     fails("a cache at $cache", 1, qr/^xen: cannot write to the cache $cache: expected a writable directory with free space$/,
-        {XENOLITH_CACHE => $cache}, 'xen', 'hypervisor');
+        {XENOLITH_CACHE => $cache}, 'fetch/xen', 'hypervisor');
 }
 fails('without XENOLITH_CACHE and HOME', 1, qr/^xen: expected XENOLITH_CACHE or HOME to be set, to place the cache; found neither$/,
-    {XENOLITH_CACHE => '', XDG_CACHE_HOME => '', HOME => ''}, 'xen', 'hypervisor');
-is((run({env => {PATH => "$dir/bin:$ENV{PATH}", XENOLITH_CACHE => "$dir/cache"}}, script('xen'), 'hypervisor'))[0],
-    0, 'a machine that lacks nothing: scripts/xen fills the cache');
+    {XENOLITH_CACHE => '', XDG_CACHE_HOME => '', HOME => ''}, 'fetch/xen', 'hypervisor');
+is((run({env => {PATH => "$dir/bin:$ENV{PATH}", XENOLITH_CACHE => "$dir/cache"}}, script('fetch/xen'), 'hypervisor'))[0],
+    0, 'a machine that lacks nothing: scripts/fetch/xen fills the cache');
 
 my $full = qr/no space is left in $dir\/cache; make room, or set XENOLITH_CACHE/;
 for my $case (
@@ -125,16 +125,16 @@ for my $case (
     fake($tool, $body);
     fake('gunzip', 'exit 2');
     fake('df',     'echo Avail; echo 12');
-    fails("the disk is full for $tool", 1, $sentence, {DEPS => 'yes'}, 'xen', 'hypervisor');
+    fails("the disk is full for $tool", 1, $sentence, {DEPS => 'yes'}, 'fetch/xen', 'hypervisor');
     is read_file("$dir/asked") =~ tr/\n//, 1, "the disk is full for $tool: no package lists are fetched" if -e "$dir/asked";
 }
 machine();
 fake('df', 'echo Avail; echo " 20"');
 fails('too little space for another suite', 1, qr/^xen: xen-4\.20 takes 100 MiB .*, and 20 MiB are left in $dir\/cache;/,
-    {}, 'xen', 'hypervisor', '4.20');
+    {}, 'fetch/xen', 'hypervisor', '4.20');
 machine();
 fake('dpkg', 'echo "dpkg-deb: error: x.deb is not a Debian archive"; exit 2');
-fails('a damaged package', 1, qr/^xen: could not unpack x\.deb: dpkg-deb: error: x\.deb is not/, {}, 'xen', 'hypervisor');
+fails('a damaged package', 1, qr/^xen: could not unpack x\.deb: dpkg-deb: error: x\.deb is not/, {}, 'fetch/xen', 'hypervisor');
 
 # No network
 machine();
@@ -143,20 +143,20 @@ fake('id', 'echo 0');
 for my $deps (qw(yes no)) {
     fails("without network, DEPS=$deps", 1,
         qr/^xen: could not download xen-hypervisor-4\.17-amd64: Failed to fetch URL .*: is there a network\?$/,
-        {DEPS => $deps}, 'xen', 'hypervisor');
+        {DEPS => $deps}, 'fetch/xen', 'hypervisor');
     fails("scripts/boot without network, DEPS=$deps", 4, qr/^xen: could not download .*: is there a network\?$/,
         {DEPS => $deps}, 'boot', '--quiet', "$dir/kernel");
 }
-fails('scripts/deps update without network', 1, qr/^deps: apt's package lists cannot be fetched: Failed to fetch URL/, {DEPS => 'yes'}, 'deps', 'update');
+fails('scripts/fetch/deps update without network', 1, qr/^deps: apt's package lists cannot be fetched: Failed to fetch URL/, {DEPS => 'yes'}, 'fetch/deps', 'update');
 fake('apt-cache', 'exit 100');
-fails('scripts/xen without package lists and network', 1, qr/^deps: apt's package lists cannot be fetched: Failed/, {DEPS => 'yes'}, 'xen', 'hypervisor');
+fails('scripts/fetch/xen without package lists and network', 1, qr/^deps: apt's package lists cannot be fetched: Failed/, {DEPS => 'yes'}, 'fetch/xen', 'hypervisor');
 fake('apt-get', 'echo "Hit:1 main"; echo "W: Failed to fetch more"');
-is((run({env => {PATH => "$dir/bin:$ENV{PATH}", DEPS => 'yes'}}, script('deps'), 'update'))[0], 0,
-    'one of two mirrors fails: scripts/deps update succeeds');
+is((run({env => {PATH => "$dir/bin:$ENV{PATH}", DEPS => 'yes'}}, script('fetch/deps'), 'update'))[0], 0,
+    'one of two mirrors fails: scripts/fetch/deps update succeeds');
 fake('sleep', ":>$dir/slept");
 fake('apt-get', "[ -e $dir/slept ] || { echo E: Could not get lock; exit 100; }");
-is((run({env => {PATH => "$dir/bin:$ENV{PATH}", DEPS => 'yes'}}, script('deps'), 'update'))[0], 0,
-    'another apt has the lock: scripts/deps update waits for it');
-ok -e "$dir/slept", 'another apt has the lock: scripts/deps update sleeps between attempts';
+is((run({env => {PATH => "$dir/bin:$ENV{PATH}", DEPS => 'yes'}}, script('fetch/deps'), 'update'))[0], 0,
+    'another apt has the lock: scripts/fetch/deps update waits for it');
+ok -e "$dir/slept", 'another apt has the lock: scripts/fetch/deps update sleeps between attempts';
 
 done_testing;

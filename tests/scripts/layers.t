@@ -1,7 +1,7 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/check-layers keeps includes and symbols within the layers. Without this test,
+# scripts/check/layers keeps includes and symbols within the layers. Without this test,
 # it could stop finding violations, and nobody would notice as long as the tree has none.
 
 use strict;
@@ -11,12 +11,12 @@ use lib $FindBin::Bin;
 use Run;
 use Test::More;
 
-# Makes a tree of these files, and returns the exit code and the output of check-layers.
+# Makes a tree of these files, and returns the exit code and the output of check/layers.
 sub check_tree {
     my %files = @_;
     my $dir   = tempdir();
     write_file("$dir/$_", $files{$_}) for keys %files;
-    my ($exit, $out, $err) = run({dir => $dir}, script('check-layers'));
+    my ($exit, $out, $err) = run({dir => $dir}, script('check/layers'));
     return ($exit, $out . $err);
 }
 
@@ -78,7 +78,7 @@ sub check_symbols {
         system('gcc', '-fno-builtin', '-c', '-o', "$dir/$name.o", "$dir/$name.c") == 0 or die 'gcc failed';
     }
     local @ENV{qw(CROSS_COMPILE NM)} = ('', 'nm');
-    my ($exit, $out, $err) = run(script('check-layers'), '--symbols', "$dir/a.o", "$dir/b.o");
+    my ($exit, $out, $err) = run(script('check/layers'), '--symbols', "$dir/a.o", "$dir/b.o");
     return ($exit, $out . $err);
 }
 
@@ -91,8 +91,8 @@ for my $needs (qw(strlen xHYPERVISOR_mmu_update memcpy2 e820_host)) {
     like $said, qr{b\.o: needs $needs, expected only hypercalls, }, "--symbols: the message has the object and $needs";
 }
 
-is((run(script('check-layers'), '--symbols'))[0], 2, '--symbols without object: exit code is 2 (bad usage)');
-is((run(script('check-layers'), '--foo'))[0], 2, 'an unknown option: exit code is 2 (bad usage)');
-is((run({dir => $dir}, script('check-layers')))[0], 2, 'a directory without tree: exit code is 2 (bad usage)');
+is((run(script('check/layers'), '--symbols'))[0], 2, '--symbols without object: exit code is 2 (bad usage)');
+is((run(script('check/layers'), '--foo'))[0], 2, 'an unknown option: exit code is 2 (bad usage)');
+is((run({dir => $dir}, script('check/layers')))[0], 2, 'a directory without tree: exit code is 2 (bad usage)');
 
 done_testing;

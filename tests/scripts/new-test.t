@@ -68,9 +68,9 @@ SKIP: {
         "-style=file:$top/.clang-format", "$dir/tests/guest/brand_new2.c");
     is $exit, 0, 'the new file has the layout of clang-format';
 }
-my ($headers_code, $headers) = run(script('xen'), 'headers');
+my ($headers_code, $headers) = run(script('fetch/xen'), 'headers');
 chomp $headers;
-is $headers_code, 0, 'scripts/xen headers finds the headers of Xen';
+is $headers_code, 0, 'scripts/fetch/xen headers finds the headers of Xen';
 ($code, undef, $err) = run({dir => $top}, 'gcc',
     qw(-std=gnu11 -Wall -Wextra -Werror -Wundef -Wshadow -Wstrict-prototypes -Wmissing-prototypes
     -ffreestanding -fsyntax-only -D__XEN_INTERFACE_VERSION__=0x00040d00 -iquote .),

@@ -1,7 +1,7 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/check-notes checks the ELF notes of each image, which a domain builder
+# scripts/check/notes checks the ELF notes of each image, which a domain builder
 # trusts. Without this test, a check of the script could stop working, and an image
 # with a wrong note would be found only by a boot that fails.
 
@@ -53,7 +53,7 @@ sub elf {
 
 sub check {
     my ($elf) = @_;
-    my ($exit, $out, $err) = run(script('check-notes'), write_file("$dir/kernel", $elf));
+    my ($exit, $out, $err) = run(script('check/notes'), write_file("$dir/kernel", $elf));
     is $out, '', 'standard output is empty';
     return ($exit, $err);
 }
@@ -113,10 +113,10 @@ is $exit, 1, 'a note longer than its segment: exit code is 1';
 like $said, qr/longer than the segment/, 'a note longer than its segment: the message says so';
 
 write_file("$dir/kernel", elf(notes(), 5));
-my (undef, $list) = run(script('check-notes'), '--print', "$dir/kernel");
+my (undef, $list) = run(script('check/notes'), '--print', "$dir/kernel");
 like $list, qr/^INIT_P2M +0xffffc90000000000/m, '--print prints the number of a note';
 like $list, qr/^GUEST_OS +"Xenolith"$/m, '--print prints the string of a note';
-is((run(script('check-notes'), '--foo'))[0], 2, 'an unknown option: exit code is 2 (bad usage)');
-is((run(script('check-notes'), "$dir/none"))[0], 1, 'a file that does not exist: exit code is 1');
+is((run(script('check/notes'), '--foo'))[0], 2, 'an unknown option: exit code is 2 (bad usage)');
+is((run(script('check/notes'), "$dir/none"))[0], 1, 'a file that does not exist: exit code is 1');
 
 done_testing;

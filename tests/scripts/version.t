@@ -1,7 +1,7 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/version names the build on the first line of the console, in an ELF note and in the names
+# scripts/check/version names the build on the first line of the console, in an ELF note and in the names
 # that make dist gives. Without this test an image could carry the version of another commit.
 
 use strict;
@@ -12,8 +12,8 @@ use Run;
 use Test::More;
 
 my $dir = tempdir;
-write_file("$dir/scripts/version", read_file(script('version')));
-chmod 0755, "$dir/scripts/version";
+write_file("$dir/scripts/check/version", read_file(script('check/version')));
+chmod 0755, "$dir/scripts/check/version";
 
 my %env = (
     (map { ("GIT_${_}_NAME" => 'a', "GIT_${_}_EMAIL" => 'a@example.org') } qw(AUTHOR COMMITTER)),
@@ -22,7 +22,7 @@ my %env = (
 );
 
 sub version {
-    return run({env => \%env}, "$dir/scripts/version", @_);
+    return run({env => \%env}, "$dir/scripts/check/version", @_);
 }
 
 sub git {
@@ -31,7 +31,7 @@ sub git {
     return $out;
 }
 
-# The seven digits by which scripts/version names HEAD.
+# The seven digits by which scripts/check/version names HEAD.
 sub head {
     return git('rev-parse', '--short=7', 'HEAD') =~ s/\n//r;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# scripts/xen fetches the files that every build and boot needs. Without this test,
+# scripts/fetch/xen fetches the files that every build and boot needs. Without this test,
 # an interrupted download could leave a cache that fails for ever, or a second run
 # could need a network. Scripts replace apt.
 
@@ -64,13 +64,13 @@ sub fake {
     return;
 }
 
-# xen([{ENVIRONMENT},] ARGUMENT...): runs scripts/xen
+# xen([{ENVIRONMENT},] ARGUMENT...): runs scripts/fetch/xen
 sub xen {
     my %more = ref $_[0] ? %{shift()} : ();
     my @args = @_;
     unlink "$dir/said";
     my %env = (XENOLITH_CACHE => $cache, PATH => "$dir/bin:$ENV{PATH}", DEPS => 'no', %more);
-    return run({env => \%env}, 'bash', '-c', "echo \$\$ >$dir/pid; exec \"\$@\"", 'bash', script('xen'), @args);
+    return run({env => \%env}, 'bash', '-c', "echo \$\$ >$dir/pid; exec \"\$@\"", 'bash', script('fetch/xen'), @args);
 }
 
 sub nr_fetched {
@@ -127,7 +127,7 @@ system('rm', '-rf', $cache);
 fake('apt-get', "sleep 0.5; $download");
 unlink "$dir/said";
 my (undef, $both) = run({env => {XENOLITH_CACHE => $cache, PATH => "$dir/bin:$ENV{PATH}"}},
-    'bash', '-c', '"$1" hypervisor & "$1" hypervisor & wait', 'bash', script('xen'));
+    'bash', '-c', '"$1" hypervisor & "$1" hypervisor & wait', 'bash', script('fetch/xen'));
 is $both, "$cache/xen-4.17/xen\n" x 2, 'two runs at the same time: both print the path';
 is nr_fetched(), 1, 'two runs at the same time: one package is fetched';
 
@@ -164,7 +164,7 @@ is_deeply [xen('ovmf')], [0, "$cache/ovmf\n", ''], 'ovmf, second run: the same p
     my $payload = packed('xz', 'an ELF file') . 'size';
     my $image   = "\0" x 0x1f1 . "\1" . "\0" x (0x248 - 0x1f2) . pack('VV', 16, length $payload);
     $image .= "\0" x (1024 + 16 - length $image) . $payload . 'more';
-    my @lists   = read_file(script('xen')) =~ /^(?:net_)?modules='(.*?)'/gms;
+    my @lists   = read_file(script('fetch/xen')) =~ /^(?:net_)?modules='(.*?)'/gms;
     my %modules = map { ("lib/modules/6.1.0-9-amd64/kernel/$_.ko" => $_) } map { split } @lists;
     deb('linux-image-6.1.0-9-amd64', '', %modules, 'boot/vmlinuz-6.1.0-9-amd64' => $image);
 
@@ -328,7 +328,7 @@ END
     like $err, qr/^xen: could not fetch $of: apt has no package lists of a mirror of Debian; is there a network\?$/m,
         'without package lists, DEPS=no: the message says what is missing';
     fake('id', 'echo 0');
-    is((xen({DEPS => 'yes'}, 'hypervisor', '4.14'))[0], 0, 'without package lists: scripts/xen fetches them');
+    is((xen({DEPS => 'yes'}, 'hypervisor', '4.14'))[0], 0, 'without package lists: scripts/fetch/xen fetches them');
 }
 
 fake('apt-cache', 'exit 100');

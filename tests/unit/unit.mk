@@ -31,7 +31,7 @@ unit: deps-check
 
 coverage:
 	@$(MAKE) --no-print-directory B=$(B)/coverage UNIT_MORE=--coverage unit
-	@scripts/coverage $(B)/coverage/unit
+	@scripts/check/coverage $(B)/coverage/unit
 
 $(UNIT_BINS): $(B)/unit/%: $(B)/unit/tests/unit/%.o $(B)/unit/unit.a
 	@echo '  UNITLD  $@'

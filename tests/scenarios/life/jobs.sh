@@ -1,7 +1,7 @@
 # shellcheck shell=dash disable=SC2154
 # SPDX-License-Identifier: MIT
 #
-# Actions of the toolstack on a running guest, as steps (scripts/dom0.d/lib/xenolith.sh) whose
+# Actions of the toolstack on a running guest, as steps (scripts/host/dom0.d/lib/xenolith.sh) whose
 # results ../Life.pm checks. The first argument of each function is the guest's name. If the guest
 # runs its self-tests after the action, the function waits for their result.
 

@@ -3,7 +3,7 @@
 #
 # Types lines at the shells of two domUs, through xl's console program: xenconsole reads from a pipe
 # only with --interactive. Each line of /job/lines is a format of printf.
-# shellcheck source=scripts/dom0.d/lib/xenolith.sh
+# shellcheck source=scripts/host/dom0.d/lib/xenolith.sh
 . /lib/xenolith.sh
 
 console=$(echo /usr/lib/xen-*/bin/xenconsole)

@@ -8,7 +8,7 @@
 #              destroyed, timeout, stays (it did not end after its result), failed (to start)
 #   NAME.steps one line for each step (below), and NAME.N: the output of step N
 
-# scripts/ssh-domu.d sets other directories on a machine that runs Xen
+# scripts/host/ssh_job.sh sets other directories on a machine that runs Xen
 domu_out=${domu_out:-/out}
 domu_run=${domu_run:-/run}
 

@@ -18,7 +18,7 @@
 
 name=${PWD##*/}
 export domu_out="$PWD" domu_run="$PWD"
-# shellcheck source=scripts/dom0.d/lib/xenolith.sh
+# shellcheck source=scripts/host/dom0.d/lib/xenolith.sh
 . ./xenolith.sh
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/lib/xen/bin # not every login has these directories in its PATH
 
