@@ -66,16 +66,12 @@ static void try_frame(struct test *t, mfn_t mfn, const char *what)
 TEST(abi_m2p_owner,
      "MMU_MACHPHYS_UPDATE of a frame that this domain does not own fails with EINVAL")
 {
-    mfn_t mfn = to_mfn(0);
+    mfn_t mfn = foreign_frame(t->d, to_mfn(0));
 
     try_frame(t, xen_frame(t->d), "a page table of Xen");
     try_frame(t, to_mfn(0), "the first MFN of the host");
     try_frame(t, to_mfn(t->d->host.max_mfn + 1), "past the last MFN of the host");
     try_frame(t, to_mfn(((uint64_t)1 << MFN_BITS) - 1), "the highest MFN that a PTE can hold");
-    for (unsigned int i = 0; i < 16; i++, mfn.v++) {
-        mfn = foreign_frame(t->d, mfn);
-        if (mfn_eq(mfn, INVALID_MFN))
-            break;
+    if (!mfn_eq(mfn, INVALID_MFN))
         try_frame(t, mfn, "not owned by this domain");
-    }
 }

@@ -85,6 +85,8 @@ TEST(abi_table_stores,
 
 static void check_types(struct test *t, struct spot s, unsigned int level)
 {
+    unsigned int other = level % PT_LEVELS + 1;
+
     check_frame(t, spot_show(s, s.mfn, PTE_RW), 0, "update_va_mapping, writable", s.mfn);
     memset((void *)s.va, 0, PAGE_SIZE);
     check_level(t, pt_pin(s.mfn, level), -EINVAL, "pin of a frame that is mapped writable", s,
@@ -92,18 +94,18 @@ static void check_types(struct test *t, struct spot s, unsigned int level)
     check_frame(t, spot_show(s, s.mfn, PTE_RO), 0, "update_va_mapping, read-only", s.mfn);
 
     check_level(t, pt_pin(s.mfn, level), 0, "pin of a zeroed frame", s, level);
-    check_level(t, pt_pin(s.mfn, level), -EINVAL, "second pin", s, level);
-    for (unsigned int other = 1; other <= PT_LEVELS; other++)
-        if (other != level)
-            CHECK_RC(pt_pin(s.mfn, other), -EINVAL, "pin as L%u of MFN 0x%lx, pinned as L%u", other,
-                     s.mfn.v, level);
+    if (level == 1) /* Xen's log gets lines for each refusal: these do not depend on the level */
+        check_level(t, pt_pin(s.mfn, level), -EINVAL, "second pin", s, level);
+    CHECK_RC(pt_pin(s.mfn, other), -EINVAL, "pin as L%u of MFN 0x%lx, pinned as L%u", other,
+             s.mfn.v, level);
     check_frame_refused(t, spot_show(s, s.mfn, PTE_RW),
                         "update_va_mapping, writable, of a page table", s.mfn);
     check_frame(t, spot_show(s, s.mfn, PTE_RO), 0, "update_va_mapping, read-only, of a page table",
                 s.mfn);
 
     check_level(t, pt_unpin(s.mfn), 0, "unpin", s, level);
-    check_frame(t, pt_unpin(s.mfn), -EINVAL, "second unpin", s.mfn);
+    if (level == 1)
+        check_frame(t, pt_unpin(s.mfn), -EINVAL, "second unpin", s.mfn);
     check_level(t, spot_show(s, s.mfn, PTE_RW), 0,
                 "update_va_mapping, writable, of a former page table", s, level);
     memset((void *)s.va, 0, PAGE_SIZE); /* Xen wrote entries into the L4 table */
@@ -267,8 +269,8 @@ TEST(abi_xen_frame,
 
 TEST(abi_foreign_frame, "Xen refuses a domU each mapping and each pin of a frame of another domain")
 {
-    mfn_t mfn = to_mfn(0);
     struct spot s;
+    mfn_t mfn;
 
     if (shim_is_between(t))
         return;
@@ -279,13 +281,10 @@ TEST(abi_foreign_frame, "Xen refuses a domU each mapping and each pin of a frame
     }
     if (!spot_open(t, &s))
         return;
-    for (unsigned int i = 0; i < 16; i++, mfn.v++) {
-        mfn = foreign_frame(t->d, mfn);
-        if (mfn_eq(mfn, INVALID_MFN)) {
-            CHECK(i, "number of foreign frames in the M2P is 0, expected at least 1 (dom0's)");
-            break;
-        }
+    mfn = foreign_frame(t->d, to_mfn(0));
+    CHECK(!mfn_eq(mfn, INVALID_MFN),
+          "number of foreign frames in the M2P is 0, expected at least 1 (dom0's)");
+    if (!mfn_eq(mfn, INVALID_MFN))
         try_foreign(t, s, mfn);
-    }
     spot_close(s);
 }
