@@ -107,6 +107,7 @@ static bool parse_map(struct injected *in, const char *s, const struct start_inf
 
 static void __noreturn hang(void)
 {
+    printk(LOG_WARN, "inject: this kernel hangs from now on\n");
     for (;;)
         barrier();
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
 # The time of a guest machine, which a busy host does not shorten: limits are in seconds of this
-# clock. The machine is a process, and each thread of that process is in one of these states:
+# clock. The machine is a process with its descendants, and each of their threads is in one of these
+# states:
 #
 #     all threads sleep        the guest waits for a time or for a peer: the clock runs
 #     one is runnable          the guest computes: the clock runs as fast as the busiest thread gets
@@ -52,18 +53,30 @@ sub tick {
     return $self->{seconds} += $step;
 }
 
+# The directories in /proc of all threads of a process and of its descendants
+sub tree {
+    my ($pid) = @_;
+    my @threads = glob "$proc/$pid/task/*";
+    return (@threads, map { tree($_) } map { split } map { first_line("$_/children") } @threads);
+}
+
+sub first_line {
+    my ($path) = @_;
+    open my $file, '<', $path or return ''; # the thread has ended
+    return <$file> // '';
+}
+
 # Returns the state letters of all threads (proc(5)), and the seconds of processor time that the
 # busiest thread has used since the last call.
 sub threads {
     my ($self) = @_;
     my ($states, $busiest, %used) = ('', 0);
-    for my $path (glob "$proc/$self->{pid}/task/*/stat") {
-        open my $file, '<', $path or next; # the thread has ended
-        my ($state, @fields) = split ' ', (<$file> // next) =~ s/^.*\) //r;
+    for my $thread (tree($self->{pid})) {
+        my ($state, @fields) = split ' ', first_line("$thread/stat") =~ s/^.*\) //r or next;
         my $ticks = $fields[10] + $fields[11]; # utime and stime
-        my $step  = ($ticks - ($self->{used}{$path} // $ticks)) / $ticks_per_second;
+        my $step  = ($ticks - ($self->{used}{$thread} // $ticks)) / $ticks_per_second;
         $busiest = $step if $step > $busiest;
-        $used{$path} = $ticks;
+        $used{$thread} = $ticks;
         $states .= $state;
     }
     $self->{used} = \%used;

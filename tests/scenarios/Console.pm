@@ -2,7 +2,7 @@
 #
 # Drives the shell of the kernel through a command that connects to the guest's console, such as
 # scripts/shell: types a line, and returns the text up to the next prompt. No function waits longer
-# than a minute.
+# than a minute of the machine's clock.
 
 package Console;
 
@@ -10,7 +10,12 @@ use strict;
 use warnings;
 use IO::Select;
 use IPC::Open3;
-use Time::HiRes qw(sleep time);
+use Time::HiRes 'sleep';
+
+use FindBin;
+use lib map { "$FindBin::Bin/../$_" } qw(scripts ../scripts/host);
+use Clock;
+use Run;
 
 use constant PROMPT => 'xenolith> ';
 
@@ -44,10 +49,10 @@ sub take {
 # seconds.
 sub waits_for {
     my ($self, $what) = @_;
-    my ($select, $end) = (IO::Select->new($self->{out}), time + $PATIENCE);
+    my ($select, $clock) = (IO::Select->new($self->{out}), Clock->new($self->{pid}));
     while ($self->{text} !~ $what) {
-        return 0 if time > $end;
-        next if !$select->can_read(0.2);
+        return 0 if $clock->tick > $PATIENCE;
+        next if !$select->can_read(0.1);
         sysread($self->{out}, $self->{text}, 65536, length $self->{text}) or return 0;
     }
     return 1;
@@ -105,24 +110,18 @@ sub ends {
     my ($self) = @_;
     1 while $self->waits_for(qr/(?!)/);
     $self->{text} =~ s/\r//g;
-    my $end = time + 10;
-    until (waitpid $self->{pid}, 1) {
-        return 'none' if time > $end;
-        sleep 0.1;
-    }
-    my $status = $?;
+    my $status;
+    soon(sub { waitpid($self->{pid}, 1) ? ($status = $?, 1) : 0 }) or return 'none';
     $self->{ended} = 1;
     return $status & 127 ? 'signal ' . ($status & 127) : $status >> 8;
 }
 
-# Waits up to 5 seconds for all processes of the command to end, and returns the number of those
-# that still run. The tag in the environment also finds processes on another terminal or in another
+# Waits for all processes of the command to end, and returns the number of those that still run. The tag in the environment also finds processes on another terminal or in another
 # group.
 sub left {
     my ($self) = @_;
-    my $end = time + 5;
     my @left;
-    while ((@left = grep { is_of($_, $self->{tag}) } glob '/proc/[0-9]*') && time < $end) { sleep 0.1 }
+    soon(sub { !(@left = grep { is_of($_, $self->{tag}) } glob '/proc/[0-9]*') });
     return scalar @left;
 }
 

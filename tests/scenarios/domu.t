@@ -160,13 +160,11 @@ subtest 'the kernel ends by poweroff although no program reads its console' => s
     $config .= "on_$_=\"preserve\"\n" for qw(poweroff crash watchdog);
     write_file("$dir/guest.cfg", $config);
     write_file("$dir/job",       <<'END');
+has_ended() { [ "$(domu_column mute)" != - ]; }
 xl create -p /job/guest.cfg
 kill -STOP $(pidof xenconsoled)
 xl unpause mute
-for i in $(seq 300); do
-    [ "$(domu_column mute)" = - ] || break
-    sleep 0.1
-done
+domu_until 60 has_ended
 domu_column mute >/out/reason
 END
     symlink kernel, "$dir/xenolith" or die $!;

@@ -34,12 +34,10 @@ sub session {
 sub leaves_nothing {
     my ($when) = @_;
     my @left;
-    for (1 .. 50) {
-        @left = grep { (eval { read_file("$_/environ") } // '') =~ /\0TMPDIR=\Q$dir\E\/tmp\0/ }
-            glob '/proc/[0-9]*';
-        last if !@left;
-        select undef, undef, undef, 0.1;
-    }
+    soon(sub {
+        @left = grep { (eval { read_file("$_/environ") } // '') =~ /\0TMPDIR=\Q$dir\E\/tmp\0/ } glob '/proc/[0-9]*';
+        return !@left;
+    });
     is_deeply [map { read_file("$_/comm") } @left], [],
         "$when: list of processes that still run is empty";
     is_deeply [glob "$dir/tmp/*"], [], "$when: the temporary directory is empty";
@@ -102,11 +100,7 @@ subtest 'Ctrl-C stops a kernel that hangs' => sub {
         open STDERR, '>', "$dir/err" or die $!;
         exec @command;
     }
-    for (1 .. 300) {
-        last if -e "$dir/log" && read_file("$dir/log") =~ /^Xenolith /m;
-        select undef, undef, undef, 0.1;
-    }
-    sleep 1;           # until the kernel hangs; Xen's watchdog fires after 15 seconds
+    soon(sub { -e "$dir/log" && read_file("$dir/log") =~ /hangs from now on/ });
     kill INT => -$pid; # the signal of Ctrl-C
     waitpid $pid, 0;
     is $? >> 8, 0, 'scripts/gdb exits with 0: gdb ran all commands' or diag read_file("$dir/err");

@@ -76,7 +76,9 @@ sub threads {
         my ($state, $used) = @{$threads{$name}};
         $ticks{$name} += $used;
         my $user = int $ticks{$name} / 2;
-        write_file("$proc/7/task/$name/stat", join ' ', $name, '(CPU 0/TCG) S)', $state, (0) x 10, $user, $ticks{$name} - $user, 0, "\n");
+        my $pid = $name eq 'child' ? 8 : 7;
+        write_file("$proc/7/task/$name/children", '8 ') if $name eq 'a';
+        write_file("$proc/$pid/task/$name/stat", join ' ', $name, '(CPU 0/TCG) S)', $state, (0) x 10, $user, $ticks{$name} - $user, 0, "\n");
     }
     return;
 }
@@ -92,6 +94,8 @@ my @steps = (
     ['the machine is stopped',                             0.2, {a => ['T', 0],  b => ['T', 0]},  0],
     ['more processor time than time: rounding of the ticks', 0.2, {a => ['R', 30], b => ['S', 0]}, 0.2],
     ['the runner did not run for a minute',                60,  {a => ['S', 0],  b => ['S', 0]},  1],
+    ['a child of the process sleeps',                      0.2, {a => ['S', 0],  child => ['S', 0]}, 0.2],
+    ['a child of the process computes',                    0.2, {a => ['S', 0],  child => ['R', 7]}, 0.07],
     ['a new thread: what it used before does not count',   0.2, {a => ['S', 0],  c => ['R', 500]}, 0],
     ['the process is gone: the time that passes',          0.2, {},                               0.2],
 );

@@ -96,12 +96,16 @@ my $out;
 is $code, 0, 'rows that pass or are skipped: exit code is 0' or diag $out, $err;
 like $out, qr/^good .* ok$/m,      'the summary shows a row that passed as ok';
 like $out, qr/^skip .* skipped$/m, 'the summary shows a row that was skipped as skipped';
+like $out, qr/^slowest: \w+ \d+ s, \w+ \d+ s, \w+ \d+ s$/m, 'the summary has the slowest rows with their times';
+like $out, qr/^skipped: skip\n\z/m, 'the last line names the rows that were skipped';
 ($code, $out) = runs('--xen', '4.14', 'xen');
 is $code, 1, '--xen replaces the Xen of a row';
 like $out, qr/^xen .* FAILED$/m, 'a row with "not ok" in its TAP fails, though its exit code is 0';
 ($code, $out) = runs('-j', '2', 'good', 'bad');
 is $code, 1, 'a row that fails: exit code is 1';
 like $out, qr/^bad .* FAILED$/m, 'the summary shows a row that failed as FAILED';
+like $out, qr{^FAILED: bad; its log: \Q$dir\E/logs/bad\.tap; to run it alone: scripts/matrix bad\n\z}m,
+    'the last line names the row that failed, its log, and the command that runs this row alone';
 is scalar(() = $out =~ /^    (?:not ok|# reason)/mg), 10, 'the summary shows ten lines of the TAP of a row that failed';
 ($code, $out) = runs('short');
 is $code, 1, 'a row that runs fewer tests than it planned fails';

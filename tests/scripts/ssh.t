@@ -87,10 +87,7 @@ sub boot {
 
 sub leaves_nothing {
     my ($name) = @_;
-    for (1 .. 30) { # after SIGKILL, the job on the other machine ends by itself
-        last if !-e "$dir/domain" && !glob "$dir/there/*";
-        select undef, undef, undef, 0.1;
-    }
+    soon(sub { !-e "$dir/domain" && !glob "$dir/there/*" }); # after SIGKILL, the job on the other machine ends by itself
     ok !-e "$dir/domain", "$name: no domain is left";
     is_deeply [glob "$dir/there/* $dir/tmp/*"], [], "$name: no file is left on either machine";
     return;
@@ -226,7 +223,7 @@ leaves_nothing('SIGINT while xl makes the domain');
 
 ($exit) = boot({console => "x\n", end => 'stays', then => 'kill -KILL $(<"$FAKE/boot") $(pgrep -P $(<"$FAKE/boot"))'}, @host, $kernel);
 is $exit, -1, 'SIGKILL ends scripts/boot';
-for (1 .. 50) { last if !-e "$dir/domain" && !glob "$dir/there/*"; select undef, undef, undef, 0.1 }
+soon(sub { !-e "$dir/domain" && !glob "$dir/there/*" });
 ok !-e "$dir/domain", 'SIGKILL: the job on the other machine destroys the domain';
 is_deeply [glob "$dir/there/*"], [], 'SIGKILL: the job on the other machine removes its directory';
 

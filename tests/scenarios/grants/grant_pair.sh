@@ -90,17 +90,17 @@ vanish() {
     xl destroy "$1" && xl list
 }
 
+grants_are_printed() {
+    xl dmesg | grep -q 'gnttab_usage_print_all \]'
+}
+
 # Fails if, by Xen's debug key g, a domain other than dom0 uses an entry of the guest's grant table.
 no_grant_in_use() {
-    local id tries=0
+    local id
     read -r id <"/run/$1.id" || return
     xl dmesg -c >/dev/null
     xl debug-keys g
-    until xl dmesg | grep -q 'gnttab_usage_print_all \]'; do
-        tries=$((tries + 1))
-        [ $tries -lt 20 ] || return
-        sleep 0.1
-    done
+    domu_until 60 grants_are_printed || return
     xl dmesg | tr -d '\r' | awk -v "id=$id" '
         /grant-table for remote/ { is_it = $0 ~ "remote d" id " "; next }
         is_it && /\[0x/ { sub(/^\(XEN\) */, ""); split($0, w, " "); if (w[2] != 0) { print; n++ } }

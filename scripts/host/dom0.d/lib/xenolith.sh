@@ -18,6 +18,18 @@ now() {
     cat "$domu_out/.clock" 2>/dev/null || cut -d . -f 1 /proc/uptime
 }
 
+# domu_is_quiet NAME: fails if the console of the guest grows while the clock goes on by one to two
+# seconds. xenconsoled pauses reading for 200 ms if a guest writes much.
+domu_is_quiet() {
+    local size until=$(($(now) + 2))
+    size=$(domu_console_size "$1")
+    while [ "$(now)" -lt $until ]; do
+        [ "$(domu_console_size "$1")" = "$size" ] || return 1
+        sleep 0.1
+    done
+    return 0
+}
+
 # domu NAME CONFIG [SECONDS]: run a guest from its start to its end, and destroy it.
 domu() {
     domu_start "$1" create "$2"
@@ -87,8 +99,8 @@ domu_end() {
         xl destroy "$1"
     else
         end=$(domu_reason "$1")
-        # xenconsoled pauses reading for 200 ms if a guest writes much
-        tail -n 1 "$domu_out/$1.log" | grep -q '^.\?Test result: ' || sleep 0.4
+        # the last lines of another guest may still be in its console ring
+        tail -n 1 "$domu_out/$1.log" | grep -q '^.\?Test result: ' || domu_until 60 domu_is_quiet "$1"
     fi
     tr -d '\r' <"$domu_out/$1.log" | sed "s/^/$1| /" # tells the guest's lines from Xen's
     [ "$end" != failed ] || cat "$domu_out/$1.xl"
