@@ -278,7 +278,7 @@ sub finish_in {
 
 # Ends the machine, and waits for its end.
 sub end_machine {
-    return if !$process;
+    return if !$process || !defined $process->pid;
     if ($alone) {
         $process->stdin->close_now;
         for (1 .. 100) {

@@ -10,7 +10,6 @@ use strict;
 use warnings;
 use IO::Select;
 use IPC::Open3;
-use Time::HiRes 'sleep';
 
 use FindBin;
 use lib map { "$FindBin::Bin/../$_" } qw(scripts ../scripts/host);
@@ -45,13 +44,13 @@ sub take {
     return $text;
 }
 
-# Waits until the received text matches the pattern $what. False if it does not within $PATIENCE
+# Waits until the received text matches the pattern $what. False if it does not within $patience
 # seconds.
 sub waits_for {
-    my ($self, $what) = @_;
+    my ($self, $what, $patience) = @_;
     my ($select, $clock) = (IO::Select->new($self->{out}), Clock->new($self->{pid}));
     while ($self->{text} !~ $what) {
-        return 0 if $clock->tick > $PATIENCE;
+        return 0 if $clock->tick > ($patience // $PATIENCE);
         next if !$select->can_read(0.1);
         sysread($self->{out}, $self->{text}, 65536, length $self->{text}) or return 0;
     }
@@ -70,13 +69,15 @@ sub until_prompt {
     return $self->take;
 }
 
-# Sends at most 32 bytes at once: Xen buffers 128 bytes of input that the guest has not read.
+# Sends at most 32 bytes at once, and waits for their echo: Xen buffers 128 bytes of input that the
+# guest has not read. The shell does not echo every byte, so the wait ends after two seconds.
 sub type {
     my ($self, $bytes) = @_;
     local $SIG{PIPE} = 'IGNORE';
     while ($bytes =~ /\G(.{1,32})/gs) {
+        my $echoed = length($self->{text}) + 32;
         syswrite $self->{in}, $1;
-        sleep 0.1 if length $1 == 32;
+        $self->waits_for(qr/\A.{$echoed}/s, 2) if length $1 == 32;
     }
     return;
 }
