@@ -72,6 +72,7 @@ sub run_in_dom0 {
         my ($line) = @_;
         $hear->($line);
         $last = $line if $line ne '';
+        go_on();
         check_version($1, $option{toolstack}) if $line =~ /^\(XEN\) Xen version (\S+)/;
         $why = $line if $line =~ /^\[.*\] Kernel panic - /; # tells more than Xen's line, which follows
         return if $line !~ /^\(XEN\) (?:.*Domain 0 .*crashed|.*Panic on CPU|Hardware Dom0 )/;
@@ -96,7 +97,8 @@ sub run_in_dom0 {
     my $code = code_of_script("$job/.exit");
     return $code if defined $code;
     if ($end eq 'timeout') {
-        say("timeout: SCRIPT has not ended in $option{timeout} s" . ($last eq '' ? '' : "; the last line is: $last"));
+        say("timeout: SCRIPT has not ended, and the console had no new line for $option{timeout} s" .
+            ($last eq '' ? '' : "; the last line is: $last"));
         exit 124;
     }
     say('crash: Xen or dom0 ended before SCRIPT; the line that says why is: ' . ($why // $last));

@@ -26,7 +26,7 @@ use POSIX ();
 
 use Clock;
 
-our @EXPORT = qw(bad no_host say show tmp start run listen finish_in follow lines_of hear_input every end_machine exit_code needs_space);
+our @EXPORT = qw(bad no_host say show tmp start run listen go_on finish_in follow lines_of hear_input every end_machine exit_code needs_space);
 
 my $me = basename($0);
 
@@ -37,6 +37,7 @@ my $process;        # the machine, while it runs
 my ($signal, $alone); # how it ends
 my $status;         # of the machine that has ended, as wait(2) has it
 my $clock;          # of the machine
+my $limit;          # of listen(), in seconds of $clock
 my $deadline;       # in seconds of $clock, or none
 my $last_end;       # the same in seconds of the wall: the limit if the clock should stand still
 my $finishing;      # the machine is expected to end now
@@ -49,8 +50,14 @@ my $patience = 10;  # a limit in seconds of the wall is this many times that of 
 
 # A program under nohup, setsid or a CI service may have inherited "ignore". While a process starts, a
 # signal waits until the process can be ended.
-my ($starting, $signalled) = (0, 0);
-$SIG{$_} = sub { $starting ? $signalled = 1 : exit 130 } for qw(INT TERM HUP);
+my ($starting, $signalled, $program) = (0, 0, $$);
+for my $name (qw(INT TERM HUP)) {
+    $SIG{$name} = sub {
+        POSIX::_exit(130) if $$ != $program; # a child that is about to become the machine
+        return $signalled = 1 if $starting;
+        exit 130;
+    };
+}
 $SIG{PIPE} = 'IGNORE'; # of a machine that has ended; for standard output see show()
 $| = 1;
 
@@ -241,6 +248,7 @@ sub listen { ## no critic: not the socket call
     $clock     = Clock->new($process->pid);
     $finishing = 0;
     undef $deadline;
+    $limit     = $seconds;
     set_deadline($seconds) if $seconds;
     my $timer = IO::Async::Timer::Periodic->new(interval => $period, on_tick => \&tick);
     $loop->add($timer->start);
@@ -263,6 +271,12 @@ sub tick {
     read_files(0);
     $on_tick->($time) if $on_tick;
     $loop->stop('timeout') if defined $deadline && ($time >= $deadline || Clock::now() >= $last_end);
+    return;
+}
+
+# go_on(): the machine shows progress. Its time begins again, but not that of the wall.
+sub go_on {
+    $deadline = $clock->tick + $limit if defined $deadline && !$finishing;
     return;
 }
 

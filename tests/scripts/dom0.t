@@ -70,7 +70,7 @@ is((with_dom0('echo up; echo 0 >$job/.exit', 'host/dom0', '--quiet', $job))[1], 
 
 my @ends = (
     ['QEMU does not start', 'exit 1', 4, qr/^dom0: QEMU did not start \(exit code 1\); its own message is above$/],
-    ['time runs out', 'echo up; exec sleep 60', 124, qr/^dom0: timeout: SCRIPT has not ended in 2 s; the last line is: up$/],
+    ['time runs out', 'echo up; exec sleep 60', 124, qr/^dom0: timeout: SCRIPT has not ended, and the console had no new line for 2 s; the last line is: up$/],
     ['dom0 ends before the script', 'echo up', 6, qr/^dom0: crash: Xen or dom0 ended before SCRIPT; the line that says why is: up$/],
     ['Linux panics', 'echo "[ 1.0] Kernel panic - not syncing: x"; echo "(XEN) Hardware Dom0 crashed: rebooting"', 6,
         qr/why is: \[ 1\.0\] Kernel panic - not syncing: x$/],
@@ -137,7 +137,7 @@ sub job {
 }
 
 ($exit, $out) = job('echo before >$out/g.log; step g sh -c "echo said; printf more >>$out/g.log; exit 3"; echo $?; cat $out/g.1');
-is $out, "3\nsaid\n", 'step returns the exit code of its command, and stores its output';
+is $out, "\@\@ step g: sh -c echo said; printf more >>$dir/fake/out/g.log; exit 3\n3\nsaid\n", 'step says what it does, returns the exit code of its command, and stores its output';
 like read_file("$dir/fake/out/g.steps"), qr/\A1 3 [01] 7 11 sh -c echo said/, 'step notes the part of the console that its command caused';
 
 ($exit) = job('domu_until 1 test -e $out/nothing');

@@ -136,6 +136,7 @@ step() {
     steps=$((${steps:-0} + 1))
     begin=$(domu_console_size "$name")
     began=$(now)
+    echo "@@ step $name: $*"
     "$@" >"$domu_out/$name.$steps" 2>&1 </dev/null || code=$?
     echo "$steps $code $(($(now) - began)) $begin $(domu_console_size "$name") $*" \
         >>"$domu_out/$name.steps"
