@@ -71,6 +71,7 @@ picture: deps-run
 check: deps-check
 	@$(MAKE) --no-print-directory -j2 --output-sync=target unit lint debug-xen
 	@$(MAKE) --no-print-directory scripts-check scenarios
+	@[ ! -s $(B)/skipped ] || sed 's/^/skipped: /' $(B)/skipped
 
 # The debug Xen, which takes three minutes to build, is built while unit tests and lint run.
 debug-xen: deps-check

@@ -239,7 +239,7 @@ sub check_stream {
     my ($code, undef, $err) = run(script('verdict'), write_file("$dir/stream", $stream));
     is $code, 0,
         'scripts/verdict exits with 0: all self-tests succeed'
-        or diag $err, grep { /^(?:#|not ok)/ } split /^/, $stream;
+        or diag $err, $err =~ /failure: TAP: / ? $stream : grep { /^(?:#|not ok)/ } split /^/, $stream;
     my $form = $life->{guest}{args} =~ /p2m=tree/ ? 'tree' : 'list';
     like $stream, qr/^ok \d+ - $_: (?!.*# SKIP)/m, "self-test $_ is not skipped"
         for qw(p2m accounting pattern_pages), "published_$form";
