@@ -10,6 +10,17 @@ void clock_start(const struct vcpu_time_info *r)
     record = r;
 }
 
+/*
+ * The ticks since Xen wrote the record. The TSC of another processor may be a little behind, and a
+ * negative number would be an alarm in the far future.
+ */
+static uint64_t ticks_since(uint64_t stamp)
+{
+    uint64_t now = tsc_ordered();
+
+    return now > stamp ? now - stamp : 0;
+}
+
 /* Converts TSC ticks to nanoseconds, as <xen/xen.h> says at struct vcpu_time_info. */
 static uint64_t scale(uint64_t ticks, int shift, uint32_t fraction)
 {
@@ -27,8 +38,8 @@ uint64_t clock_ns(void)
     do { /* An odd version: Xen is writing the record. A changed one: Xen has written it. */
         version = record->version;
         barrier();
-        ns = record->system_time +
-             scale(tsc() - record->tsc_timestamp, record->tsc_shift, record->tsc_to_system_mul);
+        ns = record->system_time + scale(ticks_since(record->tsc_timestamp), record->tsc_shift,
+                                         record->tsc_to_system_mul);
         barrier();
     } while (version % 2 || version != record->version);
     return ns;

@@ -33,6 +33,14 @@ static inline uint64_t tsc(void)
     return (uint64_t)hi << 32 | lo;
 }
 
+/* The same after all loads before it: a processor may execute RDTSC early (Intel SDM vol. 2,
+ * RDTSC). */
+static inline uint64_t tsc_ordered(void)
+{
+    __asm__ volatile("lfence" ::: "memory");
+    return tsc();
+}
+
 struct cpuid {
     uint32_t eax, ebx, ecx, edx;
 };

@@ -58,7 +58,7 @@ is read_file("$dir/job/a file"),  'a',          'dom0 has the FILE in /job';
 like qemu_arg('-append'), qr/ dom0_mem=1024M,max:1024M dom0_max_vcpus=1 noreboot$/, '--xen-args: Xen gets them after its own arguments';
 like qemu_arg('-initrd'), qr{^\S+/vmlinux console=hvc0 [^,]*,\S+/ramdisk$}, 'QEMU gets Linux with its arguments and the ramdisk';
 is qemu_arg('-cpu'), 'max,-smap,-smep', 'without --cpu: QEMU gets max,-smap,-smep';
-is qemu_arg('-smp'), 2, 'without --smp: QEMU gets 2 processors';
+is qemu_arg('-smp'), 1, 'without --smp: QEMU gets one processor';
 is qemu_arg('-d'), 'int', '--qemu-args: QEMU gets them';
 
 (undef, $out) = with_dom0('cpio -t --quiet <"$(sed -n "s/.*,\(.*ramdisk\)$/\1/p" "$FAKE/args")"; echo 0 >$job/.exit',

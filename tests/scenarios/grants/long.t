@@ -20,7 +20,7 @@ my $all = 65536;
 
 for my $version (1, 2) {
     subtest "grant table of version $version" => sub {
-        grant_pair_scenes ['--xen', xen, '--xen-args', 'gnttab_max_frames=257'],
+        grant_pair_scenes ['--xen', xen, '--smp', 2, '--xen-args', 'gnttab_max_frames=257'],
             {
             granter => guest(300, "grants=$version", $version == 1 ? 129 : 257),
             grantee => guest(32,  'grants=1', 1),

@@ -173,12 +173,24 @@ domu_tests() {
     until [ "$(domu_results "$name")" -gt "$before" ]; do
         if ! domu_lives "$name" || [ "$(now)" -ge $until ]; then
             echo "$name: expected a line \"Test result\" in 300 s after '$*', found none"
+            domu_state "$name"
             return 1
         fi
         sleep 0.1
     done
     return 0
 }
+
+# domu_state NAME: print what the toolstack and Xen know of a guest that hangs: its registers, and
+# Xen's timers and run queues.
+domu_state() {
+    xl list -v "$1"
+    xenctx "$(xl domid "$1")"
+    xl dmesg -c >/dev/null
+    xl debug-keys ar
+    sleep 1 # xl may return before Xen has printed it
+    xl dmesg
+} 2>&1
 
 # domu_node NAME PATH [VALUE]: read the node PATH of the guest in xenstore, or write VALUE to it.
 domu_node() {
