@@ -11,14 +11,15 @@ void clock_start(const struct vcpu_time_info *r)
 }
 
 /*
- * The ticks since Xen wrote the record. The TSC of another processor may be a little behind, and a
- * negative number would be an alarm in the far future.
+ * The ticks since Xen wrote the record. The stamp of a record from before the creation of the
+ * domain is below 0, so only the difference counts. The TSC of another processor may be a little
+ * behind, and then the difference, taken as unsigned, would be an alarm in the far future.
  */
 static uint64_t ticks_since(uint64_t stamp)
 {
-    uint64_t now = tsc_ordered();
+    int64_t ticks = (int64_t)(tsc_ordered() - stamp);
 
-    return now > stamp ? now - stamp : 0;
+    return ticks > 0 ? (uint64_t)ticks : 0;
 }
 
 /* Converts TSC ticks to nanoseconds, as <xen/xen.h> says at struct vcpu_time_info. */

@@ -23,6 +23,20 @@ static void test_clock_behind(void **state)
     clock_start(NULL);
 }
 
+/* Xen emulates the TSC of a domU, which begins at 0 with the domain, and stamps an older record
+ * below 0. */
+static void test_clock_stamp_below_0(void **state)
+{
+    uint64_t ns;
+
+    (void)state;
+    clock_start(&record);
+    record.tsc_timestamp = 0 - ((uint64_t)1 << 40);
+    ns = clock_ns();
+    check_true("clock_ns with a stamp of -2^40 counts these ticks", ns > (uint64_t)1 << 40);
+    clock_start(NULL);
+}
+
 static void test_clock_runs(void **state)
 {
     uint64_t before, ns;
@@ -40,6 +54,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clock_behind),
+        cmocka_unit_test(test_clock_stamp_below_0),
         cmocka_unit_test(test_clock_runs),
     };
 
