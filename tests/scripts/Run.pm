@@ -14,7 +14,7 @@ use File::Path 'make_path';
 use File::Temp;
 use Test::More ();
 
-our @EXPORT = qw(run script write_file read_file tempdir soon nothing_is_left);
+our @EXPORT = qw(run script write_file read_file tempdir soon is_empty nothing_is_left);
 
 my $top = realpath(dirname(__FILE__) . '/../..');
 
@@ -75,6 +75,13 @@ sub soon {
     return 1;
 }
 
+# Is this directory without files (but for hidden ones), or not there?
+sub is_empty {
+    my ($dir) = @_;
+    my @files = glob "$dir/*"; # in scalar context, glob returns one file at each call
+    return !@files;
+}
+
 # Checks that a run has left no process and no file. The script that replaces QEMU has written its
 # process id to $dir/pid, and would run for ten minutes; the temporary files of the run were in
 # $dir/tmp. A process that was killed may need some time to end.
@@ -82,7 +89,7 @@ sub nothing_is_left {
     my ($dir, $name) = @_;
     my $pid = -e "$dir/pid" ? 0 + read_file("$dir/pid") : 0;
     Test::More::ok(soon(sub { !$pid || !kill 0, $pid }), "$name: no process is left");
-    soon(sub { !glob "$dir/tmp/*" });
+    soon(sub { is_empty("$dir/tmp") });
     Test::More::is_deeply([glob "$dir/tmp/*"], [], "$name: no temporary file is left");
     return;
 }

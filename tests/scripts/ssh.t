@@ -87,7 +87,7 @@ sub boot {
 
 sub leaves_nothing {
     my ($name) = @_;
-    soon(sub { !-e "$dir/domain" && !glob "$dir/there/*" }); # after SIGKILL, the job on the other machine ends by itself
+    soon(sub { !-e "$dir/domain" && is_empty("$dir/there") }); # after SIGKILL, the job on the other machine ends by itself
     ok !-e "$dir/domain", "$name: no domain is left";
     is_deeply [glob "$dir/there/* $dir/tmp/*"], [], "$name: no file is left on either machine";
     return;
@@ -223,7 +223,7 @@ leaves_nothing('SIGINT while xl makes the domain');
 
 ($exit) = boot({console => "x\n", end => 'stays', then => 'kill -KILL $(<"$FAKE/boot") $(pgrep -P $(<"$FAKE/boot"))'}, @host, $kernel);
 is $exit, -1, 'SIGKILL ends scripts/boot';
-soon(sub { !-e "$dir/domain" && !glob "$dir/there/*" });
+soon(sub { !-e "$dir/domain" && is_empty("$dir/there") });
 ok !-e "$dir/domain", 'SIGKILL: the job on the other machine destroys the domain';
 is_deeply [glob "$dir/there/*"], [], 'SIGKILL: the job on the other machine removes its directory';
 
