@@ -128,10 +128,10 @@ my ($exit) = boot("kill INT => getppid; $sleep", [], 'nohup', 'setsid', '--wait'
 is $exit, 130, 'SIGINT under nohup and setsid: exit code is 130';
 nothing_is_left($dir, 'SIGINT under nohup and setsid');
 
-# QEMU gets no disposition of its parents
-boot(q{print "line $_\n" for `grep -h SigIgn /proc/self/status` =~ /SigIgn:\s+(\w+)/;}, [], 'perl', '-e',
+# QEMU gets no disposition of its parents. (glibc keeps signals 32 and 33 for itself.)
+boot(q{printf "line %08x\n", hex(substr `grep -h SigIgn /proc/self/status`, -9) & 0x7fffffff;}, [], 'perl', '-e',
     '$SIG{$_} = "IGNORE" for qw(INT TERM HUP PIPE QUIT); exec @ARGV');
-is read_file("$dir/log"), "line 0000000000000000\n", 'a parent ignores signals: QEMU starts with none ignored';
+is read_file("$dir/log"), "line 00000000\n", 'a parent ignores signals: QEMU starts with none ignored';
 
 # A reader of standard output that ends
 boot(q{print "x\n" x 100000; sleep 60;}, [], 'sh', '-c', "{ \"\$@\"; echo \$? >$dir/code; } | head -n 1", 'sh');
