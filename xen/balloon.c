@@ -3,9 +3,11 @@
 
 #include "lib/errno.h"
 
+#include "mm/mmu_batch.h"
+
 #include "xen/host.h"
 
-#define BATCH 512
+#define BATCH MMU_BATCH
 
 /* The PFNs or MFNs of one batch, for the hypercall. */
 static uint64_t extents[BATCH];
@@ -91,6 +93,23 @@ static int move_out(struct balloon *b, uint64_t max, uint64_t *nr_moved)
     return rc;
 }
 
+/*
+ * Tells Xen that the pages [start, start + nr), whose frames are in extents, are dirty: sets their
+ * M2P entries, which Xen has set already, once more. The tools of a live migration may have read
+ * the P2M entry of such a page before the balloon gave its frame back. They then find a frame that
+ * is not this domain's, send no page, and look at that PFN again only if it is dirty. The
+ * destination would lack the page.
+ */
+static int mark_dirty(uint64_t start, uint64_t nr)
+{
+    static struct mmu_batch batch;
+    int rc = 0;
+
+    for (uint64_t i = 0; !rc && i < nr; i++)
+        rc = mmu_batch_m2p(&batch, to_mfn(extents[i]), to_pfn(start + i));
+    return rc ? rc : mmu_batch_flush(&batch);
+}
+
 /* Gets up to @max frames. Returns 0 with *@nr_moved 0 if no PFN is empty or Xen has no frame. */
 static int move_in(struct balloon *b, uint64_t max, uint64_t *nr_moved)
 {
@@ -109,8 +128,12 @@ static int move_in(struct balloon *b, uint64_t max, uint64_t *nr_moved)
     *nr_moved = got;
     for (uint64_t i = 0; !rc && i < got; i++)
         rc = p2m_set(b->p2m, to_pfn(run.start + i), to_mfn(extents[i]));
-    if (!rc)
+    if (!rc) {
+        int dirtied = mark_dirty(run.start, got);
+
         rc = frame_pool_add(b->pool, run.start, run.start + got);
+        rc = rc ? rc : dirtied;
+    }
     b->nr_pages += got;
     return rc ? rc : pfn_runs_add(&b->empty, run.start + got, run.end);
 }
