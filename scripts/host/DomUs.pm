@@ -25,9 +25,10 @@ sub default_cpu {
     return 'max,-smap,-smep' . ((any { $_ eq 'shim' } @_) ? ',family=16' : '');
 }
 
-# run_domus(OPTION, GUESTS, HEAR [, FILE, FOLLOW]): OPTION has the options of the host. A guest is a hash: name, builder,
-# kernel, args, initrd, mem and maxmem (sizes), vcpus, guest_config, timeout. Returns the exit code of
-# the job. FOLLOW gets each line of FILE meanwhile. $option->{out} has for each guest NAME.log, NAME.end and NAME.xl (xenolith.sh).
+# run_domus(OPTION, GUESTS, HEAR [, FILE, FOLLOW]): OPTION has the options of the host. A guest is a hash:
+# name, builder, kernel, args, initrd, mem and maxmem (sizes), vcpus, guest_config, timeout. Returns the
+# exit code of the job. FOLLOW gets each line of FILE meanwhile. $option->{out} has for each guest
+# NAME.log, NAME.end and NAME.xl (xenolith.sh).
 sub run_domus {
     my ($option, $guests, $hear, @follow) = @_;
     my %host = (%$option, cpu => $option->{cpu} // default_cpu(map { $_->{builder} } @$guests));
@@ -38,16 +39,12 @@ sub run_domus {
         my ($path, $name) = @_;
         return $shared{$path} if $shared{$path};
         $name //= 'file' . keys %shared;
-        push @files, link_as($path, $name);
+        push @files, link_to($path, $name);
         return $shared{$path} = "/job/$name";
     };
     for my $guest (@$guests) {
         my $name = $guest->{name};
-        my ($mem, $maxmem) = map { defined $guest->{$_} ? mib("--$_", $guest->{$_}) : undef } qw(mem maxmem);
-        my @load = load_of($guest, $share);
-        push @files, write_file("$name.cfg", xl_config(
-            load => \@load, mem => $mem, maxmem => $maxmem, vcpus => $guest->{vcpus}, config => $guest->{guest_config}
-        ));
+        push @files, write_lines("$name.cfg", xl_config($guest, load_of($guest, $share)));
         push @script, $previous ? "xl destroy $previous 2>/dev/null" : (), "domu_start $name create /job/$name.cfg",
             "domu_end $name $guest->{timeout}";
         # a guest whose kernel GRUB cannot start ends by GRUB's poweroff
@@ -55,7 +52,7 @@ sub run_domus {
             if $guest->{builder} eq 'grub';
         $previous = $name;
         $seconds += $guest->{timeout} + 10;
-        $largest = max($largest, $mem, $maxmem // 0);
+        $largest = max($largest, map { mib("--$_", $guest->{$_}) } grep { defined $guest->{$_} } qw(mem maxmem));
     }
     # plus 512 MiB for Xen, and 1/64 for Xen's information about each page
     $host{host_mem} //= max(4096, $largest + int($largest / 64) + mib('--dom0-mem', $host{dom0_mem}) + 512) . 'M';
@@ -65,7 +62,7 @@ sub run_domus {
         writable("$host{out}/$name.log");
     }
     follow(@follow) if @follow;
-    return run_in_dom0(\%host, write_file('script', join '', map { "$_\n" } @script), \@files, $hear);
+    return run_in_dom0(\%host, write_lines('script', @script), \@files, $hear);
 }
 
 # The lines of xl's configuration that say what to start
@@ -79,23 +76,6 @@ sub load_of {
     # its version does not matter, because the shim is a guest
     my @shim = $builder eq 'shim' ? ('type="pvh"', 'pvshim=1', 'pvshim_path="' . $share->(fetch('shim')) . '"') : ();
     return (@shim, xl_load($share->($guest->{kernel}), $guest->{args}, defined $initrd ? $share->($initrd) : undef));
-}
-
-sub link_as {
-    my ($path, $name) = @_;
-    my $link = tmp() . "/$name";
-    return $link if $path eq $link;
-    symlink Cwd::realpath($path), $link or no_host("$link: $!");
-    return $link;
-}
-
-sub write_file {
-    my ($name, $text) = @_;
-    my $path = tmp() . "/$name";
-    open my $file, '>', $path or no_host("$path: $!");
-    print $file $text;
-    close $file or no_host("$path: $!");
-    return $path;
 }
 
 1;

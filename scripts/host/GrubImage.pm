@@ -8,7 +8,6 @@ package GrubImage;
 
 use strict;
 use warnings;
-use Cwd 'realpath';
 use Exporter 'import';
 
 use Machine;
@@ -25,14 +24,14 @@ sub grub_image {
     my @words = words($args);
     my $grub  = fetch('grub');
     my $dir   = tmp() . "/$name.d";
-    mkdir $_ or no_host("$_: $!") for $dir, "$dir/disk";
+    mkdir $_ or no_host("$_: cannot be made: $!") for $dir, "$dir/disk";
     # GRUB's first parser has no conditions. "configfile" calls the second parser, and returns if all
     # of its commands fail; "normal" would prompt and wait for ever.
-    write_lines("$dir/early.cfg", 'configfile (memdisk)/grub.cfg', "echo 'GRUB: cannot start the kernel'", 'halt');
+    write_lines("$name.d/early.cfg", 'configfile (memdisk)/grub.cfg', "echo 'GRUB: cannot start the kernel'", 'halt');
     my @initrd = defined $initrd ? ('if initrd (memdisk)/initrd; then', 'boot', 'fi') : 'boot';
-    write_lines("$dir/disk/grub.cfg", join(' ', 'if linux (memdisk)/kernel', @words) . '; then', @initrd, 'fi');
-    symlink realpath($kernel), "$dir/disk/kernel" or no_host("$dir: $!");
-    symlink realpath($initrd), "$dir/disk/initrd" or no_host("$dir: $!") if defined $initrd;
+    write_lines("$name.d/disk/grub.cfg", join(' ', 'if linux (memdisk)/kernel', @words) . '; then', @initrd, 'fi');
+    link_to($kernel, "$name.d/disk/kernel");
+    link_to($initrd, "$name.d/disk/initrd") if defined $initrd;
 
     my ($loader) = glob "$grub/lib/ld-linux*"; # of the same Debian release as GRUB
     my ($failed) = run(qw(tar --create --dereference --format=ustar), "--file=$dir/disk.tar", '-C', "$dir/disk", '.');
@@ -42,7 +41,7 @@ sub grub_image {
         "--output=$dir/image", qw(memdisk tar linux configfile echo halt)
     ) if !$failed;
     no_host("grub-mkimage in $grub could not make the image; its message is above") if $failed;
-    rename "$dir/image", tmp() . "/$name" or no_host("$dir: $!");
+    rename "$dir/image", tmp() . "/$name" or no_host("$dir/image: cannot be renamed: $!");
     return tmp() . "/$name";
 }
 
@@ -66,14 +65,6 @@ sub words {
         }
     }
     return @words;
-}
-
-sub write_lines {
-    my ($path, @lines) = @_;
-    open my $file, '>', $path or no_host("$path: $!");
-    print $file map { "$_\n" } @lines;
-    close $file or no_host("$path: $!");
-    return;
 }
 
 1;

@@ -8,7 +8,6 @@ use strict;
 use warnings;
 use Exporter 'import';
 
-use Machine;
 use Options;
 
 our @EXPORT = qw(xl_config xl_load);
@@ -18,14 +17,18 @@ sub quoted {
     return '"' . ($_[0] =~ s/(["\\])/\\$1/gr) . '"';
 }
 
-# xl_config(%guest): the text of a configuration file. load: lines that say what to start; mem, maxmem:
-# MiB; vcpus; config: more lines. A domain stays after its end ("preserve") until its console has been
-# read, and Xen need not free the pages of a large guest if that is the last one.
+# xl_config(GUEST, LINE, ...): the lines of a configuration file. A guest is a hash: mem and maxmem
+# (sizes), vcpus, guest_config (more lines). The lines in the call say what to start. A domain stays after
+# its end ("preserve") until its console has been read, and Xen need not free the pages of a large guest
+# if that is the last one.
 sub xl_config {
-    my (%guest) = @_;
-    return join '', map { "$_\n" } (map { "on_$_=\"preserve\"" } qw(poweroff reboot crash watchdog)), @{$guest{load}},
-        "memory=$guest{mem}", defined $guest{maxmem} ? "maxmem=$guest{maxmem}" : (),
-        defined $guest{vcpus} ? "vcpus=$guest{vcpus}" : (), @{$guest{config} // []};
+    my ($guest, @load) = @_;
+    return (
+        (map { "on_$_=\"preserve\"" } qw(poweroff reboot crash watchdog)), @load,
+        'memory=' . mib('--mem', $guest->{mem}),
+        defined $guest->{maxmem} ? 'maxmem=' . mib('--maxmem', $guest->{maxmem}) : (),
+        "vcpus=$guest->{vcpus}", @{$guest->{guest_config} // []}
+    );
 }
 
 # xl_load(KERNEL, ARGUMENTS, RAMDISK): the lines that start a PV kernel.

@@ -59,7 +59,7 @@ sub console {
 # exit code of the script. If there is none, the program ends with the reason.
 sub run_in_dom0 {
     my ($option, $script, $files, $hear) = @_;
-    my %option = (%$option, qemu_args => $option->{qemu_args} // '');
+    my %option = %$option;
     my ($job, $out) = (tmp() . '/job', $option{out} // make_out(tmp() . '/out'));
     my $linux = fetch('dom0', $option{toolstack});
     $option{xen} = fetch('hypervisor', $option{xen}) if !-e $option{xen};
@@ -80,8 +80,7 @@ sub run_in_dom0 {
         finish_in(3);
     };
     # max: Linux makes no page structures for the rest of the host; notests: no self-tests of ciphers.
-    my $xen_args = " dom0_mem=$option{dom0_mem},max:$option{dom0_mem} dom0_max_vcpus=1"
-        . (($option{xen_args} // '') eq '' ? '' : " $option{xen_args}");
+    my $xen_args = xen_arguments(\%option, "$option{dom0_mem},max:$option{dom0_mem} dom0_max_vcpus=1");
     start_bios_host(
         \%option, $xen_args,
         [["$linux/vmlinux", 'vmlinux', 'console=hvc0 quiet panic=1 cryptomgr.notests ima=off'], [$ramdisk, 'ramdisk', '']],
@@ -89,12 +88,12 @@ sub run_in_dom0 {
         qemu => [map { ('-virtfs', shared(@$_)) } [job => $job], [out => $out]],
     );
     every(sub { write_clock("$out/.clock", $_[0]) });
-    my $end = listen($option{timeout});
+    my $end = watch($option{timeout});
     unlink "$out/.clock";
     qemu_did_not_start() if $end eq 'gone' && $last eq '';
     end_machine();
 
-    my $code = code_of_script("$job/.exit");
+    my ($code) = code_of_script("$job/.exit");
     return $code if defined $code;
     if ($end eq 'timeout') {
         say("timeout: SCRIPT has not ended, and the console had no new line for $option{timeout} s" .
@@ -108,7 +107,7 @@ sub run_in_dom0 {
 # Copies, because dom0 would look for the target of a link in its own files
 sub fill_job {
     my ($job, $script, @files) = @_;
-    mkdir $job or no_host("$job: $!");
+    mkdir $job or no_host("$job: cannot be made: $!");
     copy_file($script, "$job/.script");
     for my $file (@files) {
         my $name = basename($file);
@@ -137,7 +136,7 @@ sub make_ramdisk {
 
 sub shared {
     my ($tag, $dir) = @_;
-    return 'local,path=' . ($dir =~ s/,/,,/gr) . ",mount_tag=$tag,security_model=none";
+    return 'local,path=' . qemu_quoted($dir) . ",mount_tag=$tag,security_model=none";
 }
 
 sub check_version {
@@ -161,9 +160,7 @@ sub write_clock {
 
 sub code_of_script {
     my ($path) = @_;
-    open my $file, '<', $path or return;
-    my ($code) = (<$file> // '') =~ /^(\d+)$/ or return;
-    return $code;
+    return grep { /^\d+$/ } lines_of($path);
 }
 
 1;

@@ -14,6 +14,7 @@ package Machine;
 
 use strict;
 use warnings;
+use Cwd 'realpath';
 use Exporter 'import';
 use File::Basename 'basename';
 use File::Path 'remove_tree';
@@ -26,7 +27,7 @@ use POSIX ();
 
 use Clock;
 
-our @EXPORT = qw(bad no_host say show tmp start run listen go_on finish_in follow lines_of hear_input every end_machine exit_code needs_space);
+our @EXPORT = qw(bad no_host say show tmp link_to write_lines start feed run watch go_on finish_in follow lines_of hear_input every end_machine exit_code needs_space);
 
 my $me = basename($0);
 
@@ -37,7 +38,7 @@ my $process;        # the machine, while it runs
 my ($signal, $alone); # how it ends
 my $status;         # of the machine that has ended, as wait(2) has it
 my $clock;          # of the machine
-my $limit;          # of listen(), in seconds of $clock
+my $limit;          # of watch(), in seconds of $clock
 my $deadline;       # in seconds of $clock, or none
 my $last_end;       # the same in seconds of the wall: the limit if the clock should stand still
 my $finishing;      # the machine is expected to end now
@@ -61,7 +62,7 @@ for my $name (qw(INT TERM HUP)) {
 $SIG{PIPE} = 'IGNORE'; # of a machine that has ended; for standard output see show()
 $| = 1;
 
-sub say { ## no critic: a message of this program
+sub say {
     my ($message) = @_;
     print STDERR "$me: $message\n";
     return;
@@ -95,6 +96,25 @@ sub tmp {
     return $tmp = $path;
 }
 
+# link_to(FILE, NAME): makes a link in the program's directory, and returns its path.
+sub link_to {
+    my ($path, $name) = @_;
+    my $link = tmp() . "/$name";
+    return $link if $path eq $link;
+    symlink realpath($path), $link or no_host("$link: cannot be made: $!");
+    return $link;
+}
+
+# write_lines(NAME, LINE, ...): writes a file of the program's directory, and returns its path.
+sub write_lines {
+    my ($name, @lines) = @_;
+    my $path = tmp() . "/$name";
+    open my $file, '>', $path or no_host("$path: cannot be written: $!");
+    print $file map { "$_\n" } @lines;
+    close $file or no_host("$path: cannot be written: $!");
+    return $path;
+}
+
 # The janitor holds the reading end of a pipe into which nobody writes. The pipe ends with the program,
 # even if the program is killed.
 sub start_janitor {
@@ -121,7 +141,7 @@ sub start_janitor {
 # start([COMMAND...], OPTION => VALUE...): starts the machine, or a program that is needed before it.
 #     hear     function that gets each line of standard output, without its line end; without it the
 #              machine has the standard output of this program
-#     stdin    'pipe', into which send() writes, or 'keep': that of this program (/dev/null)
+#     stdin    'pipe', into which feed() writes, or 'keep': that of this program (/dev/null)
 #     stderr   a file handle, instead of standard error
 #     signal   the signal that ends the machine, also when this program dies (KILL)
 #     alone    the machine ends by itself at the end of its standard input, and has ten seconds for it
@@ -148,8 +168,8 @@ sub start {
     return;
 }
 
-# send(BYTES or FILE HANDLE, ...): to the machine's standard input, in the background.
-sub send { ## no critic: not the socket call
+# feed(BYTES or FILE HANDLE, ...): to the machine's standard input, in the background.
+sub feed {
     for my $what (@_) {
         my $more = sub {
             my $block;
@@ -191,7 +211,7 @@ sub splitter {
     };
 }
 
-# follow(FILE, HEAR, PART): calls HEAR for each line of FILE, while listen() runs, as lines are added;
+# follow(FILE, HEAR, PART): calls HEAR for each line of FILE, while watch() runs, as lines are added;
 # calls PART with a last line that has no end yet.
 sub follow {
     my ($path, $hear, $part) = @_;
@@ -234,15 +254,15 @@ sub hear_input {
 }
 
 # every(FUNCTION): calls the function with the time of the machine's clock, five times a second while
-# listen() runs.
+# watch() runs.
 sub every {
     ($on_tick) = @_;
     return;
 }
 
-# listen(SECONDS): hears the machine until it ends ('gone'), until SECONDS of its clock have passed
+# watch(SECONDS): hears the machine until it ends ('gone'), until SECONDS of its clock have passed
 # ('timeout'), or until the time of finish_in has passed ('finished'). 0: there is no limit.
-sub listen { ## no critic: not the socket call
+sub watch {
     my ($seconds) = @_;
     return 'gone' if !$process;
     $clock     = Clock->new($process->pid);
@@ -280,7 +300,7 @@ sub go_on {
     return;
 }
 
-# finish_in(SECONDS): ends listen() after this time at the latest. Xen, and so QEMU, may stay after
+# finish_in(SECONDS): ends watch() after this time at the latest. Xen, and so QEMU, may stay after
 # the end of the guest.
 sub finish_in {
     my ($seconds) = @_;

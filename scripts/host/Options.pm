@@ -16,7 +16,7 @@ use Text::Wrap ();
 
 use Machine;
 
-our @EXPORT = qw(parse_options check_value check_file check_tool fetch mib top);
+our @EXPORT = qw(parse_options check_value check_file check_tool on_path fetch mib top);
 
 my $top = realpath(dirname(__FILE__) . '/../..');
 my $program = File::Spec->abs2rel(realpath($0), $top);
@@ -167,8 +167,13 @@ sub mib {
 sub check_tool {
     my ($tool) = @_;
     no_host("$tool is not on the PATH; scripts/fetch/deps run installs it")
-        if !grep { -x "$_/$tool" } split /:/, $ENV{PATH};
+        if !on_path($tool);
     return;
+}
+
+sub on_path {
+    my ($tool) = @_;
+    return scalar grep { -x "$_/$tool" } split /:/, $ENV{PATH};
 }
 
 # fetch(PART, VERSION): the path of a part in the cache of scripts/fetch/xen.

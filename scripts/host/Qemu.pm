@@ -6,7 +6,6 @@ package Qemu;
 
 use strict;
 use warnings;
-use Cwd 'realpath';
 use Exporter 'import';
 use File::Copy 'copy';
 use File::Path 'make_path';
@@ -14,7 +13,7 @@ use File::Path 'make_path';
 use Machine;
 use Options;
 
-our @EXPORT = qw(check_qemu check_xen check_uefi start_bios_host start_uefi_host qemu_did_not_start);
+our @EXPORT = qw(check_qemu check_xen check_uefi start_bios_host start_uefi_host qemu_did_not_start qemu_quoted xen_arguments);
 
 # Xen drops output when its buffer is full, because the UART is slower than a guest.
 my $xen_options = 'console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all bootscrub=0 serial_tx_buffer=256k';
@@ -77,28 +76,25 @@ sub check_uefi {
 }
 
 # In QEMU's options a comma starts the next part, and two stand for one.
-sub quoted {
+sub qemu_quoted {
     return $_[0] =~ s/,/,,/gr;
 }
 
-# link_to(FILE, NAME): a link in the program's directory. Its name is short, because Xen prints it, and
-# has no blank, which would end the name of a module.
-sub link_to {
-    my ($path, $name) = @_;
-    my $link = tmp() . "/$name";
-    return $link if $path eq $link;
-    symlink realpath($path), $link or no_host("$link: $!");
-    return $link;
+# The arguments of Xen that the options give, each with a blank in front
+sub xen_arguments {
+    my ($option, $dom0_mem) = @_;
+    return join '', map { " $_" } defined $dom0_mem ? "dom0_mem=$dom0_mem" : (), grep { length } $option->{xen_args} // '';
 }
 
 # start_bios_host(OPTIONS, XEN ARGUMENTS, [[FILE, NAME, ARGUMENTS], ...], HOW): QEMU's BIOS is Xen's
-# boot loader, and loads the modules. HOW: hear and other options of Machine::start; qemu: more
+# boot loader, and loads the modules. A NAME is short, because Xen prints it, and has no blank, which
+# would end it. HOW: hear and other options of Machine::start; qemu: more
 # arguments of QEMU; wrapper: a command that runs QEMU.
 sub start_bios_host {
     my ($option, $xen_args, $modules, %how) = @_;
     my @modules = map {
         my ($path, $name, $args) = @$_;
-        quoted(link_to($path, $name)) . ($args eq '' ? '' : ' ' . quoted($args))
+        qemu_quoted(link_to($path, $name)) . ($args eq '' ? '' : ' ' . qemu_quoted($args))
     } @$modules;
     start_qemu($option, %how, qemu => [
         '-kernel', link_to($option->{xen}, 'xen'), '-initrd', join(',', @modules),
@@ -122,15 +118,13 @@ sub start_uefi_host {
     link_to($option->{xen}, 'esp/EFI/BOOT/BOOTX64.EFI');
     link_to($kernel, 'esp/EFI/BOOT/kernel');
     link_to($option->{initrd}, 'esp/EFI/BOOT/initrd') if defined $option->{initrd};
-    open my $config, '>', "$esp/EFI/BOOT/BOOTX64.cfg" or no_host("$esp: $!");
-    print $config map { "$_\n" } '[global]', 'default=xenolith', '[xenolith]', "options=$xen_options$xen_args",
-        "kernel=kernel $kernel_args", defined $option->{initrd} ? 'ramdisk=initrd' : ();
-    close $config or no_host("$esp: $!");
-    copy("$ovmf/OVMF_VARS.fd", $vars) or no_host("$vars: $!"); # UEFI writes to it
+    write_lines('esp/EFI/BOOT/BOOTX64.cfg', '[global]', 'default=xenolith', '[xenolith]', "options=$xen_options$xen_args",
+        "kernel=kernel $kernel_args", defined $option->{initrd} ? 'ramdisk=initrd' : ());
+    copy("$ovmf/OVMF_VARS.fd", $vars) or no_host("$vars: cannot be written: $!"); # UEFI writes to it
     start_qemu($option, %how, qemu => [
-        '-drive', 'if=pflash,format=raw,readonly=on,file=' . quoted($ovmf) . '/OVMF_CODE.fd',
-        '-drive', 'if=pflash,format=raw,file=' . quoted($vars),
-        '-blockdev', 'driver=vvfat,node-name=esp,read-only=on,dir=' . quoted($esp),
+        '-drive', 'if=pflash,format=raw,readonly=on,file=' . qemu_quoted($ovmf) . '/OVMF_CODE.fd',
+        '-drive', 'if=pflash,format=raw,file=' . qemu_quoted($vars),
+        '-blockdev', 'driver=vvfat,node-name=esp,read-only=on,dir=' . qemu_quoted($esp),
         '-device', 'virtio-blk-pci,drive=esp,bootindex=0', @{$how{qemu} // []}
     ]);
     return;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # A PV guest on another machine that runs Xen, by the xl of that machine. Everything goes through one
-# ssh connection to a job on that machine (job.sh). The input of the job is a tar with the files, and
+# ssh connection to a job on that machine (ssh_job.sh). The input of the job is a tar with the files, and
 # stays open as long as this program runs: its end ends the job, also after a signal or a lost
 # connection. The output of the job is the console of the guest. Its standard error has the other
 # results. The job uses a directory made by mktemp, and a domain with the name of this directory.
@@ -10,7 +10,6 @@ package SshHost;
 
 use strict;
 use warnings;
-use Cwd 'realpath';
 use Exporter 'import';
 
 use Guest;
@@ -29,8 +28,7 @@ sub check_ssh_host {
     my ($login, $port) = $host =~ /^((?:$word@)?(?:$word|\[[0-9A-Fa-f:.]+\]))(?::([1-9]\d{0,4}))?$/
         or bad("--host $host: expected [USER@]NAME[:PORT], with an IPv6 address in brackets");
     my ($ssh) = ssh();
-    grep { -x "$_/$ssh" } split /:/, $ENV{PATH}
-        or bad("$ssh is not on the PATH; Debian's package openssh-client has ssh");
+    on_path($ssh) or bad("$ssh is not on the PATH; Debian's package openssh-client has ssh");
     return [$login =~ tr/[]//dr, $port];
 }
 
@@ -66,19 +64,18 @@ sub run_on_ssh_host {
     my %value = (BLOCK => $block, COUNT => (-s $tar) / $block, TIMEOUT => $guest->{timeout});
     my $job   = $there =~ s/\b(BLOCK|COUNT|TIMEOUT)\b/$value{$1}/gr;
     my ($said, $heard) = (tmp() . '/said', 0);
-    open my $stderr, '>', $said or no_host("$said: $!");
+    open my $stderr, '>', $said or no_host("$said: cannot be opened: $!");
     start(
         [ssh(), qw(-T -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15),
             defined $port ? ('-p', $port) : (), '--', $login, "sh -c '$job'"],
         hear => sub { $heard++; $hear->(@_) }, stdin => 'pipe', stderr => $stderr, signal => 'TERM', alone => 1,
     );
-    open my $files, '<:raw', $tar or no_host("$tar: $!");
-    Machine::send($files);
-    my $end = listen($guest->{timeout} + $extra);
+    open my $files, '<:raw', $tar or no_host("$tar: cannot be opened: $!");
+    feed($files);
+    my $end = watch($guest->{timeout} + $extra);
     end_machine();
 
-    open my $results, '<', $said or no_host("$said: $!");
-    chomp(my @lines = <$results>);
+    my @lines = lines_of($said);
     my $told = sub { my ($word) = @_; return map { /^\@\@ $word (.*)/ ? $1 : () } @lines };
     my ($how) = $told->('end');
     return ($how, [$told->('xl')], [$told->('xen')]) if defined $how;
@@ -95,24 +92,17 @@ sub run_on_ssh_host {
 sub make_tar {
     my ($guest) = @_;
     my ($dir, $tar) = (tmp() . '/send', tmp() . '/tar');
-    mkdir $dir or no_host("$dir: $!");
+    mkdir $dir or no_host("$dir: cannot be made: $!");
     my %files = (
         kernel        => $guest->{kernel},
         initrd        => $guest->{initrd},
         'xenolith.sh' => top() . '/scripts/host/dom0.d/lib/xenolith.sh',
         'job.sh'      => top() . '/scripts/host/ssh_job.sh',
     );
-    for my $name (grep { defined $files{$_} } keys %files) {
-        symlink realpath($files{$name}), "$dir/$name" or no_host("$dir/$name: $!");
-    }
-    open my $config, '>', "$dir/guest.cfg" or no_host("$dir: $!");
-    print $config xl_config(
-        load   => [xl_load('kernel', $guest->{args}, defined $guest->{initrd} ? 'initrd' : undef)], # in the job's directory
-        mem    => mib('--mem', $guest->{mem}),
-        maxmem => defined $guest->{maxmem} ? mib('--maxmem', $guest->{maxmem}) : undef,
-        vcpus  => $guest->{vcpus}, config => $guest->{guest_config}
-    );
-    close $config or no_host("$dir: $!");
+    link_to($files{$_}, "send/$_") for grep { defined $files{$_} } keys %files;
+    # relative to the directory of the job, in which xl runs
+    my @load = xl_load('kernel', $guest->{args}, defined $guest->{initrd} ? 'initrd' : undef);
+    write_lines('send/guest.cfg', xl_config($guest, @load));
     my ($failed) = run(qw(tar --create --dereference), "--record-size=$block", "--file=$tar", '-C', $dir, '.');
     no_host('tar could not pack the files of the guest; its message is above') if $failed;
     return $tar;
