@@ -18,7 +18,7 @@ use Machine;
 
 our @EXPORT = qw(parse_options check_value check_file check_tool on_path fetch mib top);
 
-my $top = realpath(dirname(__FILE__) . '/../..');
+my $top     = realpath(dirname(__FILE__) . '/../..');
 my $program = File::Spec->abs2rel(realpath($0), $top);
 
 sub top { return $top }
@@ -42,11 +42,10 @@ my @table = (
     [builder => 'NAME', '',
         "who builds the PV domain of the kernel%: xl: libxenguest, the domain builder of xl; shim: Xen's " .
         'PV shim in a PVH domain, of which the shim keeps a part of the memory; grub: GRUB, which xl starts'],
-    [xen => 'VERSION|FILE', '', 'a version of Xen% (also 4.14, 4.20, 4.17-debug), or a multiboot ELF file'],
+    [xen => 'VERSION|FILE', '', 'a version of Xen%, 4.14, 4.20, 4.17-debug, or a multiboot ELF file'],
     [toolstack => 'VERSION', '', 'version of xl%; must be that of Xen'],
     [firmware => 'bios|uefi', '',
-        'what starts Xen%. UEFI leaves a more fragmented memory map; it starts a xen.efi, and kernel and ' .
-        'ramdisk may have up to 450 MiB'],
+        'what starts Xen%. UEFI leaves a more fragmented memory map; kernel and ramdisk may have up to 450 MiB'],
     ['host-mem' => 'SIZE', 'size', 'memory of the host%. QEMU allocates what is touched'],
     ['dom0-mem' => 'SIZE', 'size', 'memory of the Linux dom0%'],
     [smp => 'N', 'number', "number of the host's processors%"],
@@ -62,7 +61,6 @@ my @table = (
     [vcpus => 'N', 'number', 'number of vCPUs of the guest%'],
     ['guest-config' => 'LINE*', '', "a line for xl's configuration file, as in e820_host=1; may be given several times"],
     [timeout => 'SECONDS', 'seconds', 'end the machine after this time%'],
-    [host => 'HOST', '', 'the other machine'],
     [out => 'DIR', '', 'keep the results in DIR'],
     [json => 'FILE', '', "write the kernel's reports to FILE, one a line, as JSON"],
     [log => 'FILE', '', 'write the console to FILE'],
@@ -76,12 +74,13 @@ my %row_of = map { $_->[0] => $_ } @table;
 # option ends the program with one sentence.
 #     usage     the text of --help, in which a line "OPTIONS" stands for the options
 #     options   the command's options: NAME, [NAME, DEFAULT, HELP, KIND], or a text for the help
-#     more      options of this command alone, as Getopt::Long has them: 'gdb:s' => CODE
+#     more      options of this command alone, as Getopt::Long has them
 #     store     called with NAME and VALUE, instead of storing the value
-# Arguments that are no options stay in @ARGV. Those after "--" are in {kernel_args}, as a reference.
+# Arguments that are no options stay in @ARGV. Those after "--" are in @{{kernel_args}}; {given} has the
+# names of the options that were given.
 sub parse_options {
     my (%command) = @_;
-    my %option    = (kernel_args => after_dashes());
+    my %option    = (kernel_args => after_dashes(), given => {});
     my %spec      = (%{$command{more} // {}}, 'help|h' => sub { print usage(%command); exit 0 });
     my $store     = $command{store} // sub {
         my ($key, $given) = @_;
@@ -97,6 +96,7 @@ sub parse_options {
         $spec{$name . ($value ? '=s' : '')} = sub {
             my (undef, $given) = @_;
             check_value("--$name", $kind, $given);
+            $option{given}{$key} = 1;
             $store->($key, $given);
         };
     }
@@ -149,7 +149,7 @@ sub help {
     $default = defined $default ? " ($default)" : '';
     local $Text::Wrap::columns  = 81;
     local $Text::Wrap::unexpand = 0;
-    local $Text::Wrap::huge    = 'overflow';
+    local $Text::Wrap::huge     = 'overflow';
     my $text = Text::Wrap::wrap(' ' x 25, ' ' x 25, ($help // $common) =~ s/%/$default/r) . "\n";
     my $left = "    --$name" . ($value ? ' ' . $value =~ s/\*//r : '');
     return length $left < 25 ? $left . substr($text, length $left) : "$left\n$text";
