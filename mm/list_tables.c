@@ -37,7 +37,9 @@ static mfn_t take(struct builder *b)
     mfn_t mfn;
 
     if (frame_pool_next(&b->reserve, &mfn))
-        panic("P2M move: the new P2M list takes more frames than list_tables_count reserved (bug)");
+        panic("P2M move: the reserve of frames for the new P2M list is empty, expected one frame "
+              "more "
+              "(bug: list_tables_count counted too few)");
     return mfn;
 }
 

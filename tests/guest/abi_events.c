@@ -218,7 +218,8 @@ TEST(abi_masked, "an event on a masked port is handled only after EVTCHNOP_unmas
 
     rc = evtchn_bind_ipi(count, &nr, &port);
     if (rc) {
-        test_error(t, "EVTCHNOP_bind_ipi: result is %d (%s), expected 0", rc, errno_name(rc));
+        test_error(t, "EVTCHNOP_bind_ipi of vCPU 0: result is %d (%s), expected 0", rc,
+                   errno_name(rc));
         return;
     }
     mask = &shared->evtchn_mask[port / 64], pending = &shared->evtchn_pending[port / 64];

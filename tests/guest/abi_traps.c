@@ -207,7 +207,8 @@ static bool upcalls_start(struct test *t, evtchn_port_t *port)
     int rc = evtchn_bind_ipi(nothing, NULL, port);
 
     if (rc) {
-        test_error(t, "EVTCHNOP_bind_ipi: result is %d (%s), expected 0", rc, errno_name(rc));
+        test_error(t, "EVTCHNOP_bind_ipi of vCPU 0: result is %d (%s), expected 0", rc,
+                   errno_name(rc));
         return false;
     }
     trap_hook = note_and_mask;

@@ -37,7 +37,8 @@ static bool bell_open(struct test *t, struct bell *b)
     *b = (struct bell){0};
     rc = evtchn_bind_ipi(ring, b, &b->port);
     if (rc) {
-        test_error(t, "EVTCHNOP_bind_ipi: result is %d (%s), expected 0", rc, errno_name(rc));
+        test_error(t, "EVTCHNOP_bind_ipi of vCPU 0: result is %d (%s), expected 0", rc,
+                   errno_name(rc));
         return false;
     }
     evtchn_dispatch();

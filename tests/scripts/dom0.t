@@ -92,6 +92,9 @@ for my $case (@ends) {
     leaves_nothing($name);
 }
 
+my ($slow) = with_dom0('for i in 1 2 3 4 5; do echo $i; sleep 1; done; echo 0 >$job/.exit', 'host/dom0', '--timeout', 3, $job);
+is $slow, 0, 'a script that takes longer than --timeout, and prints meanwhile: exit code is 0';
+
 for my $signal (qw(INT TERM HUP)) {
     is((with_dom0("kill -$signal \$PPID; exec sleep 60", 'host/dom0', $job))[0], 130, "SIG$signal: exit code is 130");
     leaves_nothing("SIG$signal");
@@ -139,6 +142,9 @@ sub job {
 ($exit, $out) = job('echo before >$out/g.log; step g sh -c "echo said; printf more >>$out/g.log; exit 3"; echo $?; cat $out/g.1');
 is $out, "\@\@ step g: sh -c echo said; printf more >>$dir/fake/out/g.log; exit 3\n3\nsaid\n", 'step says what it does, returns the exit code of its command, and stores its output';
 like read_file("$dir/fake/out/g.steps"), qr/\A1 3 [01] 7 11 sh -c echo said/, 'step notes the part of the console that its command caused';
+
+is_deeply [job('echo 7 >$out/.clock; now; rm $out/.clock')], [0, "7\n"], "now prints the seconds of the machine's clock";
+like((job('now'))[1], qr/^\d+\n\z/, 'now without this clock prints the seconds of uptime');
 
 ($exit) = job('domu_until 1 test -e $out/nothing');
 is $exit, 1, 'domu_until fails when its command has not succeeded in time';

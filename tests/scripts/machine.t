@@ -133,6 +133,11 @@ boot(q{printf "line %08x\n", hex(substr `grep -h SigIgn /proc/self/status`, -9) 
     '$SIG{$_} = "IGNORE" for qw(INT TERM HUP PIPE QUIT); exec @ARGV');
 is read_file("$dir/log"), "line 00000000\n", 'a parent ignores signals: QEMU starts with none ignored';
 
+# A machine whose clock stands still: ten times the limit on the wall is the end
+($exit) = boot(q{print "TAP version 14\n"; kill STOP => $$;}, ['--quiet', '--timeout', 1], qw(timeout -s KILL 120));
+is $exit, 124, 'QEMU is stopped: exit code is 124 (timeout)';
+nothing_is_left($dir, 'QEMU is stopped');
+
 # A reader of standard output that ends
 boot(q{print "x\n" x 100000; sleep 60;}, [], 'sh', '-c', "{ \"\$@\"; echo \$? >$dir/code; } | head -n 1", 'sh');
 like read_file("$dir/code"), qr/^141$/, 'head closes standard output: exit code is 141';
