@@ -134,7 +134,7 @@ boot(q{printf "line %08x\n", hex(substr `grep -h SigIgn /proc/self/status`, -9) 
 is read_file("$dir/log"), "line 00000000\n", 'a parent ignores signals: QEMU starts with none ignored';
 
 # A machine whose clock stands still: ten times the limit on the wall is the end
-($exit) = boot(q{print "TAP version 14\n"; kill STOP => $$;}, ['--quiet', '--timeout', 1], qw(timeout -s KILL 120));
+($exit) = boot(q{print "TAP version 14\n"; kill STOP => $$;}, ['--quiet', '--timeout', 1], qw(timeout -s KILL 60));
 is $exit, 124, 'QEMU is stopped: exit code is 124 (timeout)';
 nothing_is_left($dir, 'QEMU is stopped');
 
