@@ -38,8 +38,7 @@ static mfn_t take(struct builder *b)
 
     if (frame_pool_next(&b->reserve, &mfn))
         panic("P2M move: the reserve of frames for the new P2M list is empty, expected one frame "
-              "more "
-              "(bug: list_tables_count counted too few)");
+              "more (bug: list_tables_count counted too few)");
     return mfn;
 }
 

@@ -33,8 +33,7 @@ static inline uint64_t tsc(void)
     return (uint64_t)hi << 32 | lo;
 }
 
-/* The same after all loads before it: a processor may execute RDTSC early (Intel SDM vol. 2,
- * RDTSC). */
+/* The same after all earlier loads: a processor may execute RDTSC early (Intel SDM vol. 2). */
 static inline uint64_t tsc_ordered(void)
 {
     __asm__ volatile("lfence" ::: "memory");

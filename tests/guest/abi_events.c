@@ -214,14 +214,9 @@ TEST(abi_masked, "an event on a masked port is handled only after EVTCHNOP_unmas
     volatile uint64_t *mask, *pending;
     unsigned int nr = 0, shift;
     evtchn_port_t port;
-    int rc;
 
-    rc = evtchn_bind_ipi(count, &nr, &port);
-    if (rc) {
-        test_error(t, "EVTCHNOP_bind_ipi of vCPU 0: result is %d (%s), expected 0", rc,
-                   errno_name(rc));
+    if (!ipi_open(t, count, &nr, &port))
         return;
-    }
     mask = &shared->evtchn_mask[port / 64], pending = &shared->evtchn_pending[port / 64];
     shift = port % 64;
     evtchn_dispatch();

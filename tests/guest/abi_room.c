@@ -163,6 +163,16 @@ void check_frame_refused(struct test *t, long rc, const char *step, mfn_t mfn)
     CHECK(rc < 0, "%s, MFN 0x%lx: result is %ld, expected a negative errno", step, mfn.v, rc);
 }
 
+bool ipi_open(struct test *t, evtchn_handler_t handler, void *context, evtchn_port_t *port)
+{
+    int rc = evtchn_bind_ipi(handler, context, port);
+
+    if (rc)
+        test_error(t, "EVTCHNOP_bind_ipi of vCPU 0: result is %d (%s), expected 0", rc,
+                   errno_name(rc));
+    return rc == 0;
+}
+
 void check_e820_entry(struct test *t, const char *map, size_t i, const struct e820_entry *found,
                       const struct e820_entry *expected)
 {

@@ -10,6 +10,8 @@
 #ifndef TESTS_GUEST_ABI_ROOM_H
 #define TESTS_GUEST_ABI_ROOM_H
 
+#include "xen/evtchn.h"
+
 #include "kernel/selftest/test.h"
 
 struct room {
@@ -73,6 +75,10 @@ mfn_t xen_frame(struct domain *d);
  * channel ports, returns other errnos for unknown hypercalls, and knows no other domain.
  */
 bool shim_is_between(struct test *t);
+
+/* Opens a port for events of this domain to itself. False: the test is in error. */
+bool ipi_open(struct test *t, evtchn_handler_t handler, void *context,
+              evtchn_port_t *port) __must_check;
 
 /* As CHECK_RC, for a @step on the frame @mfn. check_frame_refused: the result must be any negative
  * errno.

@@ -204,13 +204,8 @@ static long callback(unsigned int cmd, unsigned int type, uint64_t address)
 /* Opens a port to this domain, and notes upcalls. */
 static bool upcalls_start(struct test *t, evtchn_port_t *port)
 {
-    int rc = evtchn_bind_ipi(nothing, NULL, port);
-
-    if (rc) {
-        test_error(t, "EVTCHNOP_bind_ipi of vCPU 0: result is %d (%s), expected 0", rc,
-                   errno_name(rc));
+    if (!ipi_open(t, nothing, NULL, port))
         return false;
-    }
     trap_hook = note_and_mask;
     return true;
 }

@@ -5,12 +5,12 @@
  * Without these tests an event could be lost, be handled twice, or not wake a guest that sleeps in
  * Xen: the guest would hang until some other event arrives.
  */
-#include "lib/errno.h"
-
 #include "xen/clock.h"
 #include "xen/evtchn.h"
 
 #include "kernel/selftest/test.h"
+
+#include "tests/guest/abi_room.h"
 
 /* A port on which this domain sends itself events, and a handler that counts them. */
 struct bell {
@@ -32,15 +32,9 @@ static void ring(void *context)
 
 static bool bell_open(struct test *t, struct bell *b)
 {
-    int rc;
-
     *b = (struct bell){0};
-    rc = evtchn_bind_ipi(ring, b, &b->port);
-    if (rc) {
-        test_error(t, "EVTCHNOP_bind_ipi of vCPU 0: result is %d (%s), expected 0", rc,
-                   errno_name(rc));
+    if (!ipi_open(t, ring, b, &b->port))
         return false;
-    }
     evtchn_dispatch();
     b->nr_handled = 0;
     return true;

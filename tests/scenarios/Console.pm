@@ -45,7 +45,7 @@ sub take {
 }
 
 # Waits until the received text matches the pattern $what. False if it does not within $patience
-# seconds.
+# seconds ($PATIENCE) of the machine's clock.
 sub waits_for {
     my ($self, $what, $patience) = @_;
     my ($select, $clock) = (IO::Select->new($self->{out}), Clock->new($self->{pid}));
@@ -117,8 +117,8 @@ sub ends {
     return $status & 127 ? 'signal ' . ($status & 127) : $status >> 8;
 }
 
-# Waits for all processes of the command to end, and returns the number of those that still run. The tag in the environment also finds processes on another terminal or in another
-# group.
+# Waits for all processes of the command to end, and returns the number of those that still run. The
+# tag in the environment also finds processes on another terminal or in another group.
 sub left {
     my ($self) = @_;
     my @left;

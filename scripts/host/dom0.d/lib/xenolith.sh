@@ -187,8 +187,8 @@ domu_state() {
     xl list -v "$1"
     xenctx "$(xl domid "$1")"
     xl dmesg -c >/dev/null
-    xl debug-keys ar
-    sleep 1 # xl may return before Xen has printed it
+    xl debug-keys arq
+    domu_until 10 domu_is_counted # Xen handles the keys one after the other, q last
     xl dmesg
 } 2>&1
 
