@@ -17,7 +17,7 @@ use Machine;
 use Options;
 use Qemu;
 
-our @EXPORT = qw(check_dom0 console make_out run_in_dom0 writable);
+our @EXPORT = qw(check_dom0 console make_out run_in_dom0);
 
 # check_dom0(OPTION): the options of the host, and the tools that it needs.
 sub check_dom0 {
@@ -33,13 +33,6 @@ sub make_out {
     my ($out) = @_;
     eval { make_path($out); -d $out && -w _ } or bad("--out $out: cannot make this directory");
     return realpath($out);
-}
-
-# A file of the user, emptied.
-sub writable {
-    my ($path) = @_;
-    open my $file, '>', $path or bad("$path: cannot write to this file");
-    return $file;
 }
 
 # console(OPTION): a function that writes lines to --log, and shows them without --quiet.

@@ -4,8 +4,9 @@
 # its limits of time, its files, and the end of all of them, however the program ends.
 #
 #     program            starts the machine, hears the lines of its console, decides when it ends
-#      |-- machine       gets a signal when the program dies (PR_SET_PDEATHSIG)
-#      `-- janitor       waits for the end of the program, then removes the program's directory
+#      |-- machine       has the program's directory as TMPDIR, and so have its descendants
+#      `-- janitor       waits for the end of the program, then ends all processes that have the
+#                        program's directory as TMPDIR, and removes the directory
 #
 # A program has one machine, so this module has the state of one. Exit codes: 130 after SIGINT,
 # SIGTERM or SIGHUP, 141 if standard output is closed, 4 if the host cannot run the machine, 2 bad usage.
@@ -85,7 +86,8 @@ sub no_host {
     exit 4;
 }
 
-# Returns the program's directory, which does not outlive the program.
+# Returns the program's directory. Neither the directory nor a process that this program starts from
+# now on outlives the program.
 sub tmp {
     return $tmp if defined $tmp;
     my $path = eval { File::Temp::tempdir('xenolith.XXXXXX', TMPDIR => 1) } // '';
@@ -93,6 +95,7 @@ sub tmp {
         if $path eq '' || defined $ENV{TMPDIR} && index($path, $ENV{TMPDIR}) != 0;
     start_janitor($path);
     needs_space($path);
+    $ENV{TMPDIR} = $path;
     return $tmp = $path;
 }
 
@@ -130,12 +133,24 @@ sub start_janitor {
     close $alive;
     POSIX::dup2(POSIX::open('/dev/null', POSIX::O_RDWR()), $_) for 0 .. 2;
     sysread $ends, my $nothing, 1;
-    for (1 .. 100) { # the machine may still write to it for a moment
+    for my $try (1 .. 100) { # a process that ends may still write to the directory
+        my @left = having_tmpdir($path);
+        kill $try <= 50 ? 'TERM' : 'KILL', @left;
         remove_tree($path, {error => \my $errors});
-        last if !-e $path;
+        last if !@left && !-e $path;
         select undef, undef, undef, 0.1;
     }
     POSIX::_exit(0);
+}
+
+# The processes that have this directory as TMPDIR, and so are descendants of the program
+sub having_tmpdir {
+    my ($path) = @_;
+    local $/ = "\0"; # between two variables
+    return grep {
+        my $is_left = open my $environ, '<', "/proc/$_/environ";
+        $is_left && grep { /^TMPDIR=\Q$path\E\0?$/ } <$environ>;
+    } map { m{(\d+)$} } glob '/proc/[0-9]*';
 }
 
 # start([COMMAND...], OPTION => VALUE...): starts the machine, or a program that is needed before it.
@@ -143,14 +158,15 @@ sub start_janitor {
 #              machine has the standard output of this program
 #     stdin    'pipe', into which feed() writes, or 'keep': that of this program (/dev/null)
 #     stderr   a file handle, instead of standard error
-#     signal   the signal that ends the machine, also when this program dies (KILL)
+#     signal   the signal that ends the machine (KILL)
 #     alone    the machine ends by itself at the end of its standard input, and has ten seconds for it
 sub start {
     my ($command, %option) = @_;
     my $stdin = $option{stdin} // '';
     $signal = $option{signal} // 'KILL';
     $alone  = $option{alone};
-    my @command = ($alone ? () : (qw(setpriv --pdeathsig), $signal, '--'), @$command);
+    tmp();
+    my @command = @$command;
     unshift @command, 'setsid' if $stdin ne 'keep'; # Ctrl-C is for this program
     unshift @command, qw(env --default-signal);     # what this program inherited or ignores is no default
     open my $null, '<', '/dev/null' or no_host("/dev/null: $!");
@@ -180,10 +196,12 @@ sub feed {
     return;
 }
 
-# run(COMMAND...): runs a program to its end, and returns its exit code and the lines of its output.
+# run([HEAR,] COMMAND...): runs a program to its end, and returns its exit code and the lines of its
+# output, each of which HEAR gets at once.
 sub run {
+    my $hear = ref $_[0] ? shift : sub { };
     my @lines;
-    start([@_], hear => sub { push @lines, $_[0] }, signal => 'TERM');
+    start([@_], hear => sub { push @lines, @_; $hear->(@_) }, signal => 'TERM');
     $loop->run;
     return (exit_code(), @lines);
 }

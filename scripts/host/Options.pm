@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# The options of all commands that start guest machines, in one table. A command names the options
-# that it has, with its own defaults.
+# The options of all commands, in one table. A command names the options that it has, with its own
+# defaults.
 
 package Options;
 
@@ -11,12 +11,12 @@ use Cwd 'realpath';
 use Exporter 'import';
 use File::Spec ();
 use File::Basename 'dirname';
-use Getopt::Long qw(:config no_auto_abbrev no_ignore_case);
+use Getopt::Long qw(:config no_auto_abbrev no_ignore_case bundling);
 use Text::Wrap ();
 
 use Machine;
 
-our @EXPORT = qw(parse_options check_value check_file check_tool on_path fetch mib top);
+our @EXPORT = qw(parse_options check_value check_file check_tool on_path fetch mib top writable);
 
 my $top     = realpath(dirname(__FILE__) . '/../..');
 my $program = File::Spec->abs2rel(realpath($0), $top);
@@ -67,6 +67,14 @@ my @table = (
     ['host-log' => 'FILE', '', 'write the console of Xen and Linux to FILE'],
     [quiet => '', '', 'do not show the console'],
     [plain => '', '', 'do not use rlwrap'],
+    [tag => 'TAG,...', '', 'run only the rows with one of these tags (check, full, heavy)'],
+    [without => 'TAG,...', '', 'leave out the rows with one of these tags'],
+    [shard => 'I/N', '', 'run the I-th of N parts, which take about the same time each'],
+    [list => '', '', 'print the rows that are selected, and run none'],
+    [j => 'N', 'number', 'run N rows at the same time%'],
+    [junit => 'FILE', '', 'write the results to FILE as JUnit XML'],
+    [logs => 'DIR', '', 'keep of each row its TAP (NAME.tap) and, of a boot, the console (NAME.log)'],
+    [table => 'FILE', '', 'read the rows from FILE%'],
 );
 my %row_of = map { $_->[0] => $_ } @table;
 
@@ -95,7 +103,7 @@ sub parse_options {
         $option{$key} = $value =~ /\*$/ ? [] : $default;
         $spec{$name . ($value ? '=s' : '')} = sub {
             my (undef, $given) = @_;
-            check_value("--$name", $kind, $given);
+            check_value(dashes($name), $kind, $given);
             $option{given}{$key} = 1;
             $store->($key, $given);
         };
@@ -103,6 +111,11 @@ sub parse_options {
     local $SIG{__WARN__} = sub { bad(sentence(@_)) };
     GetOptions(%spec) or exit 2;
     return %option;
+}
+
+sub dashes {
+    my ($name) = @_;
+    return (length $name > 1 ? '--' : '-') . $name;
 }
 
 # Getopt::Long stops at "--", but would not say which arguments came after it.
@@ -135,6 +148,13 @@ sub check_file {
     return;
 }
 
+# A file of the user, emptied.
+sub writable {
+    my ($path) = @_;
+    open my $file, '>', $path or bad("$path: cannot write to this file");
+    return $file;
+}
+
 sub usage {
     my (%command) = @_;
     my $options = join '', map { help($_) } @{$command{options}};
@@ -151,7 +171,7 @@ sub help {
     local $Text::Wrap::unexpand = 0;
     local $Text::Wrap::huge     = 'overflow';
     my $text = Text::Wrap::wrap(' ' x 25, ' ' x 25, ($help // $common) =~ s/%/$default/r) . "\n";
-    my $left = "    --$name" . ($value ? ' ' . $value =~ s/\*//r : '');
+    my $left = '    ' . dashes($name) . ($value ? ' ' . $value =~ s/\*//r : '');
     return length $left < 25 ? $left . substr($text, length $left) : "$left\n$text";
 }
 

@@ -30,12 +30,12 @@ sub session {
         '--mem', '64M', '--log', "$dir/log", kernel, '--', @arguments);
 }
 
-# Checks that no process with this TMPDIR runs, and that the directory is empty.
+# Checks that no process with this TMPDIR, or with a directory in it, runs, and that the directory is empty.
 sub leaves_nothing {
     my ($when) = @_;
     my @left;
     soon(sub {
-        @left = grep { (eval { read_file("$_/environ") } // '') =~ /\0TMPDIR=\Q$dir\E\/tmp\0/ } glob '/proc/[0-9]*';
+        @left = grep { (eval { read_file("$_/environ") } // '') =~ /\0TMPDIR=\Q$dir\E\/tmp[\/\0]/ } glob '/proc/[0-9]*';
         return !@left;
     });
     is_deeply [map { read_file("$_/comm") } @left], [],

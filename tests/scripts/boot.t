@@ -222,7 +222,7 @@ delete $ENV{CROSS_COMPILE};
 for my $case (['--gdb' => 'tcp:127.0.0.1:1234', '127.0.0.1:1234'], ['--gdb=4711' => 'tcp:127.0.0.1:4711', '127.0.0.1:4711'],
     ['--gdb=socket' => qr{^unix:(\Q$dir\E/tmp/\S+/gdb),server=on,wait=off$}, qr{\Q$dir\E/tmp/\S+/gdb}]) {
     my ($option, $stub, $at) = @$case;
-    ($exit, $out, $err) = boot($good, 'cp "$TMPDIR"/*/attach "$FAKE"', $option, '--xen', "$dir/built/xen", $kernel);
+    ($exit, $out, $err) = boot($good, 'cp "$TMPDIR"/attach "$FAKE"', $option, '--xen', "$dir/built/xen", $kernel);
     is $exit, 0, "$option: exit code is 0";
     like read_file("$dir/args"), qr/^-S$/m, "$option: QEMU gets -S, and waits";
     like qemu_arg('-gdb'), ref $stub ? $stub : qr/^\Q$stub\E$/, "$option: QEMU gets the address for gdb";
@@ -231,7 +231,7 @@ for my $case (['--gdb' => 'tcp:127.0.0.1:1234', '127.0.0.1:1234'], ['--gdb=4711'
     like read_file("$dir/attach"), qr/^target remote $at\nthbreak kernel_main\ncontinue\n\z/m, "$option: the file of gdb stops in kernel_main";
     leaves_nothing($option);
 }
-boot($good, 'cp "$TMPDIR"/*/attach "$FAKE"', '--gdb', $kernel);
+boot($good, 'cp "$TMPDIR"/attach "$FAKE"', '--gdb', $kernel);
 unlike read_file("$dir/attach"), qr/add-symbol-file/, '--gdb without xen-syms beside Xen: the file of gdb has no symbols of Xen';
 boot($good, '', $kernel);
 unlike read_file("$dir/args"), qr/^-(?:S|gdb)$/m, 'without --gdb: QEMU gets neither -S nor -gdb';
@@ -252,7 +252,7 @@ system("cd $dir/cache/ovmf && sha256sum * >../sums && mv ../sums SHA256SUMS") ==
 my @uefi   = ('--firmware', 'uefi', '--xen', "$dir/xen.efi", '--timeout', 20);
 my $before = "\e[2J\e[01;01HBdsDxe: loading Boot0001\r\nXen 4.17.7 (c/s ) EFI loader\r\n\e[2J";
 
-($exit, $out, $err) = boot($before . $good, 'cp -rL "$TMPDIR"/*/esp "$TMPDIR"/*/vars "$FAKE"',
+($exit, $out, $err) = boot($before . $good, 'cp -rL "$TMPDIR"/esp "$TMPDIR"/vars "$FAKE"',
     @uefi, '--mem', '1G', '--xen-args', 'noreboot', '--log', "$dir/log", $kernel, '--', 'test=e820,p2m', 'a');
 is_deeply [$exit, $out, $err], [0, $good =~ s/\r//gr . "xenolith: 1 passed, 0 skipped\n", ''],
     'UEFI: exit code, console and verdict are the same as with BIOS';
@@ -268,7 +268,7 @@ is_deeply \@lines, ['kernel=kernel test=e820,p2m a', 'default=xenolith', '[xenol
 is read_file("$dir/vars"), 'OVMF_VARS.fd', "UEFI: QEMU gets a copy of UEFI's variables";
 is qemu_arg('-kernel'), undef, 'UEFI: QEMU gets no -kernel';
 
-boot($good, 'cp -rL "$TMPDIR"/*/esp "$FAKE"', @uefi, '--initrd', "$dir/a b,c", $kernel);
+boot($good, 'cp -rL "$TMPDIR"/esp "$FAKE"', @uefi, '--initrd', "$dir/a b,c", $kernel);
 is read_file("$esp/initrd"), 'ramdisk', 'UEFI with --initrd: the disk has the ramdisk';
 like read_file("$esp/BOOTX64.cfg"), qr/^ramdisk=initrd$/m, 'UEFI with --initrd: the configuration names the ramdisk';
 
