@@ -30,7 +30,7 @@ use Clock;
 
 our @EXPORT = qw(bad no_host say show tmp link_to write_lines start feed run watch go_on finish_in follow lines_of hear_input every end_machine exit_code needs_space);
 
-my $me = basename($0);
+our $me = basename($0); # in front of each message
 
 my $loop = IO::Async::Loop->new;
 my $tmp;            # the directory of this program

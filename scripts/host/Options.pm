@@ -23,7 +23,8 @@ my $program = File::Spec->abs2rel(realpath($0), $top);
 
 sub top { return $top }
 
-# What a value must be: a pattern, and its description
+# What a value must be: a pattern, and its description. The default of an option of kind "ours" is a
+# file of this tree.
 my $size  = '[1-9][0-9]*[KMGT]';
 my $bound = "(?:(?:min|max):)?-?$size";
 my %kinds = (
@@ -74,14 +75,16 @@ my @table = (
     [j => 'N', 'number', 'run N rows at the same time%'],
     [junit => 'FILE', '', 'write the results to FILE as JUnit XML'],
     [logs => 'DIR', '', 'keep of each row its TAP (NAME.tap) and, of a boot, the console (NAME.log)'],
-    [table => 'FILE', '', 'read the rows from FILE%'],
+    [table => 'FILE', 'ours', 'read the rows from FILE%'],
+    [twice => '', '', 'boot each SIZE twice; fail if their totals differ by more than 1/1000'],
+    [grants => '1|2', '', 'version of the grant table%'],
 );
 my %row_of = map { $_->[0] => $_ } @table;
 
 # parse_options(%command) reads @ARGV and returns the options, with _ for - in their names. A wrong
 # option ends the program with one sentence.
 #     usage     the text of --help, in which a line "OPTIONS" stands for the options
-#     options   the command's options: NAME, [NAME, DEFAULT, HELP, KIND], or a text for the help
+#     options   the command's options: NAME, [NAME, DEFAULT, HELP, KIND, VALUE], or a text for the help
 #     more      options of this command alone, as Getopt::Long has them
 #     store     called with NAME and VALUE, instead of storing the value
 # Arguments that are no options stay in @ARGV. Those after "--" are in @{{kernel_args}}; {given} has the
@@ -96,11 +99,9 @@ sub parse_options {
         else                     { $option{$key} = $given }
     };
     for my $own (grep { ref || $row_of{$_} } @{$command{options}}) {
-        my ($name, $default, undef, $own_kind) = ref $own ? @$own : $own;
-        my (undef, $value, $kind) = @{$row_of{$name}};
-        $kind = $own_kind if defined $own_kind;
+        my ($name, $default, undef, $kind, $value) = option_of($own);
         my $key = $name =~ tr/-/_/r;
-        $option{$key} = $value =~ /\*$/ ? [] : $default;
+        $option{$key} = $value =~ /\*$/ ? [] : $kind eq 'ours' && defined $default ? "$top/$default" : $default;
         $spec{$name . ($value ? '=s' : '')} = sub {
             my (undef, $given) = @_;
             check_value(dashes($name), $kind, $given);
@@ -111,6 +112,14 @@ sub parse_options {
     local $SIG{__WARN__} = sub { bad(sentence(@_)) };
     GetOptions(%spec) or exit 2;
     return %option;
+}
+
+# An option as a command has it: name, default, help, kind and value.
+sub option_of {
+    my ($own) = @_;
+    my ($name, $default, @own) = ref $own ? @$own : $own;
+    my (undef, $value, $kind, $help) = @{$row_of{$name}};
+    return ($name, $default, $own[0] // $help, $own[1] // $kind, $own[2] // $value);
 }
 
 sub dashes {
@@ -164,13 +173,12 @@ sub usage {
 sub help {
     my ($own) = @_;
     return $own if !ref $own && !$row_of{$own};
-    my ($name, $default, $help) = ref $own ? @$own : $own;
-    my (undef, $value, undef, $common) = @{$row_of{$name}};
+    my ($name, $default, $help, undef, $value) = option_of($own);
     $default = defined $default ? " ($default)" : '';
     local $Text::Wrap::columns  = 81;
     local $Text::Wrap::unexpand = 0;
     local $Text::Wrap::huge     = 'overflow';
-    my $text = Text::Wrap::wrap(' ' x 25, ' ' x 25, ($help // $common) =~ s/%/$default/r) . "\n";
+    my $text = Text::Wrap::wrap(' ' x 25, ' ' x 25, $help =~ s/%/$default/r) . "\n";
     my $left = '    ' . dashes($name) . ($value ? ' ' . $value =~ s/\*//r : '');
     return length $left < 25 ? $left . substr($text, length $left) : "$left\n$text";
 }
