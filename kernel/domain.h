@@ -46,9 +46,9 @@ struct pattern_pages {
 struct selftest {
     struct injected injected;
     struct pattern_pages pattern_pages;
-    void *blocker; /* second mapping of shared_info (command block_suspend), or NULL */
-    uint64_t
-        churn_pages; /* upper size of the balloon while the command churn runs; 0: it does not */
+    void *blocker;          /* second mapping of shared_info (command block_suspend), or NULL */
+    uint64_t churn_pages;   /* upper size of the balloon during the command churn, or 0 */
+    uint64_t churn_periods; /* of churn, since the start of the kernel */
 };
 
 struct domain {

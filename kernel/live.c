@@ -16,6 +16,7 @@
 #include "kernel/suspend.h"
 
 #define CHURN_NS    (20 * NS_PER_MS) /* period of the command churn */
+#define CHURN_MOVE  50               /* periods between two moves of the balloon */
 #define CHURN_PAGES 512              /* pages that the balloon moves out and in */
 #define GRANTS_NS   NS_PER_S         /* period of polling grants whose end is deferred */
 
@@ -26,6 +27,7 @@ static void run_store_command(struct domain *d)
     if (!store_take_command(command, sizeof(command)))
         return;
     command_run(d, command);
+    printk(LOG_INFO, "data/command: the command \"%s\" is done\n", command);
     store_end_command();
 }
 
@@ -61,15 +63,17 @@ static void handle_toolstack_requests(struct domain *d)
 }
 
 /*
- * Dirties the pattern pages and moves CHURN_PAGES pages out of the balloon or into it: load for a
- * live migration.
+ * Dirties the pattern pages, and once a second moves CHURN_PAGES pages out of the balloon or into
+ * it: load for a live migration. The tools give up if a page leaves between two of their requests
+ * for that page, so a balloon that moves in each period could stop each migration.
  */
 static void churn(struct domain *d)
 {
     uint64_t full = d->selftest.churn_pages;
 
     pattern_pages_renew(d);
-    balloon_go(d, d->balloon.nr_pages < full ? full : full - min_u64(full, CHURN_PAGES));
+    if (d->selftest.churn_periods++ % CHURN_MOVE == 0)
+        balloon_go(d, d->balloon.nr_pages < full ? full : full - min_u64(full, CHURN_PAGES));
 }
 
 /*

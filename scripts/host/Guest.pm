@@ -27,7 +27,7 @@ sub xl_config {
         (map { "on_$_=\"preserve\"" } qw(poweroff reboot crash watchdog)), @load,
         'memory=' . mib('--mem', $guest->{mem}),
         defined $guest->{maxmem} ? 'maxmem=' . mib('--maxmem', $guest->{maxmem}) : (),
-        "vcpus=$guest->{vcpus}", @{$guest->{guest_config} // []}
+        "vcpus=" . ($guest->{vcpus} // 1), @{$guest->{guest_config} // []}
     );
 }
 

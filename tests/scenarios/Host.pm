@@ -12,12 +12,13 @@ use Exporter 'import';
 use JSON::PP;
 use Test::More;
 
-use FindBin;
-use lib "$FindBin::Bin/../scripts";
+use File::Basename qw(basename dirname);
+use lib dirname(__FILE__) . '/../scripts', dirname(__FILE__) . '/../../scripts/host';
+use Guest;
 use Run;
 
 our @EXPORT =
-    qw(boots boot_fails boot_code domus kernel xen ramdisk_sum pages ceil_div has_list_alone);
+    qw(boots boot_fails boot_code config_file domus kernel xen ramdisk_sum pages ceil_div has_list_alone);
 
 sub kernel {
     return $ENV{XENOLITH_KERNEL} // script('../build/xenolith');
@@ -26,6 +27,14 @@ sub kernel {
 # The version or file of Xen for the hosts: XENOLITH_XEN, or else the default of scripts/boot.
 sub xen {
     return $ENV{XENOLITH_XEN} // '4.17';
+}
+
+# config_file(GUEST): the text of xl's configuration file for a guest, a hash as for xl_config. The image
+# of its kernel is in /job.
+sub config_file {
+    my ($guest) = @_;
+    my @load = xl_load('/job/' . basename($guest->{kernel} // kernel), $guest->{args});
+    return join '', map { "$_\n" } xl_config($guest, @load);
 }
 
 # Converts a size such as "64M" or "1000001K" to a number of pages.

@@ -76,7 +76,7 @@ my %kinds     = (
 # Lines that a guest may print between runs of the self-tests. Any other line is a warning or an
 # error.
 my $usual = qr/^(?:Xenolith\ |start_info:\ domU|builder:\ |host:\ (?:Xen|machine|after\ resume:\ Xen|this\ domain\ has)|frame_pool:\ |map:\ |plan:\ |
-    P2M\ move:\ |teardown:\ |live:\ waiting|p2m_list:\ |pattern_pages:\ PFN|churn:\ |generation:\ |
+    P2M\ move:\ |data\/command:\ |teardown:\ |live:\ waiting|p2m_list:\ |pattern_pages:\ PFN|churn:\ |generation:\ |
     suspend:\ (?:cancelled|back\ in\ a\ new\ domain)|warning:\ suspend:\ $unsaved|
     (?:un)?block_suspend:\ shared_info|\{"report":|
     balloon:\ (?:memory\/target:\ this\ domain\ has\ (\d+)\ of\ \g{-1}\ pages|\d+\ ballooned-out\ PFNs\ had\ a\ frame))/x;
@@ -140,12 +140,15 @@ sub image {
     return $guest->{kernel} // Host::kernel;
 }
 
+# Of two lines for one key, the last counts.
 sub config {
     my ($guest) = @_;
-    return join '', (map { "on_$_=\"preserve\"\n" } qw(poweroff crash watchdog)),
-        "on_reboot=\"restart\"\n", "kernel=\"/job/" . basename(image($guest)) . "\"\n",
-        "extra=\"done=wait $guest->{args}\"\n", "memory=$guest->{memory}\n",
-        map { "$_\n" } @{$guest->{config} // []};
+    return Host::config_file({
+        mem          => "$guest->{memory}M",
+        kernel       => image($guest),
+        args         => "done=wait $guest->{args}",
+        guest_config => ['on_reboot="restart"', @{$guest->{config} // []}],
+    });
 }
 
 # The steps of a guest end at the first that fails; the next guest starts then.

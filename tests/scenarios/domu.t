@@ -156,12 +156,10 @@ domus ['--host-mem', '8G'],
 # would wait forever. xl create waits for xenconsoled, so the guest is created paused, and runs
 # after xenconsoled stops.
 subtest 'the kernel ends by poweroff although no program reads its console' => sub {
-    my $config = "name=\"mute\"\nkernel=\"/job/xenolith\"\nmemory=64\n";
-    $config .= "on_$_=\"preserve\"\n" for qw(poweroff crash watchdog);
-    write_file("$dir/guest.cfg", $config);
-    write_file("$dir/job",       <<'END');
+    write_file("$dir/guest.cfg", config_file({mem => '64M', args => ''}));
+    write_file("$dir/job", <<'END');
 has_ended() { [ "$(domu_column mute)" != - ]; }
-xl create -p /job/guest.cfg
+xl create -p /job/guest.cfg "name='mute'"
 kill -STOP $(pidof xenconsoled)
 xl unpause mute
 domu_until 60 has_ended

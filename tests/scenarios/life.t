@@ -21,7 +21,7 @@ use lib $FindBin::Bin, "$FindBin::Bin/../scripts";
 use Host;
 use Life;
 
-my $cycles = 3;
+my $cycles = 2; # life/ has more
 
 life ['--xen', xen, '--timeout', 400],
     idle => {

@@ -83,7 +83,7 @@ subtest 'a killed QEMU is a failure' => sub {
 # A guest that xl destroys while it hangs, in a Linux dom0.
 subtest 'the console of a guest that xl destroys is a failure' => sub {
     my $dir = tempdir;
-    write_file("$dir/guest.cfg", "kernel=\"/job/xenolith\"\nmemory=64\nextra=\"inject=hang\"\n");
+    write_file("$dir/guest.cfg", config_file({mem => '64M', args => 'inject=hang'}));
     write_file("$dir/job", <<'END');
 domu_start victim create /job/guest.cfg
 domu_says victim "^Xenolith"

@@ -25,20 +25,16 @@ node() {
     fi
 }
 
-node_is() {
-    [ "$(node "$1" "$2")" = "$3" ]
-}
-
 node_has_text() {
     [ -n "$(node "$1" "$2")" ]
 }
 
 # tell NAME COMMAND...: gives the guest a command, in which @PEER stands for PEER's domain ID, and
-# waits for its report or error.
+# waits until the command is done.
 tell() {
     local name=$1 from command='' id
     shift
-    from=$(($(domu_console_size "$name") + 1))
+    from=$(domu_console_size "$name")
     for word in "$@"; do
         case $word in
         @*) read -r id <"/run/${word#@}.id" && command="$command $id" ;;
@@ -46,13 +42,7 @@ tell() {
         esac
     done
     echo "command:$command"
-    node "$name" data/command "${command# }" && domu_until 120 node_is "$name" data/command '' &&
-        domu_until 10 has_answered "$name" "$from"
-}
-
-has_answered() {
-    tail -c "+$2" "/out/$1.log" |
-        grep -q '^{"report":.*}.$\|^error: grant[a-z]*: .*).$'
+    node "$name" data/command "${command# }" && domu_until 120 domu_says_from "$name" "$from" '^data/command: .* is done'
 }
 
 # The granter's reference in xenstore: keep_reference saves it, put_reference writes the saved one

@@ -10,9 +10,7 @@ console=$(echo /usr/lib/xen-*/bin/xenconsole)
 
 # begin NAME: creates the domU NAME; its console is /out/NAME.con, its input the pipe /tmp/NAME.in
 begin() {
-    printf '%s\n' 'on_poweroff="preserve"' 'on_crash="preserve"' 'memory=64' 'extra="shell"' \
-        'kernel="/job/kernel"' >"/tmp/$1.cfg"
-    domu_start "$1" create "/tmp/$1.cfg"
+    domu_start "$1" create /job/guest.cfg
     domu_says "$1" '"help" prints the commands' || return
     mkfifo "/tmp/$1.in"
     sleep 1000 >"/tmp/$1.in" & # keeps the pipe open

@@ -12,20 +12,38 @@
 domu_out=${domu_out:-/out}
 domu_run=${domu_run:-/run}
 
-# Limits are in seconds of the machine's clock, which stands still while other programs on the real
-# host have its processors (scripts/host/Clock.pm). On another machine there is no such clock.
-now() {
-    cat "$domu_out/.clock" 2>/dev/null || cut -d . -f 1 /proc/uptime
+# Sets $now to the seconds of the machine's clock, in which all limits are. That clock stands still while
+# other programs on the real host have its processors (scripts/host/Clock.pm). On another machine there
+# is no such clock. An emulated processor needs 20 ms to start a program, so loops use what sh can do.
+look_at_clock() {
+    { read -r now <"$domu_out/.clock"; } 2>/dev/null || { read -r now _ </proc/uptime && now=${now%%.*}; }
+}
+
+# domu_until SECONDS COMMAND...: repeat COMMAND until it succeeds; fails after SECONDS.
+domu_until() {
+    local now until
+    look_at_clock
+    until=$((now + $1))
+    shift
+    until "$@"; do
+        look_at_clock
+        [ "$now" -lt $until ] || return 1
+        sleep 0.1
+    done
+    return 0 # and not what the last sleep returned
 }
 
 # domu_is_quiet NAME: fails if the console of the guest grows while the clock goes on by one to two
 # seconds. xenconsoled pauses reading for 200 ms if a guest writes much.
 domu_is_quiet() {
-    local size until=$(($(now) + 2))
+    local now until size
+    look_at_clock
+    until=$((now + 2))
     size=$(domu_console_size "$1")
-    while [ "$(now)" -lt $until ]; do
+    while [ "$now" -lt $until ]; do
         [ "$(domu_console_size "$1")" = "$size" ] || return 1
         sleep 0.1
+        look_at_clock
     done
     return 0
 }
@@ -57,19 +75,25 @@ domu_start() {
 # domu_says NAME REGEX [SECONDS]: wait for a line on the console of the guest; fails when
 # the domain ends or the time runs out before.
 domu_says() {
-    local until=$(($(now) + ${3:-60}))
-    until grep -q -- "$2" "$domu_out/$1.log"; do
-        domu_lives "$1" && [ "$(now)" -lt $until ] || return 1
-        sleep 0.2
-    done
-    return 0
+    domu_until "${3:-60}" domu_says_or_ends "$1" "$2" && grep -q -- "$2" "$domu_out/$1.log"
+}
+
+domu_says_or_ends() {
+    grep -q -- "$2" "$domu_out/$1.log" || ! domu_lives "$1"
+}
+
+# domu_says_from NAME OFFSET REGEX: does the console of the guest have such a line behind this offset?
+domu_says_from() {
+    tail -c "+$(($2 + 1))" "$domu_out/$1.log" | grep -q -- "$3"
 }
 
 # domu_lives NAME: does the domain exist, and is it not shut down? xl waits for the
 # shutdown, but it ends at a suspend, after which the domain may continue (checkpoint,
 # failed save, migration).
 domu_lives() {
-    kill -0 "$(cat "$domu_run/$1.pid")" 2>/dev/null ||
+    local pid
+    read -r pid <"$domu_run/$1.pid"
+    kill -0 "$pid" 2>/dev/null ||
         { [ "$(domu_code "$1")" = 2 ] && [ "$(domu_column "$1")" = - ]; }
 }
 
@@ -86,14 +110,12 @@ domu_column() {
 # domu_end NAME [SECONDS]: wait for the end of the guest; destroy the guest after SECONDS,
 # or three seconds after its line "Test result". Then show its console.
 domu_end() {
-    local until=$(($(now) + ${2:-60})) end=timeout
-    while domu_lives "$1" && [ "$(now)" -lt $until ]; do
-        if [ $end = timeout ] && grep -q '^.\?Test result: ' "$domu_out/$1.log"; then
-            end=stays
-            until=$(($(now) + 3))
-        fi
-        sleep 0.2
-    done
+    local end=timeout
+    domu_until "${2:-60}" domu_says_or_ends "$1" '^.\?Test result: '
+    if domu_lives "$1" && grep -q '^.\?Test result: ' "$domu_out/$1.log"; then
+        end=stays
+        domu_until 3 domu_has_ended "$1"
+    fi
     if domu_lives "$1"; then
         [ $end = stays ] || xenctx "$(xl domid "$1")" >>"$domu_out/$1.xl" 2>&1 # the registers of a guest that hangs
         xl destroy "$1"
@@ -106,6 +128,10 @@ domu_end() {
     [ "$end" != failed ] || cat "$domu_out/$1.xl"
     echo "@@ end $1 $end"
     echo "$end" >"$domu_out/$1.end"
+}
+
+domu_has_ended() {
+    ! domu_lives "$1"
 }
 
 domu_reason() {
@@ -131,14 +157,16 @@ domu_reason() {
 # CONSOLE-BEGIN and CONSOLE-END are byte offsets in NAME.log. Returns the exit code of
 # COMMAND.
 step() {
-    local name=$1 code=0 begin began
+    local name=$1 code=0 begin began now
     shift
     steps=$((${steps:-0} + 1))
     begin=$(domu_console_size "$name")
-    began=$(now)
+    look_at_clock
+    began=$now
     echo "@@ step $name: $*"
     "$@" >"$domu_out/$name.$steps" 2>&1 </dev/null || code=$?
-    echo "$steps $code $(($(now) - began)) $begin $(domu_console_size "$name") $*" \
+    look_at_clock
+    echo "$steps $code $((now - began)) $begin $(domu_console_size "$name") $*" \
         >>"$domu_out/$name.steps"
     return $code
 }
@@ -147,38 +175,21 @@ domu_console_size() {
     stat -c %s "$domu_out/$1.log" 2>/dev/null || echo 0
 }
 
-# domu_until SECONDS COMMAND...: repeat COMMAND until it succeeds; fails after SECONDS.
-domu_until() {
-    local until=$(($(now) + $1))
-    shift
-    until "$@"; do
-        [ "$(now)" -lt $until ] || return 1
-        sleep 0.1
-    done
-    return 0 # and not what the last sleep returned
-}
-
-# domu_results NAME: print the number of lines "Test result" on the console of the guest.
-domu_results() {
-    awk '/^.?Test result: / { n++ } END { print n + 0 }' "$domu_out/$1.log" 2>/dev/null || echo 0
-}
-
 # domu_tests NAME COMMAND...: run COMMAND, and wait until the guest has run its self-tests again.
 domu_tests() {
-    local name=$1 before until
-    before=$(domu_results "$1")
+    local name=$1 from
+    from=$(domu_console_size "$1")
     shift
     "$@" || return
-    until=$(($(now) + 300))
-    until [ "$(domu_results "$name")" -gt "$before" ]; do
-        if ! domu_lives "$name" || [ "$(now)" -ge $until ]; then
-            echo "$name: expected a line \"Test result\" in 300 s after '$*', found none"
-            domu_state "$name"
-            return 1
-        fi
-        sleep 0.1
-    done
-    return 0
+    domu_until 300 domu_has_result "$name" "$from" && domu_says_from "$name" "$from" '^.\?Test result: ' && return
+    echo "$name: expected a line \"Test result\" in 300 s after '$*', found none"
+    domu_state "$name"
+    return 1
+}
+
+# Has the guest a result of its self-tests behind this offset of its console, or has it ended?
+domu_has_result() {
+    domu_says_from "$1" "$2" '^.\?Test result: ' || ! domu_lives "$1"
 }
 
 # domu_state NAME: print what the toolstack and Xen know of a guest that hangs: its registers, and
@@ -204,30 +215,29 @@ domu_node() {
 }
 
 # domu_command NAME COMMAND: write a command of kernel/shell/commands.c to data/command of the guest,
-# and wait until the guest has emptied the node.
+# and wait until the guest has printed that the command is done.
 domu_command() {
-    if ! domu_node "$1" data/command "$2" || ! domu_until 120 domu_has_no_command "$1"; then
+    local from
+    from=$(domu_console_size "$1")
+    if ! domu_node "$1" data/command "$2" || ! domu_until 120 domu_says_from "$1" "$from" '^data/command: .* is done'; then
         echo "$1: expected the command '$2' to be done in 120 s; data/command is: $(domu_node "$1" data/command)"
         return 1
     fi
 }
 
-domu_has_no_command() {
-    [ -z "$(domu_node "$1" data/command)" ]
-}
-
 # domu_mem NAME MIB: set the memory target of the guest, and wait until data/balloon has the result.
 domu_mem() {
-    local pages=$(($2 * 256))
-    if ! xl mem-set "$1" "$2" || ! domu_until 120 domu_has_come_to "$1" "of $pages pages" ||
-        ! domu_has_come_to "$1" "$pages of $pages pages"; then
-        echo "$1: expected $pages of $pages pages in data/balloon, found: $(domu_node "$1" data/balloon)"
+    local pages=$(($2 * 256)) node
+    node=/local/domain/$(xl domid "$1")/data/balloon || return
+    if ! xl mem-set "$1" "$2" || ! domu_until 120 domu_has_come_to "$node" "of $pages pages" ||
+        ! domu_has_come_to "$node" "$pages of $pages pages"; then
+        echo "$1: expected $pages of $pages pages in data/balloon, found: $(xenstore-read "$node")"
         return 1
     fi
 }
 
 domu_has_come_to() {
-    case " $(domu_node "$1" data/balloon)" in
+    case " $(xenstore-read "$1" 2>/dev/null)" in
     *" $2"*) ;;
     *) return 1 ;;
     esac
