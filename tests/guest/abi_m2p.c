@@ -48,7 +48,10 @@ TEST(abi_m2p_end, "a read past the end of the M2P causes a page fault")
              (const void *)&m2p->table[mfn], m2p->nr);
 }
 
-/* Xen must refuse a PFN for @mfn, and leave its M2P entry as it is. */
+/*
+ * Xen must refuse a PFN for @mfn, and leave its M2P entry as it is. (abi_partial tries an MFN past
+ * the last one of the host.)
+ */
 static void try_frame(struct test *t, mfn_t mfn, const char *what)
 {
     const struct m2p *m2p = &t->d->host.m2p;
@@ -68,10 +71,8 @@ TEST(abi_m2p_owner,
 {
     mfn_t mfn = foreign_frame(t->d, to_mfn(0));
 
-    try_frame(t, xen_frame(t->d), "a page table of Xen");
-    try_frame(t, to_mfn(0), "the first MFN of the host");
-    try_frame(t, to_mfn(t->d->host.max_mfn + 1), "past the last MFN of the host");
-    try_frame(t, to_mfn(((uint64_t)1 << MFN_BITS) - 1), "the highest MFN that a PTE can hold");
-    if (!mfn_eq(mfn, INVALID_MFN))
-        try_frame(t, mfn, "not owned by this domain");
+    if (mfn_eq(mfn, INVALID_MFN))
+        try_frame(t, xen_frame(t->d), "a page table of Xen");
+    else
+        try_frame(t, mfn, "a frame of another domain");
 }

@@ -67,10 +67,12 @@ TEST(abi_partial,
     a = room_spot(&r), b = room_spot(&r);
     pfn[0] = m2p_of(t, a.mfn), pfn[1] = m2p_of(t, b.mfn);
     req[0] = m2p_update(a.mfn, pfn[1]);
-    req[1] = m2p_update(to_mfn(((uint64_t)1 << MFN_BITS) - 1), 0);
+    req[1] = m2p_update(to_mfn(t->d->host.max_mfn + 1), 0);
     req[2] = m2p_update(b.mfn, pfn[0]);
-    CHECK_RC(HYPERVISOR_mmu_update(req, 3, &done, DOMID_SELF), -EINVAL,
-             "mmu_update of requests 0 to 2, of which request 1 has an invalid MFN");
+    CHECK_RC(
+        HYPERVISOR_mmu_update(req, 3, &done, DOMID_SELF), -EINVAL,
+        "mmu_update of requests 0 to 2; request 1 has MFN 0x%lx, past the last MFN of the host",
+        t->d->host.max_mfn + 1);
     CHECK_EQ(done, 1, "*pdone after mmu_update with invalid request 1");
     check_m2p(t, a.mfn, pfn[1], "after mmu_update failed at request 1, target of request 0");
     check_m2p(t, b.mfn, pfn[1], "after mmu_update failed at request 1, target of request 2");

@@ -27,6 +27,7 @@ struct extent {
     struct foreign_range *r;
     unsigned int n; /* index in the list */
     uint64_t mfn;   /* of the extent's first frame */
+    bool is_first;  /* only one extent provokes lines in Xen's log */
 };
 
 /* Returns the number of extents. A gap of the M2P has no extent: 0, or the MFN before the gap. */
@@ -57,6 +58,7 @@ static void for_each_extent(struct test *t, void (*check)(const struct extent *x
             continue;
         x.n = n;
         x.mfn = mfns[n];
+        x.is_first = !nr_checked;
         check(&x);
         nr_checked++;
     }
@@ -85,9 +87,9 @@ static void check_page(const struct extent *x, uint64_t i, uint64_t page)
     uint64_t *mapped = foreign_room_page(x->r, i);
 
     foreign_room_check_pte(x->fr, x->r, i, to_mfn(x->mfn + page), PTE_NX, PTE_W);
-    CHECK_RC(probe_write(mapped, 0), -EFAULT,
-             "write at %p, a read-only mapping of M2P frame MFN 0x%lx", (void *)mapped,
-             x->mfn + page);
+    if (x->is_first && !page)
+        CHECK_RC(probe_write(mapped, 0), -EFAULT,
+                 "write at %p, a read-only mapping of M2P frame MFN 0x%lx", (void *)mapped, x->mfn);
     for (unsigned int w = 0; w < PAGE_SIZE / sizeof(*m2p); w += 7) {
         uint64_t here = 0, by_xen = 0;
         int rc = probe_read(&mapped[w], &here), rc_xen = probe_read(&shown[w], &by_xen);
@@ -127,10 +129,12 @@ TEST(foreign_frames,
 static void check_refused(const struct extent *x)
 {
     mfn_t mfn = to_mfn(x->mfn);
+    bool initdom = boot_info_is_initdomain(&x->fr->room.t->d->boot);
 
-    foreign_room_map_frames(x->fr, x->r, 0, &mfn, 1, PTE_RW, ANY_ERROR);
+    if (x->is_first || !initdom)
+        foreign_room_map_frames(x->fr, x->r, 0, &mfn, 1, PTE_RW, ANY_ERROR);
     foreign_room_check_empty(x->fr, x->r, 0);
-    if (boot_info_is_initdomain(&x->fr->room.t->d->boot))
+    if (initdom)
         return;
     foreign_room_map_frames(x->fr, x->r, 0, &mfn, 1, PTE_RO, -EPERM);
     foreign_room_check_empty(x->fr, x->r, 0);
@@ -147,7 +151,7 @@ static void check_all_or_none(const struct extent *x)
     mfn_t mfns[NR_TRIED] = {to_mfn(x->mfn), INVALID_MFN, to_mfn(x->mfn + 1)};
 
     foreign_room_map_frames(x->fr, x->r, 0, mfns, NR_TRIED, PTE_RO, -EINVAL);
-    mfns[1] = pt_mfn(&x->fr->room.pt, (uintptr_t)image_start); /* belongs to this domain */
+    mfns[1] = to_mfn(((uint64_t)1 << MFN_BITS) - 1); /* refused by Xen, without a line in its log */
     foreign_room_map_frames(x->fr, x->r, 0, mfns, NR_TRIED, PTE_RO, ANY_ERROR);
     foreign_room_map_frames(x->fr, x->r, NR_TRIED - 1, mfns, 2, PTE_RO, -ERANGE);
     for (unsigned int i = 0; i < NR_TRIED; i++)
