@@ -17,7 +17,7 @@ use Host;
 use Run;
 
 my $dir     = tempdir;
-my $ramdisk = write_file("$dir/ramdisk", join '', map { pack 'Q', $_ } 1 .. 100 << 17);
+my $ramdisk = write_file("$dir/ramdisk", join '', map { pack 'Q', $_ } 1 .. 20 << 17);
 
 my $sum = ramdisk_sum($ramdisk);
 
@@ -87,7 +87,7 @@ domus ['--host-mem', '8G'],
         },
     },
     ramdisk => {
-    title   => 'ramdisk of 100 MiB, passed by PFN',
+    title   => 'ramdisk of 20 MiB, passed by PFN',
     options => ['--mem', '256M', '--initrd', $ramdisk],
     check   => sub {
         my (undef, $reports) = @_;
@@ -95,7 +95,7 @@ domus ['--host-mem', '8G'],
         },
     },
     legacy => {
-    title   => 'legacy image with a ramdisk of 100 MiB: ramdisk and P2M list behind the kernel',
+    title   => 'legacy image with a ramdisk of 20 MiB: ramdisk and P2M list behind the kernel',
     options => ['--kernel', kernel . '-legacy', '--mem', '256M', '--initrd', $ramdisk],
     check   => sub {
         my ($r, $reports) = @_;
