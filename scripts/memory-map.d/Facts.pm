@@ -9,37 +9,28 @@ use strict;
 use warnings;
 no warnings 'portable'; # hex() of 64-bit numbers
 use Exporter 'import';
-use List::Util qw(max min sum0);
+use List::Util qw(first sum0);
 use Report;
 
-our @EXPORT = qw(@kinds %mark %legend %area about commas count_of size_of shorten title subtitle
+our @EXPORT = qw(@kinds %mark %area about commas count_of size_of shorten title subtitle
     list_facts pieces arrows piece_label areas);
 
 my $max_pieces = 13; # each of these has room for two lines of text
 
-# The kinds of pieces: id, name, colour, strokes (a path in a tile of 8 by 8) and character of the
-# text. The colours are Okabe and Ito's: they can be printed, and colour-blind people can tell them
-# apart.
+# The kinds of pieces: id, name, colour, strokes (a path in a tile of 8 by 8), character of the text,
+# and explanation. The colours are Okabe and Ito's: they can be printed, and colour-blind people can
+# tell them apart.
 our @kinds = (
-    [ram        => 'RAM',          '#56B4E9', '',                                '#'],
-    [renumbered => 'renumbered',   '#E69F00', 'M-2,2l4,-4M0,8l8,-8M6,10l4,-4',   '/'],
-    [room       => 'room to grow', '#D6ECF9', 'M4,0v8',                          ':'],
-    [unpopulated => 'unpopulated', '#F0E442', 'M2,2h1M6,6h1',                    '+'],
-    [identity   => 'identity',     '#BFE3D6', 'M0,4h8',                          '='],
-    [missing    => 'missing',      '#FFFFFF', 'M0,0l8,8M0,8l8,-8',               'x'],
-    [mixed      => 'mixed',        '#E4E4E4', 'M0,2h8M0,3h8M0,6h8',              '%'],
+    [ram         => 'RAM',          '#56B4E9', '',                              '#', 'PFN with a frame'],
+    [renumbered  => 'renumbered',   '#E69F00', 'M-2,2l4,-4M0,8l8,-8M6,10l4,-4', '/', 'frames from holes'],
+    [room        => 'room to grow', '#D6ECF9', 'M4,0v8',                        ':', 'RAM without a frame'],
+    [unpopulated => 'unpopulated',  '#F0E442', 'M2,2h1M6,6h1',                  '+', 'for foreign frames'],
+    [identity    => 'identity',     '#BFE3D6', 'M0,4h8',                        '=', 'PFN equals MFN'],
+    [missing     => 'missing',      '#FFFFFF', 'M0,0l8,8M0,8l8,-8',             'x', 'never a frame'],
+    [mixed       => 'mixed',        '#E4E4E4', 'M0,2h8M0,3h8M0,6h8',            '%', 'many small ranges'],
 );
-my %name   = map { $_->[0] => $_->[1] } @kinds;
-our %mark  = map { $_->[0] => $_->[4] } @kinds;
-our %legend = (
-    ram         => 'PFN with a frame',
-    renumbered  => 'frames from holes',
-    room        => 'RAM without a frame',
-    unpopulated => 'for foreign frames',
-    identity    => 'PFN equals MFN',
-    missing     => 'never a frame',
-    mixed       => 'many small ranges',
-);
+my %name  = map { $_->[0] => $_->[1] } @kinds;
+our %mark = map { $_->[0] => $_->[4] } @kinds;
 
 # The virtual address ranges that the kernel reports: what is mapped there, colour, and full name.
 our %area = (
@@ -126,12 +117,8 @@ sub shorten {
 
 sub add_piece {
     my ($pieces, $start, $end, $kind) = @_;
-    return if $start >= $end;
+    push @$pieces, {start => $start, kind => $kind, nr => 1} if !@$pieces || $pieces->[-1]{kind} ne $kind;
     my $last = $pieces->[-1];
-    if (!$last || $last->{kind} ne $kind) {
-        push @$pieces, {start => $start, kind => $kind, nr => 1};
-        $last = $pieces->[-1];
-    }
     $last->{end} = $end;
     $last->{of}{$kind} += $end - $start;
     return;
@@ -141,25 +128,17 @@ sub add_piece {
 sub all_pieces {
     my ($r) = @_;
     my @targets = map { [$_->[1], $_->[1] + $_->[2]] } @{$r->{moves} // []};
-    @targets = sort { $a->[0] <=> $b->[0] } @targets;
+    my @cuts = sort { $a <=> $b } $r->{nr_pages}, map { @$_ } @targets;
     my @pieces;
     for my $range (@{$r->{ranges}}) {
-        my ($at, $end, $kind) = @$range;
-        if ($kind ne 'ram') { add_piece(\@pieces, $at, $end, $kind); next }
-        my $plain = sub {
-            my ($to) = @_;
-            my $edge = min($to, max($at, $r->{nr_pages}));
-            add_piece(\@pieces, $at, $edge, 'ram');
-            add_piece(\@pieces, $edge, $to, 'room');
-        };
-        for my $target (@targets) {
-            my ($from, $to) = (max($at, $target->[0]), min($end, $target->[1]));
-            next if $from >= $to;
-            $plain->($from);
-            add_piece(\@pieces, $from, $to, 'renumbered');
-            $at = $to;
+        my ($start, $end, $kind) = @$range;
+        for my $cut ((grep { $_ > $start && $_ < $end } @cuts), $end) {
+            my $of_ram = (grep { $start >= $_->[0] && $start < $_->[1] } @targets) ? 'renumbered'
+                : $start < $r->{nr_pages} ? 'ram'
+                :                           'room';
+            add_piece(\@pieces, $start, $cut, $kind eq 'ram' ? $of_ram : $kind);
+            $start = $cut;
         }
-        $plain->($end);
     }
     return @pieces;
 }
@@ -199,10 +178,7 @@ sub pieces {
 
 sub find_piece {
     my ($pfn, @pieces) = @_;
-    for my $i (0 .. $#pieces) {
-        return $i if $pfn >= $pieces[$i]{start} && $pfn < $pieces[$i]{end};
-    }
-    return;
+    return first { $pfn >= $pieces[$_]{start} && $pfn < $pieces[$_]{end} } 0 .. $#pieces;
 }
 
 # The moves between pieces: [index of the old piece, index of the new piece, number of frames].
@@ -255,13 +231,8 @@ sub areas {
         my $start = hex $r->{list}{va};
         push @found, ['list', $start, $start + 8 * $r->{list}{entries}];
     }
-    my @areas;
-    for my $area (@found) {
-        my ($name, $start, $end) = @$area;
-        my $size = size_of(($end - $start) / 4096);
-        push @areas, {name => $name, start => $start, end => $end, size => $size};
-    }
-    return sort { $a->{start} <=> $b->{start} || $a->{name} cmp $b->{name} } @areas;
+    return map { {name => $_->[0], start => $_->[1], end => $_->[2], size => size_of(($_->[2] - $_->[1]) / 4096)} }
+        sort { $a->[1] <=> $b->[1] || $a->[0] cmp $b->[0] } @found;
 }
 
 1;

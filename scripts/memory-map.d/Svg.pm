@@ -20,32 +20,25 @@ our @EXPORT = qw(svg);
 my $max_areas = 6;
 
 # Cuts the pieces into bands, each with one scale: the fewest bands in which each piece is $min_h
-# high or higher. By dynamic programming: $best[$n][$i] is, for the first $i pieces in $n bands,
-# [height needed, first piece of the last band].
+# high or higher. By dynamic programming: $best[$n][$i] has the lowest $n bands of the first $i pieces.
 sub bands {
     my ($room, $min_h, $gap, @pieces) = @_;
     my @size = map { $_->{end} - $_->{start} } @pieces;
-    my @best = ([[0, 0]]);
+    my @best = ([{height => 0, bands => []}]);
     for my $n (1 .. @pieces) {
         for my $i ($n .. @pieces) {
-            my ($total, $least);
-            for my $j (reverse $n - 1 .. $i - 1) {
-                $total += $size[$j];
-                $least = min($least // $size[$j], $size[$j]);
+            for my $j ($n - 1 .. $i - 1) {
                 my $before = $best[$n - 1][$j] or next;
-                my $need = $before->[0] + $min_h * $total / $least;
-                $best[$n][$i] = [$need, $j] if !$best[$n][$i] || $need < $best[$n][$i][0];
+                my @of = @size[$j .. $i - 1];
+                my $need = $min_h * sum0(@of) / min(@of);
+                my $height = $before->{height} + $need;
+                next if $best[$n][$i] && $best[$n][$i]{height} <= $height;
+                my $band = {pieces => [@pieces[$j .. $i - 1]], pages => sum0(@of), need => $need};
+                $best[$n][$i] = {height => $height, bands => [@{$before->{bands}}, $band]};
             }
         }
-        next if $best[$n][@pieces][0] + $gap * ($n - 1) > $room && $n < @pieces;
-        my ($i, @bands) = (scalar @pieces);
-        for my $k (reverse 1 .. $n) {
-            my $j = $best[$k][$i][1];
-            my $need = $best[$k][$i][0] - $best[$k - 1][$j][0];
-            unshift @bands, {first => $j, last => $i - 1, need => $need};
-            $i = $j;
-        }
-        return @bands;
+        my $all = $best[$n][@pieces];
+        return @{$all->{bands}} if $n == @pieces || $all->{height} + $gap * ($n - 1) <= $room;
     }
     return;
 }
@@ -53,21 +46,18 @@ sub bands {
 # Gives each piece its y and h. The spare height goes to the bands by the logarithm of their sizes;
 # bands without memory get less of it.
 sub place {
-    my ($top, $height, $gap, $pieces) = @_;
-    my @bands = bands($height, 25, $gap, @$pieces);
+    my ($y, $height, $gap, @pieces) = @_;
+    my @bands = bands($height, 25, $gap, @pieces);
     my $spare = $height - $gap * $#bands - sum0 map { $_->{need} } @bands;
     for my $band (@bands) {
-        my @of = @$pieces[$band->{first} .. $band->{last}];
-        my $is_memory = grep { $_->{kind} !~ /^(?:identity|missing)$/ } @of;
-        $band->{pages}  = $of[-1]{end} - $of[0]{start};
+        my $is_memory = grep { $_->{kind} !~ /^(?:identity|missing)$/ } @{$band->{pieces}};
         $band->{weight} = log(1 + $band->{pages})**2 * ($is_memory ? 1 : 0.3);
     }
     my $weights = sum0 map { $_->{weight} } @bands;
-    my $y = $top;
     for my $band (@bands) {
         $band->{y} = $y;
         $band->{h} = $band->{need} + $spare * $band->{weight} / $weights;
-        for my $piece (@$pieces[$band->{first} .. $band->{last}]) {
+        for my $piece (@{$band->{pieces}}) {
             $piece->{y} = $y;
             $piece->{h} = $band->{h} * ($piece->{end} - $piece->{start}) / $band->{pages};
             $y += $piece->{h};
@@ -154,7 +144,7 @@ sub draw_pfns {
     my ($r, $x, $top, $height) = @_;
     my @pieces = pieces($r);
     my @arrows = arrows($r, @pieces);
-    my @bands  = place($top, $height, 12, \@pieces);
+    my @bands  = place($top, $height, 12, @pieces);
     my ($col, $w) = ($x + 156, 84);
 
     aside($x + 42, $top - 20, 'heights are to scale' . (@bands > 1 ? ' within each bracket' : ''));
@@ -182,16 +172,13 @@ sub draw_pfns {
 # Writes the PFN at each edge of a piece; between two bands once, in the middle of the gap.
 sub draw_edges {
     my ($col, $w, @pieces) = @_;
-    my $below = $pieces[0]{y};
-    my @edges = (map({ [$_->{start}, $_->{y}, $_->{h}] } @pieces), [$pieces[-1]{end}, 0, 0]);
-    $edges[-1][1] = $pieces[-1]{y} + $pieces[-1]{h};
-    for my $edge (@edges) {
-        my ($pfn, $y, $h) = @$edge;
-        my $middle = ($below + $y) / 2;
-        label($col - 10, $middle + 4, sprintf('0x%x', $pfn), %mono, %end);
+    my ($below, $last) = ($pieces[0]{y}, $pieces[-1]);
+    for my $edge (@pieces, {start => $last->{end}, y => $last->{y} + $last->{h}, h => 0}) {
+        my $middle = ($below + $edge->{y}) / 2;
+        label($col - 10, $middle + 4, sprintf('0x%x', $edge->{start}), %mono, %end);
         my $saw = 'l7,-4' . 'l7,8l7,-8' x 5 . 'l7,8l7,-4';
-        thin(sprintf 'M%d,%.1f%s', $col - 3, $middle, $saw) if $y - $below > 1;
-        $below = $y + $h;
+        thin(sprintf 'M%d,%.1f%s', $col - 3, $middle, $saw) if $edge->{y} - $below > 1;
+        $below = $edge->{y} + $edge->{h};
     }
     return;
 }
@@ -266,18 +253,13 @@ sub draw_list {
     my $row  = $y + 10;
     for my $i (0 .. $cells - 1) {
         my $is_shared = $i >= $cells - $shared;
-        my ($cx, $fill) = ($x + $i * $cell, $is_shared ? 'url(#missing)' : '#E69F00');
-        box($cx, $row, $cell, 14, $fill);
-        my $mid = $cx + $cell / 2;
-        if (!$is_shared) {
-            thin(sprintf('M%.1f,%dv12', $mid, $row + 14), stroke => '#222222');
-            box($mid - 5, $row + 26, 10, 14, '#FBE3B5');
-        }
-        else {
-            my $target = $x + ($cells - $shared / 2) * $cell;
-            thin(sprintf('M%.1f,%dL%.1f,%d', $mid, $row + 14, $target, $row + 26), stroke => '#222222');
-            box($target - 5, $row + 26, 10, 14, 'url(#missing)') if $i == $cells - 1;
-        }
+        my $left = $x + $i * $cell;
+        my $mid  = $left + $cell / 2;
+        my $leaf = $is_shared ? $x + ($cells - $shared / 2) * $cell : $mid;
+        box($left, $row, $cell, 14, $is_shared ? 'url(#missing)' : $area{list}[1]);
+        thin(sprintf('M%.1f,%dL%.1f,%d', $mid, $row + 14, $leaf, $row + 26), stroke => '#222222');
+        next if $is_shared && $i < $cells - 1; # the leaf that is shared is drawn once
+        box($leaf - 5, $row + 26, 10, 14, $is_shared ? 'url(#missing)' : '#FBE3B5');
     }
     label($x, $row + 58, $f->{has});
     label($x + $w, $row + 58, $f->{tables}, %quiet, %end);
@@ -290,10 +272,10 @@ sub draw_legend {
     my ($x, $y, $has_list, @pieces) = @_;
     my %used = map { $_->{kind} => 1 } @pieces;
     for my $kind (grep { $used{$_->[0]} } @kinds) {
-        my ($id, $name) = @$kind;
+        my ($id, $name, $explanation) = @$kind[0, 1, 5];
         box($x, $y, 22, 14, "url(#$id)");
         label($x + 29, $y + 7, $name, font_size => 10, font_weight => 'bold');
-        aside($x + 29, $y + 18, $legend{$id}, font_size => 9);
+        aside($x + 29, $y + 18, $explanation, font_size => 9);
         $x += 129;
     }
     return if !$has_list || $x > 810;

@@ -14,7 +14,7 @@ use File::Path 'make_path';
 use File::Temp;
 use Test::More ();
 
-our @EXPORT = qw(run script write_file read_file tempdir soon is_empty nothing_is_left);
+our @EXPORT = qw(run is_refused script write_file write_script read_file tempdir soon is_empty nothing_is_left);
 
 my $top = realpath(dirname(__FILE__) . '/../..');
 
@@ -34,6 +34,13 @@ sub write_file {
     open my $file, '>:raw', $path or die "$path: $!";
     print $file $text;
     close $file or die "$path: $!";
+    return $path;
+}
+
+# Like write_file, for a program that stands for another one.
+sub write_script {
+    my ($path, $text) = @_;
+    chmod 0755, write_file($path, $text);
     return $path;
 }
 
@@ -61,6 +68,17 @@ sub run {
     }
     waitpid $pid, 0;
     return ($? & 127 ? -1 : $? >> 8, read_file($out->filename), read_file($err->filename));
+}
+
+# is_refused(NAME, EXIT CODE, SENTENCE, COMMAND as for run): checks that a command fails so, with one line on
+# standard error that matches SENTENCE, and prints nothing else.
+sub is_refused {
+    my ($name, $code, $sentence, @command) = @_;
+    my ($exit, $out, $err) = run(@command);
+    Test::More::is("$exit:$out", "$code:", "$name: exit code is $code, and standard output is empty");
+    Test::More::like($err, $sentence, "$name: the message says what was found and expected");
+    Test::More::like($err, qr/\A[^\n]+\n\z/, "$name: the message is one line");
+    return;
 }
 
 # Waits until $is_so->() is true. Returns false after five minutes: only a fault takes so long, so that
