@@ -51,11 +51,10 @@ sub elf {
         . $notes;
 }
 
-sub check {
-    my ($elf) = @_;
-    my ($exit, $out, $err) = run(script('check/notes'), write_file("$dir/kernel", $elf));
-    is $out, '', 'standard output is empty';
-    return ($exit, $err);
+# The command that checks such a kernel
+sub checker {
+    my ($elf, @options) = @_;
+    return (script('check/notes'), @options, write_file("$dir/kernel", $elf));
 }
 
 # The notes of a good kernel, some of them changed; undef leaves out a note.
@@ -64,59 +63,54 @@ sub notes {
     return join '', map { elf_note($_, $notes{$_}) } grep { defined $notes{$_} } sort { $a <=> $b } keys %notes;
 }
 
-my @cases = (
-    ['all notes', notes(), 5, undef],
-    ["a note of another owner", elf_note(18, 'x', "GNU\0") . notes(), 5, undef],
-    (map { ["without type $_", notes($_ => undef), 5, qr/note [A-Z0-9_]+: expected one note, found none$/] } sort { $a <=> $b } keys %good),
-    ["MAXPHYS_SIZE of another owner", notes(19 => undef) . elf_note(19, $good{19}, "Zen\0"), 5,
+for my $case (
+    ['all notes', notes()],
+    ['a note of another owner', elf_note(18, 'x', "GNU\0") . notes()],
+    ['INIT_P2M right after Xen', notes(15 => pack 'Q<', 0xffff880000000000)],
+    ['INIT_P2M right before VIRT_BASE', notes(15 => pack 'Q<', 0xffffff0000000000)],
+    ['a legacy image', notes(15 => undef, 16 => undef), '--legacy'],
+) {
+    my ($name, $notes, @options) = @$case;
+    is_deeply [run(checker(elf($notes, 5), @options))], [0, '', ''], "$name: exit code is 0, without a message";
+}
+
+for my $case (
+    (map { ["without type $_", notes($_ => undef), qr/note [A-Z0-9_]+: expected one note, found none$/] } sort { $a <=> $b } keys %good),
+    ['MAXPHYS_SIZE of another owner', notes(19 => undef) . elf_note(19, $good{19}, "Zen\0"),
         qr/MAXPHYS_SIZE: expected one note, found none/],
-    ['MAXPHYS_SIZE of 4 bytes', notes(19 => pack 'L<', 52), 5,
-        qr/MAXPHYS_SIZE: expected 8 bytes of value 52, found 0x34 \(4 bytes\)/],
-    ['MAXPHYS_SIZE of 46', notes(19 => pack 'Q<', 46), 5, qr/MAXPHYS_SIZE: expected 8 bytes of value 52, found 0x2e/],
-    ['PHYS32_ENTRY', notes(18 => pack 'Q<', 0x200000), 5, qr/PHYS32_ENTRY: expected none, found one;/],
-    ['SUPPORTED_FEATURES without XENFEAT_dom0', notes(17 => pack 'Q<', 1), 5,
+    ['MAXPHYS_SIZE of 4 bytes', notes(19 => pack 'L<', 52), qr/MAXPHYS_SIZE: expected 8 bytes of value 52, found 0x34 \(4 bytes\)/],
+    ['MAXPHYS_SIZE of 46', notes(19 => pack 'Q<', 46), qr/MAXPHYS_SIZE: expected 8 bytes of value 52, found 0x2e/],
+    ['PHYS32_ENTRY', notes(18 => pack 'Q<', 0x200000), qr/PHYS32_ENTRY: expected none, found one \(/],
+    ['INIT_P2M in a legacy image', notes(16 => undef), qr/INIT_P2M: expected none, found one \(in a legacy image\)$/, 5, '--legacy'],
+    ['MOD_START_PFN in a legacy image', notes(15 => undef), qr/MOD_START_PFN: expected none, found one \(/, 5, '--legacy'],
+    ['SUPPORTED_FEATURES without XENFEAT_dom0', notes(17 => pack 'Q<', 1),
         qr/expected the bit of XENFEAT_dom0 \(0x800\), found 0x1$/],
-    ['ENTRY of 2 bytes', notes(1 => 'xx'), 5, qr/ENTRY: expected a number of 4 or 8 bytes, found 2 bytes/],
-    ['INIT_P2M off by 2 MiB', notes(15 => pack 'Q<', 0xffffc90000200000), 5, qr/multiple of 512 GiB/],
-    ['INIT_P2M off by 256 GiB', notes(15 => pack 'Q<', 0xffffc94000000000), 5, qr/multiple of 512 GiB/],
-    ['INIT_P2M at the start of Xen', notes(15 => pack 'Q<', 0xffff800000000000), 5, qr/outside of Xen's/],
-    ['INIT_P2M in the last slot of Xen', notes(15 => pack 'Q<', 0xffff878000000000), 5, qr/outside of Xen's/],
-    ['INIT_P2M right after Xen', notes(15 => pack 'Q<', 0xffff880000000000), 5, undef],
-    ['INIT_P2M right before VIRT_BASE', notes(15 => pack 'Q<', 0xffffff0000000000), 5, undef],
-    ["INIT_P2M in VIRT_BASE's slot", notes(15 => pack 'Q<', 0xffffff8000000000), 5, qr/below that of VIRT_BASE/],
-    ['INIT_P2M above VIRT_BASE', notes(3 => pack 'Q<', 0xffffc00000000000), 5,
-        qr/below that of VIRT_BASE, 0xffffc00000000000/],
-    ['INIT_P2M not canonical', notes(15 => pack 'Q<', 0x0000800000000000), 5, qr/expected a canonical address/],
-    ['two notes INIT_P2M', notes() . elf_note(15, $good{15}), 5, qr/INIT_P2M: expected one note, found two/],
-    ['a segment that is readable, writable and executable', notes(), 7, qr/is writable and executable, expected/],
-    ['a segment that is writable and executable', notes(), 3, qr/is writable and executable, expected/],
-);
-for my $case (@cases) {
-    my ($name, $notes, $rights, $sentence) = @$case;
-    subtest $name => sub {
-        my ($exit, $said) = check(elf($notes, $rights));
-        my $code = $sentence ? 1 : 0;
-        is $exit, $code, "$name: exit code is $code";
-        like $said, $sentence // qr/^$/, $code ? "$name: the message says what was found" : "$name: there is no message";
-        is $said =~ tr/\n//, 1, "$name: there is one message" if $sentence;
-    };
+    ['ENTRY of 2 bytes', notes(1 => 'xx'), qr/ENTRY: expected a number of 4 or 8 bytes, found 2 bytes/],
+    ['INIT_P2M off by 2 MiB', notes(15 => pack 'Q<', 0xffffc90000200000), qr/multiple of 512 GiB/],
+    ['INIT_P2M off by 256 GiB', notes(15 => pack 'Q<', 0xffffc94000000000), qr/multiple of 512 GiB/],
+    ['INIT_P2M at the start of Xen', notes(15 => pack 'Q<', 0xffff800000000000), qr/outside of Xen's/],
+    ['INIT_P2M in the last slot of Xen', notes(15 => pack 'Q<', 0xffff878000000000), qr/outside of Xen's/],
+    ["INIT_P2M in VIRT_BASE's slot", notes(15 => pack 'Q<', 0xffffff8000000000), qr/below that of VIRT_BASE/],
+    ['INIT_P2M above VIRT_BASE', notes(3 => pack 'Q<', 0xffffc00000000000), qr/below that of VIRT_BASE, 0xffffc00000000000/],
+    ['INIT_P2M not canonical', notes(15 => pack 'Q<', 0x0000800000000000), qr/expected a canonical address/],
+    ['two notes INIT_P2M', notes() . elf_note(15, $good{15}), qr/INIT_P2M: expected one note, found two/],
+    ['a note longer than its segment', notes() . pack('L<L<L<', 4, 1 << 20, 1), qr/expected the note at .* inside the segment/],
+    ['a segment that is readable, writable and executable', notes(), qr/is writable and executable, expected/, 7],
+    ['a segment that is writable and executable', notes(), qr/is writable and executable, expected/, 3],
+) {
+    my ($name, $notes, $sentence, $rights, @options) = @$case;
+    is_refused $name, 1, $sentence, checker(elf($notes, $rights // 5), @options);
 }
 
 for my $broken ('', "\x7fELF\x01\x01" . "\0" x 64, substr(elf(notes(), 5), 0, 100), substr(elf(notes(), 5), 0, 300)) {
-    my ($exit, $said) = check($broken);
-    my $name = 'a broken file of ' . length($broken) . ' bytes';
-    is $exit, 1, "$name: exit code is 1";
-    like $said, qr/^\S+kernel: expected (?:a 64-bit|.*beyond the end)/, "$name: the message says what was expected";
+    is_refused 'a broken file of ' . length($broken) . ' bytes', 1,
+        qr/^\S+kernel: expected (?:a 64-bit|.*beyond the end)/, checker($broken);
 }
-my ($exit, $said) = check(elf(notes() . pack('L<L<L<', 4, 1 << 20, 1), 5));
-is $exit, 1, 'a note longer than its segment: exit code is 1';
-like $said, qr/longer than the segment/, 'a note longer than its segment: the message says so';
 
-write_file("$dir/kernel", elf(notes(), 5));
-my (undef, $list) = run(script('check/notes'), '--print', "$dir/kernel");
+my (undef, $list) = run(checker(elf(notes(), 5), '--print'));
 like $list, qr/^INIT_P2M +0xffffc90000000000/m, '--print prints the number of a note';
 like $list, qr/^GUEST_OS +"Xenolith"$/m, '--print prints the string of a note';
 is((run(script('check/notes'), '--foo'))[0], 2, 'an unknown option: exit code is 2 (bad usage)');
-is((run(script('check/notes'), "$dir/none"))[0], 1, 'a file that does not exist: exit code is 1');
+is_refused 'a file that does not exist', 1, qr/none: No such file/, script('check/notes'), "$dir/none";
 
 done_testing;
