@@ -14,9 +14,16 @@ use File::Path 'make_path';
 use File::Temp;
 use Test::More ();
 
-our @EXPORT = qw(run is_refused script write_file write_script read_file tempdir soon is_empty nothing_is_left);
+our @EXPORT = qw(run is_refused script write_file write_script read_file tempdir soon is_empty nothing_is_left %git_env);
 
 my $top = realpath(dirname(__FILE__) . '/../..');
+
+# The environment of git, without the settings of the user
+our %git_env = (
+    (map { ("GIT_${_}_NAME" => 'a', "GIT_${_}_EMAIL" => 'a@example.org') } qw(AUTHOR COMMITTER)),
+    GIT_CONFIG_GLOBAL => '/dev/null',
+    GIT_CONFIG_SYSTEM => '/dev/null',
+);
 
 sub script {
     my ($name) = @_;

@@ -26,22 +26,15 @@ my %console = (
     skips => "TAP version 14\n1..0 # SKIP nothing to test\nTest result: SKIP\n",
 );
 
-write_file("$dir/bin/qemu-system-x86_64", <<"END");
+write_script("$dir/bin/qemu-system-x86_64", <<"END");
 #!/bin/bash
 [ "\$1" != --version ] || { echo 'QEMU emulator version 7.2.22'; exit; }
 while [ "\$1" != -kernel ]; do shift; done
 cat "$dir/console-\$(tail -n 1 "\$2")"
 END
-chmod 0755, "$dir/bin/qemu-system-x86_64";
 write_file("$dir/console-$_", $console{$_}) for keys %console;
 
-my %env = (
-    (map { ("GIT_${_}_NAME" => 'a', "GIT_${_}_EMAIL" => 'a@example.org') } qw(AUTHOR COMMITTER)),
-    GIT_CONFIG_GLOBAL => '/dev/null',
-    GIT_CONFIG_SYSTEM => '/dev/null',
-    XENOLITH          => script('..'),
-    PATH              => "$dir/bin:$ENV{PATH}",
-);
+my %env = (%git_env, XENOLITH => script('..'), PATH => "$dir/bin:$ENV{PATH}");
 delete @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES)};
 
 # A repository with a commit for each word, and the bisection between the first and the last; git
@@ -74,7 +67,7 @@ like $out, qr/is the first bad commit.*commit 5, bad/s, 'a commit that does not 
 like $out, qr/is the first bad commit.*commit 5, crash/s, 'a crash is bad, and skipped tests say nothing'
     or diag $out, $err;
 
-write_file("$dir/bin/qemu-system-x86_64", "#!/bin/sh\nexit 1\n");
+write_script("$dir/bin/qemu-system-x86_64", "#!/bin/sh\nexit 1\n");
 ($code, $out, $err) = bisect(qw(good good good bad bad));
 isnt $code, 0, 'without a QEMU that starts the bisection stops';
 is scalar(() = "$out$err" =~ /^running /mg), 1, 'at the first commit that it tries';

@@ -15,8 +15,7 @@ plan skip_all => 'git is not installed' if system('git --version >/dev/null 2>&1
 
 my $dir  = tempdir();
 my $repo = "$dir/repo";
-my %env  = (PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp", GIT_CONFIG_GLOBAL => '/dev/null',
-    map { ("GIT_${_}_NAME" => 'x', "GIT_${_}_EMAIL" => 'x') } qw(AUTHOR COMMITTER));
+my %env  = (%git_env, PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp");
 mkdir "$dir/$_" for qw(bin tmp repo);
 
 sub git {
@@ -42,12 +41,7 @@ sub check_commits {
 }
 
 # A script in place of make -C DIR TARGET; this one fails if DIR/fails has the line TARGET
-sub fake_make {
-    my ($body) = @_;
-    write_file("$dir/bin/make", "#!/bin/bash\n$body\n");
-    chmod 0755, "$dir/bin/make";
-    return;
-}
+sub fake_make { return write_script("$dir/bin/make", "#!/bin/bash\n$_[0]\n") }
 fake_make('echo "$4 says no"; ! grep -qx "$4" "$3/fails"');
 
 git('init', '-q');
@@ -83,18 +77,16 @@ for my $signal (qw(INT TERM HUP)) {
 }
 
 for my $case (
-    [['nothing'], qr/^check-commits: nothing: expected a range of commits, as in main~3\.\.$/],
-    [['a', 'b'],  qr/^check-commits: expected one RANGE, found 2 arguments$/],
-    [['--all'],   qr/^check-commits: unknown option --all/],
+    ['no range',       qr/^check-commits: nothing: expected a range of commits, as in main~3\.\.$/, 'nothing'],
+    ['two ranges',     qr/^check-commits: expected one RANGE, found 2 arguments$/,                  'a', 'b'],
+    ['unknown option', qr/^check-commits: unknown option --all/,                                    '--all'],
 ) {
-    my ($args, $sentence) = @$case;
-    ($exit, $out, $err) = check_commits(@$args);
-    is $exit, 2, "@$args: exit code is 2 (bad usage)";
-    like $err, $sentence, "@$args: the message says what was found and expected";
+    my ($name, $sentence, @args) = @$case;
+    is_refused $name, 2, $sentence, {env => \%env, dir => $repo}, script('check/commits'), @args;
 }
-($exit, undef, $err) = run({env => {%env, GIT_CEILING_DIRECTORIES => "$dir"}, dir => "$dir/tmp"}, script('check/commits'));
-is_deeply [$exit, $err], [2, "check-commits: $dir/tmp: expected a git repository\n"],
-    'a directory without repository: exit code is 2 (bad usage)';
+is_refused 'a directory without repository', 2, qr{^check-commits: $dir/tmp: expected a git repository$},
+    {env => {%env, GIT_CEILING_DIRECTORIES => "$dir"}, dir => "$dir/tmp"}, script('check/commits');
+is_deeply [glob "$dir/tmp/*"], [], 'bad usage leaves no temporary file';
 like((run(script('check/commits'), '--help'))[1], qr/^usage: /, '--help prints the usage');
 
 done_testing;

@@ -12,21 +12,14 @@ use Run;
 use Test::More;
 
 my $dir = tempdir;
-write_file("$dir/scripts/check/version", read_file(script('check/version')));
-chmod 0755, "$dir/scripts/check/version";
-
-my %env = (
-    (map { ("GIT_${_}_NAME" => 'a', "GIT_${_}_EMAIL" => 'a@example.org') } qw(AUTHOR COMMITTER)),
-    GIT_CONFIG_GLOBAL => '/dev/null',
-    GIT_CONFIG_SYSTEM => '/dev/null',
-);
+write_script("$dir/scripts/check/version", read_file(script('check/version')));
 
 sub version {
-    return run({env => \%env}, "$dir/scripts/check/version", @_);
+    return run({env => \%git_env}, "$dir/scripts/check/version", @_);
 }
 
 sub git {
-    my ($code, $out, $err) = run({env => \%env, dir => "$dir"}, 'git', @_);
+    my ($code, $out, $err) = run({env => \%git_env, dir => "$dir"}, 'git', @_);
     $code == 0 or die "git @_: $err";
     return $out;
 }
@@ -38,15 +31,12 @@ sub head {
 
 # What the file VERSION may hold
 
-for my $bad ('', 'next', '1.2', "1.2.3\n4.5.6", '1.2.3-rc1') {
-    write_file("$dir/VERSION", "$bad\n");
-    is_deeply [version()], [1, '', "version: the file VERSION holds \"$bad\", expected one line like 0.2.0\n"],
-        'VERSION holds "' . ($bad =~ s/\n/\\n/r) . '": an error';
+for my $bad (undef, 'next', '1.2', "1.2.3\n4.5.6", '1.2.3-rc1') {
+    write_file("$dir/VERSION", "$bad\n") if defined $bad;
+    my $found = $bad // '';
+    is_deeply [version()], [1, '', "version: the file VERSION holds \"$found\", expected one line like 0.2.0\n"],
+        defined $bad ? "VERSION holds '" . ($bad =~ s/\n/\\n/r) . "': an error" : 'without the file VERSION: an error';
 }
-unlink "$dir/VERSION";
-is_deeply [version()], [1, '', "version: the file VERSION holds \"\", expected one line like 0.2.0\n"],
-    'without the file VERSION: an error';
-
 write_file("$dir/VERSION", "1.2.3\n");
 is_deeply [version()], [0, "1.2.3\n", ''], 'a tree without git has the version in VERSION';
 is_deeply [version('x')], [2, '', "version: x: expected no argument\n"], 'an argument is bad usage';
