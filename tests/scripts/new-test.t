@@ -16,9 +16,7 @@ my $top = realpath("$FindBin::Bin/../..");
 
 # A tree with the files that scripts/new-test reads
 my $dir = tempdir;
-mkdir "$dir/scripts" or die $!;
-my $script = write_file("$dir/scripts/new-test", read_file(script('new-test')));
-chmod 0755, $script;
+my $script = write_script("$dir/scripts/new-test", read_file(script('new-test')));
 write_file("$dir/tests/guest/taken.c",
     qq{TEST(taken, "x")\n{\n}\n\nTEST_LAST(inside, "x")\n{\n}\n});
 
@@ -26,29 +24,25 @@ my ($code, $out, $err) = run($script, '--help');
 is $code, 0, '--help: exit code is 0';
 like $out, qr/^usage: scripts\/new-test NAME$/m, '--help prints the usage';
 
-my @bad = (
-    [[],             qr/expected one NAME, found 0 arguments/],
-    [[qw(a b)],      qr/expected one NAME, found 2 arguments/],
-    [[''],           qr/^new-test: NAME: expected up to 30 characters, .*, found ""$/],
-    [['Upper'],      qr/found "Upper"$/],
-    [['1st'],        qr/found "1st"$/],
-    [['a-b'],        qr/found "a-b"$/],
-    [['../a'],       qr{found "\.\./a"$}],
-    [["a\nb"],       qr/found "a\nb"$/],
-    [['--force'],    qr/found "--force"$/],
-    [['x' x 31],     qr/found "x{31}"$/],
-    [['all'],        qr/expected a name other than all, none and full, .*, found all$/],
-    [['none'],       qr/expected a name other than .*, found none$/],
-    [['full'],       qr/expected a name other than .*, found full$/],
-    [['taken'],      qr{tests/guest/taken\.c: expected no such file, found one$}],
-    [['inside'],     qr{NAME: expected a name that no test has, found the test inside in tests/guest/taken\.c$}],
-);
-for my $row (@bad) {
-    my ($arguments, $sentence) = @$row;
-    my ($exit, undef, $said) = run($script, @$arguments);
-    is $exit, 2, "arguments (@$arguments): exit code is 2 (bad usage)";
-    like $said, $sentence, "arguments (@$arguments): the message says what was found and expected";
-    is $said =~ tr/\n//, 1 + ("@$arguments" =~ tr/\n//), "arguments (@$arguments): the message is one line";
+for my $case (
+    [qr/expected one NAME, found 0 arguments/],
+    [qr/expected one NAME, found 2 arguments/, qw(a b)],
+    [qr/^new-test: NAME: expected up to 30 characters, .*, found ''$/, ''],
+    [qr/found 'Upper'$/,     'Upper'],
+    [qr/found '1st'$/,       '1st'],
+    [qr/found 'a-b'$/,       'a-b'],
+    [qr{found '\.\./a'$},    '../a'],
+    [qr/found \$'a\\nb'$/,   "a\nb"],
+    [qr/found '--force'$/,   '--force'],
+    [qr/found 'x{31}'$/,     'x' x 31],
+    [qr/expected a name other than all, none and full, .*, found all$/, 'all'],
+    [qr/expected a name other than .*, found none$/, 'none'],
+    [qr/expected a name other than .*, found full$/, 'full'],
+    [qr{tests/guest/taken\.c: expected no such file, found one$}, 'taken'],
+    [qr{NAME: expected a name that no test has, found the test inside in tests/guest/taken\.c$}, 'inside'],
+) {
+    my ($sentence, @arguments) = @$case;
+    is_refused 'arguments (' . "@arguments" =~ s/\n/\\n/r . ')', 2, $sentence, $script, @arguments;
 }
 is_deeply [glob "$dir/tests/guest/*"], ["$dir/tests/guest/taken.c"], 'bad usage makes no file';
 

@@ -94,18 +94,19 @@ my @cases = (
 for my $case (@cases) {
     my ($name, $options, $log, $code, $sentence) = @$case;
     write_file("$dir/log", $log);
-    my ($exit, $out, $err) = run(script('verdict'), @$options, "$dir/log");
-    my ($said, $silent) = $code ? ($err, $out) : ($out, $err);
-    subtest $name => sub {
-        is $exit, $code, "$name: exit code is $code";
-        like $said, $sentence, "$name: the verdict says why";
-        is $said =~ tr/\n//, 1, "$name: the verdict is one line";
-        is $silent, '', "$name: the other output stream is empty";
-    };
+    my @command = (script('verdict'), @$options, "$dir/log");
+    if ($code) {
+        is_refused $name, $code, $sentence, @command;
+        next;
+    }
+    my ($exit, $out, $err) = run(@command);
+    is "$exit:$err", '0:', "$name: exit code is 0, and standard error is empty";
+    like $out, qr/\A[^\n]+\n\z/, "$name: the verdict is one line";
+    like $out, $sentence, "$name: the verdict says why";
 }
 
-is((run(script('verdict')))[0], 2, 'no LOG: exit code is 2 (bad usage)');
-is((run(script('verdict'), "$dir/none"))[0], 2, 'a LOG that does not exist: exit code is 2 (bad usage)');
-is((run(script('verdict'), '--foo', "$dir/log"))[0], 2, 'an unknown option: exit code is 2 (bad usage)');
+is_refused 'no LOG', 2, qr/^verdict: expected one LOG, found 0 arguments/, script('verdict');
+is_refused 'a LOG that does not exist', 2, qr/^verdict: .*none: No such file/, script('verdict'), "$dir/none";
+is_refused 'an unknown option', 2, qr/^verdict: Unknown option: foo/, script('verdict'), '--foo', "$dir/log";
 
 done_testing;

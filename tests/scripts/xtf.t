@@ -14,39 +14,30 @@ use Test::More;
 
 my $dir    = tempdir();
 my $kernel = write_file("$dir/kernel", 'kernel');
-write_file("$dir/nm", <<'END');
+my %env = (NM => write_script("$dir/nm", <<'END'));
 #!/bin/bash
 [ "$(<"$1")" = kernel ] || exit 1
 echo 'ffffffff8011fdb0 r guest_test_at_p2m'
 echo 'ffffffff80100000 r guest_test_p2m'
 echo 'ffffffff8011fdb8 R guest_test_at_abi_gdt'
 END
-chmod 0755, "$dir/nm";
-
-sub xtf {
-    return run({env => {NM => "$dir/nm"}}, script('xtf'), @_);
-}
 
 for my $case (
-    [[], qr/^xtf: expected DIR, found none/],
-    [['--foo'], qr/^xtf: unknown option --foo/],
-    [['a', 'b', 'c'], qr/^xtf: expected DIR and KERNEL, found a, b and c /],
-    [["$dir/x", "$dir/none"], qr/none: no such file; run make$/],
-    [["$dir/x", "$dir/nm"], qr/nm: expected a kernel with symbols guest_test_at_\*, found none$/],
-    [["$kernel/x", $kernel], qr/kernel\/x\S*: cannot make this directory$/],
+    ['no argument',                     qr/^xtf: expected DIR, found none/],
+    ['an unknown option',               qr/^xtf: unknown option --foo/, '--foo'],
+    ['three arguments',                 qr/^xtf: expected DIR and KERNEL, found a b c /, qw(a b c)],
+    ['a kernel that does not exist',    qr/none: no such file; run make$/, "$dir/x", "$dir/none"],
+    ['a kernel without self-tests',     qr/nm: expected a kernel with symbols guest_test_at_\*, found none$/, "$dir/x", "$dir/nm"],
+    ['a directory that cannot be made', qr/kernel\/x\S*: cannot make this directory$/, "$kernel/x", $kernel],
 ) {
-    my ($args, $sentence) = @$case;
-    my $name = join(' ', @$args) =~ s/\Q$dir\E\///gr;
-    my ($exit, undef, $err) = xtf(@$args);
-    is $exit, 2, "'$name': exit code is 2 (bad usage)";
-    like $err, $sentence, "'$name': the message says what was found and expected";
-    is $err =~ tr/\n//, 1, "'$name': the message is one line";
+    my ($name, $sentence, @arguments) = @$case;
+    is_refused $name, 2, $sentence, {env => \%env}, script('xtf'), @arguments;
 }
 ok !-e "$dir/x", 'bad usage makes no file';
 
 write_file("$dir/tree/tests/theirs/info.json", 'theirs');
 for my $time ('first', 'second') {
-    is_deeply [xtf("$dir/tree", $kernel, '--', 'say="\x"', 'p2m=list')], [0, '', ''], "the $time run: exit code is 0, without output";
+    is_deeply [run({env => \%env}, script('xtf'), "$dir/tree", $kernel, '--', 'say="\x"', 'p2m=list')], [0, '', ''], "the $time run: exit code is 0, without output";
 }
 is_deeply [sort map { s{.*/}{}r } glob "$dir/tree/tests/*"], [qw(abi_gdt all p2m theirs)], 'the directory has each self-test, all, and the tests that it had before';
 for my $case ([abi_gdt => 'functional'], [p2m => 'functional'], [all => 'special']) {
