@@ -10,7 +10,7 @@ use warnings;
 use Exporter 'import';
 use Run;
 
-our @EXPORT = qw(@documents %text_of %argument %is_test help table cells rows_of stages shell_commands);
+our @EXPORT = qw(@documents %text_of %argument %is_test help table cells stages shell_commands);
 
 my $top = script('..');
 chdir $top or die "$top: $!";
@@ -32,12 +32,12 @@ sub help {
     return $help_of{$script} //= join "\n", (run($script, '--help'))[1, 2];
 }
 
-# The cells of the table that follows a heading, without the head.
+# The rows of the table that follows a heading, without the head: all cells, or the first $nr.
 sub table {
-    my ($file, $heading) = @_;
+    my ($file, $heading, $nr) = @_;
     my ($section) = $text_of{$file} =~ /^## \Q$heading\E\n(.*?)(?=^## |\z)/ms or return;
     my (undef, undef, @rows) = grep { /^\|/ } split /\n/, $section;
-    return map { [cells($_)] } @rows;
+    return map { my @cells = cells($_); [$nr ? @cells[0 .. $nr - 1] : @cells] } @rows;
 }
 
 sub cells {
@@ -46,22 +46,22 @@ sub cells {
     return map { s/\\\|/|/gr } map { /^ *`?(.*?)`? *$/ } @cells;
 }
 
-sub rows_of { # the first so many cells of each
-    my ($nr, @rows) = @_;
-    return [map { join ' | ', map { $_ // '' } @$_[0 .. $nr - 1] } @rows];
+# The rows of a table in C: the cells that the pattern captures.
+sub rows_in {
+    my ($file, $pattern) = @_;
+    my @rows;
+    for my $row (read_file($file) =~ /^    (\{".*?\}),$/msg) {
+        my @cells = $row =~ $pattern or die "$file: expected a row like $pattern, found $row";
+        push @rows, \@cells;
+    }
+    return @rows;
 }
 
 sub stages {
-    my $rows = qr/^    \{"(\w+)", "([^"]+)",\s+\w+, (\w+), (\w+)\},/m;
-    my ($text, @found) = read_file('kernel/boot/stages.c');
-    push @found, [$1, $2, map { $_ eq 'NULL' ? '' : 'yes' } $3, $4] while $text =~ /$rows/g;
-    return @found;
+    my @rows = rows_in('kernel/boot/stages.c', qr/^\{"(\w+)", "([^"]+)",\s+\w+, (\w+), (\w+)\}$/);
+    return map { [@$_[0, 1], map { $_ eq 'NULL' ? '' : 'yes' } @$_[2, 3]] } @rows;
 }
 
-sub shell_commands {
-    my ($text, @found) = read_file('kernel/shell/commands.c');
-    push @found, [$1, $2, $3] while $text =~ /^    \{"(\w+)", "([^"]*)", "([^"]+)", \w+\},/mg;
-    return @found;
-}
+sub shell_commands { return rows_in('kernel/shell/commands.c', qr/^\{"(\w+)", "([^"]*)", "([^"]+)", \w+\}$/) }
 
 1;
