@@ -117,8 +117,7 @@ sub is_missing {
 # The test of a feature. Without a row for the value, the row of the option counts.
 sub evidence_of {
     my ($feature) = @_;
-    return $evidence{$feature} // $evidence{$feature =~ s/=.*//r} // $evidence{$feature =~ s/^(\S+ \S+) .*/$1/r}
-        // ($feature =~ /^kernel test=\w/ ? $evidence{'kernel test'} : undef);
+    return $evidence{$feature} // $evidence{$feature =~ s/=.*//r} // $evidence{$feature =~ s/^(\S+ \S+) .*/$1/r};
 }
 
 sub wrong_commands {
