@@ -5,7 +5,6 @@ scripts/gdb loads this file; in a gdb started by hand: source scripts/gdb.d/xeno
 """
 
 import gdb
-import gdb.printing
 
 INVALID_ENTRY = (1 << 64) - 1
 
@@ -25,26 +24,21 @@ def range_text(r):
     return f"[{number(r['start']):#x}, {number(r['end']):#x}) {kind_name(r['kind'])}"
 
 
-class FrameNumber:
-    """pfn_t and mfn_t, which are structs so that the compiler refuses to mix them."""
-
-    def __init__(self, value):
-        self.value = value
-
-    def to_string(self):
-        name = "MFN" if str(self.value.type) == "mfn_t" else "PFN"
-        v = number(self.value["v"])
-        return f"{name} none" if v == INVALID_ENTRY else f"{name} {v:#x}"
+def frame_number_text(frame):
+    """pfn_t or mfn_t: "PFN 0x9e"."""
+    name = "MFN" if str(frame.type.unqualified()) == "mfn_t" else "PFN"
+    v = number(frame["v"])
+    return f"{name} none" if v == INVALID_ENTRY else f"{name} {v:#x}"
 
 
-class Range:
-    """struct range"""
+class Text:
+    """A value that is printed as this text."""
 
-    def __init__(self, value):
-        self.value = value
+    def __init__(self, text):
+        self.text = text
 
     def to_string(self):
-        return range_text(self.value)
+        return self.text
 
 
 class Ranges:
@@ -64,17 +58,14 @@ class Ranges:
         return "array"
 
 
-def printers():
-    """The pretty printers of this file. A typedef's name is looked up without its struct."""
-    collection = gdb.printing.RegexpCollectionPrettyPrinter("xenolith")
-    collection.add_printer("range", "^range$", Range)
-    collection.add_printer("ranges", "^ranges$", Ranges)
-    return collection
-
-
-def frame_number_printer(value):
-    """pfn_t and mfn_t are typedefs of structs without a name."""
-    return FrameNumber(value) if str(value.type.unqualified()) in ("pfn_t", "mfn_t") else None
+def xenolith_printer(value):
+    """The pretty printer of a value, or None. pfn_t and mfn_t are typedefs of structs without a name."""
+    if str(value.type.unqualified()) in ("pfn_t", "mfn_t"):
+        return Text(frame_number_text(value))
+    struct = value.type.strip_typedefs().tag
+    if struct == "range":
+        return Text(range_text(value))
+    return Ranges(value) if struct == "ranges" else None
 
 
 class P2M(gdb.Command):
@@ -115,6 +106,5 @@ the P2M list holds, and of which range the PFN is. COUNT is 1 if it is left out.
         return f"past all ranges: {kind_name(ranges['beyond'])}"
 
 
-gdb.printing.register_pretty_printer(None, printers(), replace=True)
-gdb.pretty_printers.append(frame_number_printer)
+gdb.pretty_printers.append(xenolith_printer)
 P2M()
