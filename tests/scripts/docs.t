@@ -1,12 +1,13 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# The commands, files and links in the documents must exist, and tables that repeat a table of the
-# source must be equal to it. Without this test, a reader would be the first to notice that a command
-# is gone. data/docs-commands names for each command the test that runs it.
+# The commands, files and links in the documents and in ci/ must exist, and tables that repeat a table
+# of the source must be equal to it. Without this test, a reader or a CI service would be the first to
+# notice that a command is gone. data/docs-commands names for each command the test that runs it.
 
 use strict;
 use warnings;
+use CPAN::Meta::YAML;
 use File::Basename qw(basename dirname);
 use Test::More;
 use Text::ParseWords 'shellwords';
@@ -39,7 +40,7 @@ sub commands {
     my $prose = $text =~ s/^    \S.*\n//mgr;
     my @found = ((map { split /\s+(?:&&|\||;)\s+/, s/\s+#.*//r } @code), $prose =~ /`([^`]+)`/g);
     s/\s+/ /g, s/^ //, s/^(?:\w+=(?:'[^']*'|\S*) )+// for @found;
-    return grep { m{^(?:make|prove|(?:scripts|bench)/[\w-]+)(?: |$)} } @found;
+    return grep { m{^(?:make|prove|(?:scripts|bench)/[\w/-]+)(?: |$)} } @found;
 }
 
 # The words after a command as features: "NAME --option", for some options with the value.
@@ -200,6 +201,17 @@ for my $table (
         "$document: $heading: the table has the names of $source";
 }
 
+# The files of ci/, which run on CI services only: a mistake in them would be found late
+
+for my $file (glob 'ci/*.yml') {
+    my $text = read_file($file) =~ s/\$\{\{.*?\}\}/X/gr;
+    my $yaml = eval { CPAN::Meta::YAML->read_string($text) };
+    ok $yaml && ref $yaml->[0] eq 'HASH', "$file is valid YAML";
+    unlike $text, qr/\t/, "$file has no tabs";
+    like $text, qr{^ +- (?:run: )?scripts/matrix .*--shard .*--junit }m, "$file runs tests/matrix in shards with JUnit XML";
+    is_deeply [wrong_commands($text =~ s/^ *- (?:run: )?/    /gmr)], [], "$file: each command exists";
+}
+
 # The tests of data/docs-commands
 
 my (undef, $matrix) = run('scripts/matrix', '--list');
@@ -256,6 +268,7 @@ my @samples = (
     [\&wrong_commands, "    make run ARGS='done=never'\n", qr/no argument done=never/],
     [\&wrong_commands, "    make run ARGS=test=p2m,x\n",   qr/no test x/],
     [\&wrong_commands, "    scripts/no-such x\n",          qr/there is no scripts\/no-such/],
+    [\&wrong_commands, "    scripts/check/gone\n",        qr/there is no scripts\/check\/gone/],
     [\&wrong_commands, "    X=1 scripts/boot \\\n  --a\n", qr/boot does not know --a/],
     [\&wrong_commands, "    cd x && scripts/matrix --fast", qr/matrix does not know --fast/],
     [\&wrong_commands, "    scripts/boot --qemu-args x\n", qr/no test is named for "scripts\/boot --qemu-args"/],
