@@ -13,8 +13,6 @@ use JSON::PP;
 
 our @EXPORT = qw(read_report word bad);
 
-my $max_count = 1 << 52; # pages: more than a host can have, and exact as a floating-point number
-
 sub say_so { return print STDERR "memory-map: $_[0]\n" }
 
 sub bad {
@@ -50,62 +48,61 @@ sub word {
     return substr $value =~ s/[^ -~]/?/gr, 0, 16;
 }
 
+# What a value must be. A number of 15 digits is exact as a floating-point number, and more pages than
+# a host can have.
 my %is = (
-    'a number'   => sub { defined $_[0] && !ref $_[0] && $_[0] =~ /^\d{1,16}$/ && $_[0] <= $max_count },
-    'an address' => sub { defined $_[0] && !ref $_[0] && $_[0] =~ /^0x[0-9a-f]{1,16}$/ },
-    'an array'   => sub { ref $_[0] eq 'ARRAY' },
-    'an object'  => sub { ref $_[0] eq 'HASH' },
-    'a word'     => sub { 1 },
+    'a number'   => qr/^\d{1,15}$/,
+    'an address' => qr/^0x[0-9a-f]{1,16}$/,
+    'a word'     => qr/^/,
+    'ram, identity, missing or unpopulated' => qr/^(?:ram|identity|missing|unpopulated)$/,
 );
 
-sub is_row {
-    my ($row, @kinds) = @_;
-    return $is{'an array'}->($row) && @$row == @kinds && !grep { !$is{$kinds[$_]}->($row->[$_]) } 0 .. $#kinds;
+# What a report must be. Keys with ? may be left out. [X] is an array of any number of X.
+my %report = (
+    nr_pages   => 'a number',
+    ranges     => [['a number', 'a number', 'ram, identity, missing or unpopulated']],
+    'moves?'   => [['a number', 'a number', 'a number']],
+    'virtual?' => [['a word', 'an address', 'an address']],
+    'list?'    => {va => 'an address', map { $_ => 'a number' } qw(entries tables new_pages shared_pages)},
+    map { $_ => 'a number' } qw(max_pages? max_mfn? max_pfn? renumbered?),
+);
+
+sub check_shape {
+    my ($where, $value, $shape) = @_;
+    my $is_so = ref $shape ? ref $value eq ref $shape : defined $value && !ref $value && $value =~ $is{$shape};
+    my $kind  = {HASH => 'an object', ARRAY => 'an array'}->{ref $shape} // $shape;
+    bad("$where: expected $kind, found " . word($value)) if !$is_so;
+    if (ref $shape eq 'HASH') {
+        for my $key (sort keys %$shape) {
+            my $name = $key =~ s/\?$//r;
+            check_shape("$where: $name", $value->{$name}, $shape->{$key}) if $name eq $key || exists $value->{$name};
+        }
+    }
+    elsif (ref $shape eq 'ARRAY') {
+        my @shapes = @$shape == 1 ? (@$shape) x @$value : @$shape;
+        bad("$where: expected an array of " . @shapes . ', found ' . @$value) if @$value != @shapes;
+        check_shape("$where: $_", $value->[$_], $shapes[$_]) for 0 .. $#shapes;
+    }
+    return;
 }
 
 sub check {
     my ($path, $r) = @_;
-    my $wrong  = sub {
-        my ($format, @found) = @_;
-        bad("$path: " . sprintf $format, @found);
-    };
-    my $expect = sub {
-        my ($kind, $values, @keys) = @_;
-        for my $key (@keys) {
-            my $name = $values == $r ? $key : "list: $key";
-            $is{$kind}->($values->{$key}) or $wrong->('%s: expected %s, found %s', $name, $kind, word($values->{$key}));
-        }
-    };
-    $expect->('a number', $r, 'nr_pages', grep { exists $r->{$_} } qw(max_pages max_mfn max_pfn renumbered));
-    $expect->('an array', $r, grep { exists $r->{$_} } qw(ranges moves virtual));
-
-    @{$r->{ranges} // []} or $wrong->('ranges: expected at least one range, found none');
+    check_shape($path, $r, \%report);
     my $end = 0;
     for my $range (@{$r->{ranges}}) {
-        is_row($range, 'a number', 'a number', 'a word') && $range->[0] == $end && $range->[1] > $end
-            or $wrong->('ranges: expected [0x%x, end, kind] with end above 0x%x', $end, $end);
-        word($range->[2]) =~ /^(?:ram|identity|missing|unpopulated)$/
-            or $wrong->('ranges: expected ram, identity, missing or unpopulated, found %s', word($range->[2]));
+        bad("$path: " . sprintf 'ranges: expected [0x%x, end, kind] with end above 0x%x', $end, $end)
+            if $range->[0] != $end || $range->[1] <= $end;
         $end = $range->[1];
     }
-    for my $move (@{$r->{moves} // []}) {
-        is_row($move, ('a number') x 3) or $wrong->('moves: expected [from, to, number of pages]');
-    }
+    bad("$path: ranges: expected at least one range, found none") if !$end;
     for my $area (@{$r->{virtual} // []}) {
-        is_row($area, 'a word', 'an address', 'an address') or $wrong->('virtual: expected [name, "0xstart", "0xend"]');
         my ($name, $from, $to) = @$area;
-        hex $from < hex $to
-            or $wrong->('virtual: %s: expected a start below the end, found %s and %s', word($name), $from, $to);
+        bad("$path: virtual: " . word($name) . ": expected a start below the end, found $from and $to") if hex $from >= hex $to;
     }
-
-    return if !defined $r->{list};
-    $expect->('an object', $r, 'list');
-    my $list = $r->{list};
-    $expect->('a number', $list, qw(entries tables new_pages shared_pages));
-    $expect->('an address', $list, 'va');
+    my $list = $r->{list} // return;
     my $nr_leaves = int($list->{entries} / 512);
-    $list->{shared_pages} <= $nr_leaves
-        or $wrong->('list: expected at most %d shared_pages, found %s', $nr_leaves, $list->{shared_pages});
+    bad("$path: list: expected at most $nr_leaves shared_pages, found $list->{shared_pages}") if $list->{shared_pages} > $nr_leaves;
     return;
 }
 

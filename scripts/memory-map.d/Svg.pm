@@ -93,10 +93,21 @@ sub label {
     return;
 }
 
-my %mono  = (font_family => 'DejaVu Sans Mono, Menlo, Consolas, monospace');
-my %quiet = (fill => '#555555');
-my %end   = (text_anchor => 'end');
-my %mid   = (text_anchor => 'middle');
+# Styles of labels
+my %mono    = (font_family => 'DejaVu Sans Mono, Menlo, Consolas, monospace');
+my %quiet   = (fill => '#555555');
+my %aside   = (%quiet, font_size => 10);
+my %heading = (font_size => 13, font_weight => 'bold');
+my %end     = (text_anchor => 'end');
+my %mid     = (text_anchor => 'middle');
+
+# A label, and a remark below it, beside the middle of a box
+sub remark {
+    my ($x, $middle, $text, $remark) = @_;
+    label($x, $middle + ($remark eq '' ? 4 : -2), $text, font_size => 12);
+    label($x, $middle + 11, $remark, %aside) if $remark ne '';
+    return;
+}
 
 sub patterns {
     push @svg, '<defs>';
@@ -110,19 +121,6 @@ sub patterns {
     push @svg, '<marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
         . 'markerHeight="7" orient="auto"><path d="M0,0.5L8,4L0,7.5z" fill="#222222"/></marker>';
     push @svg, '</defs>';
-    return;
-}
-
-sub heading {
-    my ($x, $y, $text) = @_;
-    label($x, $y, $text, font_size => 13, font_weight => 'bold');
-    return;
-}
-
-# A label in smaller and lighter letters.
-sub aside {
-    my ($x, $y, $text, %more) = @_;
-    label($x, $y, $text, font_size => 10, %quiet, %more);
     return;
 }
 
@@ -147,7 +145,7 @@ sub draw_pfns {
     my @bands  = place($top, $height, 12, @pieces);
     my ($col, $w) = ($x + 156, 84);
 
-    aside($x + 42, $top - 20, 'heights are to scale' . (@bands > 1 ? ' within each bracket' : ''));
+    label($x + 42, $top - 20, 'heights are to scale' . (@bands > 1 ? ' within each bracket' : ''), %aside);
     for my $band (@bands > 1 ? @bands : ()) {
         my ($from, $to) = ($band->{y}, $band->{y} + $band->{h});
         thin(sprintf 'M%d,%.1fh-5V%.1fh5', $x + 61, $from + 1, $to - 1);
@@ -158,13 +156,12 @@ sub draw_pfns {
         my $mid   = $piece->{y} + $piece->{h} / 2;
         my ($name, $size, $more) = piece_label($r, $i, \@pieces, \@arrows);
         box($col, $piece->{y}, $w, $piece->{h}, "url(#$piece->{kind})");
-        label($col + $w + 44, $mid + ($more eq '' ? 4 : -2), "$name, $size", font_size => 12);
-        aside($col + $w + 44, $mid + 11, shorten($more, 32)) if $more ne '';
+        remark($col + $w + 44, $mid, "$name, $size", shorten($more, 32));
     }
     draw_edges($col, $w, @pieces);
     draw_extent($col - 6, $r->{list}{entries}, @pieces) if $r->{list};
     draw_arrows($col + $w, \@pieces, @arrows);
-    aside($col + $w / 2, $top + $height + 17, 'beyond: ' . word($r->{beyond}), %mid)
+    label($col + $w / 2, $top + $height + 17, 'beyond: ' . word($r->{beyond}), %aside, %mid)
         if defined $r->{beyond};
     return @pieces;
 }
@@ -225,19 +222,16 @@ sub draw_areas {
         box($col, $y, $w, $h, $colour);
         label($col - 10, $y + 9, sprintf('0x%016x', $area->{start}), %mono, %end);
         label($col - 10, $y + $h - 1, sprintf('0x%016x', $area->{end}), %mono, %end, %quiet);
-        my $mid = $y + $h / 2;
-        my $right = $col + $w + 14;
-        label($right, $mid + ($about ? -2 : 4), "$name, $area->{size}", font_size => 12);
-        aside($right, $mid + 11, $about) if $about;
+        remark($col + $w + 14, $y + $h / 2, "$name, $area->{size}", $about);
         $y += $h + $gap;
         next if $i == $#areas;
         thin(sprintf('M%d,%.1fv%dm%d,%dv%d', $col, $y - $gap, $gap, $w, -$gap, $gap),
             stroke_dasharray => '2,2');
         my $between = ($areas[$i + 1]{start} - $area->{end}) / 4096;
-        aside($col + $w / 2, $y - $gap / 2 + 3, size_of($between), font_size => 9, %mid) if $between > 0;
+        label($col + $w / 2, $y - $gap / 2 + 3, size_of($between), %aside, font_size => 9, %mid) if $between > 0;
     }
     my $note = $more > 0 ? "and $more more" : @areas < 2 ? 'the report has no other range' : '';
-    aside($col + $w / 2, $y, $note, %mid) if $note;
+    label($col + $w / 2, $y, $note, %aside, %mid) if $note;
     return;
 }
 
@@ -270,18 +264,17 @@ sub draw_list {
 
 sub draw_legend {
     my ($x, $y, $has_list, @pieces) = @_;
-    my %used = map { $_->{kind} => 1 } @pieces;
-    for my $kind (grep { $used{$_->[0]} } @kinds) {
-        my ($id, $name, $explanation) = @$kind[0, 1, 5];
-        box($x, $y, 22, 14, "url(#$id)");
+    my %used    = map { $_->{kind} => 1 } @pieces;
+    my @entries = map { [@$_[1, 5], 0, 22, fill => "url(#$_->[0])", stroke => '#222222', stroke_width => 0.8] }
+        grep { $used{$_->[0]} } @kinds;
+    push @entries, ['P2M list', 'PFNs with an entry', 10, 3, fill => $area{list}[1]] if $has_list && @entries < 7;
+    for my $entry (@entries) {
+        my ($name, $explanation, $left, $width, %look) = @$entry;
+        tag('rect', x => $x + $left, y => $y, width => $width, height => 14, %look);
         label($x + 29, $y + 7, $name, font_size => 10, font_weight => 'bold');
-        aside($x + 29, $y + 18, $explanation, font_size => 9);
+        label($x + 29, $y + 18, $explanation, %aside, font_size => 9);
         $x += 129;
     }
-    return if !$has_list || $x > 810;
-    tag('rect', x => $x + 10, y => $y, width => 3, height => 14, fill => $area{list}[1]);
-    label($x + 29, $y + 7, 'P2M list', font_size => 10, font_weight => 'bold');
-    aside($x + 29, $y + 18, 'PFNs with an entry', font_size => 9);
     return;
 }
 
@@ -297,14 +290,14 @@ sub svg {
     label(24, 34, title($r), font_size => 18, font_weight => 'bold');
     label(24, 54, subtitle($r), font_size => 12, %quiet);
     tag('path', d => 'M24,68H936', stroke => '#BBBBBB');
-    heading(24, 92, 'PFNs');
+    label(24, 92, 'PFNs', %heading);
     my @pieces = draw_pfns($r, 24, 112, 474);
-    heading(500, 92, 'Virtual addresses');
-    aside(634, 92, 'not to scale; the kernel maps nothing between them');
+    label(500, 92, 'Virtual addresses', %heading);
+    label(634, 92, 'not to scale; the kernel maps nothing between them', %aside);
     draw_areas($r, 500, 112);
     if ($r->{list}) {
-        heading(500, 482, 'P2M list');
-        aside(570, 482, 'its virtual pages, in 24 parts, and the leaves mapped there');
+        label(500, 482, 'P2M list', %heading);
+        label(570, 482, 'its virtual pages, in 24 parts, and the leaves mapped there', %aside);
         draw_list($r->{list}, 500, 490, 436);
     }
     tag('path', d => 'M24,620H936', stroke => '#BBBBBB');
