@@ -98,11 +98,13 @@ sub check {
     bad("$path: ranges: expected at least one range, found none") if !$end;
     for my $area (@{$r->{virtual} // []}) {
         my ($name, $from, $to) = @$area;
-        bad("$path: virtual: " . word($name) . ": expected a start below the end, found $from and $to") if hex $from >= hex $to;
+        bad("$path: virtual: " . word($name) . ": expected a start below the end, found $from and $to")
+            if hex $from >= hex $to;
     }
     my $list = $r->{list} // return;
     my $nr_leaves = int($list->{entries} / 512);
-    bad("$path: list: expected at most $nr_leaves shared_pages, found $list->{shared_pages}") if $list->{shared_pages} > $nr_leaves;
+    bad("$path: list: expected at most $nr_leaves shared_pages, found $list->{shared_pages}")
+        if $list->{shared_pages} > $nr_leaves;
     return;
 }
 

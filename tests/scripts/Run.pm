@@ -14,7 +14,8 @@ use File::Path 'make_path';
 use File::Temp;
 use Test::More ();
 
-our @EXPORT = qw(run is_refused script write_file write_script read_file tempdir soon is_empty nothing_is_left %git_env);
+our @EXPORT = qw(run is_refused script write_file write_script read_file tempdir soon is_empty nothing_is_left
+    %git_env);
 
 my $top = realpath(dirname(__FILE__) . '/../..');
 

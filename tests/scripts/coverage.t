@@ -30,7 +30,8 @@ sub coverage {
 }
 
 is_refused 'a directory without .gcda files', 2,
-    qr/^coverage: .*: expected \.gcda files in lib, mm or xen, found none; run make coverage$/, script('check/coverage'), $dir;
+    qr/^coverage: .*: expected \.gcda files in lib, mm or xen, found none; run make coverage$/,
+    script('check/coverage'), $dir;
 for my $command ('gcc --coverage -c -o mm/x.o mm/x.c', 'gcc --coverage -o x mm/x.o', './x') {
     is_deeply [run({dir => $dir}, split / /, $command)], [0, '', ''], "$command: exit code is 0";
 }

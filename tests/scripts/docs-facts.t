@@ -185,6 +185,7 @@ sub format_pattern {
 }
 
 my $of_stage = join '|', map { $_->[0] } stages();
+my $sample = qr/^(?:error: |warning: )?(?:$of_stage|Xenolith \S+|Bail out!): |^# \w|^ok \d/;
 my $nr_samples = 0;
 sub wrong_samples {
     my ($text) = @_;
@@ -193,9 +194,10 @@ sub wrong_samples {
         $is_answer = 0 if !/^    \S/;
         my ($line) = /^    (.*)$/ or next;
         my $is_prompt = $line =~ /^xenolith> /;
-        if (($is_answer && !$is_prompt) || $line =~ /^(?:error: |warning: )?(?:$of_stage|Xenolith \S+|Bail out!): |^# \w|^ok \d/) {
+        if (($is_answer && !$is_prompt) || $line =~ $sample) {
             $nr_samples++;
-            push @wrong, "nothing in the source prints \"$line\"" if !grep { $line =~ $_ } $line =~ /^ok \d/ ? @results : @formats;
+            my @known = $line =~ /^ok \d/ ? @results : @formats;
+            push @wrong, "nothing in the source prints \"$line\"" if !grep { $line =~ $_ } @known;
         }
         $is_answer ||= $is_prompt;
     }

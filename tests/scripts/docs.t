@@ -208,7 +208,7 @@ for my $file (glob 'ci/*.yml') {
     my $yaml = eval { CPAN::Meta::YAML->read_string($text) };
     ok $yaml && ref $yaml->[0] eq 'HASH', "$file is valid YAML";
     unlike $text, qr/\t/, "$file has no tabs";
-    like $text, qr{^ +- (?:run: )?scripts/matrix .*--shard .*--junit }m, "$file runs tests/matrix in shards with JUnit XML";
+    like $text, qr{^ +- (?:run: )?scripts/matrix .*--shard .*--junit }m, "$file runs shards with JUnit XML";
     is_deeply [wrong_commands($text =~ s/^ *- (?:run: )?/    /gmr)], [], "$file: each command exists";
 }
 

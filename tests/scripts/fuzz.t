@@ -17,8 +17,7 @@ my $dir = tempdir;
 
 sub target {
     my ($name, $body) = @_;
-    write_file("$dir/fuzz_$name", "#!/bin/sh\necho \"\$0 \$*\" >>$dir/said\n$body\n");
-    chmod 0755, "$dir/fuzz_$name";
+    write_script("$dir/fuzz_$name", "#!/bin/sh\necho \"\$0 \$*\" >>$dir/said\n$body\n");
     return;
 }
 

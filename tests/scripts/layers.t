@@ -47,12 +47,14 @@ for my $case (
         qr{layer kernel/shell includes kernel/live\.h of the higher layer kernel$}],
     ['kernel/domain.h includes kernel/boot', 'kernel/domain.h', '#include "kernel/boot/b.h"',
         qr{layer kernel/domain\.h includes kernel/boot/b\.h}],
-    ['lib includes a header of Xen', 'lib/a.c', '#include <xen/xen.h>', qr{^lib/a\.c:1: layer lib includes <xen/xen\.h>}],
+    ['lib includes a header of Xen', 'lib/a.c', '#include <xen/xen.h>',
+        qr{^lib/a\.c:1: layer lib includes <xen/xen\.h>}],
     ['an include of the C library', 'kernel/a.c', '#include <stdio.h>',
         qr{^kernel/a\.c:1: expected a header of Xen or of a freestanding compiler, found <stdio\.h>$}],
     ['an include without path', 'mm/a.c', '#include "p2m.h"',
         qr{^mm/a\.c:1: expected the path of a header from the top of the tree, found "p2m\.h"$}],
-    ['a header that includes itself', 'mm/a.h', '#include "mm/a.h"', qr{^headers include each other: mm/a\.h -> mm/a\.h$}],
+    ['a header that includes itself', 'mm/a.h', '#include "mm/a.h"',
+        qr{^headers include each other: mm/a\.h -> mm/a\.h$}],
 ) {
     my ($name, $path, $text, $sentence) = @$case;
     is_refused $name, 1, $sentence, tree($path => "$text\n");

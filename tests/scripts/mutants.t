@@ -26,17 +26,18 @@ sub command {
 }
 
 my $row = "a mm/x.c unit\n- one\n+ 1\n";
-is_deeply [run(command($row, '--check'))], [0, "1 rows fit the source\n", ''], 'a row that fits the source: exit code is 0';
+is_deeply [run(command($row, '--check'))], [0, "1 rows fit the source\n", ''], 'a row that fits the source';
+my $at = 'a mm/x.c unit';
 for my $case (
-    ['an old text that the source does not have', "a mm/x.c unit\n- three\n+ 3\n", qr/: a: expected the old text once in .*found it 0 times/],
-    ['an old text that the source has twice',     "a mm/x.c unit\n- two\n+ 2\n",   qr/: a: expected the old text once in .*found it 2 times/],
-    ['a file that does not exist',                "a mm/y.c unit\n- one\n+ 1\n",   qr{: a: expected the file mm/y\.c, found none}],
-    ['a new text that is the old text',           "a mm/x.c unit\n- one\n+ one\n", qr/: a: expected a new text other than the old text/],
-    ['a row without new text',                    "a mm/x.c unit\n- one\n",        qr/: a: expected lines with - and lines with \+/],
-    ['a row with neither unit nor boot',          "a mm/x.c maybe\n- one\n+ 1\n",  qr/expected "NAME FILE/],
-    ['two rows with one name',                    "$row\n$row",                    qr/expected a name that no other row has, found a second row a/],
-    ['a line of an unknown kind',                 "${row}same: as it was\n",       qr/: a: expected a line with -, \+ or equiv/],
-    ['--only with an unknown name',               $row,                            qr/^mutants: --only z: expected the name of a row/, '--only', 'z'],
+    ['an old text that is not there',  "$at\n- three\n+ 3\n",  qr/: a: expected the old text once .*found it 0 times/],
+    ['an old text that is there twice', "$at\n- two\n+ 2\n",   qr/: a: expected the old text once .*found it 2 times/],
+    ['a file that does not exist', "a mm/y.c unit\n- one\n+ 1\n", qr{: a: expected the file mm/y\.c, found none}],
+    ['a new text that is the old text', "$at\n- one\n+ one\n", qr/: a: expected a new text other than the old text/],
+    ['a row without new text',         "$at\n- one\n",         qr/: a: expected lines with - and lines with \+/],
+    ['a row with neither unit nor boot', "a mm/x.c maybe\n- one\n+ 1\n", qr/expected "NAME FILE/],
+    ['two rows with one name',         "$row\n$row",           qr/expected a name .*, found a second row a/],
+    ['a line of an unknown kind',      "${row}same: as it was\n", qr/: a: expected a line with -, \+ or equiv/],
+    ['--only with an unknown name',    $row, qr/^mutants: --only z: expected the name of a row/, '--only', 'z'],
 ) {
     my ($name, $table, $sentence, @options) = @$case;
     is_refused $name, 2, $sentence, command($table, '--check', @options);
@@ -58,13 +59,19 @@ write_file("$dir/mm/x.c", "one\ntwo\nthree\nfour\n");
 my $rows  = "$row\nb mm/x.c boot\n- two\n+ TWO\n\n";
 my $third = "c mm/x.c unit\n- three\n+ 3\n";
 for my $case (
-    ['all rows are noticed', 0, [qr/a +killed by unit \(test_x: not ok: finds_one\)/, qr/b +killed by boot \(not ok: finds_two\)/], $rows],
-    ['a row survives', 1, [qr/^survived: c$/m, qr/^3 mutants in \d+ s: 1 killed by unit, 1 killed by boot, 0 equivalent, 1 SURVIVED, 0 ERROR$/m],
+    ['all rows are noticed', 0,
+        [qr/a +killed by unit \(test_x: not ok: finds_one\)/, qr/b +killed by boot \(not ok: finds_two\)/], $rows],
+    ['a row survives', 1,
+        [qr/^survived: c$/m, qr/: 1 killed by unit, 1 killed by boot, 0 equivalent, 1 SURVIVED, 0 ERROR$/m],
         $rows . $third],
-    ['a row marked as equivalent survives', 0, [qr/c +equivalent \(three is a comment\)/], "$rows${third}equivalent: three is a comment\n"],
-    ['a row marked as equivalent is noticed', 1, [qr/^wrong row: a: expected equivalent, found killed: /m], "${row}equivalent: who knows\n"],
-    ['--no-boot: a row that only a boot would notice survives', 1, [qr/^survived: b$/m, qr/^1 mutants/m], $rows, '--only', 'b', '--no-boot'],
-    ['a row is noticed by another test than expected', 0, [qr/not ok: finds_one\), expected boot, /], "a mm/x.c boot\n- one\n+ 1\n"],
+    ['a row marked as equivalent survives', 0,
+        [qr/c +equivalent \(three is a comment\)/], "$rows${third}equivalent: three is a comment\n"],
+    ['a row marked as equivalent is noticed', 1,
+        [qr/^wrong row: a: expected equivalent, found killed: /m], "${row}equivalent: who knows\n"],
+    ['--no-boot: a row that only a boot would notice survives', 1,
+        [qr/^survived: b$/m, qr/^1 mutants/m], $rows, '--only', 'b', '--no-boot'],
+    ['a row is noticed by another test than expected', 0,
+        [qr/not ok: finds_one\), expected boot, /], "a mm/x.c boot\n- one\n+ 1\n"],
     ['--list', 0, [qr/\Aa +mm\/x\.c +unit\nb +mm\/x\.c +boot\n\z/], $rows, '--list'],
 ) {
     my ($name, $exit, $lines, @arguments) = @$case;

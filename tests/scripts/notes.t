@@ -75,14 +75,14 @@ for my $case (
 }
 
 for my $case (
-    (map { ["without type $_", notes($_ => undef), qr/note [A-Z0-9_]+: expected one note, found none$/] } sort { $a <=> $b } keys %good),
+    (map { ["without type $_", notes($_ => undef), qr/note \w+: expected one note, found none$/] } sort keys %good),
     ['MAXPHYS_SIZE of another owner', notes(19 => undef) . elf_note(19, $good{19}, "Zen\0"),
         qr/MAXPHYS_SIZE: expected one note, found none/],
-    ['MAXPHYS_SIZE of 4 bytes', notes(19 => pack 'L<', 52), qr/MAXPHYS_SIZE: expected 8 bytes of value 52, found 0x34 \(4 bytes\)/],
+    ['MAXPHYS_SIZE of 4 bytes', notes(19 => pack 'L<', 52), qr/expected 8 bytes of value 52, found 0x34 \(4 bytes\)/],
     ['MAXPHYS_SIZE of 46', notes(19 => pack 'Q<', 46), qr/MAXPHYS_SIZE: expected 8 bytes of value 52, found 0x2e/],
     ['PHYS32_ENTRY', notes(18 => pack 'Q<', 0x200000), qr/PHYS32_ENTRY: expected none, found one \(/],
-    ['INIT_P2M in a legacy image', notes(16 => undef), qr/INIT_P2M: expected none, found one \(in a legacy image\)$/, 5, '--legacy'],
-    ['MOD_START_PFN in a legacy image', notes(15 => undef), qr/MOD_START_PFN: expected none, found one \(/, 5, '--legacy'],
+    ['INIT_P2M in a legacy image', notes(16 => undef), qr/INIT_P2M: expected none, .* legacy image\)$/, 5, '--legacy'],
+    ['MOD_START_PFN in a legacy image', notes(15 => undef), qr/MOD_START_PFN: expected none, /, 5, '--legacy'],
     ['SUPPORTED_FEATURES without XENFEAT_dom0', notes(17 => pack 'Q<', 1),
         qr/expected the bit of XENFEAT_dom0 \(0x800\), found 0x1$/],
     ['ENTRY of 2 bytes', notes(1 => 'xx'), qr/ENTRY: expected a number of 4 or 8 bytes, found 2 bytes/],
@@ -91,10 +91,10 @@ for my $case (
     ['INIT_P2M at the start of Xen', notes(15 => pack 'Q<', 0xffff800000000000), qr/outside of Xen's/],
     ['INIT_P2M in the last slot of Xen', notes(15 => pack 'Q<', 0xffff878000000000), qr/outside of Xen's/],
     ["INIT_P2M in VIRT_BASE's slot", notes(15 => pack 'Q<', 0xffffff8000000000), qr/below that of VIRT_BASE/],
-    ['INIT_P2M above VIRT_BASE', notes(3 => pack 'Q<', 0xffffc00000000000), qr/below that of VIRT_BASE, 0xffffc00000000000/],
+    ['INIT_P2M above VIRT_BASE', notes(3 => pack 'Q<', 0xffffc00000000000), qr/below that of VIRT_BASE, 0xffffc0/],
     ['INIT_P2M not canonical', notes(15 => pack 'Q<', 0x0000800000000000), qr/expected a canonical address/],
     ['two notes INIT_P2M', notes() . elf_note(15, $good{15}), qr/INIT_P2M: expected one note, found two/],
-    ['a note longer than its segment', notes() . pack('L<L<L<', 4, 1 << 20, 1), qr/expected the note at .* inside the segment/],
+    ['a note longer than its segment', notes() . pack('L<L<L<', 4, 1 << 20, 1), qr/the note at .* inside the segment/],
     ['a segment that is readable, writable and executable', notes(), qr/is writable and executable, expected/, 7],
     ['a segment that is writable and executable', notes(), qr/is writable and executable, expected/, 3],
 ) {

@@ -29,7 +29,8 @@ is read_file(script('../build/stress/2.log')), "output\n", 'the log of a round h
 ($code, $out) = run({env => \%env}, script('check/stress'), 'true');
 is_deeply [$code, $out =~ s/after \d+ s/after N s/r], [0, "round 1 of 1: 'true' exits with 0 after N s\n0 of 1 rounds failed\n"],
     'without a number: one round';
-is_refused '0 rounds', 2, qr/^stress: 0: expected a number of rounds from 1$/, {env => \%env}, script('check/stress'), '0';
+is_refused '0 rounds', 2, qr/^stress: 0: expected a number of rounds from 1$/,
+    {env => \%env}, script('check/stress'), '0';
 is((run(script('check/stress'), '--help'))[0], 0, '--help: exit code is 0');
 
 done_testing;

@@ -27,7 +27,7 @@ for my $case (
     ['an unknown option',               qr/^xtf: unknown option --foo/, '--foo'],
     ['three arguments',                 qr/^xtf: expected DIR and KERNEL, found a b c /, qw(a b c)],
     ['a kernel that does not exist',    qr/none: no such file; run make$/, "$dir/x", "$dir/none"],
-    ['a kernel without self-tests',     qr/nm: expected a kernel with symbols guest_test_at_\*, found none$/, "$dir/x", "$dir/nm"],
+    ['a kernel without self-tests',     qr/nm: expected a kernel with symbols guest_test_at_\*/, "$dir/x", "$dir/nm"],
     ['a directory that cannot be made', qr/kernel\/x\S*: cannot make this directory$/, "$kernel/x", $kernel],
 ) {
     my ($name, $sentence, @arguments) = @$case;
@@ -37,7 +37,8 @@ ok !-e "$dir/x", 'bad usage makes no file';
 
 write_file("$dir/tree/tests/theirs/info.json", 'theirs');
 for my $time ('first', 'second') {
-    is_deeply [run({env => \%env}, script('xtf'), "$dir/tree", $kernel, '--', 'say="\x"', 'p2m=list')], [0, '', ''], "the $time run: exit code is 0, without output";
+    is_deeply [run({env => \%env}, script('xtf'), "$dir/tree", $kernel, '--', 'say="\x"', 'p2m=list')], [0, '', ''],
+        "the $time run: exit code is 0, without output";
 }
 is_deeply [sort map { s{.*/}{}r } glob "$dir/tree/tests/*"], [qw(abi_gdt all p2m theirs)], 'the directory has each self-test, all, and the tests that it had before';
 for my $case ([abi_gdt => 'functional'], [p2m => 'functional'], [all => 'special']) {
