@@ -15,7 +15,7 @@ use File::Temp;
 use Test::More ();
 
 our @EXPORT = qw(run is_refused script write_file write_script read_file tempdir soon is_empty nothing_is_left
-    %git_env);
+    git %git_env);
 
 my $top = realpath(dirname(__FILE__) . '/../..');
 
@@ -87,6 +87,14 @@ sub is_refused {
     Test::More::like($err, $sentence, "$name: the message says what was found and expected");
     Test::More::like($err, qr/\A[^\n]+\n\z/, "$name: the message is one line");
     return;
+}
+
+# git(DIRECTORY, ARGUMENTS...): runs git without the settings of the user, and returns its output.
+sub git {
+    my ($dir, @arguments) = @_;
+    my ($code, $out, $err) = run({env => \%git_env, dir => $dir}, 'git', @arguments);
+    $code == 0 or die "git @arguments: $err";
+    return $out;
 }
 
 # Waits until $is_so->() is true. Returns false after five minutes: only a fault takes so long, so that

@@ -45,17 +45,16 @@ sub bisect {
     my $xen = "$dir/xen" . ++$nr;
     write_file("$xen/xen/Makefile", "build:\n\ttest -e start\n\tcat start state >xen\n");
     write_file("$xen/.gitignore", "/xen/xen\n/build.log\n");
-    my $git = sub { run({env => \%env, dir => $xen}, 'git', @_) };
-    $git->('init', '-q');
+    git($xen, 'init', '-q');
     for my $i (0 .. $#commits) {
         write_file("$xen/xen/state", $commits[$i]);
         write_file("$xen/number", $i);
         unlink "$xen/xen/start";
         write_file("$xen/xen/start", "\x7fELF" . "\0" x 60 . "\x02\xb0\xad\x1b\n") if $commits[$i] ne 'broken';
-        $git->('add', '.');
-        $git->('commit', '-q', '-m', "commit $i, $commits[$i]");
+        git($xen, 'add', '.');
+        git($xen, 'commit', '-q', '-m', "commit $i, $commits[$i]");
     }
-    $git->('bisect', 'start', 'HEAD', "HEAD~$#commits");
+    git($xen, 'bisect', 'start', 'HEAD', "HEAD~$#commits");
     return run({env => \%env, dir => $xen}, 'sh', '-c', $command);
 }
 

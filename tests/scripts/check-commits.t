@@ -18,24 +18,18 @@ my $repo = "$dir/repo";
 my %env  = (%git_env, PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp");
 mkdir "$dir/$_" for qw(bin tmp repo);
 
-sub git {
-    my ($exit, $out, $err) = run({env => \%env, dir => $repo}, 'git', @_);
-    is $exit, 0, "git $_[0]: exit code is 0" or diag $err;
-    return $out;
-}
-
 sub commit {
     my ($subject, %files) = @_;
     write_file("$repo/$_", $files{$_}) for keys %files;
-    git('add', '.');
-    git('commit', '-q', '-m', $subject);
+    git($repo, 'add', '.');
+    git($repo, 'commit', '-q', '-m', $subject);
     return;
 }
 
 sub check_commits {
     my ($exit, $out, $err) = run({env => \%env, dir => $repo}, script('check/commits'), @_);
     is_deeply [glob "$dir/tmp/*"], [], "check-commits @_: no temporary file is left";
-    is git('worktree', 'list', '--porcelain') =~ s/^(?!worktree).*\n//gmr, "worktree $repo\n",
+    is git($repo, 'worktree', 'list', '--porcelain') =~ s/^(?!worktree).*\n//gmr, "worktree $repo\n",
         "check-commits @_: git lists no other worktree";
     return ($exit, $out =~ s/\b[0-9a-f]{7,}\b/HASH/gr, $err);
 }
@@ -44,7 +38,7 @@ sub check_commits {
 sub fake_make { return write_script("$dir/bin/make", "#!/bin/bash\n$_[0]\n") }
 fake_make('echo "$4 says no"; ! grep -qx "$4" "$3/fails"');
 
-git('init', '-q');
+git($repo, 'init', '-q');
 commit('first: a good one', 'fails' => '');
 commit('second: broken',    'fails' => "unit\n");
 commit('third: worse',      'fails' => "all\nunit\n");
@@ -64,7 +58,7 @@ HASH second: broken: make unit failed
 HASH third: worse: make all failed
     all says no
 END
-git('update-ref', 'refs/remotes/origin/main', 'HEAD~1');
+git($repo, 'update-ref', 'refs/remotes/origin/main', 'HEAD~1');
 is((check_commits())[1], "HASH third: worse: make all failed\n    all says no\n", 'without range: the commits that origin/main does not have are checked');
 is_deeply [check_commits('HEAD..HEAD')], [0, '', "check-commits: HEAD..HEAD: expected at least one commit, found none\n"],
     'an empty range: exit code is 0, and a message says so';

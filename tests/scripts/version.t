@@ -18,15 +18,9 @@ sub version {
     return run({env => \%git_env}, "$dir/scripts/check/version", @_);
 }
 
-sub git {
-    my ($code, $out, $err) = run({env => \%git_env, dir => "$dir"}, 'git', @_);
-    $code == 0 or die "git @_: $err";
-    return $out;
-}
-
 # The seven digits by which scripts/check/version names HEAD.
 sub head {
-    return git('rev-parse', '--short=7', 'HEAD') =~ s/\n//r;
+    return git($dir, 'rev-parse', '--short=7', 'HEAD') =~ s/\n//r;
 }
 
 # What the file VERSION may hold
@@ -45,20 +39,20 @@ is_deeply [version('x')], [2, '', "version: x: expected no argument\n"], 'an arg
 
 SKIP: {
     skip 'no git here', 6 if system('git --version >/dev/null 2>&1') != 0;
-    git('init', '-q');
+    git($dir, 'init', '-q');
     is_deeply [version()], [0, "1.2.3\n", ''], 'a repository without a commit has the version in VERSION';
-    git('add', '.');
-    git('commit', '-q', '-m', 'one');
+    git($dir, 'add', '.');
+    git($dir, 'commit', '-q', '-m', 'one');
     is_deeply [version()], [0, '1.2.3+1.g' . head() . "\n", ''],
         'without a tag the commits are counted from the first one';
-    git('tag', 'v1.2.3');
+    git($dir, 'tag', 'v1.2.3');
     is_deeply [version()], [0, "1.2.3\n", ''], 'at the tag of the version nothing is added';
     write_file("$dir/VERSION", "1.2.3\n\n");
     is_deeply [version()], [0, '1.2.3+0.g' . head() . ".dirty\n", ''], 'a changed file is said';
-    git('commit', '-q', '-a', '-m', 'two');
+    git($dir, 'commit', '-q', '-a', '-m', 'two');
     is_deeply [version()], [0, '1.2.3+1.g' . head() . "\n", ''], 'commits are counted from the tag';
     write_file("$dir/VERSION", "1.3.0\n");
-    git('commit', '-q', '-a', '-m', 'three');
+    git($dir, 'commit', '-q', '-a', '-m', 'three');
     is_deeply [version()], [0, '1.3.0+3.g' . head() . "\n", ''], 'the tag of another version does not count';
 }
 
