@@ -65,7 +65,7 @@ is_deeply [check_commits('HEAD..HEAD')], [0, '', "check-commits: HEAD..HEAD: exp
 is read_file("$repo/fails"), 'of the working tree', 'the working tree is not changed';
 
 for my $signal (qw(INT TERM HUP)) {
-    fake_make("echo \$\$ >$dir/pid; kill -$signal \$PPID; sleep 60");
+    fake_make("sleep 600 & echo \$! >$dir/pid; kill -$signal \$PPID; wait");
     is((check_commits('HEAD~2'))[0], 130, "SIG$signal: exit code is 130");
     nothing_is_left($dir, "SIG$signal");
 }

@@ -246,7 +246,7 @@ for my $case (
     ['an empty range',         qr/ranges: expected \[0x0, end/,              {ranges => [[0, 0, 'ram']]}],
     ['a range of 10^16 pages',      qr/ranges: 0: 1: expected a number, found 9000000/, {ranges => [[0, 9e15, 'ram']]}],
     ['a negative nr_pages',    qr/nr_pages: expected a number, found -1/,    {nr_pages => -1}],
-    ['nr_pages without value', qr/nr_pages: expected a number, found nothing/, {nr_pages => undef}],
+    ['no nr_pages', qr/nr_pages: expected a number, found nothing/, \'{"report":"boot","ranges":[[0,5,"ram"]]}'],
     ['a max_mfn that is no number', qr/max_mfn: expected a number, found 0x1/, {max_mfn => '0x1'}],
     ['a move of two numbers',  qr/moves: 0: expected an array of 3, found 2/,  {moves => [[1, 2]]}],
     ['addresses that are numbers', qr/virtual: 0: 1: expected an address, found 5/, {virtual => [['M2P', 5, 6]]}],
