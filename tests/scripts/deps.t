@@ -20,7 +20,10 @@ my @apt  = map { "$_: echo $_ \"\$@\" >>$dir/said" } qw(apt-get apt-cache);
 
 my @build = qw(gcc ld make dpkg prove);
 my @run   = (@build, qw(qemu-system-x86_64 cpio xz perl));
-my @check = (@run, qw(clang clang-format clang-tidy cppcheck shellcheck dpkg-source flex bison python3 ssh expect rlwrap gdb));
+my @check = (@run, qw(clang clang-format clang-tidy cppcheck shellcheck dpkg-source flex bison python3 ssh expect rlwrap
+    gdb));
+my @arm   = ('uname: echo aarch64', @build, 'x86_64-linux-gnu-gcc', 'x86_64-linux-gnu-ld');
+my @two   = (@apt, qw(gcc ld dpkg)); # two packages are missing
 
 # tool(TOOL): makes a program "NAME: BODY", or one that succeeds, or a link to the machine's own.
 sub tool {
@@ -33,36 +36,42 @@ sub tool {
     return chmod 0755, "$dir/bin/$name";
 }
 
-my $sudo   = "sudo: echo sudo \"\$@\" >>$dir/said";
-my @no_apt = map { "there is no apt-get here, and these are missing: $_\n" } 'gdb', 'TAP::Formatter::JUnit', '<cmocka.h>';
-my $cross  = 'this machine is aarch64, and the kernel needs a compiler for x86_64: run make CROSS_COMPILE=x86_64-linux-gnu-';
+my $sudo   = "sudo: echo sudo \"\$@\" >>$dir/said; [[ \$* != *install* ]] || { echo E: full; exit 1; }";
+my $no_apt = 'there is no apt-get here, and these are missing:';
+my $cross  = 'this machine is aarch64, and the kernel needs a compiler for x86_64: '
+    . 'run make CROSS_COMPILE=x86_64-linux-gnu-';
 my $wanted = qr/'build' needs packages that are missing; .*:\n    make +runs the build\n    perl +\w.*\n/;
 
 # NAME, tools, arguments (beginning with variables), exit code, message, and what was asked of apt
 for my $row (
     ['all programs, without apt', [@run], 'run', 0, '', ''],
     ['all programs, headers and modules, without apt', [@check], 'check', 0, '', ''],
-    ['no program', [], 'run', 1, qr/^there is no apt-get here, and these are missing: (?!.*cppcheck).*qemu-system-x86_64.*\n$/, ''],
+    ['no program', [], 'run', 1, qr/^$no_apt (?!.*cppcheck).*qemu-system-x86_64.*\n$/, ''],
     ['no program', [], 'build', 1, qr/are missing: (?!.*qemu)\S.*\n$/, ''],
     ['plot needs no compiler', ['gnuplot'], 'plot', 0, '', ''],
     ['all is plot too', [@check], 'all', 1, qr/are missing: gnuplot\n$/, ''],
-    ['a missing package', [@run], 'run gdb', 1, $no_apt[0], ''],
+    ['a missing package', [@run], 'run gdb', 1, "$no_apt gdb\n", ''],
     ['a package whose command is on the PATH', [@run, 'gdb'], 'run gdb', 0, '', ''],
-    ['a missing Perl module', [@check, 'perl: [[ $* != *JUnit* ]]'], 'check', 1, $no_apt[1], ''],
-    ['a missing header', [@check, 'gcc: ! grep -q cmocka'], 'check', 1, $no_apt[2], ''],
-    ['a missing header of clang', [@check, 'gnuplot', 'clang: ! grep -q sanitizer'], 'all', 1, qr/: clang<sanitizer/, ''],
+    ['a missing Perl module', [@check, 'perl: [[ $* != *JUnit* ]]'], 'check', 1, "$no_apt TAP::Formatter::JUnit\n", ''],
+    ['a missing header', [@check, 'gcc: ! grep -q cmocka'], 'check', 1, "$no_apt <cmocka.h>\n", ''],
+    ['a missing header of clang', [@check, 'gnuplot', 'clang: ! grep -q sanitizer'], 'all', 1,
+        qr/: clang<sanitizer/, ''],
     ['aarch64', ['uname: echo aarch64'], 'build', 1, qr/are missing: (?!.* gcc\b)x86_64-linux-gnu-gcc/, ''],
-    ['aarch64, a compiler for x86_64', ['uname: echo aarch64', @build, 'x86_64-linux-gnu-gcc', 'x86_64-linux-gnu-ld'], 'build', 0, '', ''],
-    ['aarch64, make', ['uname: echo aarch64', @build, 'x86_64-linux-gnu-gcc', 'x86_64-linux-gnu-ld'], 'MAKELEVEL=1 build', 1, "$cross\n", ''],
-    ['aarch64, make with CROSS_COMPILE', ['uname: echo aarch64', @build, 'x86_64-linux-gnu-gcc', 'x86_64-linux-gnu-ld'],
+    ['aarch64, a compiler for x86_64', [@arm], 'build', 0, '', ''],
+    ['aarch64, make', [@arm], 'MAKELEVEL=1 build', 1, "$cross\n", ''],
+    ['aarch64, make with CROSS_COMPILE', [@arm],
         'MAKELEVEL=1 CROSS_COMPILE=x build', 0, '', ''],
-    ['DEPS=no', [@apt, qw(gcc ld dpkg)], 'DEPS=no build', 1, "these packages are missing, and DEPS=no forbids to install them: make perl\n", ''],
-    ['missing packages', [@apt, qw(gcc ld dpkg)], 'build', 0, $wanted, ['show', 'install']],
-    ['no package lists', [@apt, 'apt-cache: exit 100', qw(gcc ld dpkg)], 'build', 0, qr/^${wanted}deps: fetching apt's package lists\n$/, ['update', 'install']],
-    ['apt-get install fails twice', [@apt, "$sudo; [[ \$* != *install* ]] || { echo E: full; exit 1; }", 'id: echo 1000', qw(gcc ld dpkg)], 'build', 1,
-        qr/\ndeps: apt-get could not install: make perl: full\n$/, ['show', 'sudo install', 'sudo update', 'sudo install']],
-    ['neither root nor sudo', [@apt, 'id: echo 1000', qw(gcc ld dpkg)], 'build', 1,
-        "expected to run as root or to find sudo; let root run 'apt-get install --no-install-recommends make perl'\n", ''],
+    ['DEPS=no', [@two], 'DEPS=no build', 1,
+        "these packages are missing, and DEPS=no forbids to install them: make perl\n", ''],
+    ['missing packages', [@two], 'build', 0, $wanted, ['show', 'install']],
+    ['no package lists', [@two, 'apt-cache: exit 100'], 'build', 0,
+        qr/^${wanted}deps: fetching apt's package lists\n$/, ['update', 'install']],
+    ['apt-get install fails twice', [@two, $sudo, 'id: echo 1000'], 'build', 1,
+        qr/\ndeps: apt-get could not install: make perl: full\n$/,
+        ['show', 'sudo install', 'sudo update', 'sudo install']],
+    ['neither root nor sudo', [@two, 'id: echo 1000'], 'build', 1,
+        "expected to run as root or to find sudo; let root run 'apt-get install --no-install-recommends make perl'\n",
+        ''],
     ['an unknown goal', [], 'foo', 2, undef, ''],
     ['no goal', [], '', 2, undef, ''],
 ) {
@@ -79,7 +88,8 @@ for my $row (
     elsif (defined $message) { is $err, $message, "$name: the message" }
     my @said = -e "$dir/said" ? split /\n/, read_file("$dir/said") : ();
     s/^(?:(sudo )env .*)?(?:apt-\S+) .*?\b(show|install|update)\b/@{[$1 \/\/ '']}$2/ for @said;
-    is_deeply \@said, [map { /update/ ? $_ : /install/ ? "$_ --no-install-recommends make perl" : "$_ make perl" } @{$asked || []}], "$name: apt";
+    my %of = (show => ' make perl', install => ' --no-install-recommends make perl', update => '');
+    is_deeply \@said, [map { $_ . $of{(split / /)[-1]} } @{$asked || []}], "$name: what apt is asked for";
 }
 
 done_testing;
