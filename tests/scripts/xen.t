@@ -96,8 +96,8 @@ my %packages = (
     'xen-utils-4.17'        => ['usr/share/doc', 'usr/lib/xen-4.17/boot/xen-shim', map { "$bin/$_" } qw(xl xenstored
         libxl-save-helper xenconsoled xenconsole xen-init-dom0 xen-mfndump xenctx pygrub)],
     'libxenmisc4.17'        => [map { "$lib/lib$_.so.1" } qw(uuid xenlight xlutil yajl zstd pixman)],
-    'libc6'                 => ['lib64/ld-linux-x86-64.so.2', map { "lib/x86_64-linux-gnu/$_" } qw(libc.so.6
-        libgcc_s.so.1 liblzma.so.5 libz.so.1 libm.so.6 ld-linux-x86-64.so.2 gconv/libCNS.so)],
+    'libc6'                 => [map { "lib/x86_64-linux-gnu/$_" } qw(libc.so.6 libgcc_s.so.1 liblzma.so.5 libz.so.1
+        libm.so.6 ld-linux-x86-64.so.2 gconv/libCNS.so)],
     'zlib1g'                => [],
     'busybox-static'        => ['bin/busybox'],
     'dropbear-bin'          => [qw(usr/sbin/dropbear usr/bin/dropbearkey usr/bin/dbclient)],
