@@ -69,7 +69,7 @@ esac
 END
 my $list = "ls $dir/mirror >\$lists/names";
 write_file("$dir/update",  $list);
-write_file("$dir/targets", "trixie main uri\ntrixie-updates main uri\ntrixie-security main more\nstable other else\n");
+write_file("$dir/targets", "trixie main uri\ntrixie-updates main updates\nstable main uri\ntrixie-security main more\nstable other else\n");
 fake('apt-get', $apt);
 
 # xen(ARGUMENT...): runs scripts/fetch/xen
@@ -182,7 +182,7 @@ for my $row (
     system("rm -r $cache/xen-$version");
     xen('hypervisor', $version);
     my @sources = read_file("$dir/conf") =~ /^(deb.*)/gm;
-    is_deeply \@sources, ["$type$key uri $suite main", "$type$key more $suite-security main"],
+    is_deeply \@sources, ["$type$key more $suite-security main", "$type$key uri $suite main"],
         "$version: apt's sources";
 }
 my %leave = map { ($_ => 1) } read_file("$dir/conf") =~ /(\S*(?:allow|trust).*)/gi;
@@ -227,7 +227,7 @@ for my $row (
 
 # A damaged part of the cache is fetched again
 write_file("$dir/update",  $list);
-write_file("$dir/targets", 'trixie main uri');
+write_file("$dir/targets", "trixie main uri\n");
 deb($deb, {'boot/xen-4.17-amd64.gz' => packed('gzip', 'hypervisor')});
 xen('hypervisor');
 for my $damage ('echo hyper >xen', 'rm xen', 'rm SHA256SUMS', ': >SHA256SUMS', 'rm *') {
@@ -275,6 +275,9 @@ is $exit, 1, 'a kernel that is not compressed by xz: exit code is 1';
 like $err, qr/vmlinuz-6\.1\.0-9-amd64: expected a Linux kernel compressed by xz; /,
     'a kernel that is not compressed by xz: the message';
 ok !-e "$cache/dom0-4.17", 'a kernel that is not compressed by xz: the cache has no part dom0';
+
+is_deeply [(run({env => {XENOLITH_CACHE => 'cache'}, dir => "$dir"}, script('fetch/xen'), 'headers'))[0, 1]],
+    [0, "$cache/headers/usr/include\n"], 'a relative XENOLITH_CACHE: the output is an absolute path';
 
 for my $row (
     ['hypervisor 3.1', 'Xen 3.1, expected 4.14, 4.17, 4.20, 4.17-debug'],
