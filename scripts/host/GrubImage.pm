@@ -23,7 +23,8 @@ sub grub_image {
     my ($kernel, $args, $initrd, $name) = @_;
     my @words = words($args);
     my $grub  = fetch('grub');
-    my $dir   = tmp() . "/$name.d";
+    my $image = tmp() . "/$name";
+    my $dir   = "$image.d";
     mkdir $_ or no_host("$_: cannot be made: $!") for $dir, "$dir/disk";
     # GRUB's first parser has no conditions. "configfile" calls the second parser, and returns if all
     # of its commands fail; "normal" would prompt and wait for ever.
@@ -38,11 +39,10 @@ sub grub_image {
     ($failed) = run(
         $loader, '--library-path', "$grub/lib", "$grub/bin/grub-mkimage", "--directory=$grub/x86_64-xen",
         '--format=x86_64-xen', '--prefix=(memdisk)/', "--config=$dir/early.cfg", "--memdisk=$dir/disk.tar",
-        "--output=$dir/image", qw(memdisk tar linux configfile echo halt)
+        "--output=$image", qw(memdisk tar linux configfile echo halt)
     ) if !$failed;
     no_host("grub-mkimage in $grub could not make the image; its message is above") if $failed;
-    rename "$dir/image", tmp() . "/$name" or no_host("$dir/image: cannot be renamed: $!");
-    return tmp() . "/$name";
+    return $image;
 }
 
 # GRUB makes the command line of the kernel from words: it joins them by blanks, puts a word with a

@@ -86,7 +86,7 @@ sub run_in_dom0 {
     qemu_did_not_start() if $end eq 'gone' && $last eq '';
     end_machine();
 
-    my ($code) = code_of_script("$job/.exit");
+    my ($code) = grep { /^\d+$/ } lines_of("$job/.exit");
     return $code if defined $code;
     if ($end eq 'timeout') {
         say("timeout: SCRIPT has not ended, and the console had no new line for $option{timeout} s" .
@@ -149,11 +149,6 @@ sub write_clock {
     close $file or return;
     rename "$path.new", $path;
     return;
-}
-
-sub code_of_script {
-    my ($path) = @_;
-    return grep { /^\d+$/ } lines_of($path);
 }
 
 1;

@@ -54,7 +54,7 @@ my @table = (
     [cpu => 'MODEL', '', "QEMU's -cpu%; none: no -cpu"],
     ['xen-args' => 'S', '', 'more arguments for Xen'],
     ['qemu-args' => 'S', '', 'more arguments for QEMU'],
-    [kernel => 'FILE', 'kernel', 'the kernel (build/xenolith)'],
+    [kernel => 'FILE', '', 'the kernel (build/xenolith)'],
     [args => 'S', '', 'command line of the kernel'],
     [initrd => 'FILE', 'file', 'ramdisk of the kernel'],
     [mem => 'SIZE', 'size', 'memory of the guest, in whole MiB%'],
@@ -146,7 +146,6 @@ sub sentence {
 sub check_value {
     my ($option, $kind, $value) = @_;
     return check_file($value, $option) if $kind eq 'file';
-    return check_file($value, '', '; run make') if $kind eq 'kernel';
     my ($pattern, $expected) = @{$kinds{$kind} // [qr//, '']};
     return $value =~ $pattern || bad("$option $value: expected $expected");
 }

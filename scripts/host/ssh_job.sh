@@ -1,16 +1,16 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: MIT
 #
-# The job that scripts/ssh-domu runs on a machine with Xen, with any sh. The current
+# The job that scripts/boot --host runs on a machine with Xen, with any sh. The current
 # directory is used by this job alone; the domain has its name. The directory has
 # guest.cfg, the files that guest.cfg names, and xenolith.sh, which waits for the end
 # of the guest.
 #
 #     sh job.sh SECONDS
 #
-#   standard input    no data; when it ends, scripts/ssh-domu has ended, and so does the job
+#   standard input    no data; when it ends, scripts/boot has ended, and so does the job
 #   standard output   the console of the guest
-#   standard error    lines for scripts/ssh-domu:
+#   standard error    lines for scripts/boot (SshHost.pm):
 #            @@ cannot SENTENCE   why the guest was not started; the exit code is 4
 #            @@ end HOW           the word of NAME.end (xenolith.sh)
 #            @@ xl LINE           a line of xl

@@ -14,7 +14,7 @@ use File::Path 'make_path';
 use File::Temp;
 use Test::More ();
 
-our @EXPORT = qw(run is_refused script write_file write_script read_file tempdir soon is_empty nothing_is_left
+our @EXPORT = qw(run is_refused script write_file write_script program read_file tempdir soon nothing_is_left
     git %git_env);
 
 my $top = realpath(dirname(__FILE__) . '/../..');
@@ -50,6 +50,12 @@ sub write_script {
     my ($path, $text) = @_;
     chmod 0755, write_file($path, $text);
     return $path;
+}
+
+# program(PATH, TEXT): a Bash script that stands for another program.
+sub program {
+    my ($path, $text) = @_;
+    return write_script($path, "#!/bin/bash\n$text\n");
 }
 
 sub read_file {
@@ -109,13 +115,6 @@ sub soon {
     return 1;
 }
 
-# Is this directory without files (but for hidden ones), or not there?
-sub is_empty {
-    my ($dir) = @_;
-    my @files = glob "$dir/*"; # in scalar context, glob returns one file at each call
-    return !@files;
-}
-
 # Checks that a run has left no process and no file. The script that replaces QEMU has written its
 # process id to $dir/pid, and would run for ten minutes; the temporary files of the run were in
 # $dir/tmp. A process that was killed may need some time to end.
@@ -123,8 +122,9 @@ sub nothing_is_left {
     my ($dir, $name) = @_;
     my $pid = -e "$dir/pid" ? 0 + read_file("$dir/pid") : 0;
     Test::More::ok(soon(sub { !$pid || !kill 0, $pid }), "$name: no process is left");
-    soon(sub { is_empty("$dir/tmp") });
-    Test::More::is_deeply([glob "$dir/tmp/*"], [], "$name: no temporary file is left");
+    my @left;
+    soon(sub { !(@left = glob "$dir/tmp/*") });
+    Test::More::is_deeply(\@left, [], "$name: no temporary file is left");
     return;
 }
 

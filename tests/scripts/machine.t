@@ -11,52 +11,46 @@ use FindBin;
 use lib $FindBin::Bin, "$FindBin::Bin/../../scripts/host";
 use Clock;
 use Run;
+use StandIn;
 use Test::More;
 
-my $dir = tempdir();
-write_file("$dir/kernel", 'kernel');
-write_file("$dir/xen", "\x7fELF" . "\0" x 60 . "\x02\xb0\xad\x1b" . "\0" x 16);
-
-# Runs scripts/boot, or COMMAND in place of it, with a QEMU that runs the Perl program $qemu.
-sub boot {
-    my ($qemu, $options, @command) = @_;
-    unlink map { "$dir/$_" } qw(pid log);
-    mkdir "$dir/tmp";
-    write_file("$dir/bin/qemu-system-x86_64", <<"END");
-#!/usr/bin/env perl
-\@ARGV && \$ARGV[0] eq '--version' and exit;
-\$| = 1;
-open my \$pid, '>', '$dir/pid'; print \$pid \$\$; close \$pid;
-$qemu
-END
-    chmod 0755, "$dir/bin/qemu-system-x86_64";
-    my %env = (PATH => "$dir/bin:$ENV{PATH}", TMPDIR => "$dir/tmp");
-    my @boot = (script('boot'), '--xen', "$dir/xen", '--log', "$dir/log", @$options, "$dir/kernel");
-    return run({env => \%env}, @command, @boot);
-}
+my @boot = ('boot', '--xen', $xen, '--log', "$dir/log", '--quiet', $kernel);
 
 # The console: each line is heard once, whole and in its order, however its bytes arrive. The pauses
 # are about as long as the supervisor's period of 0.2 s, and the pieces end at each place of a line.
+# Programs in Perl, which use @lines, the lines of the console
 
-my $lines = join '', map { "line $_ of 200\r\n" } 1 .. 200;
+my $lines = join '', map { "line $_ of 200\n" } 1 .. 200;
 my @ways  = (
-    ['each line at once'         => q{print "line $_ of 200\r\n" for 1 .. 200;}],
-    ['byte by byte'              => q{for (1 .. 200) { syswrite STDOUT, $_ for split //, "line $_ of 200\r\n" }}],
-    ['pauses between CR and LF'  => q{for (1 .. 200) { syswrite STDOUT, "line $_ of 200\r"; select undef, undef, undef, 0.197 if $_ % 20 == 0; syswrite STDOUT, "\n" }}],
-    ['pauses in the line'        => q{for (1 .. 200) { syswrite STDOUT, "line $_"; select undef, undef, undef, 0.2 if $_ % 20 == 0; syswrite STDOUT, " of 200\r\n" }}],
-    ['blocks of 4096 bytes'      => q{my $all = join '', map { "line $_ of 200\r\n" } 1 .. 200; syswrite STDOUT, $_ for unpack '(a4096)*', $all;}],
-    ['the last line has no end'  => q{my $all = join '', map { "line $_ of 200\r\n" } 1 .. 200; $all =~ s/\r\n\z//; syswrite STDOUT, $all;}],
-    ['lines while the runner is stopped' => q{kill STOP => getppid; print "line $_ of 200\r\n" for 1 .. 150; system 'sleep', 0.5; kill CONT => getppid; print "line $_ of 200\r\n" for 151 .. 200;}],
+    ['each line at once', 'print @lines'],
+    ['byte by byte', 'syswrite STDOUT, $_ for split //, "@lines"'],
+    ['pauses between CR and LF', 'parts(0.197, s/\n//r, "\n") for @lines'],
+    ['pauses in the line', 'parts(0.2, s/ of.*//sr, s/.*(?= of)//r) for @lines'],
+    ['blocks of 4096 bytes', 'syswrite STDOUT, $_ for unpack "(a4096)*", "@lines"'],
+    ['the last line has no end', '$lines[-1] =~ s/\s+\z//; print @lines'],
+    ['the runner is stopped meanwhile',
+        'kill STOP => getppid; print @lines[0 .. 149]; pause(0.5); kill CONT => getppid; print @lines[150 .. 199]'],
+    ['empty lines', '@lines = ("\n", "\r\n", "a\n", "\n"); print @lines', "\n\na\n\n"],
 );
 for my $way (@ways) {
-    my ($name, $qemu) = @$way;
-    my ($exit) = boot($qemu, ['--quiet']);
-    is $exit, 5, "$name: exit code is 5 (no TAP)";
-    is read_file("$dir/log"), $lines =~ s/\r//gr, "$name: --log has each line once, whole and in order";
+    my ($name, $writes, $expected) = @$way;
+    write_file("$dir/writes", <<"END");
+\$| = 1;
+\$" = '';
+\@lines = map { "line \$_ of 200\\r\\n" } 1 .. 200;
+sub pause { select undef, undef, undef, shift }
+sub parts { # with a pause between them, in every 20th line
+    my (\$seconds, \$begin, \$end) = \@_;
+    syswrite STDOUT, \$begin;
+    pause(\$seconds) if ++\$n % 20 == 0;
+    syswrite STDOUT, \$end;
 }
-
-boot(q{print "\n\r\na\n\n";}, ['--quiet']);
-is read_file("$dir/log"), "\n\na\n\n", 'empty lines: --log has them';
+$writes;
+END
+    my ($exit) = with_qemu('exec perl "$HERE/writes"', @boot);
+    is $exit, 5, "$name: exit code is 5 (no TAP)";
+    is read_file("$dir/log"), $expected // $lines, "$name: --log has each line once, whole and in order";
+}
 
 # The clock of a machine, with /proc and time in the hands of the test
 
@@ -78,7 +72,8 @@ sub threads {
         my $user = int $ticks{$name} / 2;
         my $pid = $name eq 'child' ? 8 : 7;
         write_file("$proc/7/task/$name/children", '8 ') if $name eq 'a';
-        write_file("$proc/$pid/task/$name/stat", join ' ', $name, '(CPU 0/TCG) S)', $state, (0) x 10, $user, $ticks{$name} - $user, 0, "\n");
+        write_file("$proc/$pid/task/$name/stat",
+            join ' ', $name, '(CPU 0/TCG) S)', $state, (0) x 10, $user, $ticks{$name} - $user, 0, "\n");
     }
     return;
 }
@@ -113,34 +108,42 @@ for my $step (@steps) {
 
 # The end of the runner
 
-my $sleep = q{print "TAP version 14\n"; $SIG{TERM} = 'IGNORE'; sleep 60;};
-for my $case (['INT', 130], ['TERM', 130], ['HUP', 130], ['KILL', -1]) {
-    my ($signal, $code) = @$case;
-    my ($exit) = boot("kill $signal => getppid; $sleep", []);
-    is $exit, $code, "SIG$signal: exit code is $code";
-    nothing_is_left($dir, "SIG$signal");
-    my @ignoring = ('perl', '-e', '$SIG{$_} = "IGNORE" for qw(INT TERM HUP PIPE QUIT); exec @ARGV');
-    ($exit) = boot("kill $signal => getppid; $sleep", [], @ignoring);
-    is $exit, $code, "SIG$signal under a parent that ignores signals: exit code is $code";
-    nothing_is_left($dir, "SIG$signal under a parent that ignores signals");
+my @ignoring = ('perl', '-e', '$SIG{$_} = "IGNORE" for qw(INT TERM HUP PIPE QUIT); exec @ARGV');
+my %parents  = (plain => [], 'that ignores signals' => \@ignoring, 'nohup and setsid' => [qw(nohup setsid --wait)]);
+for my $case (map { my $signal = $_; map { [$signal, $_] } sort keys %parents } qw(INT TERM HUP KILL)) {
+    my ($signal, $parent) = @$case;
+    my $name = "SIG$signal, parent $parent";
+    my ($exit) = with_qemu({under => $parents{$parent}},
+        qq(exec perl -e '\$SIG{TERM} = "IGNORE"; kill $signal => getppid; sleep 600'), @boot);
+    is $exit, $signal eq 'KILL' ? -1 : 130, "$name: exit code";
+    nothing_is_left($dir, $name);
 }
-my ($exit) = boot("kill INT => getppid; $sleep", [], 'nohup', 'setsid', '--wait');
-is $exit, 130, 'SIGINT under nohup and setsid: exit code is 130';
-nothing_is_left($dir, 'SIGINT under nohup and setsid');
+ends \@boot, ['two signals', 'kill -HUP $PPID; kill -TERM $PPID; stays', 130, qr/\A\z/];
+
+# A signal at the moment at which the machine has started
+my ($code) = run($^X, "-I$FindBin::Bin/../../scripts/host", '-MMachine', '-e', <<'END');
+my $add = \&IO::Async::Loop::add;
+no warnings 'redefine';
+*IO::Async::Loop::add = sub { $add->(@_); kill INT => $$ };
+start(['sleep', 300]);
+exit 0;
+END
+is $code, 130, 'SIGINT while the machine starts: exit code is 130';
 
 # QEMU gets no disposition of its parents. (glibc keeps signals 32 and 33 for itself.)
-boot(q{printf "line %08x\n", hex(substr `grep -h SigIgn /proc/self/status`, -9) & 0x7fffffff;}, [], 'perl', '-e',
-    '$SIG{$_} = "IGNORE" for qw(INT TERM HUP PIPE QUIT); exec @ARGV');
+with_qemu({under => \@ignoring},
+    q{exec perl -e 'printf "line %08x\n", hex(substr `grep SigIgn /proc/self/status`, -9) & 0x7fffffff'}, @boot);
 is read_file("$dir/log"), "line 00000000\n", 'a parent ignores signals: QEMU starts with none ignored';
 
 # A machine whose clock stands still: ten times the limit on the wall is the end
-($exit) = boot(q{print "TAP version 14\n"; kill STOP => $$;}, ['--quiet', '--timeout', 1], qw(timeout -s KILL 60));
+my ($exit) = with_qemu({under => [qw(timeout -s KILL 300)]}, 'say x; kill -STOP $$', @boot, '--timeout', 1);
 is $exit, 124, 'QEMU is stopped: exit code is 124 (timeout)';
 nothing_is_left($dir, 'QEMU is stopped');
 
 # A reader of standard output that ends
-boot(q{print "x\n" x 100000; sleep 60;}, [], 'sh', '-c', "{ \"\$@\"; echo \$? >$dir/code; } | head -n 1", 'sh');
-like read_file("$dir/code"), qr/^141$/, 'head closes standard output: exit code is 141';
+with_qemu({under => ['sh', '-c', "{ \"\$@\"; echo \$? >$dir/code; } | head -n 1", 'sh']},
+    'yes | head -n 100000; stays', grep { $_ ne '--quiet' } @boot);
+is read_file("$dir/code"), "141\n", 'head closes standard output: exit code is 141';
 nothing_is_left($dir, 'head closes standard output');
 
 done_testing;

@@ -84,7 +84,7 @@ domu_says_or_ends() {
 
 # domu_says_from NAME OFFSET REGEX: does the console of the guest have such a line behind this offset?
 domu_says_from() {
-    tail -c "+$(($2 + 1))" "$domu_out/$1.log" | grep -q -- "$3"
+    tail -c "+$(($2 + 1))" "$domu_out/$1.log" 2>/dev/null | grep -q -- "$3"
 }
 
 # domu_lives NAME: does the domain exist, and is it not shut down? xl waits for the
