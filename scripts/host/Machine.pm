@@ -93,6 +93,10 @@ sub tmp {
     my $path = eval { File::Temp::tempdir('xenolith.XXXXXX', TMPDIR => 1) } // '';
     no_host('TMPDIR: expected a writable directory with free space, found ' . ($ENV{TMPDIR} // '/tmp'))
         if $path eq '' || defined $ENV{TMPDIR} && index($path, $ENV{TMPDIR}) != 0;
+    if ($path =~ /\s/) {
+        rmdir $path;
+        no_host("TMPDIR: expected a path without blanks, which QEMU cannot load a module from, found $ENV{TMPDIR}");
+    }
     start_janitor($path);
     needs_space($path);
     $ENV{TMPDIR} = $path;

@@ -76,6 +76,10 @@ fails('a Linux dom0 without cpio', 4, qr/^boot: cpio is not on the PATH; scripts
 # Space for temporary files
 fails('TMPDIR does not exist', 4, qr/^boot: TMPDIR: expected a writable directory with free space, found $dir\/none$/,
     {TMPDIR => "$dir/none"}, @boot);
+mkdir "$dir/a blank";
+fails('TMPDIR has a blank', 4, qr/^boot: TMPDIR: expected a path without blanks, .*, found $dir\/a blank$/,
+    {TMPDIR => "$dir/a blank"}, @boot);
+is_deeply [glob "'$dir/a blank/*'"], [], 'TMPDIR has a blank: no file is left';
 fails('TMPDIR is full', 4, qr/^boot: no space is left in $dir\/tmp; make room, or set TMPDIR to another directory$/,
     {df => 'echo Avail; echo 0'}, @boot);
 
