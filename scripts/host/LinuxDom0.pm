@@ -138,7 +138,7 @@ sub check_version {
     bad("--toolstack $toolstack: expected Xen $toolstack, found Xen $found; xl works only with the Xen of its version");
 }
 
-# The time of the machine, in whole seconds, for the limits of scripts in dom0 (now() of xenolith.sh)
+# The time of the machine, in whole seconds, for the limits of scripts in dom0 (look_at_clock of xenolith.sh)
 my $written = -1;
 sub write_clock {
     my ($path, $time) = @_;
