@@ -35,7 +35,7 @@ is $code, 0, 'the compiler of the empty guest exits with 0' or diag $err;
 sub end_of {
     my ($initrd) = @_;
     my $pid = open my $console, '-|', 'qemu-system-x86_64', qw(-no-reboot -nographic -monitor none),
-        qw(-cpu max -serial stdio -m 1G), '-icount', 'shift=0,sleep=off', '-rtc',
+        qw(-cpu max,-x2apic -serial stdio -m 1G), '-icount', 'shift=0,sleep=off', '-rtc',
         'base=2020-01-01,clock=vm', '-kernel', $xen, '-initrd', $initrd, '-append',
         'dom0_mem=512M loglvl=all console_timestamps=boot console=com1'
         or die "qemu: $!";

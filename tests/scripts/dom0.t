@@ -45,7 +45,7 @@ like $ramdisk, qr/^$_$/m, "the ramdisk has $_" for qw(init lib/xenolith.sh etc/x
 my $initrd = 'TMP,,/vmlinux console=hvc0 quiet panic=1 cryptomgr.notests ima=off,TMP,,/ramdisk';
 like qemu_args(), qr/ -smp 1 .* -cpu max,-smap,-smep -kernel TMP\/xen -initrd $initrd -append .* -d int$/,
     'arguments of QEMU: CPU, Linux with its arguments, the ramdisk, and --qemu-args';
-like qemu_args(), qr/ dom0_mem=1024M,max:1024M dom0_max_vcpus=1 noreboot -virtfs local,path=TMP,,\/job,/,
+like qemu_args(), qr/ spec-ctrl=eager-fpu dom0_mem=1024M,max:1024M dom0_max_vcpus=1 noreboot -virtfs local,path=TMP,,\/job,/,
     '--xen-args: Xen gets them after its own arguments';
 
 # Endings
