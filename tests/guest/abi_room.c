@@ -8,8 +8,13 @@
 #include "arch/x86/hypercall.h"
 #include "arch/x86/probe.h"
 
+#include "xen/watchdog.h"
+
 /* Number of M2P entries that foreign_frame reads at most, at equal distances. */
 #define MAX_LOOKS ((uint64_t)1 << 20)
+
+/* Holes of the M2P between two calls of watchdog_kick: a read of a hole is a page fault. */
+#define HOLES_STEP 4096
 
 /* Number of runs of PFNs that a room may consist of: inject=map:holes fragments the frame pool. */
 #define MAX_RUNS   64
@@ -128,11 +133,14 @@ mfn_t foreign_frame(const struct domain *d, mfn_t from)
 {
     const struct m2p *m2p = &d->host.m2p;
     uint64_t step = m2p->nr / MAX_LOOKS + 1, mfns_per_2m = level_bytes(2) / sizeof(uint64_t), pfn;
+    uint64_t nr_holes = 0;
 
     for (uint64_t mfn = from.v; mfn < m2p->nr; mfn += step) {
-        if (probe_read(&m2p->table[mfn], &pfn)) /* a hole: the M2P has whole 2 MiB pages */
+        if (probe_read(&m2p->table[mfn], &pfn)) { /* a hole: the M2P has whole 2 MiB pages */
             mfn = ROUND_UP(mfn + 1, mfns_per_2m) - step;
-        else if (pfn < m2p->nr && is_elsewhere(d, pfn, mfn))
+            if (++nr_holes % HOLES_STEP == 0)
+                watchdog_kick();
+        } else if (pfn < m2p->nr && is_elsewhere(d, pfn, mfn))
             return to_mfn(mfn);
     }
     return INVALID_MFN;
