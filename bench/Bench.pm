@@ -27,11 +27,11 @@ $Machine::me = 'bench/' . basename($0);
 sub counted_boot {
     my ($option, $boot, $kernel, @wanted) = @_;
     my $json = tmp() . '/json';
-    my ($code, @said) = run(
-        'sh', '-c', 'exec "$@" 2>&1', 'sh', top() . '/scripts/boot', '--quiet', '--json', $json, @$boot, '--xen', $option->{xen},
-        '--timeout', $option->{timeout}, '--cpu', 'max,phys-bits=46,-x2apic', '--qemu-args', '-icount shift=0,sleep=off -rtc base=2020-01-01,clock=vm',
+    my ($code, @said) = run(merged(
+        top() . '/scripts/boot', '--quiet', '--json', $json, @$boot, '--xen', $option->{xen}, '--timeout', $option->{timeout},
+        '--cpu', 'max,phys-bits=46,-x2apic', '--qemu-args', '-icount shift=0,sleep=off -rtc base=2020-01-01,clock=vm',
         $option->{kernel}, '--', 'loglevel=error', 'test=start_info', @$kernel
-    );
+    ));
     my %report = map { $_->{report} => $_ } map { decode_json($_) } lines_of($json);
     return \%report if !$code && !grep { !$report{$_} } @wanted;
     print STDERR map { "$_\n" } @said;

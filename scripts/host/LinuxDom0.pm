@@ -73,9 +73,8 @@ sub run_in_dom0 {
         finish_in(3);
     };
     # max: Linux makes no page structures for the rest of the host; notests: no self-tests of ciphers.
-    # eager-fpu: QEMU's XSAVE and XRSTOR do not fault when CR0.TS is set, by which a Xen with lazy
-    # switching of the FPU knows that Linux saves or loads its registers. While a guest ran, one of ten
-    # slices of a program in the dom0 ended with the XMM registers of another program.
+    # eager-fpu: to switch the FPU lazily, Xen sets CR0.TS and waits for the #NM of the next FPU instruction.
+    # QEMU's XSAVE and XRSTOR raise none, so Linux would save and load the registers of another domain.
     my $xen_args = ' spec-ctrl=eager-fpu'
         . xen_arguments(\%option, "$option{dom0_mem},max:$option{dom0_mem} dom0_max_vcpus=1");
     start_bios_host(
@@ -142,7 +141,8 @@ sub check_version {
     bad("--toolstack $toolstack: expected Xen $toolstack, found Xen $found; xl works only with the Xen of its version");
 }
 
-# The time of the machine, in whole seconds, for the limits of scripts in dom0 (look_at_clock of xenolith.sh)
+# The time of the machine, in whole seconds, for the limits of scripts in dom0 (look_at_clock in
+# xenolith.sh)
 my $written = -1;
 sub write_clock {
     my ($path, $time) = @_;

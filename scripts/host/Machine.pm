@@ -28,7 +28,8 @@ use POSIX ();
 
 use Clock;
 
-our @EXPORT = qw(bad no_host say show tmp link_to write_lines start feed run watch go_on finish_in follow lines_of hear_input every end_machine exit_code needs_space);
+our @EXPORT = qw(bad no_host say show tmp link_to write_lines start feed run merged watch go_on finish_in follow lines_of hear_input
+    every end_machine exit_code needs_space);
 
 our $me = basename($0); # in front of each message
 
@@ -169,7 +170,7 @@ sub start {
     my $stdin = $option{stdin} // '';
     $signal = $option{signal} // 'KILL';
     $alone  = $option{alone};
-    tmp();
+    tmp(); # from now on the janitor ends what is left of the machine
     my @command = @$command;
     unshift @command, 'setsid' if $stdin ne 'keep'; # Ctrl-C is for this program
     unshift @command, qw(env --default-signal);     # what this program inherited or ignores is no default
@@ -208,6 +209,11 @@ sub run {
     start([@_], hear => sub { push @lines, @_; $hear->(@_) }, signal => 'TERM');
     $loop->run;
     return (exit_code(), @lines);
+}
+
+# merged(COMMAND...): the command, with its standard error among its standard output.
+sub merged {
+    return ('sh', '-c', 'exec "$@" 2>&1', 'sh', @_);
 }
 
 # The exit code of the machine or program that has ended by itself. After a signal it is 128 and more,

@@ -276,7 +276,7 @@ TEST(abi_xen_frame,
 }
 
 TEST(abi_foreign_frame,
-     "Xen refuses a domU a mapping, even read-only, and a pin of a frame of another domain")
+     "Xen does not let a domU map (even read-only) or pin a frame of another domain")
 {
     struct spot s;
     mfn_t mfn;

@@ -91,7 +91,7 @@ ends [@boot, '--timeout', 2],
     ['time runs out', 'say "TAP version 14" 1..1; stays', 124, qr/timeout: time ran out after the line: 1\.\.1/],
     ['time runs out while the guest prints', 'while sleep 0.1; do say more; done', 124, qr/timeout: .*more/],
     ['QEMU dies at once', 'exit 1', 4, qr/QEMU did not start \(exit code 1\); its own message is above/],
-    ['QEMU dies later', 'say "TAP version 14"; exit 1', 5, qr/failure: expected a TAP plan, found none/],
+    ['QEMU dies later', 'say "TAP version 14"; exit 1', 5, qr/failure: the console: expected a TAP plan, found none/],
     ['QEMU waits for gdb', 'stays', 124, qr/timeout/, '--gdb'];
 
 # Addresses get function, file and line, on standard output and in the log, but not for the verdict

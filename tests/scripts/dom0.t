@@ -112,11 +112,11 @@ job('look_at_clock without this clock reads the seconds of uptime', 'look_at_clo
 job('domu_until fails when its command has not succeeded in time', 'domu_until 1 test -e $out/nothing', 1, '');
 job('domu_tests fails when the guest ends without a new result, and names the guest and the command',
     'echo Test result: SUCCESS >>$out/g.log; : >$out/cfg; rm $DOM0/g; domu_tests g domu_start g create $out/cfg', 1,
-    qr/^g: expected a line "Test result" in 300 s after 'domu_start g create .*', found none$/m);
+    qr/^guest g: expected a new line "Test result" on the console in 300 s after 'domu_start g create .*', found none$/m);
 job('domu_command fails when the guest does not say that the command is done', 'domu_until() { shift; "$@"; }; domu_command g test',
-    1, "g: expected the command 'test' to be done in 120 s; data/command is: test\n");
+    1, "guest g: expected the command 'test' to be done in 120 s; xenstore node data/command is: test\n");
 job('domu_mem fails when data/balloon has fewer pages than the target', 'domu_mem g 16', 1,
-    "g: expected 4096 of 4096 pages in data/balloon, found: 4000 of 4096 pages: the rest is in use\n",
+    "guest g: xenstore node data/balloon: expected 4096 of 4096 pages, found: 4000 of 4096 pages: the rest is in use\n",
     BALLOON => '4000 of 4096 pages: the rest is in use');
 
 done_testing;

@@ -185,7 +185,7 @@ guest_ends ['domU', '--quiet', $kernel],
     [$fails, 'poweroff', 5, qr/failure: 1 failed/],
     [$fails, 'watchdog', 6, qr/xl reports watchdog, expected/],
     [$bails, 'crash', 6, qr/\Axenolith: crash: Bail out! bad\n\z/],
-    ['say "TAP version 14"', 'poweroff', 5, qr/failure: expected a TAP plan, found none/],
+    ['say "TAP version 14"', 'poweroff', 5, qr/failure: the console: expected a TAP plan, found none/],
     ['say "TAP version 14"', 'timeout', 124, qr/timeout: time ran out after the line: TAP/],
     [':', 'poweroff', 5, qr/failure: expected output of the guest, found none/],
     [':', 'failed', 4, qr/\Axl\nboot: xl could not start the guest; the messages of xl are above\n\z/];

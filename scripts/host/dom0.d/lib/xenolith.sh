@@ -182,7 +182,7 @@ domu_tests() {
     shift
     "$@" || return
     domu_until 300 domu_has_result "$name" "$from" && domu_says_from "$name" "$from" '^.\?Test result: ' && return
-    echo "$name: expected a line \"Test result\" in 300 s after '$*', found none"
+    echo "guest $name: expected a new line \"Test result\" on the console in 300 s after '$*', found none"
     domu_state "$name"
     return 1
 }
@@ -219,8 +219,9 @@ domu_node() {
 domu_command() {
     local from
     from=$(domu_console_size "$1")
-    if ! domu_node "$1" data/command "$2" || ! domu_until 120 domu_says_from "$1" "$from" '^data/command: .* is done'; then
-        echo "$1: expected the command '$2' to be done in 120 s; data/command is: $(domu_node "$1" data/command)"
+    if ! domu_node "$1" data/command "$2" ||
+        ! domu_until 120 domu_says_from "$1" "$from" '^data/command: .* is done'; then
+        echo "guest $1: expected the command '$2' to be done in 120 s; xenstore node data/command is: $(domu_node "$1" data/command)"
         return 1
     fi
 }
@@ -231,7 +232,7 @@ domu_mem() {
     node=/local/domain/$(xl domid "$1")/data/balloon || return
     if ! xl mem-set "$1" "$2" || ! domu_until 120 domu_has_come_to "$node" "of $pages pages" ||
         ! domu_has_come_to "$node" "$pages of $pages pages"; then
-        echo "$1: expected $pages of $pages pages in data/balloon, found: $(xenstore-read "$node")"
+        echo "guest $1: xenstore node data/balloon: expected $pages of $pages pages, found: $(xenstore-read "$node")"
         return 1
     fi
 }
