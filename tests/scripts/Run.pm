@@ -73,6 +73,8 @@ sub run {
     my ($out, $err) = (File::Temp->new, File::Temp->new);
     my $pid = fork // die "fork: $!";
     if (!$pid) {
+        # A parent may have ignored signals, as nohup does; bash cannot trap what is ignored at its start.
+        $SIG{$_} = 'DEFAULT' for qw(HUP INT QUIT PIPE TERM);
         chdir $options->{dir} or die "$options->{dir}: $!" if $options->{dir};
         %ENV = (%ENV, %{$options->{env} // {}});
         open STDIN,  '<', '/dev/null' or die $!;
