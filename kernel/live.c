@@ -5,7 +5,6 @@
 
 #include "xen/clock.h"
 #include "xen/evtchn.h"
-#include "xen/watchdog.h"
 #include "xen/xenstore.h"
 
 #include "kernel/boot/balloon.h"
@@ -77,17 +76,6 @@ static void churn(struct domain *d)
 }
 
 /*
- * Stops the watchdog while the domain blocks: Xen would end a domain that sleeps, or that a tool
- * pauses (xl dump-core), for more than WATCHDOG_SECONDS.
- */
-static void sleep(uint64_t until_ns)
-{
-    watchdog_stop();
-    evtchn_wait(until_ns);
-    watchdog_kick();
-}
-
-/*
  * The time at which live() must run again without an event. A peer that unmaps a granted page sends
  * no event, so deferred grant ends are polled.
  */
@@ -118,7 +106,7 @@ enum done live(struct domain *d)
          * dispatched the event of a newer request, and that event would not end evtchn_wait().
          */
         if (!busy)
-            sleep(wake_at(d));
+            evtchn_wait(wake_at(d));
     }
     return d->options.done;
 }

@@ -4,6 +4,7 @@
 #include "arch/x86/cpu.h"
 
 #include "xen/shutdown.h"
+#include "xen/watchdog.h"
 
 #include "kernel/boot/stages.h"
 #include "kernel/live.h"
@@ -27,6 +28,12 @@ static void __attribute__((no_stack_protector)) set_canary(void)
     __stack_chk_guard = (tsc() * 0x9e3779b97f4a7c15) << 8;
 }
 
+/* Does the domain run on after its tests, until a command or its toolstack ends it? */
+static bool lives_on(const struct domain *d)
+{
+    return d->options.done == DONE_WAIT || d->options.shell != SHELL_NONE;
+}
+
 static void __noreturn finish(struct domain *d)
 {
     static const unsigned int reasons[] = {
@@ -36,7 +43,7 @@ static void __noreturn finish(struct domain *d)
     };
     enum done done = d->options.done;
 
-    if (done == DONE_WAIT || d->options.shell != SHELL_NONE)
+    if (lives_on(d))
         done = live(d);
     if (done == DONE_DEFAULT) /* on SHUTDOWN_reboot, xl would create a domU again */
         done = boot_info_is_initdomain(&d->boot) ? DONE_REBOOT : DONE_POWEROFF;
@@ -66,6 +73,8 @@ void __attribute__((no_stack_protector)) __noreturn kernel_main(const struct sta
 
     domain.start_info = start_info;
     stages_start(&domain);
+    if (lives_on(&domain))
+        watchdog_stop(); /* a tool may pause this domain for any time: xen/watchdog.h */
     inject_late(&domain);
     if (domain.options.shell == SHELL_NONE)
         run_tests(&domain);

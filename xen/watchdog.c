@@ -8,7 +8,7 @@
 
 #include <xen/sched.h>
 
-/* Xen's number of the watchdog timer, from 1 on; 0 requests a new timer. */
+/* Xen's number of the watchdog timer, from 1 on; 0: disarmed, and the request for a new timer. */
 static uint32_t id;
 
 static void set_timeout(uint32_t seconds)
@@ -18,16 +18,22 @@ static void set_timeout(uint32_t seconds)
 
     if (rc < 0)
         printk(LOG_WARN,
-               "watchdog: SCHEDOP_watchdog: result is %ld (%s); Xen will not end this domain if it "
-               "hangs\n",
-               rc, errno_name((int)rc));
+               "watchdog: SCHEDOP_watchdog: result is %ld (%s); Xen %s\n",
+               rc, errno_name((int)rc),
+               seconds ? "will not end this domain if it hangs" : "may end this domain");
     else if (!id)
         id = (uint32_t)rc;
 }
 
-void watchdog_kick(void)
+void watchdog_start(void)
 {
     set_timeout(WATCHDOG_SECONDS);
+}
+
+void watchdog_kick(void)
+{
+    if (id)
+        set_timeout(WATCHDOG_SECONDS);
 }
 
 void watchdog_stop(void)

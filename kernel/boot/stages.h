@@ -39,7 +39,7 @@ extern const size_t nr_stages;
 /* TSC at entry to kernel_main, and at the end of each stage's start(), for the boot report. */
 extern uint64_t ticks_at_entry, ticks_after_stage[MAX_STAGES];
 
-/* Starts all stages. Panics with the name of a stage that fails. */
+/* Arms the watchdog, and starts all stages. Panics with the name of a stage that fails. */
 void stages_start(struct domain *d);
 
 /*
@@ -48,7 +48,10 @@ void stages_start(struct domain *d);
  */
 int stages_suspend(struct domain *d, const char **who) __must_check;
 
-/* Resumes all stages. Panics with the name of a stage that fails. */
+/*
+ * Resumes all stages, with the watchdog armed, and disarms it. Panics with the name of a stage that
+ * fails.
+ */
 void stages_resume(struct domain *d, bool new_domain);
 
 #endif

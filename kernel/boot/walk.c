@@ -13,6 +13,7 @@ uint64_t ticks_at_entry, ticks_after_stage[MAX_STAGES];
 
 void stages_start(struct domain *d)
 {
+    watchdog_start();
     for (size_t i = 0; i < nr_stages; i++) {
         int rc;
 
@@ -56,5 +57,7 @@ int stages_suspend(struct domain *d, const char **who)
 
 void stages_resume(struct domain *d, bool new_domain)
 {
+    watchdog_start();
     resume_from(d, 0, new_domain);
+    watchdog_stop();
 }

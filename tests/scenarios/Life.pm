@@ -61,6 +61,8 @@ my %kinds     = (
             like $_[0]{console}, qr/$line/, "the guest printed \"$line\" before xl destroyed the domain";
         },
     },
+    pause_tests     => {tests => 1, printed => qr/^paused during run \d$/m},
+    slow_checkpoint => {tests => 1, says => $cancelled},
     tests      => {tests => 1},
     typed      => {tests => 1},
     mem_set => {check => \&check_mem_set},

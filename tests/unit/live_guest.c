@@ -196,7 +196,6 @@ void live_start(void)
     start_memory();
     fake_events_start(live_shared());
     watchdog_stop(); /* left by the previous test */
-    watchdog_kick();
     fake.adopt = adopt;
     start_start_info();
     check_equal("shared_info_stage at start", shared_info_stage(&live), 0);
@@ -327,8 +326,9 @@ static void check_alive(const char *what)
 {
     uint64_t now;
 
-    watchdog_kick(); /* as live.c does in each iteration */
-    check_equal(what, fake_events.watchdog_seconds, WATCHDOG_SECONDS);
+    watchdog_kick(); /* long work must not arm the watchdog of a domain that a tool may pause */
+    if (!strstr(output(), "warning: watchdog: ")) /* stopping the watchdog failed */
+        check_equal(what, fake_events.watchdog_seconds, 0);
     check_equal(what, live_shared()->vcpu_info[0].evtchn_upcall_mask, 1);
     while (evtchn_dispatch())
         ;

@@ -10,6 +10,8 @@
 
 #include "lib/errno.h"
 
+#include "xen/watchdog.h"
+
 #include "tests/unit/fake_events.h"
 #include "tests/unit/fake_xen.h"
 #include "tests/unit/harness.h"
@@ -93,7 +95,7 @@ static void test_boot(void **state)
     (void)state;
     stages_start(&d);
     assert_string_equal(said, "a b n c ");
-    check_true("the watchdog runs after the boot", fake_events.watchdog_seconds > 0);
+    check_equal("watchdog after the boot", fake_events.watchdog_seconds, WATCHDOG_SECONDS);
     for (size_t i = 1; i < nr_stages; i++)
         check_true("ticks_after_stage is set and ascends",
                    ticks_after_stage[i] >= ticks_after_stage[i - 1] && ticks_after_stage[i]);

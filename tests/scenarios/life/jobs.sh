@@ -98,6 +98,47 @@ mfndump() {
     xen-mfndump dump-p2m "$(xl domid "$1")" >"/out/$1.$steps.mfns"
 }
 
+pause_idle() {
+    xl pause "$1" && sleep "$2" && xl unpause "$1"
+}
+
+# Pauses the guest during a run of its self-tests: the run has no result when the guest is unpaused.
+# A run that was too fast is followed by another.
+pause_tests() {
+    local from tries=0
+    while [ $tries -lt 5 ]; do
+        from=$(domu_console_size "$1")
+        domu_node "$1" data/command test && xl pause "$1" && sleep "$2" || return
+        domu_says_from "$1" "$from" '^.\?Test result: ' || break
+        xl unpause "$1"
+        tries=$((tries + 1))
+    done
+    echo "paused during run $((tries + 1))"
+    domu_tests "$1" xl unpause "$1"
+}
+
+# The guest is paused for as long as xl dump-core writes, and suspended for as long as xl save -c
+# writes: the reader of the file begins after $2 seconds.
+slow_dump() {
+    slowly "$2" "$1" xl dump-core "$1"
+}
+
+slow_checkpoint() {
+    domu_tests "$1" slowly "$2" "$1" xl save -c "$1"
+}
+
+slowly() {
+    local seconds=$1 pipe=/tmp/$2.pipe reader code=0
+    shift 2
+    mkfifo "$pipe"
+    { sleep "$seconds" && cat; } <"$pipe" >/dev/null &
+    reader=$!
+    "$@" "$pipe" || code=$?
+    wait $reader
+    rm "$pipe"
+    return $code
+}
+
 guest_command() {
     domu_command "$1" "$2"
 }
