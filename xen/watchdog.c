@@ -17,9 +17,8 @@ static void set_timeout(uint32_t seconds)
     long rc = HYPERVISOR_sched_op(SCHEDOP_watchdog, &arg);
 
     if (rc < 0)
-        printk(LOG_WARN,
-               "watchdog: SCHEDOP_watchdog: result is %ld (%s); Xen %s\n",
-               rc, errno_name((int)rc),
+        printk(LOG_WARN, "watchdog: SCHEDOP_watchdog: result is %ld (%s); Xen %s\n", rc,
+               errno_name((int)rc),
                seconds ? "will not end this domain if it hangs" : "may end this domain");
     else if (!id)
         id = (uint32_t)rc;

@@ -3,9 +3,9 @@
  * Xen's domain watchdog (SCHEDOP_watchdog of <xen/sched.h>): Xen ends a domain that does not reset
  * its watchdog in time, with the code SHUTDOWN_watchdog. So a hang of the kernel ends the domain.
  *
- * Xen's timer runs on while the domain is paused (xl pause, xl dump-core, a debugger in dom0), and a
- * paused domain cannot reset it (domain_watchdog of Xen xen/common/sched/core.c). So the watchdog is
- * armed only for work that has an end soon:
+ * Xen's timer runs on while the domain is paused (xl pause, xl dump-core, a debugger in dom0), and
+ * a paused domain cannot reset it (domain_watchdog of Xen xen/common/sched/core.c). So the watchdog
+ * is armed only for work that has an end soon:
  *
  *      work                                    watchdog  a hang ends by
  *      boot, and the resume after a suspend    armed     Xen, after WATCHDOG_SECONDS
