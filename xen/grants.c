@@ -13,9 +13,9 @@ enum record_state { RECORD_FREE, RECORD_USED, RECORD_DEFERRED };
 struct grant_record {
     uint64_t pfn;
     uint32_t next; /* the next reference in the list free or deferred; 0: none */
-    domid_t domain;
     uint8_t state;
     bool readonly;
+    bool dropped; /* the entry is empty, because this domain is a new one since the grant */
 };
 
 #define PER_FRAME_V1 (PAGE_SIZE / sizeof(grant_entry_v1_t))
@@ -99,13 +99,13 @@ static uint16_t permission(const struct grant_record *record)
 
 /* Writes the flags last: they make the entry valid (<xen/grant_table.h>). */
 static void write_entry(const struct grants *g, uint32_t ref, const struct grant_record *record,
-                        mfn_t mfn)
+                        domid_t domain, mfn_t mfn)
 {
     if (g->version == 1) {
-        entry_v1(g, ref)->domid = record->domain;
+        entry_v1(g, ref)->domid = domain;
         entry_v1(g, ref)->frame = (uint32_t)mfn.v;
     } else {
-        entry_v2(g, ref)->full_page.hdr.domid = record->domain;
+        entry_v2(g, ref)->full_page.hdr.domid = domain;
         entry_v2(g, ref)->full_page.frame = mfn.v;
     }
     store_barrier();
@@ -131,6 +131,8 @@ static bool revoke_v2(const struct grants *g, uint32_t ref)
 
 static bool revoke(const struct grants *g, uint32_t ref)
 {
+    if (record_of(g, ref)->dropped)
+        return true;
     if (!is_up(g))
         return false;
     return g->version == 1 ? revoke_v1(g, ref) : revoke_v2(g, ref);
@@ -214,42 +216,44 @@ static void set_version(struct grants *g, uint32_t version)
     g->version = HYPERVISOR_grant_table_op(GNTTABOP_set_version, &set, 1) ? 1 : version;
 }
 
-/* Before a suspend: no grant may be in use, and no page table may map a frame of Xen. */
+static uint32_t nr_refs(const struct grants *g)
+{
+    return g->nr_frames * per_frame(g);
+}
+
+/*
+ * Before a suspend: no grant may be in use, and no page table may map a frame of Xen. If the table
+ * is not up, only Xen knows which grants are in use, so it is asked for the table once more.
+ */
 static int unmap_for_suspend(struct foreign_range *r, void *context)
 {
     struct grants *g = context;
 
-    for (uint32_t ref = 0; r == g->table && ref < g->nr_frames * per_frame(g); ref++)
+    if (r == g->table && !is_up(g) && g->nr_used + g->nr_deferred > g->nr_dropped)
+        (void)!map_table(g, g->nr_frames);
+    for (uint32_t ref = 0; r == g->table && ref < nr_refs(g); ref++)
         if (record_of(g, ref)->state != RECORD_FREE && grant_in_use(g, ref))
             return -EBUSY;
     return foreign_unmap(g->window, r, 0, r->nr);
 }
 
 /*
- * Writes the entries again. In a new domain the table is empty. The old domain may also have been
- * resumed as if it were new (fast=0 in Xen tools/libs/guest/xg_resume.c): then the entries still
- * exist, perhaps with Xen's use marks, and must not be overwritten.
+ * Drops the grants whose entries are empty: all of them in a new domain, whose table is empty or
+ * could not be mapped. The old domain may also have been resumed as if it were new (fast=0 in Xen
+ * tools/libs/guest/xg_resume.c): then the entries still exist, perhaps with Xen's use marks, and
+ * the grants stay in force.
  */
-static int write_entries_again(struct grants *g)
+static void drop_grants(struct grants *g)
 {
-    int rc = 0;
+    for (uint32_t ref = 0; ref < nr_refs(g); ref++) {
+        struct grant_record *record = record_of(g, ref);
 
-    for (uint32_t ref = 0; ref < g->nr_frames * per_frame(g); ref++) {
-        const struct grant_record *record = record_of(g, ref);
-
-        mfn_t mfn;
-        int bad;
-
-        if (record->state != RECORD_USED || *flags_of(g, ref) != 0)
+        if (record->state == RECORD_FREE || record->dropped || (is_up(g) && *flags_of(g, ref)))
             continue;
-        mfn = p2m_get_ram(g->p2m, to_pfn(record->pfn));
-        bad = check_mfn(g, mfn);
-        if (!bad)
-            write_entry(g, ref, record, mfn);
-        rc = rc ? rc : bad;
+        record->dropped = true;
+        g->nr_dropped++;
     }
-    grants_poll(g);
-    return rc;
+    grants_poll(g); /* nobody uses the page of a deferred grant that was dropped */
 }
 
 static int remap_after_suspend(struct foreign_range *r, void *context, bool new_domain)
@@ -262,12 +266,11 @@ static int remap_after_suspend(struct foreign_range *r, void *context, bool new_
         return 0; /* The range of the status frames, which was mapped with the table. */
     if (new_domain)
         set_version(g, version);
-    if (g->version != version) {
-        g->version = version; /* The layout of the side table depends on the version. */
-        return -ENOSYS;
-    }
-    rc = map_table(g, g->nr_frames);
-    return rc || !new_domain ? rc : write_entries_again(g);
+    rc = g->version == version ? map_table(g, g->nr_frames) : -ENOSYS;
+    g->version = version; /* The layout of the side table depends on the version. */
+    if (new_domain)
+        drop_grants(g);
+    return rc;
 }
 
 int grants_start(struct grants *g, unsigned int version)
@@ -301,20 +304,29 @@ int grant_access(struct grants *g, domid_t domain, pfn_t pfn, bool readonly, uin
     *ref = g->free;
     record = record_of(g, *ref);
     g->free = record->next;
-    *record = (struct grant_record){
-        .pfn = pfn.v, .domain = domain, .state = RECORD_USED, .readonly = readonly};
+    *record = (struct grant_record){.pfn = pfn.v, .state = RECORD_USED, .readonly = readonly};
     g->nr_used++;
-    write_entry(g, *ref, record, mfn);
+    write_entry(g, *ref, record, domain, mfn);
     return 0;
+}
+
+bool grant_is_dropped(const struct grants *g, uint32_t ref)
+{
+    const struct grant_record *record = find_record(g, ref, RECORD_USED);
+
+    return record && record->dropped;
 }
 
 bool grant_in_use(const struct grants *g, uint32_t ref)
 {
+    if (ref < nr_refs(g) && record_of(g, ref)->dropped)
+        return false;
     return !is_up(g) || status_of(g, ref) & IN_USE;
 }
 
 static void free_record(struct grants *g, uint32_t ref)
 {
+    g->nr_dropped -= record_of(g, ref)->dropped;
     *record_of(g, ref) = (struct grant_record){.next = g->free};
     g->free = ref;
 }

@@ -8,9 +8,13 @@
  *      status   v2 only: frames in which Xen marks entries in use; in v1 Xen marks the entry itself
  *      records  the kernel's side table: for each reference its PFN, or the next free reference
  *
- * An entry names a frame by MFN. A caller grants a PFN, and the side table keeps the PFN: after a
- * restore, in a new domain, the entries are written again with the new frames of these PFNs, for
- * the same domain numbers. The owner of a grant must check that the grantee is still the same.
+ * A caller grants a PFN; an entry names the frame by MFN, and the side table keeps the PFN.
+ *
+ * A grant ends with its domain. In a new domain (after a restore or a migration) the table is
+ * empty, and the number of the grantee may be that of another domain, so no grant is written again:
+ * it is dropped, as Linux does it (gnttab_resume of Linux drivers/xen/grant-table.c). The reference
+ * stays the owner's until grant_end or grant_end_page; grant_is_dropped tells the owner, who may
+ * grant the page again once it knows the grantee's new number.
  *
  * A grantee may be hostile and keep a page mapped forever. Then the grant cannot end, and the page
  * must not get another use (compare XSA-396).
@@ -40,6 +44,7 @@ struct grants {
     uint64_t nr_record_frames;                      /* heap frames of the side table */
     uint32_t free, deferred;                        /* heads of lists of references; 0: empty */
     uint32_t nr_used, nr_deferred;
+    uint32_t nr_dropped;          /* of nr_used: grants that a restore has dropped */
     mfn_t mfns[GRANT_MAX_FRAMES]; /* result buffer of the last request: table or status frames */
 };
 
@@ -60,7 +65,13 @@ int grants_start(struct grants *g, unsigned int version) __must_check;
 int grant_access(struct grants *g, domid_t domain, pfn_t pfn, bool readonly,
                  uint32_t *ref) __must_check;
 
-/* Is the page mapped by the grantee, or being copied? Also true if there is no table to tell. */
+/* Was the grant dropped by a restore, so that it is in force no more? False if @ref is no grant. */
+bool grant_is_dropped(const struct grants *g, uint32_t ref);
+
+/*
+ * Is the page mapped by the grantee, or being copied? Also true if there is no table to tell; false
+ * for a grant that was dropped.
+ */
 bool grant_in_use(const struct grants *g, uint32_t ref);
 
 /*

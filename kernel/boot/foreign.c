@@ -86,6 +86,14 @@ int foreign_before_suspend(struct domain *d)
 
 int foreign_after_resume(struct domain *d, bool new_domain)
 {
+    uint32_t nr_before = d->grants.nr_dropped;
+
     remap_all(d, new_domain);
+    if (d->grants.nr_dropped > nr_before)
+        printk(
+            LOG_WARN,
+            "grants: this domain is new, so %u grants of the old domain were dropped: the number "
+            "of a grantee may be another domain's now\n",
+            d->grants.nr_dropped - nr_before);
     return 0;
 }

@@ -54,8 +54,8 @@ struct grant_pair_top {
 /* "DOMAIN PAGES [ro]": allocates PAGES pages and grants them to DOMAIN, read-only with "ro". */
 int granter(struct domain *d, const char *arguments) __must_check;
 /*
- * Counts the granted pages that hold the granter's contents, that hold the grantee's contents, and
- * that the grantee has mapped.
+ * Counts the granted pages that hold the granter's contents, that hold the grantee's contents, that
+ * the grantee has mapped, and whose grants a restore has dropped.
  */
 int granter_look(struct domain *d, const char *arguments) __must_check;
 /* Ends all grants. The grant of a page that the grantee has mapped ends when it is unmapped. */

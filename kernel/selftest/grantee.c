@@ -81,15 +81,22 @@ static int unmap_for_suspend(struct foreign_range *range, void *context)
 }
 
 /*
- * Maps the pages again in a new domain as well: the grants are still valid if the new domain has
- * the domain ID that the granter has granted to.
+ * In a new domain the pages stay unmapped: they were granted to the old domain, and the number of
+ * the granter may be that of another domain there.
  */
 static int remap_after_suspend(struct foreign_range *range, void *context, bool new_domain)
 {
     struct mapping *m = context;
     int rc = 0;
 
-    (void)new_domain;
+    if (new_domain) {
+        printk(LOG_WARN,
+               "grantee: this domain is new, so %lu pages that domain %u granted to the old domain "
+               "are not mapped again\n",
+               m->nr, m->from);
+        m->has_pfns = false;
+        return 0;
+    }
     if (m->has_pfns)
         rc = unpopulated_alloc(&m->d->unpopulated, range, &m->pfn);
     m->has_pfns = m->has_pfns && !rc;

@@ -174,18 +174,19 @@ int granter(struct domain *d, const char *arguments)
 
 int granter_look(struct domain *d, const char *arguments)
 {
-    uint64_t untouched = 0, written = 0, in_use = 0;
+    uint64_t untouched = 0, written = 0, in_use = 0, dropped = 0;
 
     (void)arguments;
     for (uint64_t i = 0; i < granted.nr; i++) {
         untouched += grant_pair_is(page_at(&granted, i), i, 0);
         written += grant_pair_is(page_at(&granted, i), i, 1);
         in_use += grant_in_use(&d->grants, granted.refs[i]);
+        dropped += grant_is_dropped(&d->grants, granted.refs[i]);
         watchdog_kick();
     }
     print("{\"report\":\"granter_look\",\"pages\":%lu,\"untouched\":%lu,\"written\":%lu,\"in_use\":"
-          "%lu}\n",
-          granted.nr, untouched, written, in_use);
+          "%lu,\"dropped\":%lu}\n",
+          granted.nr, untouched, written, in_use, dropped);
     return 0;
 }
 

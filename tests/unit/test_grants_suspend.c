@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Grants across suspend and resume. In the new domain the grant table is empty and of version 1,
- * and every frame has another MFN. Without this test a grant could be missing after a resume, or
- * name the frame of another domain; or a suspend could begin while the peer maps a granted page.
+ * every frame has another MFN, and the number of the peer may be another domain's. Without this
+ * test a page could be granted to that domain; a suspend could begin while the peer maps a granted
+ * page; or a table that cannot be had again could refuse each later suspend.
  */
 #include "tests/unit/grants_guest.h"
 
@@ -42,6 +43,14 @@ static pfn_t take_page(void)
     return to_pfn(run.start);
 }
 
+static void grant_all(void)
+{
+    for (int i = 0; i < NR_GRANTS; i++)
+        check_equal("grant_access of page i to the peer",
+                    grant_access(&live.grants, FAKE_PEER, granted[i].pfn, i % 2, &granted[i].ref),
+                    0);
+}
+
 /* Starts a guest that grants pages, with a table of @version; @many: of more than one frame. */
 static void start(unsigned int version, long (*what_happens)(uint64_t), bool many)
 {
@@ -55,12 +64,9 @@ static void start(unsigned int version, long (*what_happens)(uint64_t), bool man
     for (int i = 0; many && i < 1200; i++)
         check_equal("grant_access, to fill more than one frame",
                     grant_access(&live.grants, FAKE_PEER, granted[0].pfn, false, &other), 0);
-    for (int i = 0; i < NR_GRANTS; i++) {
-        granted[i].pfn = i ? take_page() : granted[i].pfn;
-        check_equal("grant_access of page i to the peer",
-                    grant_access(&live.grants, FAKE_PEER, granted[i].pfn, i % 2, &granted[i].ref),
-                    0);
-    }
+    for (int i = 1; i < NR_GRANTS; i++)
+        granted[i].pfn = take_page();
+    grant_all();
 }
 
 static void check_granted(const char *what)
@@ -78,6 +84,29 @@ static void check_granted(const char *what)
         fake_peer_unmap(granted[i].ref);
     }
     check_true(what, fake_grants_reserved_untouched());
+}
+
+/* In a new domain each entry is empty, the peer can map no page, and the owner is told. */
+static void check_dropped(const char *what)
+{
+    for (int i = 0; i < NR_GRANTS; i++) {
+        struct fake_entry e = fake_grants_entry(granted[i].ref);
+
+        check_equal(what, e.flags, 0);
+        check_equal(what, e.frame, 0);
+        check_true(what, fake_peer_map(FAKE_PEER, granted[i].ref, i % 2) != 0);
+        check_true(what, grant_is_dropped(&live.grants, granted[i].ref));
+        check_true(what, !grant_in_use(&live.grants, granted[i].ref));
+    }
+    check_equal(what, live.grants.nr_dropped, live.grants.nr_used);
+    check_true(what, fake_grants_reserved_untouched());
+}
+
+static void check_kept(const char *what)
+{
+    for (int i = 0; i < NR_GRANTS; i++)
+        check_true(what, !grant_is_dropped(&live.grants, granted[i].ref));
+    check_granted(what);
 }
 
 static void check_ends(void)
@@ -105,12 +134,23 @@ static void test_restore(void **state)
                         version);
             check_equal("Xen's grant table frames after the restore", fake_grants_frames(),
                         live.grants.nr_frames);
-            check_granted("grants in the new domain");
+            check_dropped("grants in the new domain");
+            check_says("message on the dropped grants", output(),
+                       many ? "so 1240 grants of the old domain"
+                            : "so 40 grants of the old domain");
+            output_clear();
             check_equal("second suspend", suspend(&live), 0);
-            check_granted("grants in the second new domain");
+            check_dropped("grants in the second new domain");
+            check_true("no second message", !strstr(output(), "grants of the old domain"));
+            check_ends();
+            check_equal("grants in force after the end of the dropped ones", live.grants.nr_used,
+                        many ? 1200 : 0);
+            check_equal("dropped grants", live.grants.nr_dropped, live.grants.nr_used);
+            grant_all();
+            check_kept("grants given in the new domain");
             fake_events.suspend = live_cancelled;
             check_equal("suspend that is cancelled", suspend(&live), 1);
-            check_granted("grants after a cancelled suspend");
+            check_kept("grants after a cancelled suspend");
             check_ends();
             live_stop();
         }
@@ -186,12 +226,15 @@ static void test_refused_in_use(void **state)
         fake_peer_unmap_all();
         check_granted("grants after a refused suspend");
         check_equal("suspend after the peer unmapped the page", suspend(&live), 0);
-        check_granted("grants in the new domain");
+        check_dropped("grants in the new domain");
         live_stop();
     }
 }
 
-/* The new domain's grant table cannot be mapped: a message says so, and all calls fail safely. */
+/*
+ * The new domain's grant table cannot be mapped: a message says so, no page can be granted, the old
+ * grants can end, and the next suspend is not refused. A later domain has a table again.
+ */
 static void check_down(void)
 {
     uint32_t ref;
@@ -201,14 +244,21 @@ static void check_down(void)
                " foreign ranges could not be remapped completely after resume");
     check_equal("grant_access without a grant table",
                 grant_access(&live.grants, FAKE_PEER, granted[0].pfn, false, &ref), -ENOSYS);
-    check_true("without a grant table a grant counts as in use",
-               grant_in_use(&live.grants, granted[0].ref));
-    check_equal("grant_end without a grant table", grant_end(&live.grants, granted[0].ref), -EBUSY);
+    check_true("the grants are dropped", grant_is_dropped(&live.grants, granted[0].ref));
+    check_true("a dropped grant is not in use", !grant_in_use(&live.grants, granted[0].ref));
+    check_equal("grant_end without a grant table", grant_end(&live.grants, granted[0].ref), 0);
     check_equal("grant_end_page without a grant table",
                 grant_end_page(&live.grants, granted[1].ref), 0);
-    check_equal("deferred grants without a grant table", grants_poll(&live.grants), 1);
-    check_true("a deferred page is not in the frame pool without a grant table",
-               !frame_pool_has(&live.frame_pool, granted[1].pfn));
+    check_true("the page of a dropped grant is in the frame pool",
+               frame_pool_has(&live.frame_pool, granted[1].pfn));
+    fake_grants.no_version_2 = false;
+    fake_grants.setup_status = fake_grants.get_status = 0;
+    fake_events.suspend = live_restored;
+    check_equal("suspend without a grant table", suspend(&live), 0);
+    check_equal("grant_access in a domain that has a grant table again",
+                grant_access(&live.grants, FAKE_PEER, granted[0].pfn, false, &ref), 0);
+    check_equal("the peer maps this grant", fake_peer_map(FAKE_PEER, ref, false), 0);
+    fake_peer_unmap(ref);
 }
 
 static void test_no_version_2_there(void **state)
@@ -216,9 +266,9 @@ static void test_no_version_2_there(void **state)
     (void)state;
     start(2, restored_to_version_1, true);
     check_equal("suspend to a Xen without version 2", suspend(&live), 0);
-    check_down();
     check_equal("grant table version of the kernel", live.grants.version, 2);
     check_equal("flags of entry 0 in the new domain", fake_grants_entry(granted[0].ref).flags, 0);
+    check_down();
 }
 
 static int16_t *lie;
@@ -241,29 +291,34 @@ static void test_no_table_there(void **state)
     }
 }
 
-/* A granted page has an MFN of 34 bits after the restore, too wide for version 1: its entry must
- * stay empty, not name another frame. */
-static long restored_wide(uint64_t start_info)
+static long cancelled_and_denied(uint64_t start_info)
 {
-    long rc = live_restored(start_info);
-
-    live.p2m.list[granted[2].pfn.v] |= (uint64_t)1 << 33;
-    return rc;
+    fake_grants.setup_status = GNTST_permission_denied;
+    return live_cancelled(start_info);
 }
 
-static void test_wide_there(void **state)
+/*
+ * After a cancelled suspend Xen denies the table: the grants are in force, perhaps in use, and the
+ * table is asked for again at the next suspend.
+ */
+static void test_no_table_here(void **state)
 {
     (void)state;
-    start(1, restored_wide, false);
-    check_equal("suspend with a wide MFN afterwards", suspend(&live), 0);
-    check_says("message on the wide MFN", output(),
-               "foreign: 1 foreign ranges could not be remapped completely after resume");
-    check_equal("flags of the entry of the wide MFN", fake_grants_entry(granted[2].ref).flags, 0);
-    check_equal("flags of another entry", fake_grants_entry(granted[3].ref).flags,
-                GTF_permit_access | GTF_readonly);
-    live.p2m.list[granted[2].pfn.v] &= UINT32_MAX;
-    check_equal("grant_end of the grant without an entry", grant_end(&live.grants, granted[2].ref),
-                0);
+    start(1, cancelled_and_denied, false);
+    check_equal("suspend that is cancelled", suspend(&live), 1);
+    check_true("without a grant table a grant counts as in use",
+               grant_in_use(&live.grants, granted[0].ref));
+    check_equal("grant_end without a grant table", grant_end(&live.grants, granted[0].ref), -EBUSY);
+    check_equal("grant_end_page without a grant table",
+                grant_end_page(&live.grants, granted[1].ref), 0);
+    check_true("the page of that grant is not in the frame pool",
+               !frame_pool_has(&live.frame_pool, granted[1].pfn));
+    check_equal("suspend while Xen denies the table", suspend(&live), -EBUSY);
+    fake_grants.setup_status = 0;
+    fake_events.suspend = live_restored;
+    check_equal("suspend when Xen grants the table again", suspend(&live), 0);
+    check_true("in the new domain the page of the ended grant is in the frame pool",
+               frame_pool_has(&live.frame_pool, granted[1].pfn));
 }
 
 /* Runs the foreign stage again, under a Xen whose machine addresses have @bits bits. */
@@ -329,6 +384,7 @@ static void test_used_after_resume_as_new(void **state)
     for (unsigned int version = 1; version <= 2; version++) {
         start(version, resumed_as_new, false);
         check_equal("suspend that resumes as a new domain", suspend(&live), 0);
+        check_equal("grants that the same domain drops", live.grants.nr_dropped, 0);
         check_true("the grant that the peer mapped during the suspend is in use",
                    grant_in_use(&live.grants, granted[4].ref));
         check_equal("grant_end while the peer maps the page",
@@ -349,7 +405,7 @@ int main(void)
         cmocka_unit_test(test_refused_in_use),
         cmocka_unit_test_teardown(test_no_version_2_there, live_teardown),
         cmocka_unit_test(test_no_table_there),
-        cmocka_unit_test_teardown(test_wide_there, live_teardown),
+        cmocka_unit_test_teardown(test_no_table_here, live_teardown),
         cmocka_unit_test(test_used_after_resume_as_new),
         cmocka_unit_test_teardown(test_stage, live_teardown),
     };

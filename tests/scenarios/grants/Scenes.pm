@@ -11,6 +11,7 @@ use warnings;
 use Exporter 'import';
 
 use GrantPair;
+use Host ();
 
 our @EXPORT = qw(
     guest large restored invalid too_many readonly rounds refused suspended deferred grantee_gone granter_gone
@@ -66,13 +67,28 @@ sub large {
     );
 }
 
-# Granter and grantee are saved and restored. The grants stay bound to the grantee's old domain ID,
-# so the restored grantee, which has a new domain ID, cannot map them.
+# The warning of a granter that came back, with a grant for each of $nr pages, for each of the pages
+# that hold their references, and for the first page that the grantee reads.
+sub dropped {
+    my ($nr) = @_;
+    my $all = $nr + Host::ceil_div($nr, 1024) + 1;
+    return "warning: grants: this domain is new, so $all grants of the old domain were dropped: "
+        . "the number of a grantee may be another domain's now";
+}
+
+# Granter and grantee are saved and restored. The restored granter has dropped its grants: its old
+# reference cannot be mapped, and it grants the pages again. These grants are bound to the grantee's
+# old domain ID, so the restored grantee, which has a new one, cannot map them.
 sub restored {
     my ($granter, $nr) = @_;
     return (
         tell($granter => "granter \@grantee $nr", {pages => $nr}),
-        put($granter  => 'keep_reference'), put($granter => 'come_back'), put($granter => 'put_reference'),
+        put($granter  => 'keep_reference'), put($granter => 'come_back', undef, dropped($nr)),
+        tell($granter => 'granter_look', {untouched => $nr, in_use => 0, dropped => $nr}),
+        put($granter  => 'put_reference'),
+        fails(grantee => "grantee \@$granter", '-5 \(EIO\)', 'GNTST_general_error'),
+        tell($granter => 'granter_end', {pages => $nr, deferred => 0}),
+        tell($granter => "granter \@grantee $nr", {pages => $nr}),
         tell(grantee  => "grantee \@$granter", {pages => $nr, mapped => $nr, intact => $nr}),
         tell($granter => 'granter_look', {untouched => 0, written => $nr, in_use => $nr}),
         tell(grantee  => 'grantee_end', {pages => $nr}),
@@ -186,14 +202,14 @@ sub refused {
         put($granter  => 'save_is_refused', qr/^$suspended_no$/m, @why),
         tell(grantee  => 'grantee look', {mapped => 64, intact => 64}),
         tell(grantee  => 'grantee_end', {pages => 64}),
-        put($granter  => 'come_back'),
-        tell($granter => 'granter_look', {pages => 64, written => 64, in_use => 0}),
+        put($granter  => 'come_back', undef, dropped(64)),
+        tell($granter => 'granter_look', {pages => 64, written => 64, in_use => 0, dropped => 64}),
         tell($granter => 'granter_end', {deferred => 0}),
     );
 }
 
 # The grantee is suspended while it has pages mapped. After a checkpoint (same domain) the kernel
-# maps them again; after a restore (a new domain) the pages are not mapped.
+# maps them again; in a new domain (after a restore) it leaves them unmapped.
 sub suspended {
     my ($granter) = @_;
     return (
@@ -203,7 +219,7 @@ sub suspended {
         tell(grantee  => 'grantee look', {mapped => 64, intact => 64}),
         tell($granter => 'granter_look', {written => 64, in_use => 64}),
         put(grantee   => 'come_back', undef,
-            'warning: foreign: 1 foreign ranges could not be remapped completely after resume: accesses to their unmapped pages fault'),
+            'warning: grantee: this domain is new, so 64 pages that domain \d+ granted to the old domain are not mapped again'),
         tell(grantee  => 'grantee look', {pages => 64, mapped => 0, intact => 0}),
         tell($granter => 'granter_look', {written => 64, in_use => 0}),
         tell(grantee  => 'grantee_end', {pages => 64}),
