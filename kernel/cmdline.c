@@ -174,6 +174,11 @@ bool cmdline_wants_test(const struct options *o, const char *name)
     return has_word(o->tests, name) || has_word(o->tests, "all") || text_is(o->tests, "full");
 }
 
+bool cmdline_names_test(const struct options *o, const char *name)
+{
+    return has_word(o->tests, name);
+}
+
 bool cmdline_wants_full(const struct options *o)
 {
     return has_word(o->tests, "full");

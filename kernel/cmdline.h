@@ -70,6 +70,12 @@ bool text_is(struct text word, const char *s);
 /* True if test= names the self-test @name, or all self-tests ("all", or "full" alone). */
 bool cmdline_wants_test(const struct options *o, const char *name);
 
+/*
+ * True if test= has the word @name itself, for a self-test that must not run unasked: Xen may end
+ * the domain for what it does.
+ */
+bool cmdline_names_test(const struct options *o, const char *name);
+
 /* True if test= has the word "full": sweeps visit every index (kernel/selftest/sweep.h). */
 bool cmdline_wants_full(const struct options *o);
 

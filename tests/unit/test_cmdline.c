@@ -193,6 +193,9 @@ static void test_full(void **state)
     check_true("test=p2m,fuller does not select the full tests",
                !cmdline_wants_full(parse("test=p2m,fuller")));
     check_true("test=full selects the full tests", cmdline_wants_full(parse("test=full")));
+    check_true("test=p2m,holes names holes", cmdline_names_test(parse("test=p2m,holes"), "holes"));
+    check_true("test=all names no test", !cmdline_names_test(parse("test=all"), "holes"));
+    check_true("test=full names no test", !cmdline_names_test(parse("test=full"), "holes"));
     check_true("test=p2m,full selects the full tests", cmdline_wants_full(parse("test=p2m,full")));
 }
 
