@@ -2,6 +2,7 @@
 #include "lib/printk.h"
 
 #include "arch/x86/cpu.h"
+#include "arch/x86/pte.h"
 
 #include "xen/shutdown.h"
 #include "xen/watchdog.h"
@@ -69,6 +70,7 @@ void __attribute__((no_stack_protector)) __noreturn kernel_main(const struct sta
 {
     ticks_at_entry = tsc();
     set_canary();
+    pte_start();
     print("Xenolith " VERSION ": a Xen PV guest about memory\n");
 
     domain.start_info = start_info;

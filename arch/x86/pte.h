@@ -42,9 +42,24 @@
 /* To be added to those flags: uncached. PAT entry 3 is UC under Xen, as it is after a reset. */
 #define PTE_UC (PTE_PCD | PTE_PWT)
 
+/*
+ * The flags that this CPU has: all, or all but NX. Without NX (CPUID 0x80000001, bit 20 of EDX;
+ * Intel SDM vol. 3, 4.1.4) bit 63 of an entry is reserved, and Xen refuses an entry that has it.
+ */
+extern uint64_t pte_supported;
+
+static inline bool pte_has_nx(void)
+{
+    return pte_supported & PTE_NX;
+}
+
+/* Reads CPUID and sets pte_supported, before the first entry is made. */
+void pte_start(void);
+
+/* An entry that maps @mfn with @flags, as far as this CPU has them. */
 static inline uint64_t pte_make(mfn_t mfn, uint64_t flags)
 {
-    return mfn_to_maddr(mfn) | flags;
+    return mfn_to_maddr(mfn) | (flags & pte_supported);
 }
 
 static inline mfn_t pte_mfn(uint64_t pte)

@@ -9,6 +9,7 @@
 #include "arch/x86/hypercall.h"
 #include "arch/x86/layout.h"
 #include "arch/x86/probe.h"
+#include "arch/x86/pte.h"
 #include "arch/x86/vectors.h"
 
 #define STUB_BYTES 16
@@ -66,7 +67,8 @@ int traps_start(void)
 static bool resume_probe(struct trap_frame *f)
 {
     uint64_t at = f->rip;
-    bool fetch = f->vector == TRAP_PAGE_FAULT && (f->error & PF_FETCH) && f->rip == cr2();
+    bool is_fetch = (f->error & PF_FETCH) || !pte_has_nx(); /* without NX the bit may be 0 */
+    bool fetch = f->vector == TRAP_PAGE_FAULT && is_fetch && f->rip == cr2();
 
     /* the call's return address: see probe.S. A wild jump may come with a wild stack. */
     if (fetch && probe_read((const void *)f->rsp, &at))

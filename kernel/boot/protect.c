@@ -4,11 +4,7 @@
 #include "lib/errno.h"
 #include "lib/printk.h"
 
-#include "arch/x86/cpu.h"
 #include "arch/x86/layout.h"
-
-#define CPUID_EXT_FEATURES 0x80000001
-#define CPUID_NX           (1u << 20)
 
 static int protect(struct domain *d, const char *start, const char *end, uint64_t flags)
 {
@@ -48,11 +44,9 @@ int protect_stage(struct domain *d)
 {
     int rc;
 
-    if (!(cpuid(CPUID_EXT_FEATURES).edx & CPUID_NX)) {
-        printk(LOG_ERROR,
-               "protect: CPUID 0x80000001 has no NX bit: data cannot be made non-executable\n");
-        return -ENOSYS;
-    }
+    if (!pte_has_nx())
+        printk(LOG_WARN,
+               "protect: CPUID 0x80000001 has no NX bit: data can be executed in this domain\n");
     rc = protect(d, image_start, rodata_start, PTE_RX);
     if (!rc)
         rc = protect(d, rodata_start, data_start, PTE_RO);

@@ -8,7 +8,10 @@
 
 #include "kernel/domain.h"
 
-/* As the row of stages.c. -ENOSYS: the CPU has no NX bit. Else 0, or Xen's negative errno. */
+/*
+ * As the row of stages.c. Prints a warning if the CPU has no NX bit: then data can be executed.
+ * Returns 0, or Xen's negative errno.
+ */
 int protect_stage(struct domain *d) __must_check;
 
 #endif

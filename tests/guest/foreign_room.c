@@ -168,6 +168,7 @@ void foreign_room_check_pte(struct foreign_room *fr, const struct foreign_range 
     struct test *t = fr->room.t;
     uint64_t pte = pte_of(fr, r, i);
 
+    set &= pte_supported;
     CHECK(mfn_eq(pte_mfn(pte), mfn) && (pte & set) == set && !(pte & clear),
           "PTE of address 0x%lx is 0x%lx (MFN 0x%lx), expected MFN 0x%lx with bits 0x%lx set, bits "
           "0x%lx clear",

@@ -267,7 +267,7 @@ void fake_machine_start(uint64_t first_mfn, uint64_t nr_mfns)
 
     if (ram)
         fake_machine_stop(); /* left by a test that failed */
-    fake = (struct fake_xen){.first_mfn = first_mfn, .nr_mfns = nr_mfns};
+    fake = (struct fake_xen){.first_mfn = first_mfn, .nr_mfns = nr_mfns, .no_nx = !pte_has_nx()};
     file = new_file("fake machine", RAM_PAGES * PAGE_SIZE);
     ram = map(0, RAM_PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     nr_ram_pages = 0;

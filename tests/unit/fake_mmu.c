@@ -42,7 +42,7 @@ static int get_entry(uint64_t pte, unsigned int level, domid_t domain)
             fail_msg("non-present entry %#lx at level %u has an address: XSA-273", pte, level);
         return 0;
     }
-    if (!f || (level > 1 && f->foreign) || pte & FAKE_PTE_GRANT)
+    if (!f || (level > 1 && f->foreign) || pte & FAKE_PTE_GRANT || (fake.no_nx && pte & PTE_NX))
         return -XEN_EINVAL;
     if (level == 1 && !is_of(mfn, f, domain))
         return -XEN_EINVAL;

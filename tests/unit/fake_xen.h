@@ -79,6 +79,7 @@ struct fake_xen {
     uint64_t shared;          /* MFN of shared_info, a frame of Xen's */
     unsigned int nr_restores; /* restores so far; each new machine has a later Xen version */
     bool superpages;          /* superpage entries are accepted: only while a domain is built */
+    bool no_nx;               /* entries with the NX bit are refused; set if !pte_has_nx() */
 
     unsigned int nr_hypercalls; /* since the machine started, or since a test set it to 0 */
     unsigned int fail_at;       /* number of the hypercall that fails, from 1; 0: none fails */

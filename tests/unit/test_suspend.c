@@ -106,6 +106,21 @@ static void test_live_migration(void **state)
     live_check("guest in the new domain");
 }
 
+/* On a CPU without NX, Xen refuses each entry that has the bit: boot, suspend and resume set none.
+ */
+static void test_without_nx(void **state)
+{
+    (void)state;
+    pte_supported &= ~PTE_NX;
+    live_start_suspending(restored);
+    check_true("the fake Xen refuses entries with NX",
+               pt_write(live.pt.root, 1, live.pt.root.v * PAGE_SIZE | PTE_NX | PTE_P) != 0);
+    live_check("guest without NX before the suspend");
+    check_equal("suspend without NX", suspend(&live), 0);
+    live_check("guest without NX in the new domain");
+    pte_supported |= PTE_NX;
+}
+
 /* The kernel's copy of start_info, which the tools find by this frame. */
 static struct start_info *start_info(void)
 {
@@ -387,6 +402,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_restore, live_teardown),
         cmocka_unit_test_teardown(test_live_migration, live_teardown),
+        cmocka_unit_test_teardown(test_without_nx, live_teardown),
         cmocka_unit_test_teardown(test_cancelled, live_teardown),
         cmocka_unit_test_teardown(test_refused, live_teardown),
         cmocka_unit_test_teardown(test_another_count, live_teardown),
