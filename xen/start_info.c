@@ -34,12 +34,12 @@ static void check_mapped(struct pagetable *pt, const char *field, uint64_t va)
               va);
 }
 
-/* Checks that [va, va + len_bytes) starts at a page, does not wrap, and is mapped at both ends. */
+/* Checks that the pages of [va, va + len_bytes) end below 2^64 and are mapped at both ends. */
 static void check_area(struct pagetable *pt, const char *field, uint64_t va, uint64_t len_bytes)
 {
     if (va % PAGE_SIZE)
         panic("start_info.%s is 0x%lx, expected a multiple of 4096", field, va);
-    if (va + len_bytes - 1 < va)
+    if (va + ROUND_UP(len_bytes, PAGE_SIZE) <= va)
         panic("start_info.%s is 0x%lx with 0x%lx bytes, which wrap, expected an end below 2^64",
               field, va, len_bytes);
     check_mapped(pt, field, va);
@@ -75,6 +75,10 @@ static void check_ramdisk(const struct start_info *si, struct pagetable *pt)
     if (pages > si->nr_pages)
         panic("start_info.mod_len is 0x%lx bytes, expected at most nr_pages * 4096, 0x%lx bytes",
               si->mod_len, si->nr_pages * PAGE_SIZE);
+    if (!(si->flags & SIF_MOD_START_PFN) && !si->mod_start)
+        panic("start_info.mod_start is 0x0 for 0x%lx bytes, expected an address in the kernel "
+              "mapping",
+              si->mod_len);
     if (!(si->flags & SIF_MOD_START_PFN))
         check_area(pt, "mod_start", si->mod_start, si->mod_len);
     else if (si->mod_start > si->nr_pages - pages)

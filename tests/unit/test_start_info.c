@@ -180,6 +180,43 @@ static void test_list_at_our_slot_without_pfns(void **state)
                "nr_p2m_frames is 0, expected more than 0 for mfn_list 0xffffc90000000000");
 }
 
+/*
+ * 0 is no address of the kernel mapping, even if page 0 is mapped, as after GRUB. As an address it
+ * would be PFN 0x80000, and in struct boot_info it would mean that the ramdisk is not mapped.
+ */
+static void test_ramdisk_at_address_0(void **state)
+{
+    (void)state;
+    start(FAKE_LIST_4K, 5);
+    check_equal("pt_write of the list's level 3 table at address 0",
+                pt_write(g.pt.root, 0, fake_ram(fake.root)[pte_index(FAKE_LIST_BASE, 4)]), 0);
+    si.mod_start = 0;
+    check_says("panic on a ramdisk at address 0", panic_of(read_info, &si),
+               "start_info.mod_start is 0x0 for 0x5000 bytes, expected an address in the kernel "
+               "mapping");
+    si.flags |= SIF_MOD_START_PFN;
+    start_info_read(&info, &si, &g.pt);
+    check_equal("PFN of a ramdisk at PFN 0", info.ramdisk_pfn, 0);
+}
+
+/* An area whose last page ends at 2^64 has no end in 64 bits: start + bytes of its pages is 0. */
+static void test_areas_up_to_the_end(void **state)
+{
+    (void)state;
+    start(FAKE_LIST_4K, 5);
+    si.mod_start = -(uint64_t)0x5000;
+    check_says("panic on a ramdisk that ends at 2^64", panic_of(read_info, &si),
+               "mod_start is 0xffffffffffffb000 with 0x5000 bytes, which wrap");
+    start(FAKE_LIST_4K, 0);
+    si.nr_pages = 3072;
+    si.mfn_list = -(uint64_t)0x6000;
+    check_says("panic on a list that ends at 2^64", panic_of(read_info, &si),
+               "mfn_list is 0xffffffffffffa000 with 0x6000 bytes, which wrap");
+    si.nr_pages = 3000; /* the list ends inside the last page */
+    check_says("panic on a list in the last pages", panic_of(read_info, &si),
+               "mfn_list is 0xffffffffffffa000 with 0x5dc0 bytes, which wrap");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -190,6 +227,8 @@ int main(void)
         cmocka_unit_test_teardown(test_refusals, fake_machine_teardown),
         cmocka_unit_test_teardown(test_magic_without_an_end, fake_machine_teardown),
         cmocka_unit_test_teardown(test_list_at_our_slot_without_pfns, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_ramdisk_at_address_0, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_areas_up_to_the_end, fake_machine_teardown),
     };
 
     return cmocka_run_group_tests_name("start_info", tests, NULL, NULL);
