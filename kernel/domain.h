@@ -64,13 +64,15 @@ struct domain {
     struct frame_pool frame_pool; /* free frames of this domain */
     struct heap heap;
 
-    struct memory_map map; /* the E820 map that Xen returned, on the heap */
+    struct memory_map map; /* the E820 map that Xen returned to this domain, on the heap */
     enum map_source map_source;
-    uint64_t max_pages; /* XENMEM_maximum_reservation at boot, in pages */
+    uint64_t max_pages;  /* XENMEM_maximum_reservation at boot, in pages */
+    uint64_t nr_misfits; /* PFNs whose kind is not that of the map (kernel/boot/new_map.h) */
     struct plan plan;
-    uint64_t plan_max;      /* pages up to which this domain can grow within the P2M list */
-    struct p2m p2m;         /* the P2M list, and the PFN ranges that give ~0 its meaning */
-    struct mmu_batch batch; /* counts of MMU_MACHPHYS_UPDATE by the stage renumber */
+    struct ranges plan_ranges; /* the ranges of the plan, if a later map has replaced them */
+    uint64_t plan_max;         /* pages up to which this domain can grow within the P2M list */
+    struct p2m p2m;            /* the P2M list, and the PFN ranges that give ~0 its meaning */
+    struct mmu_batch batch;    /* counts of MMU_MACHPHYS_UPDATE by the stage renumber */
     struct revectored revectored;
     struct publication publication; /* the P2M tree */
     mfn_t suspend_mfn;              /* of the copy of start_info, for SCHEDOP_shutdown(suspend) */

@@ -56,7 +56,7 @@ int frame_pool_stage(struct domain *d)
 /* The boot report has all ranges. Xen's serial console drops lines of a longer output. */
 #define MAX_PRINTED 32
 
-static void print_ranges(const struct ranges *t)
+void map_print(const struct ranges *t)
 {
     size_t nr = min_u64(t->nr, MAX_PRINTED);
 
@@ -98,7 +98,7 @@ int map_stage(struct domain *d)
                d->map.nr);
         return rc;
     }
-    print_ranges(&d->p2m.ranges);
+    map_print(&d->p2m.ranges);
 
     nr_runs = d->p2m.ranges.nr + SPARE_RUNS;
     runs = heap_alloc(&d->heap, nr_runs * sizeof(*runs));

@@ -16,6 +16,8 @@ int frame_pool_stage(struct domain *d) __must_check;
  * it into @d->p2m.ranges. -EINVAL: the map has no RAM.
  */
 int map_stage(struct domain *d) __must_check;
+/* Prints the ranges of an E820 map, up to 32 of them. */
+void map_print(const struct ranges *ranges);
 
 /* Makes the plan (mm/plan.h). -ENOMEM: the E820 map has less RAM than this domain has pages. */
 int plan_stage(struct domain *d) __must_check;

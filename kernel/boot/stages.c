@@ -6,6 +6,7 @@
 #include "kernel/boot/events.h"
 #include "kernel/boot/foreign.h"
 #include "kernel/boot/memory.h"
+#include "kernel/boot/new_map.h"
 #include "kernel/boot/protect.h"
 #include "kernel/boot/setup.h"
 #include "kernel/boot/store.h"
@@ -41,7 +42,7 @@ const struct stage stages[] = {
     {"frame_pool", "collect the free frames, and start the heap",
      frame_pool_stage, NULL, NULL},
     {"map", "turn the E820 map into a table of PFN ranges",
-     map_stage, NULL, NULL},
+     map_stage, NULL, map_after_resume},
     {"plan", "find the frames whose PFNs lie in holes, and size the P2M list",
      plan_stage, NULL, NULL},
     {"revector", "give the builder's P2M frames new page tables in this kernel's slot",

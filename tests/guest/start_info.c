@@ -21,7 +21,7 @@ TEST(start_info, "the kernel's count of this domain's pages equals XENMEM_curren
 }
 
 TEST(memory_map,
-     "XENMEM_memory_map (dom0: XENMEM_machine_memory_map) returns the same E820 map as at boot")
+     "XENMEM_memory_map (dom0: XENMEM_machine_memory_map) returns the map of this domain's start")
 {
     const struct memory_map *first = &t->d->map;
     struct memory_map again;
@@ -31,7 +31,8 @@ TEST(memory_map,
         test_error(t, "host_memory_map (E820): result is %d (%s), expected 0", rc, errno_name(rc));
         return;
     }
-    CHECK_EQ(again.nr, first->nr, "number of E820 entries that %s returns now, compared with boot,",
+    CHECK_EQ(again.nr, first->nr,
+             "number of E820 entries that %s returns now, compared with before,",
              t->d->map_source == MAP_OWN ? "XENMEM_memory_map" : "XENMEM_machine_memory_map");
     for (size_t i = 0; i < first->nr && i < again.nr; i++)
         check_e820_entry(t, "E820 map that Xen returns now", i, &again.entries[i],

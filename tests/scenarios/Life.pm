@@ -37,6 +37,16 @@ my %kinds     = (
     create        => {tests => 1, begins => 1},
     reboot_guest  => {tests => 1, begins => 1},
     save_restore  => {tests => 1, says => $back},
+    restore_elsewhere => {
+        tests  => 1,
+        begins => 1,
+        says   => qr/^map: this domain is new and has another E820 map$/m,
+        check  => sub { delete $_[1]{max} }, # libxl sets another limit for the new domain
+    },
+    aim           => {
+        printed => qr/^\d+ of \d+ pages: the P2M list has no more RAM PFNs$/m,
+        check   => sub { $_[1]{pages} = $_[0]{words}[2] },
+    },
     checkpoint    => {tests => 1, says => $cancelled},
     save_fails    => {
         tests   => 1,
@@ -81,7 +91,7 @@ my $usual = qr/^(?:Xenolith\ |\w+:\ progress:\ |start_info:\ domU|builder:\ |hos
     P2M\ move:\ |data\/command:\ |teardown:\ |live:\ waiting|p2m_list:\ |pattern_pages:\ PFN|churn:\ |generation:\ |
     suspend:\ (?:cancelled|back\ in\ a\ new\ domain)|warning:\ suspend:\ $unsaved|
     (?:un)?block_suspend:\ shared_info|\{"report":|
-    balloon:\ (?:memory\/target:\ this\ domain\ has\ (\d+)\ of\ \g{-1}\ pages|\d+\ ballooned-out\ PFNs\ had\ a\ frame))/x;
+    balloon:\ (?:memory\/target:\ this\ domain\ has\ (?:(\d+)\ of\ \g{-1}\ pages|\d+\ of\ \d+\ pages:\ the\ P2M\ list)|\d+\ ballooned-out\ PFNs\ had\ a\ frame))/x;
 
 # During a migration the toolstack has pages of the guest mapped. A page that the guest gives back
 # then is not freed, and Xen still counts it as the guest's.

@@ -91,6 +91,21 @@ static long count_pages(void)
     return n;
 }
 
+/* Without a buffer: the number of entries. Like Xen's, the map is cut to the buffer. */
+static long memory_map(struct xen_memory_map *m)
+{
+    unsigned int room = m->nr_entries;
+
+    if (!fake.e820)
+        return -XEN_ENOSYS;
+    m->nr_entries = fake.nr_e820;
+    if (!m->buffer.p)
+        return 0;
+    m->nr_entries = room < fake.nr_e820 ? room : fake.nr_e820;
+    memcpy(m->buffer.p, fake.e820, m->nr_entries * 20);
+    return 0;
+}
+
 static long machphys(struct xen_machphys_mapping *m)
 {
     m->v_start = (uintptr_t)fake.m2p.table;
@@ -117,6 +132,8 @@ long HYPERVISOR_memory_op(unsigned int cmd, void *arg)
         return count_pages();
     case XENMEM_maximum_reservation:
         return (long)fake.max_pages;
+    case XENMEM_memory_map:
+        return memory_map(arg);
     case XENMEM_machphys_mapping:
         return machphys(arg);
     }

@@ -92,7 +92,9 @@ struct fake_xen {
     /* limited: populate_physmap and decrease_reservation do nr_extents_left extents and no more */
     bool limited;
     uint64_t nr_extents_left;
-    uint64_t max_pages;               /* result of XENMEM_maximum_reservation */
+    uint64_t max_pages; /* result of XENMEM_maximum_reservation */
+    const void *e820;   /* the domain's memory map: 20 bytes for each entry; or NULL */
+    unsigned int nr_e820;
     void (*on_release)(uint64_t mfn); /* called before a frame leaves the guest; may be NULL */
     /* called when a page of the guest's image outside of its slots gets tables; may be NULL */
     void (*adopt)(uint64_t va);

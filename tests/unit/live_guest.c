@@ -124,6 +124,19 @@ static void adopt_start_info(void)
     fake_tlb_flush_page((uintptr_t)page);
 }
 
+/* The map whose ranges are the sizes of start_memory. */
+const struct e820_entry live_map[3] = {
+    {0,                600 * PAGE_SIZE,  E820_RAM},
+    {600 * PAGE_SIZE,  1100 * PAGE_SIZE, 2       },
+    {1700 * PAGE_SIZE, 9000 * PAGE_SIZE, E820_RAM},
+};
+
+void live_set_map(const struct e820_entry *entries, unsigned int nr)
+{
+    fake.e820 = entries;
+    fake.nr_e820 = nr;
+}
+
 static void start_memory(void)
 {
     static const uint64_t sizes[] = {600, 1100, 9000, 0};
@@ -137,6 +150,7 @@ static void start_memory(void)
     live.frame_pool = g.frame_pool;
     live.p2m = g.p2m;
     live.plan = g.plan;
+    live.plan.map = &live.p2m.ranges;
     live.revectored = g.revectored;
     live.heap = g.heap;
     live.pt = g.pt;
@@ -147,6 +161,9 @@ static void start_memory(void)
     live.heap.pt = &live.pt;
     live.host.m2p = g.m2p;
     live.max_pages = fake.max_pages = NR_MAX;
+    live.map_source = MAP_OWN;
+    live_set_map(live_map, ARRAY_SIZE(live_map));
+    check_equal("host_memory_map at start", host_memory_map(&live.map, &live.heap, MAP_OWN, 0), 0);
 }
 
 static void start_start_info(void)
@@ -168,7 +185,7 @@ static void start_start_info(void)
     adopt_start_info();
 }
 
-static void count_in_use(void)
+void live_count_in_use(void)
 {
     fixmap_unmap_all(&live.fixmap);
     nr_in_use = 0;
@@ -211,7 +228,7 @@ void live_start(void)
     check_equal("pages of the domain after ballooning 400 pages out", live.balloon.nr_pages,
                 NR_PAGES - 400);
     hear_first_events();
-    count_in_use();
+    live_count_in_use();
     check_true("the P2M list has a shared leaf of ~0 entries",
                !mfn_eq(live.revectored.none_leaf, INVALID_MFN));
     fake.nr_hypercalls = 0;

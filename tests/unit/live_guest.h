@@ -30,6 +30,13 @@ int live_teardown(void **state);
 /* Boots the domain with a zeroed fake_tools. A suspend calls @what_happens, and returns its
  * result. */
 void live_start_suspending(long (*what_happens)(uint64_t start_info));
+/* Counts the frames in use, which live_check() compares with the count of the start. */
+void live_count_in_use(void);
+
+/* The memory map of the domain at its start, and the map that Xen returns from now on. */
+extern const struct e820_entry live_map[3];
+void live_set_map(const struct e820_entry *entries, unsigned int nr);
+
 /* For @what_happens: the tools save the guest and restore it on another machine, or cancel. */
 long live_restored(uint64_t start_info);
 long live_cancelled(uint64_t start_info);

@@ -339,6 +339,7 @@ static bool is_stated(const char *panic)
         "fixmap: cannot unmap slot ",
         "page tables: cannot read the level ",
         "page tables: cannot flush the TLB: ",
+        "heap: cannot unmap the heap page at ",
         "XENMEM_machphys_mapping: result is -22 (EINVAL), expected 0",
         "_reservation: result is -22 (EINVAL), expected a number of pages",
     };

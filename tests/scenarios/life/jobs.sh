@@ -161,6 +161,22 @@ mem_set() {
     domu_mem "$1" "$2" && domu_node "$1" data/balloon
 }
 
+# Sets a size of $2 MiB that the guest cannot reach, and waits until it has gone as near as it can: to
+# $3 pages.
+aim() {
+    local node
+    node=/local/domain/$(xl domid "$1")/data/balloon || return
+    xl mem-set "$1" "$2" && domu_until 60 domu_has_come_to "$node" "$3 of"
+    local code=$?
+    domu_node "$1" data/balloon
+    return $code
+}
+
+# The new domain has another memory map than the old one.
+restore_elsewhere() {
+    save_restore "$1"
+}
+
 mem_max() {
     xl mem-max "$1" "$2"
 }
