@@ -24,7 +24,7 @@ FUZZ_SRCS_cmdline    := kernel/cmdline.c lib/number.c
 FUZZ_SRCS_xenstore   := xen/xenstore.c xen/xenstore_ring.c xen/evtchn.c xen/clock.c xen/watchdog.c \
                         lib/number.c tests/fuzz/fake.c
 FUZZ_SRCS_console    := xen/console.c xen/clock.c xen/watchdog.c tests/fuzz/fake.c
-FUZZ_COMMON          := arch/x86/pte.c lib/format.c lib/panic.c lib/printk.c tests/fuzz/fuzz.c
+FUZZ_COMMON          := arch/x86/pte.c lib/errno.c lib/format.c lib/panic.c lib/printk.c tests/fuzz/fuzz.c
 
 FUZZ_BINS := $(FUZZ:%=$(B)/fuzz/fuzz_%)
 
