@@ -5,7 +5,7 @@
  * that needs a field is given the struct.
  *
  * Not all state is here. These files keep static state of their own: lib/printk.c (the log level);
- * arch/x86/traps.c; console.c, clock.c, evtchn.c, xenstore.c, watchdog.c and start_info.c in xen/;
+ * arch/x86/traps.c; console.c, clock.c, evtchn.c, xenstore*.c, watchdog.c and start_info.c in xen/;
  * kernel/boot/ (pages of the image that map foreign frames, watches); kernel/shell/shell.c (the
  * typed line); granter.c and grantee.c in kernel/selftest/.
  */

@@ -21,9 +21,9 @@
 
 static void run_store_command(struct domain *d)
 {
-    char command[128];
+    char command[STORE_COMMAND_BYTES];
 
-    if (!store_take_command(command, sizeof(command)))
+    if (!store_take_command(command))
         return;
     command_run(d, command);
     printk(LOG_INFO, "data/command: the command \"%s\" is done\n", command);

@@ -15,9 +15,10 @@ const char *errno_name(int rc)
         char name[sizeof("EOPNOTSUPP")];
     } names[] = {
         {0, "success"},
-        NAME(EPERM),  NAME(ENOENT), NAME(ESRCH),  NAME(EIO),    NAME(E2BIG),
-        NAME(EAGAIN),   NAME(ENOMEM), NAME(EACCES), NAME(EFAULT), NAME(EBUSY),  NAME(EEXIST),
-        NAME(ENODEV),   NAME(EINVAL), NAME(ENOSPC), NAME(ERANGE), NAME(ENOSYS), NAME(EOPNOTSUPP),
+        NAME(EPERM),  NAME(ENOENT),     NAME(ESRCH),     NAME(EIO),
+        NAME(E2BIG),    NAME(EAGAIN), NAME(ENOMEM),     NAME(EACCES),    NAME(EFAULT),
+        NAME(EBUSY),    NAME(EEXIST), NAME(ENODEV),     NAME(EINVAL),    NAME(ENOSPC),
+        NAME(ERANGE),   NAME(ENOSYS), NAME(EOPNOTSUPP), NAME(ETIMEDOUT),
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)

@@ -11,7 +11,7 @@ enum {
     EPERM = 1,       /* Xen refused: this domain lacks the right          */
     ENOENT = 2,      /* the object that was named does not exist           */
     ESRCH = 3,       /* the domain that was named does not exist           */
-    EIO = 5,         /* the peer broke the protocol or does not answer     */
+    EIO = 5,         /* the peer broke the protocol                        */
     E2BIG = 7,       /* the request is larger than the peer accepts        */
     EAGAIN = 11,     /* another domain changed the object: try again       */
     ENOMEM = 12,     /* no free frame, or no free slot in a table          */
@@ -25,6 +25,7 @@ enum {
     ERANGE = 34,     /* outside the P2M list, or outside the range         */
     ENOSYS = 38,     /* this Xen, or this kind of domain, lacks the call   */
     EOPNOTSUPP = 95, /* as ENOSYS; the PV shim returns this number         */
+    ETIMEDOUT = 110, /* the peer did not answer in time                    */
 };
 
 /*

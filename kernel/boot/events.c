@@ -13,6 +13,8 @@ static void wake(void *context)
     (void)context;
 }
 
+static bool is_old_domain;
+
 static int bind_all(const struct domain *d)
 {
     static evtchn_port_t timer, port;
@@ -22,7 +24,8 @@ static int bind_all(const struct domain *d)
      * Xen's tools/libs/guest/xg_resume.c with fast=0 resumes the old domain as if it were a new
      * one: the VIRQ is still bound.
      */
-    if (rc == -EEXIST && timer)
+    is_old_domain = rc == -EEXIST && timer;
+    if (is_old_domain)
         rc = evtchn_listen(timer, wake, NULL);
     if (rc)
         return rc;
@@ -34,6 +37,11 @@ static int bind_all(const struct domain *d)
 int events_stage(struct domain *d)
 {
     return bind_all(d);
+}
+
+bool events_are_of_old_domain(void)
+{
+    return is_old_domain;
 }
 
 int events_after_resume(struct domain *d, bool new_domain)

@@ -13,4 +13,10 @@ int events_stage(struct domain *d) __must_check;
  */
 int events_after_resume(struct domain *d, bool new_domain) __must_check;
 
+/*
+ * True if the last resume was one of the old domain, although SCHEDOP_shutdown has returned 0 as in
+ * a new one (fast=0 of Xen's xg_resume.c): the connection to xenstored is the old one, too.
+ */
+bool events_are_of_old_domain(void);
+
 #endif

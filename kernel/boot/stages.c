@@ -62,7 +62,7 @@ const struct stage stages[] = {
     {"pattern_pages", "allocate and fill the pages whose contents the tests compare",
      pattern_pages_stage, NULL, NULL},
     {"store", "connect to xenstore, and watch what the toolstack asks for",
-     store_stage, store_before_suspend, store_after_resume},
+     store_stage, NULL, store_after_resume},
 };
 /* clang-format on */
 const size_t nr_stages = ARRAY_SIZE(stages);

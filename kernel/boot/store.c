@@ -11,6 +11,8 @@
 #include "xen/foreign_page.h"
 #include "xen/xenstore.h"
 
+#include "kernel/boot/events.h"
+
 #include <xen/io/xs_wire.h>
 
 /* The virtual page that maps the xenstore ring. */
@@ -23,44 +25,59 @@ static struct xs_watch shutdown_watch = {.path = "control/shutdown"};
 static struct xs_watch target_watch = {.path = "memory/target"};
 static struct xs_watch command_watch = {.path = "data/command"};
 
+/* The request that was read, as long as it is not known whether its acknowledgement was written. */
+static enum shutdown_request unconfirmed;
+
+/* The command that runs, or whose node could not be emptied when it was done (is_done). */
+static char running[STORE_COMMAND_BYTES];
+static bool is_done;
+
+/* Prints a failed request. The boot continues. */
+static void check(int rc, const char *verb, const char *path, const char *consequence)
+{
+    if (rc)
+        printk(LOG_WARN, "store: cannot %s %s in xenstore: %d (%s); %s\n", verb, path, rc,
+               errno_name(rc), consequence);
+}
+
+static void watch(struct xs_watch *w, const char *consequence)
+{
+    check(xs_watch(w), "watch", w->path, consequence);
+}
+
 /*
  * libxl reads these nodes to know which requests the domain handles (Xen's xenstore-paths.pandoc).
  */
-static int write_features(void)
+static void write_features(void)
 {
     static const char *const paths[] = {"control/feature-poweroff", "control/feature-reboot",
                                         "control/feature-halt", "control/feature-suspend"};
-    int rc = 0;
 
-    for (size_t i = 0; !rc && i < ARRAY_SIZE(paths); i++) {
-        rc = xs_write(0, paths[i], "1");
-        if (rc == -EACCES) /* not created by this toolstack, which then sends no such request */
-            rc = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+        int rc = xs_write(0, paths[i], "1");
+
+        if (rc != -EACCES) /* not created by this toolstack, which then sends no such request */
+            check(rc, "write", paths[i], "the toolstack may not know that this domain obeys");
     }
-    return rc;
 }
 
-/* Writes the feature nodes and sets the watches. A failure is a warning: the boot continues. */
-static void write_features_and_watch(void)
+/*
+ * The watches on which the toolstack's control depends come first, and depend on nothing else. The
+ * node for commands is created if it is not there: a command that waits in it is kept.
+ */
+static void watch_and_write_features(void)
 {
-    static struct xs_watch *const watches[] = {&shutdown_watch, &target_watch, &command_watch};
-    const char *verb = "write", *path = "control/feature-*";
-    int rc = write_features();
+    struct xs_reply reply;
+    int rc;
 
-    if (!rc) {
-        path = command_watch.path;
-        rc = xs_write(0, path, "");
-    }
-    for (size_t i = 0; !rc && i < ARRAY_SIZE(watches); i++) {
-        verb = "watch";
-        path = watches[i]->path;
-        rc = xs_watch(watches[i]);
-    }
-    if (rc)
-        printk(LOG_WARN,
-               "store: cannot %s %s in xenstore: %d (%s); shutdown and memory/target requests may "
-               "be missed\n",
-               verb, path, rc, errno_name(rc));
+    watch(&shutdown_watch, "shutdown requests may be missed");
+    watch(&target_watch, "memory targets may be missed");
+    watch(&command_watch, "commands may be missed");
+    write_features();
+    rc = xs_read(0, command_watch.path, &reply);
+    if (rc == -ENOENT)
+        rc = xs_write(0, command_watch.path, "");
+    check(rc, "create", command_watch.path, "commands need a node that this domain can read");
 }
 
 static bool has_store(const struct domain *d)
@@ -87,10 +104,12 @@ bool store_ring_was_used(const struct domain *d)
     return has_store(d) && ring->req_prod != 0;
 }
 
-int store_stage(struct domain *d)
+static int connect(const struct domain *d, bool is_new)
 {
     int rc;
 
+    unconfirmed = REQUEST_NONE;
+    is_done = false;
     if (!has_store(d)) {
         xenstore_stop();
         printk(LOG_INFO,
@@ -98,21 +117,26 @@ int store_stage(struct domain *d)
                "arrive\n");
         return 0;
     }
-    rc = xenstore_start(store_page, d->boot.store_port);
+    rc = xenstore_start(store_page, d->boot.store_port, is_new);
     if (!rc)
-        write_features_and_watch();
+        watch_and_write_features();
     return rc;
 }
 
-int store_before_suspend(struct domain *d)
+int store_stage(struct domain *d)
 {
-    (void)d;
-    return xenstore_suspend();
+    return connect(d, false);
 }
 
 int store_after_resume(struct domain *d, bool new_domain)
 {
-    return new_domain ? store_stage(d) : 0;
+    if (!new_domain) {
+        xenstore_resume();
+        return 0;
+    }
+    if (events_are_of_old_domain() && has_store(d))
+        return xenstore_resume_at(d->boot.store_port);
+    return connect(d, true);
 }
 
 bool store_has_news(void)
@@ -138,85 +162,181 @@ static enum shutdown_request request_of(const char *word)
     return REQUEST_NONE;
 }
 
+/* Is it likely that a failed request succeeds when xenstored answers again? Then watches fire. */
+static bool is_transient(int rc)
+{
+    return rc == -ETIMEDOUT || (rc == -EIO && xenstore_is_connected());
+}
+
+static const char *consequence_of(int rc)
+{
+    return is_transient(rc) ? "it is read again when xenstored answers" : "it is ignored";
+}
+
+/* Looks at the value of a node. True: the node is to be emptied, which is the acknowledgement. */
+typedef bool (*look_t)(const struct xs_reply *value, void *context);
+
 /*
- * Reads and empties control/shutdown in one transaction. -EAGAIN: another domain has written to the
- * node since xs_begin, and the node is unchanged.
+ * Shows the value of the node @path to @look, and empties the node if @look says so, both in one
+ * transaction. -EAGAIN: another domain has written to the node since xs_begin, and the node is
+ * unchanged. *@ending is set as soon as only the result of the transaction is missing.
  */
-static int try_take_request(enum shutdown_request *request)
+static int try_take_node(const char *path, look_t look, void *context, bool *ending)
 {
     struct xs_reply reply;
     xs_tx_t tx;
-    int rc = xs_begin(&tx);
+    int rc = xs_begin(&tx), ended;
 
-    *request = REQUEST_NONE;
+    *ending = false;
     if (rc)
         return rc;
-    rc = xs_read(tx, shutdown_watch.path, &reply);
-    if (!rc)
-        *request = request_of(reply.data);
-    if (!rc && *request != REQUEST_NONE)
-        rc = xs_write(tx, shutdown_watch.path, "");
-    if (rc == -EIO) /* the connection is broken */
+    rc = xs_read(tx, path, &reply);
+    if (!rc && look(&reply, context)) {
+        rc = xs_write(tx, path, "");
+        *ending = !rc;
+    }
+    if (rc == -ETIMEDOUT || rc == -EIO) /* the transaction is over */
         return rc;
-
-    int ended = xs_end(tx, !rc);
-
+    ended = xs_end(tx, !rc);
     return rc ? rc : ended;
+}
+
+static int take_node(const char *path, look_t look, void *context, bool *ending)
+{
+    int rc = -EAGAIN;
+
+    for (unsigned int i = 0; rc == -EAGAIN && i < MAX_TRIES; i++)
+        rc = try_take_node(path, look, context, ending);
+    return rc;
+}
+
+static bool look_at_request(const struct xs_reply *value, void *context)
+{
+    enum shutdown_request *request = context;
+
+    *request = request_of(value->data);
+    return *request != REQUEST_NONE;
+}
+
+/*
+ * The result of the acknowledgement that was late. If it was not written, the node is read again.
+ */
+static enum shutdown_request take_unconfirmed(void)
+{
+    enum shutdown_request request = unconfirmed;
+    int rc = xs_end_result();
+
+    if (rc == -ETIMEDOUT)
+        return REQUEST_NONE;
+    unconfirmed = REQUEST_NONE;
+    return rc ? REQUEST_NONE : request;
 }
 
 enum shutdown_request store_take_shutdown_request(void)
 {
-    enum shutdown_request request = REQUEST_NONE;
-    int rc = shutdown_watch.fired ? -EAGAIN : 0;
+    enum shutdown_request request = take_unconfirmed();
+    bool ending;
+    int rc;
 
+    if (request != REQUEST_NONE || unconfirmed != REQUEST_NONE || !shutdown_watch.fired)
+        return request;
     shutdown_watch.fired = false;
-    for (unsigned int i = 0; rc == -EAGAIN && i < MAX_TRIES; i++)
-        rc = try_take_request(&request);
+    rc = take_node(shutdown_watch.path, look_at_request, &request, &ending);
+    if (rc == -ETIMEDOUT && ending)
+        unconfirmed = request;
     if (rc && rc != -ENOENT)
-        printk(LOG_WARN,
-               "store: control/shutdown could not be read and emptied: %d (%s); the request is "
-               "ignored\n",
-               rc, errno_name(rc));
+        printk(LOG_WARN, "store: control/shutdown could not be read and emptied: %d (%s); %s\n", rc,
+               errno_name(rc), consequence_of(rc));
     return rc ? REQUEST_NONE : request;
+}
+
+/* The size in pages that the text of memory/target requests; 0: none. */
+static uint64_t target_of(const char *text)
+{
+    uint64_t kib = 0;
+
+    if (!*text)
+        return 0;
+    if (!number_parse_decimal(text, strlen(text), UINT64_MAX, &kib))
+        printk(LOG_WARN, "store: memory/target is \"%.20s\" and ignored: expected KiB in decimal\n",
+               text);
+    else if (kib < PAGE_SIZE / 1024)
+        printk(LOG_WARN,
+               "store: memory/target is %lu KiB and ignored: expected at least one page\n", kib);
+    return kib / (PAGE_SIZE / 1024);
 }
 
 uint64_t store_take_target(void)
 {
     struct xs_reply reply;
-    uint64_t kib = 0;
     int rc;
 
     if (!target_watch.fired)
         return 0;
     target_watch.fired = false;
     rc = xs_read(0, target_watch.path, &reply);
-    if (rc)
-        return 0;
-    if (*reply.data && !number_parse_decimal(reply.data, strlen(reply.data), UINT64_MAX, &kib))
-        printk(LOG_WARN, "store: memory/target is \"%.20s\" and ignored: expected KiB in decimal\n",
-               reply.data);
-    return kib / (PAGE_SIZE / 1024);
+    if (!rc)
+        return target_of(reply.data);
+    if (rc != -ENOENT)
+        printk(LOG_WARN, "store: memory/target could not be read: %d (%s); %s\n", rc,
+               errno_name(rc), consequence_of(rc));
+    return 0;
 }
 
-bool store_take_command(char *command, size_t size_bytes)
+static bool look_at_done(const struct xs_reply *value, void *context)
+{
+    (void)context;
+    return !strcmp(value->data, running);
+}
+
+/* Empties data/command if it still has the command that ran: another one is a new command. */
+static void empty_command(void)
+{
+    bool ending;
+    int rc = take_node(command_watch.path, look_at_done, NULL, &ending);
+
+    is_done = is_transient(rc);
+    if (rc && rc != -ENOENT)
+        printk(LOG_WARN, "store: data/command could not be emptied: %d (%s)\n", rc, errno_name(rc));
+}
+
+/* Copies @value to running[]. False if there is no command, or one that is too long. */
+static bool is_command(const struct xs_reply *value)
+{
+    if (value->len_bytes >= sizeof(running)) {
+        printk(LOG_WARN, "store: data/command has %lu bytes and is ignored: expected at most %lu\n",
+               value->len_bytes, sizeof(running) - 1);
+        return false;
+    }
+    memcpy(running, value->data, value->len_bytes + 1);
+    return *running;
+}
+
+bool store_take_command(char *command)
 {
     struct xs_reply reply;
-    size_t len;
+    int rc;
 
     if (!command_watch.fired)
         return false;
     command_watch.fired = false;
-    if (xs_read(0, command_watch.path, &reply) || !reply.len_bytes)
+    if (is_done)
+        empty_command();
+    if (is_done)
         return false;
-    len = min_u64(strlen(reply.data), size_bytes - 1);
-    memcpy(command, reply.data, len);
-    command[len] = '\0';
-    return len > 0;
+    rc = xs_read(0, command_watch.path, &reply);
+    if (rc && rc != -ENOENT)
+        printk(LOG_WARN, "store: data/command could not be read: %d (%s); %s\n", rc, errno_name(rc),
+               consequence_of(rc));
+    if (rc || !is_command(&reply))
+        return false;
+    memcpy(command, running, sizeof(running));
+    return true;
 }
 
 void store_end_command(void)
 {
-    store_say(command_watch.path, "");
+    empty_command();
 }
 
 void store_say(const char *path, const char *text)

@@ -13,13 +13,15 @@
 int store_ring_stage(struct domain *d) __must_check;
 
 /*
- * As the row of stages.c: connects to xenstored, writes the control/feature-* nodes and watches the
- * three nodes. A refused write or watch is a warning. 0, or a negative errno of xenstore_start.
+ * As the row of stages.c: connects to xenstored, watches the three nodes and writes the
+ * control/feature-* nodes. A refused write or watch is a warning, and the others do not depend on
+ * it. 0, or a negative errno of xenstore_start.
  */
 int store_stage(struct domain *d) __must_check;
-/* -EIO: a message of xenstored arrived in part, and the rest does not come. */
-int store_before_suspend(struct domain *d) __must_check;
-/* In a new domain the old connection and its watches do not exist: as store_stage. */
+/*
+ * In a new domain the old connection and its watches do not exist: as store_stage. In the old one
+ * the connection goes on, and the three nodes are read again.
+ */
 int store_after_resume(struct domain *d, bool new_domain) __must_check;
 
 /*
@@ -28,7 +30,10 @@ int store_after_resume(struct domain *d, bool new_domain) __must_check;
  */
 bool store_ring_was_used(const struct domain *d);
 
-/* True if a watch has fired since the last store_take_* call for its node. */
+/*
+ * True if a watch has fired since the last store_take_* call for its node. A node that could not be
+ * read because xenstored did not answer in time fires when xenstored answers.
+ */
 bool store_has_news(void);
 
 enum shutdown_request {
@@ -48,16 +53,20 @@ enum shutdown_request store_take_shutdown_request(void);
 
 /*
  * Returns memory/target in pages (the node holds KiB), or 0 if the node has not changed since the
- * last call, is empty or holds no number.
+ * last call or is empty. No number, and less than a page, is 0 and a warning.
  */
 uint64_t store_take_target(void);
 
+/* The size of a command with its 0. A longer one is refused: half a command is another command. */
+#define STORE_COMMAND_BYTES 128
+
 /*
- * Copies a command (kernel/shell/commands.h) from data/command to @command and terminates it; text
- * past @size_bytes - 1 is cut. False: there is no new command. store_end_command empties the node,
- * which tells the writer that the command has run; a command written before that is lost.
+ * Copies a command (kernel/shell/commands.h) from data/command to @command, which has
+ * STORE_COMMAND_BYTES bytes. False: there is no new command. store_end_command empties the node,
+ * which tells the writer that the command has run; if another command has been written to the node
+ * meanwhile, that one stays there and is the next.
  */
-bool store_take_command(char *command, size_t size_bytes) __must_check;
+bool store_take_command(char *command) __must_check;
 void store_end_command(void);
 
 /* Writes @text to the node @path if xenstore is connected. A failure is a warning. */

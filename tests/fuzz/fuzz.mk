@@ -21,7 +21,8 @@ FUZZ_SRCS_e820       := mm/e820.c mm/range.c
 FUZZ_SRCS_start_info := xen/start_info.c mm/pagetable.c mm/fixmap.c \
                         mm/m2p.c mm/p2m.c mm/range.c
 FUZZ_SRCS_cmdline    := kernel/cmdline.c lib/number.c
-FUZZ_SRCS_xenstore   := xen/xenstore.c xen/xenstore_ring.c xen/evtchn.c xen/clock.c xen/watchdog.c \
+FUZZ_SRCS_xenstore   := $(addprefix xen/xenstore,.c _request.c _ring.c _wire.c) \
+                        xen/evtchn.c xen/clock.c xen/watchdog.c \
                         lib/number.c tests/fuzz/fake.c
 FUZZ_SRCS_console    := xen/console.c xen/clock.c xen/watchdog.c tests/fuzz/fake.c
 FUZZ_COMMON          := arch/x86/pte.c lib/errno.c lib/format.c lib/panic.c lib/printk.c tests/fuzz/fuzz.c

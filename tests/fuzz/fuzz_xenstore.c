@@ -2,8 +2,8 @@
 /*
  * xen/xenstore.c: the fuzzer plays xenstored at the other end of the ring. It may write any index,
  * length, type, request id or event at any time, or nothing. Each request must end: with the reply
- * of an honest xenstored, which keeps to the protocol, and otherwise with a reply, an error, or
- * -EIO, which is then the result of all later requests.
+ * of an honest xenstored, which keeps to the protocol and answers in time, and otherwise with a
+ * reply or an error. Once the connection is broken, -EIO is the result of all later requests.
  *
  *      input   [first index of the ring: 4][request of the kernel]...
  *              At each hypercall xenstored takes a byte of the same input for its action.
@@ -215,11 +215,31 @@ static bool spoils_index(volatile uint32_t *index, uint64_t how)
     return true;
 }
 
+/* xenstored can make new connections from now on, or ends this one, or both. */
+static bool shows_features(uint64_t how)
+{
+    is_honest = false;
+    ring.server_features = (uint32_t)how & 3;
+    ring.error = (uint32_t)how >> 2;
+    return true;
+}
+
+static void reconnects(void)
+{
+    is_honest = false;
+    ring.req_prod = ring.req_cons = ring.rsp_prod = ring.rsp_cons = taken = given = 0;
+    got = out_len = 0;
+    is_asked = false;
+    ring.connection = XENSTORE_CONNECTED;
+}
+
 static bool move(uint64_t m)
 {
     uint64_t how = m >> 4;
 
     switch (m & 15) {
+    case 0:
+        return how && shows_features(how);
     case 1:
         return takes_all();
     case 2:
@@ -270,6 +290,8 @@ static bool move(uint64_t m)
  */
 static bool turn(void)
 {
+    if (ring.connection == XENSTORE_RECONNECT)
+        reconnects();
     if (!is_empty(in)) {
         fake.nr_hypercalls = 0;
         return move(take(in, 1));
@@ -310,15 +332,18 @@ static void check_result(int rc, bool fits, bool alive, uint64_t began, unsigned
         CHECK(rc == -E2BIG, "a request longer than XENSTORE_PAYLOAD_MAX returns -E2BIG");
         return;
     }
-    CHECK(rc <= 0 && rc >= -ENOSYS, "a request returns 0 or an error from -1 to -ENOSYS");
-    CHECK((rc == -EIO) == !xenstore_is_connected(),
-          "a request returns -EIO if and only if the connection is broken");
+    CHECK((rc <= 0 && rc >= -ENOSYS) || rc == -ETIMEDOUT,
+          "a request returns 0, -ETIMEDOUT or an error from -1 to -ENOSYS");
+    CHECK(rc == -EIO || xenstore_is_connected(), "a request that breaks the connection is -EIO");
+    CHECK(rc != -ETIMEDOUT || xenstore_is_late(), "after -ETIMEDOUT xenstored is late");
     if (!is_honest)
         return;
-    CHECK(rc != -EIO || !in_time,
-          "no -EIO for an honest xenstored that replies within PATIENCE_NS");
-    CHECK(rc == -EIO || (reply.given && rc == reply.rc),
+    CHECK(rc != -EIO, "no -EIO for an honest xenstored");
+    CHECK(rc != -ETIMEDOUT || !in_time,
+          "no -ETIMEDOUT for an honest xenstored that replies within PATIENCE_NS");
+    CHECK(rc == -ETIMEDOUT || (reply.given && rc == reply.rc),
           "a request returns the result that an honest xenstored has sent");
+    is_honest = rc != -ETIMEDOUT; /* the next request would find the reply to this one */
 }
 
 static void check_data(const struct xs_reply *r)
@@ -366,22 +391,20 @@ static int ask_watch(struct xs_watch *w, bool set, bool *fits)
     rc = set ? xs_watch(w) : xs_unwatch(w);
     if (set && rc == 0 && reply.rc == -EEXIST)
         reply.rc = 0;
-    places[i] = set && rc == 0 ? w : NULL;
+    is_honest &= rc != -ETIMEDOUT; /* the watch is set later, by any poll */
+    places[i] = set && (rc == 0 || rc == -ETIMEDOUT || rc == -EIO) ? w : NULL;
     return rc;
 }
 
-static void poll_or_suspend(bool suspend)
+static void poll_or_resume(bool resume)
 {
     bool alive = xenstore_is_connected();
-    int rc = 0;
 
-    asks.type = XS_DEBUG; /* no request is made */
-    if (suspend)
-        rc = xenstore_suspend();
+    asks.type = XS_DEBUG; /* no request is made, unless a watch is missing in xenstored */
+    if (resume)
+        xenstore_resume();
     else
         xenstore_poll();
-    CHECK(rc == 0 || (rc == -EIO && !xenstore_is_connected()),
-          "xenstore_suspend returns 0, or -EIO on a broken connection");
     CHECK(alive || !xenstore_is_connected(), "a broken connection stays broken");
 }
 
@@ -423,7 +446,7 @@ static void act(void)
             return;
         break;
     default:
-        poll_or_suspend(what & 8);
+        poll_or_resume(what & 8);
         return;
     }
     check_result(rc, fits, alive, began, calls);
@@ -449,7 +472,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fake_start(turn);
     clock_start(&fake.shared->vcpu_info[0].time);
     evtchn_start(fake.shared);
-    CHECK(xenstore_start(&ring, FAKE_PORT) == 0, "xenstore_start returns 0");
+    CHECK(xenstore_start(&ring, FAKE_PORT, false) == 0, "xenstore_start returns 0");
     while (!is_empty(&all))
         act();
     xenstore_stop();

@@ -10,7 +10,7 @@
 
 #define MAX_NODES   32
 #define MAX_WATCHES 32
-#define MAX_TXS     4
+#define MAX_TXS     10
 #define MAX_CHANGES 4
 
 static struct fake_store *const s = &fake_store;
@@ -196,6 +196,9 @@ static const char *take_watch(const char *path, const char *token)
 {
     if (!is_well_formed())
         return "EINVAL";
+    for (unsigned int i = 0; i < MAX_WATCHES; i++)
+        if (!strcmp(watches[i].path, path) && !strcmp(watches[i].token, token))
+            return "EEXIST";
     for (unsigned int i = 0; i < MAX_WATCHES; i++) {
         if (watches[i].token[0])
             continue;

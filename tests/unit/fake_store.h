@@ -6,7 +6,9 @@
  *      guest -- req ring --> [ request ] --> nodes, watches, transactions
  *      guest <-- rsp ring -- [ replies and watch events, in order ]
  *
- * It runs while the guest sleeps (fake_events.idle). Paths are used as the guest writes them.
+ * It runs while the guest sleeps (fake_events.idle). Paths are used as the guest writes them. As
+ * the real one it drops a watch event of which it could not write a byte for 20 seconds. If a test
+ * sets bit 0 of server_features in the ring, it makes new connections.
  */
 #ifndef TESTS_UNIT_FAKE_STORE_H
 #define TESTS_UNIT_FAKE_STORE_H
@@ -24,15 +26,18 @@ enum fake_store_fault {
     STORE_REQ_CONS_AHEAD,
     STORE_RSP_PROD_FAR,
     STORE_RSP_PROD_BACK, /* rsp_prod behind rsp_cons */
-    STORE_UNKNOWN_ID,
+    STORE_ERROR,         /* xenstored ends the connection, and says so in the page */
+    /* The request must fail alone: */
     STORE_UNKNOWN_TYPE,
-    STORE_SILENCE,
-    STORE_HALF_HEADER, /* half a header, then nothing more */
-    STORE_HALF_REPLY,
     STORE_NO_TX, /* the transaction number is a word */
     STORE_TX_ZERO,
     STORE_TX_HUGE,
-    /* The connection must go on: */
+    /* The request must time out: */
+    STORE_UNKNOWN_ID,
+    STORE_SILENCE,
+    STORE_HALF_HEADER, /* half a header, then nothing more */
+    STORE_HALF_REPLY,
+    /* The request must succeed: */
     STORE_NO_TERMINATOR, /* no terminating 0: replies have none, errors and events should */
     STORE_LONGEST,       /* the longest reply that the protocol allows */
     STORE_UNKNOWN_ERROR, /* an error word that is no errno name */
@@ -66,6 +71,15 @@ struct fake_store {
     unsigned int nr_conflicts; /* the next nr_conflicts commits fail with EAGAIN */
     void (*on_conflict)(void); /* called before each such commit fails */
     bool is_silent;
+    bool is_silent_after; /* silent once the queued output is written */
+    /* xenstored is stopped for pause_ns: before it reads request pause_at, or, with pause_reply,
+     * after it has executed that request and before it replies. The number is then set to 0. */
+    unsigned int pause_at;
+    bool pause_reply;
+    uint64_t pause_ns;
+    size_t stop_within;      /* stops reading for good after this many bytes of a request; 0: no */
+    unsigned int nr_dropped; /* events that were dropped because the ring was full for 20 s */
+    unsigned int nr_reconnected;
     char perms[16]; /* permissions of the last XS_SET_PERMS */
 };
 

@@ -197,15 +197,14 @@ void live_count_in_use(void)
 /* Each watch fires once when it is set. */
 static void hear_first_events(void)
 {
-    char command[8];
+    char command[STORE_COMMAND_BYTES];
 
     while (fake_store_turn())
         xenstore_poll();
     check_equal("shutdown request after the first watch events", store_take_shutdown_request(),
                 REQUEST_NONE);
     check_equal("memory target after the first watch events", store_take_target(), 0);
-    check_true("no command after the first watch events",
-               !store_take_command(command, sizeof(command)));
+    check_true("no command after the first watch events", !store_take_command(command));
 }
 
 void live_start(void)

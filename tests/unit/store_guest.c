@@ -5,6 +5,7 @@
 
 #include "xen/clock.h"
 #include "xen/evtchn.h"
+#include "xen/watchdog.h"
 
 #include "tests/unit/fake_events.h"
 #include "tests/unit/fake_store.h"
@@ -22,6 +23,8 @@ uint8_t *sg_page;
 volatile struct xenstore_domain_interface *sg_ring;
 struct xs_watch sg_watch;
 
+static evtchn_port_t timer;
+
 static void wake(void *context)
 {
     (void)context;
@@ -29,7 +32,7 @@ static void wake(void *context)
 
 void sg_start(uint32_t index)
 {
-    evtchn_port_t port, timer;
+    evtchn_port_t port;
 
     if (!sg_page) {
         sg_page = mmap(NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -47,8 +50,15 @@ void sg_start(uint32_t index)
     fake_store_start(sg_page, port);
     sg_ring->req_prod = sg_ring->req_cons = sg_ring->rsp_prod = sg_ring->rsp_cons = index;
     sg_watch = (struct xs_watch){.path = "a"};
-    check_equal("xenstore_start on an empty store", xenstore_start(sg_page, port), 0);
+    check_equal("xenstore_start on an empty store", xenstore_start(sg_page, port, false), 0);
+    watchdog_stop(); /* left by the previous test */
     output_clear();
+}
+
+void sg_forget_events(void)
+{
+    evtchn_start(&sg_shared);
+    check_equal("listen to VIRQ_TIMER", evtchn_listen(timer, wake, NULL), 0);
 }
 
 void sg_check_canary(const char *what)

@@ -19,6 +19,9 @@ extern struct xs_watch sg_watch; /* a watch of node "a", which sg_start() does n
 /* Connects to an empty store. All four ring indices start at @index. */
 void sg_start(uint32_t index);
 
+/* As after a suspend in a new domain: only the timer has a handler, xenstore must be started. */
+void sg_forget_events(void);
+
 /* Checks that the bytes of the ring page behind the ring are unchanged. */
 void sg_check_canary(const char *what);
 /* Checks that node @path has the value @value. */

@@ -2,14 +2,12 @@
 /*
  * The xenstore client, with a xenstored that follows the protocol. Without this test a reply that
  * arrives in two parts, or after a watch event, could be taken for another reply; a request longer
- * than the ring could block for ever; or half a message could be left over from before a suspend.
- * A hostile xenstored is tested in test_xenstore_hostile.c.
+ * than the ring could block for ever. A slow xenstored and a suspend are tested in
+ * test_xenstore_late.c, and a hostile xenstored in test_xenstore_hostile.c.
  */
 #include "xen/xenstore.h"
 
 #include "lib/errno.h"
-
-#include "xen/evtchn.h"
 
 #include "tests/unit/fake_store.h"
 #include "tests/unit/fake_xen.h"
@@ -36,7 +34,6 @@ static void test_no_store(void **state)
     check_equal("xs_read without a connection", xs_read(0, "a", &reply), -ENODEV);
     check_true("xenstore_is_connected is false without a connection", !xenstore_is_connected());
     xenstore_poll();
-    check_equal("xenstore_suspend without a connection", xenstore_suspend(), 0);
 }
 
 static void test_everything(void **state)
@@ -211,54 +208,6 @@ static void test_conflict(void **state)
     }
 }
 
-/* xenstored has sent half a message when the domain is to be suspended. */
-static void test_suspend(void **state)
-{
-    (void)state;
-    check_equal("xenstore_suspend without a partial message", xenstore_suspend(), 0);
-    check_equal("xs_watch of a", xs_watch(&sg_watch), 0);
-    xenstore_poll();
-    sg_watch.fired = false;
-    fake_store_set("a", "b");
-    fake_store.piece = 5;
-    (void)fake_store_turn();
-    check_equal("xenstore_suspend with a partial message", xenstore_suspend(), 0);
-    check_true("the watch has fired by the rest of the message", sg_watch.fired);
-    check_equal("rsp_cons after xenstore_suspend", sg_ring->rsp_cons, sg_ring->rsp_prod);
-
-    fake_store_set("a", "c");
-    (void)fake_store_turn();
-    fake_store.is_silent = true;
-    check_equal("xenstore_suspend with a silent xenstored", xenstore_suspend(), -EIO);
-    check_says("message on the silent xenstored", output(), "did not reply in time");
-    sg_check_dead("connection after a failed suspend");
-    check_equal("xenstore_suspend without a connection", xenstore_suspend(), 0);
-}
-
-/* In a new domain a broken connection and half a message are forgotten. */
-static void test_reconnect(void **state)
-{
-    (void)state;
-    check_equal("xs_watch of a", xs_watch(&sg_watch), 0);
-    fake_store_set("a", "b");
-    fake_store.piece = 5;
-    (void)fake_store_turn();
-    xenstore_poll();
-    fake_store.is_silent = true;
-    check_equal("xs_write with a silent xenstored", xs_write(0, "a", "b"), -EIO);
-    evtchn_start(&sg_shared);
-    fake_store_start(sg_page, fake_store.port);
-    fake.fail_at = 1;
-    fake.nr_hypercalls = 0;
-    fake.fail_with = -XEN_EPERM;
-    check_equal("xenstore_start whose hypercall fails", xenstore_start(sg_page, fake_store.port),
-                -XEN_EPERM);
-    fake.fail_at = 0;
-    check_equal("xenstore_start in the new domain", xenstore_start(sg_page, fake_store.port), 0);
-    check_equal("watches in the new domain", xs_count_watches(), 0);
-    sg_ask_everything();
-}
-
 /* An event channel notification that Xen refuses is lost; nothing else is. */
 static void test_every_hypercall_failing(void **state)
 {
@@ -305,8 +254,6 @@ int main(void)
         cmocka_unit_test_setup(test_first_event_first, start),
         cmocka_unit_test_setup(test_errors, start),
         cmocka_unit_test_setup(test_conflict, start),
-        cmocka_unit_test_setup(test_suspend, start),
-        cmocka_unit_test_setup(test_reconnect, start),
         cmocka_unit_test(test_every_hypercall_failing),
         cmocka_unit_test_setup(test_both_wait, start),
     };

@@ -15,7 +15,8 @@ UNIT_FLAGS  = $(COMMON) -Wframe-larger-than=65536 -D_GNU_SOURCE -O1 -g \
 UNIT_TESTS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_SRCS  := $(filter-out lib/string.c $(UNIT_TESTS),$(sort $(wildcard lib/*.c mm/*.c \
           tests/unit/*.c))) arch/x86/call_trace.c arch/x86/pte.c $(addprefix xen/,balloon.c clock.c console.c \
-          evtchn.c grant_map.c grants.c host.c start_info.c watchdog.c xenstore.c xenstore_ring.c) $(addprefix kernel/, \
+          evtchn.c grant_map.c grants.c host.c start_info.c watchdog.c xenstore.c xenstore_request.c \
+          xenstore_ring.c xenstore_wire.c) $(addprefix kernel/, \
           cmdline.c progress.c suspend.c boot/balloon.c boot/builder.c boot/events.c boot/foreign.c \
           boot/memory.c boot/new_map.c \
           boot/setup.c boot/stages.c boot/store.c boot/walk.c selftest/sweep.c \
