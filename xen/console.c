@@ -16,14 +16,19 @@
 #include <xen/io/console.h>
 #include <xen/sched.h>
 
+/* How long one wait for the reader takes. Without a clock the kernel counts yields instead. */
+#define SLICE_NS   NS_PER_MS
+#define MAX_YIELDS (1u << 14)
+
 /*
- * The time that the reader of a full ring may stand still before output is lost. xenconsoled limits
- * the rate of a guest, and then does not read for 200 ms at a time. Without a clock the kernel
- * counts yields instead.
+ * Xen 4.21 has a byte in the ring's page, behind out_prod, by which the tools say that no reader is
+ * connected (connection in its <xen/io/console.h>). Debian 12's header lacks it. Older tools clear
+ * the page, so that the byte is 0: connected.
  */
-#define PATIENCE_NS (10 * NS_PER_S)
-#define SLICE_NS    NS_PER_MS
-#define MAX_YIELDS  (1u << 14)
+#ifndef XENCONSOLE_DISCONNECTED
+#define XENCONSOLE_DISCONNECTED 1
+#endif
+#define CONNECTION_OFFSET (offsetof(struct xencons_interface, out_prod) + sizeof(XENCONS_RING_IDX))
 
 /* The reader may write any value here: each is read once, checked, and never used as an index. */
 static volatile struct xencons_interface *ring;
@@ -31,9 +36,12 @@ static uint32_t prod, cons_in; /* this kernel's indices; those in the ring are c
 static evtchn_port_t port;
 static uint64_t nr_lost;
 
-/* After a timeout the kernel does not wait again until the reader's index is not stuck_at. */
-static bool is_stuck;
-static uint32_t stuck_at;
+/* What the reader has read, and how long the kernel has waited for it since it was at since. */
+static struct {
+    uint32_t read_to, since;
+    uint64_t waited; /* ns; without a clock the number of yields */
+    bool is_too_slow;
+} reader;
 
 /* Output before console_start. */
 static char early[1024];
@@ -48,57 +56,69 @@ static void notify(void)
     (void)!HYPERVISOR_event_channel_op(EVTCHNOP_send, &send);
 }
 
-/* The free bytes of the ring if the reader's index is @cons; 0 if @cons is impossible. */
-static uint32_t room_at(uint32_t cons)
+static void restart_patience(void)
 {
-    uint32_t used = prod - cons;
-
-    return used <= sizeof(ring->out) ? (uint32_t)sizeof(ring->out) - used : 0;
+    reader.since = reader.read_to;
+    reader.waited = 0;
+    reader.is_too_slow = false;
 }
 
 /*
- * Sleeps for SLICE_NS. False if the time is over. SCHEDOP_poll (<xen/sched.h>) gets no port: it
- * would not sleep while an event of the port is pending, and events are dispatched elsewhere.
+ * Looks where the reader is. Returns the free bytes of the ring; 0 if the reader's index is
+ * impossible: it may only advance, up to prod.
  */
-static bool wait_for_reader(uint64_t since_ns, unsigned int nr_waits)
+static uint32_t look_for_room(void)
 {
+    uint32_t cons = ring->out_cons;
+
+    if (cons - reader.read_to > prod - reader.read_to)
+        return 0;
+    reader.read_to = cons;
+    if (cons == prod || cons - reader.since >= sizeof(ring->out) / 2)
+        restart_patience();
+    return (uint32_t)sizeof(ring->out) - (prod - cons);
+}
+
+static bool is_connected(void)
+{
+    return ((const volatile uint8_t *)ring)[CONNECTION_OFFSET] != XENCONSOLE_DISCONNECTED;
+}
+
+/*
+ * Sleeps for SLICE_NS. SCHEDOP_poll (<xen/sched.h>) gets no port: it would not sleep while an event
+ * of the port is pending, and events are dispatched elsewhere.
+ */
+static void wait_for_reader(void)
+{
+    static unsigned int nr_waits;
     uint64_t now = clock_ns();
     struct sched_poll poll = {.timeout = now + SLICE_NS};
 
     if (!now) {
         HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
-        return nr_waits < MAX_YIELDS;
+        reader.is_too_slow = ++reader.waited >= MAX_YIELDS;
+        return;
     }
     HYPERVISOR_sched_op(SCHEDOP_poll, &poll);
-    if (nr_waits % 512 == 511)
+    if (++nr_waits % 512 == 0)
         watchdog_kick(); /* The reader is slow; the kernel does not hang. */
-    return now - since_ns < PATIENCE_NS;
+    reader.waited += clock_ns() - now;
+    reader.is_too_slow =
+        reader.waited >= (is_connected() ? CONSOLE_PATIENCE : CONSOLE_LONE_PATIENCE) * NS_PER_S;
 }
 
-/* Waits for @bytes of room. False if the reader has not moved for PATIENCE_NS. */
+/* Waits for @bytes of room. False if the reader is too slow. */
 static bool wait_for_room(uint32_t bytes)
 {
-    uint32_t cons = ring->out_cons, last = cons;
-    uint64_t since_ns = clock_ns();
+    uint32_t room = look_for_room();
 
-    if (is_stuck && cons == stuck_at)
-        return room_at(cons) >= bytes;
-    is_stuck = false;
-    if (room_at(cons) < bytes)
+    if (room < bytes && !reader.is_too_slow)
         notify();
-    for (unsigned int i = 0; room_at(cons) < bytes; i++) {
-        if (!wait_for_reader(since_ns, i)) {
-            is_stuck = true;
-            stuck_at = cons;
-            return false;
-        }
-        cons = ring->out_cons;
-        if (room_at(cons) > room_at(last)) { /* The reader has moved: restart the timeout. */
-            since_ns = clock_ns();
-            last = cons;
-        }
+    while (room < bytes && !reader.is_too_slow) {
+        wait_for_reader();
+        room = look_for_room();
     }
-    return true;
+    return room >= bytes;
 }
 
 static void ring_put(char c)
@@ -151,7 +171,7 @@ static void report_loss(void)
 {
     uint64_t n = nr_lost;
 
-    if (!n || room_at(ring->out_cons) < sizeof(ring->out) / 2)
+    if (!n || look_for_room() < sizeof(ring->out) / 2)
         return;
     nr_lost = 0;
     print("\nwarning: console: %lu bytes are missing here: the ring was full and not read\n", n);
@@ -186,6 +206,8 @@ int console_start(const struct start_info *si, void *page)
     ring = page;
     prod = ring->out_prod; /* not 0 if a loader (GRUB) has used the ring */
     cons_in = ring->in_cons;
+    reader.read_to = prod - (uint32_t)sizeof(ring->out); /* any index from there on is possible */
+    restart_patience();
     ring_write(early, early_len);
     return 0;
 }
@@ -193,7 +215,7 @@ int console_start(const struct start_info *si, void *page)
 void console_set_port(uint32_t new_port)
 {
     port = new_port;
-    is_stuck = false;
+    restart_patience();
 }
 
 static size_t ring_read(char *text, size_t size_bytes)
@@ -228,6 +250,7 @@ void console_drain(void)
 {
     if (!ring)
         return;
+    restart_patience();
     (void)!wait_for_room(sizeof(ring->out));
     report_loss();
     (void)!wait_for_room(sizeof(ring->out));

@@ -16,6 +16,15 @@
 #include <xen/xen.h>
 
 /*
+ * Seconds that the kernel waits in all, at a full ring, until the reader has read 1 KiB. With a
+ * slower reader output is dropped where the ring has no room, without further waiting, until the
+ * reader has read 1 KiB more. The number of dropped bytes is printed when there is room again.
+ * While no reader is connected (XENCONSOLE_DISCONNECTED), it is CONSOLE_LONE_PATIENCE.
+ */
+#define CONSOLE_PATIENCE      10
+#define CONSOLE_LONE_PATIENCE 1
+
+/*
  * Starts the console. Reads the ring's MFN and port from the builder's start_info @si, before
  * start_info_read() validates it, because the messages of that function need a console. In a domU
  * maps the ring at @page; in a dom0 unmaps @page. @page is a FOREIGN_PAGE (foreign_page.h) of the
@@ -33,7 +42,7 @@ size_t console_read(char *text, size_t size_bytes);
 /* Sets the port of the ring: after a restore the ring is the same page and the port is new. */
 void console_set_port(uint32_t port);
 
-/* Waits until the reader has read the whole ring, or has not moved for ten seconds. */
+/* Waits until the reader has read the whole ring, or is too slow (CONSOLE_PATIENCE). */
 void console_drain(void);
 
 #endif

@@ -14,6 +14,8 @@
 #define PORTS_PER_WORD 64
 #define NR_PORTS       (64 * PORTS_PER_WORD)
 #define MAX_LISTENERS  32
+/* A peer may send an event as soon as the one before is handled, without end. */
+#define MAX_ROUNDS 16
 
 static struct listener {
     evtchn_handler_t handler; /* NULL: free */
@@ -176,7 +178,7 @@ unsigned int evtchn_dispatch(void)
     if (!shared)
         return 0;
     vcpu = &shared->vcpu_info[0];
-    while (vcpu->evtchn_upcall_pending) {
+    for (unsigned int i = 0; vcpu->evtchn_upcall_pending && i < MAX_ROUNDS; i++) {
         uint64_t words;
 
         vcpu->evtchn_upcall_pending = 0;

@@ -58,7 +58,11 @@ unsigned int evtchn_count(void);
 /* Sends an event through @port (EVTCHNOP_send). An error is ignored: the other end is closed. */
 void evtchn_notify(evtchn_port_t port);
 
-/* Calls the handlers of all pending events. Returns the number of events. */
+/*
+ * Calls the handlers of all pending events, and of those that come meanwhile, up to 16 times for
+ * each port: what a peer sends beyond that stays pending until the next call. Returns the number of
+ * events.
+ */
 unsigned int evtchn_dispatch(void);
 
 /*

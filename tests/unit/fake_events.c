@@ -227,6 +227,13 @@ long HYPERVISOR_sched_op(unsigned int cmd, void *arg)
         if (e->yielded)
             e->yielded();
         return 0;
+    case SCHEDOP_poll: /* without ports: only the time ends it */
+        if (((const struct sched_poll *)arg)->nr_ports)
+            fail_msg("SCHEDOP_poll with ports is not implemented in the fake Xen");
+        fake_events_set_time(((const struct sched_poll *)arg)->timeout);
+        if (e->yielded)
+            e->yielded();
+        return 0;
     case SCHEDOP_watchdog:
         return watchdog(arg);
     }

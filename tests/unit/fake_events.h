@@ -36,7 +36,8 @@ struct fake_events {
     unsigned int nr_sleeps;    /* SCHEDOP_block calls that did not return at once */
     unsigned int nr_yields;
 
-    /* Callbacks of the other side; each may be NULL. idle returns true if something was done. */
+    /* Callbacks of the other side; each may be NULL. idle returns true if something was done.
+     * yielded is called at SCHEDOP_yield, and when the time of SCHEDOP_poll is over. */
     bool (*idle)(void);
     void (*sent)(evtchn_port_t port);
     void (*yielded)(void);

@@ -12,6 +12,9 @@
 
 #include "lib/errno.h"
 
+#include "xen/clock.h"
+#include "xen/watchdog.h"
+
 #include "tests/unit/fake_events.h"
 #include "tests/unit/guest.h"
 #include "tests/unit/harness.h"
@@ -310,6 +313,77 @@ static void test_drain(void **state)
     assert_string_equal(got, "xy"); /* text that fits is written although nobody reads */
 }
 
+/* Reads a byte each @read_period_ns. */
+static uint64_t read_period_ns, next_read_ns;
+
+static void reads_slowly(void)
+{
+    while (clock_ns() >= next_read_ns) {
+        reads();
+        next_read_ns += read_period_ns;
+    }
+}
+
+static uint64_t time_to_say(const char *text)
+{
+    uint64_t before = clock_ns();
+
+    say(text);
+    return clock_ns() - before;
+}
+
+/* Starts a domU with a clock, and a reader of a byte each @period_ns. */
+static void start_slow(uint64_t period_ns)
+{
+    check_equal("console_start of a domU", start(false, 0), 0);
+    clock_start(&shared.vcpu_info[0].time);
+    watchdog_stop(); /* left by the test before */
+    output_clear();
+    nr_got = 0;
+    bytes_per_turn = 1;
+    read_period_ns = period_ns;
+    next_read_ns = clock_ns() + period_ns;
+    fake_events.yielded = reads_slowly;
+}
+
+/* A reader that is too slow costs ten seconds for each KiB that it reads, whatever is written. */
+static void test_slow_reader(void **state)
+{
+    static char text[3000];
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    start_slow(9 * NS_PER_S);
+    check_equal("time of a text for a reader of a byte each 9 s", time_to_say(text),
+                CONSOLE_PATIENCE * NS_PER_S);
+    check_equal("time of a second text", time_to_say(text), 0);
+    fake_events_set_time(clock_ns() + 1000 * NS_PER_S);
+    reads_slowly();
+    check_equal("time after 111 bytes were read", time_to_say(text), 0);
+    drain_ring();
+    check_equal("time of a short text after all was read", time_to_say("back\n"), 0);
+    check_says("message on lost bytes", output(), "bytes are missing here");
+    clock_start(NULL);
+    fake_machine_stop();
+
+    /* a reader that is slow, but reads 1 KiB in less than ten seconds: nothing is lost */
+    start_slow(9 * NS_PER_MS);
+    say(text);
+    drain_ring();
+    check_equal("bytes read by a reader of a byte each 9 ms", nr_got, sizeof(text) - 1);
+    check_equal("output on lost bytes", strlen(output()), 0);
+    clock_start(NULL);
+    fake_machine_stop();
+
+    /* the tools say that no reader is connected */
+    start_slow(1000 * NS_PER_S);
+    ((uint8_t *)ring)[offsetof(struct xencons_interface, out_prod) + 4] = 1;
+    check_equal("time of a text without a reader", time_to_say(text),
+                CONSOLE_LONE_PATIENCE * NS_PER_S);
+    check_equal("time of a second text without a reader", time_to_say(text), 0);
+    clock_start(NULL);
+}
+
 /* Whatever the backend writes to its indices, the guest's own indices stay consistent. */
 static void test_hostile_indices(void **state)
 {
@@ -395,6 +469,7 @@ int main(void)
         cmocka_unit_test_teardown(test_long_message, fake_machine_teardown),
         cmocka_unit_test_teardown(test_stuck, fake_machine_teardown),
         cmocka_unit_test_teardown(test_drain, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_slow_reader, fake_machine_teardown),
         cmocka_unit_test_teardown(test_hostile_indices, fake_machine_teardown),
         cmocka_unit_test_teardown(test_input, fake_machine_teardown),
         cmocka_unit_test_teardown(test_port, fake_machine_teardown),

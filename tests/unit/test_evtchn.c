@@ -139,6 +139,28 @@ static void test_an_event_inside_a_handler(void **state)
     check_equal("handler calls", called[0], 5);
 }
 
+/* A peer that sends its next event while the one before is handled, without end. */
+static void send_again(void *context)
+{
+    count(context);
+    fake_events_raise(peer);
+}
+
+static void test_event_storm(void **state)
+{
+    uint64_t now = clock_ns();
+
+    (void)state;
+    check_equal("evtchn_listen", evtchn_listen(peer, send_again, &called[0]), 0);
+    fake_events_raise(peer);
+    check_equal("events dispatched during a storm", evtchn_dispatch(), 16);
+    check_equal("events dispatched by the next call", evtchn_dispatch(), 16);
+    evtchn_wait(now + NS_PER_S);
+    check_equal("time of a wait during a storm", clock_ns(), now);
+    check_true("the wait dispatched events", called[0] > 32);
+    check_true("the last event is not lost", is_pending(peer));
+}
+
 static void test_bad_ports(void **state)
 {
     (void)state;
@@ -370,6 +392,7 @@ int main(void)
         cmocka_unit_test_setup(test_every_word, start),
         cmocka_unit_test_setup(test_a_masked_neighbour, start),
         cmocka_unit_test_setup(test_an_event_inside_a_handler, start),
+        cmocka_unit_test_setup(test_event_storm, start),
         cmocka_unit_test_setup(test_bad_ports, start),
         cmocka_unit_test_setup(test_too_many_listeners, start),
         cmocka_unit_test_setup(test_kinds, start),
