@@ -212,17 +212,15 @@ static int await_connection(uint64_t until_ns)
     for (;;) {
         int rc = check_connection();
 
-        if (rc == -EAGAIN)
-            rc = xenstore_ring_wait(until_ns);
-        else
+        if (rc != -EAGAIN)
             return rc;
+        rc = xenstore_ring_wait(until_ns);
         if (rc)
             return rc;
     }
 }
 
-/* Makes @r the outgoing message. @until_ns: until when the message before it may need to be sent.
- */
+/* Makes @r the outgoing message, once the message before it is sent, which has until @until_ns. */
 static int put(const struct xenstore_request *r, uint64_t until_ns)
 {
     size_t first = strlen(r->first) + 1;
@@ -291,8 +289,7 @@ int xs_end_result(void)
     return late_end.rc;
 }
 
-/* Aborts the transactions that nobody uses, as long as there is room; nobody waits for the replies.
- */
+/* Aborts the transactions that nobody uses, as far as there is room. Their replies are dropped. */
 static void end_abandoned(void)
 {
     while (nr_abandoned && xenstore_wire_send(&wire) > 0) {

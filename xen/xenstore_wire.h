@@ -39,8 +39,7 @@ int xenstore_wire_receive(struct xenstore_wire *w) __must_check;
 void xenstore_wire_put(struct xenstore_wire *w, const struct xsd_sockmsg *header, const char *first,
                        size_t first_bytes, const char *second, size_t second_bytes);
 
-/* Sends bytes of the outgoing message. 1: all are sent; 0: there is no room for the rest; or -EIO.
- */
+/* Sends bytes of the outgoing message. 1: all are sent; 0: the rest has no room; or -EIO. */
 int xenstore_wire_send(struct xenstore_wire *w) __must_check;
 
 #endif

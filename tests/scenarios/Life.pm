@@ -30,9 +30,14 @@ my $jobs = script('../tests/scenarios/life/jobs.sh');
 # What a step must bring: tests is the number of runs of the self-tests, says a pattern of the
 # guest's console, printed a pattern of the tools' output, and check a function for all else.
 # begins: the guest is new, so the first report after it is what later reports are compared with.
+# allows: a pattern of lines that the guest may print besides the usual ones. is_lossy: a part of the
+# console is lost, so nothing else is compared.
 my $back      = qr/^suspend: back in a new domain$/m;
 my $cancelled = qr/^suspend: cancelled$/m;
 my $unsaved   = qr/refused: the mapping of MFN 0x\w+ at 0x\w+ cannot be saved by Xen's tools: the P2M has no such MFN/;
+# What the guest prints while xenstored does not answer.
+my $late = qr/^(?:warning: )?(?:xenstore: xenstored (?:has not answered for|answers again;)|store: .*-110 \(ETIMEDOUT\))/;
+my $missing = qr/^warning: console: \d+ bytes are missing here/m;
 my %kinds     = (
     create        => {tests => 1, begins => 1},
     reboot_guest  => {tests => 1, begins => 1},
@@ -80,6 +85,13 @@ my %kinds     = (
     mem_max => {check => sub { $_[1]{max} = Host::pages(($_[0]{words}[1] + 1) . 'M') }},
     counts  => {check => \&check_counts},
     guest_command => {check => \&check_command},
+    stopped_idle    => {allows => $late},
+    stopped_tests   => {tests => 1, allows => $late, check => \&check_stopped},
+    stopped_save    => {tests => 1, allows => qr/$late|^suspend: |^generation: |^data\/command: /},
+    stopped_mem_set => {allows => $late, check => sub { check_mem_set(@_, $_[0]{words}[3]) }},
+    console_killed  => {check => \&check_mem_set},
+    console_lost     => {is_lossy => 1},
+    tests_after_loss => {tests => 1, says => $missing, allows => $missing},
     dump    => {check => \&check_dump},
     mfndump => {check => \&check_mfndump},
     idle    => {check => \&check_idle},
@@ -223,7 +235,10 @@ sub check_step {
 
     return $kind->{check}->($step) if $step->{words}[0] eq 'destroy_at';
     my ($streams, $other) = streams($step->{console});
-    my @unusual = grep { !/$usual/ && !($life->{churning} && /$while_sent/) } @$other;
+    return if $kind->{is_lossy};
+    my @unusual = grep {
+        !/$usual/ && !($life->{churning} && /$while_sent/) && !($kind->{allows} && /$kind->{allows}/)
+    } @$other;
     is_deeply \@unusual, [],
         'the guest prints no warning or error between runs of the self-tests' if $life->{guest};
     if (exists $kind->{tests} || @$streams) {
@@ -288,12 +303,22 @@ sub memory_map {
 }
 
 sub check_mem_set {
-    my ($step, $life) = @_;
-    my $pages = Host::pages("$step->{words}[1]M");
+    my ($step, $life, $mib) = @_;
+    my $pages = Host::pages(($mib // $step->{words}[1]) . 'M');
     like $step->{printed}, qr/^$pages of $pages pages$/m,
         'xenstore node data/balloon has the new number of pages';
     $life->{pages} = $pages;
     delete $life->{max}; # xl mem-set changes the limit too
+    return;
+}
+
+# The pause is longer than the kernel's patience (XENSTORE_PATIENCE), so that a request timed out.
+sub check_stopped {
+    my ($step) = @_;
+    my (undef, $daemon, $seconds) = @{$step->{words}};
+    return if $daemon ne 'xenstored' || $seconds < 25;
+    like $step->{console}, qr/xenstored has not answered for 20 seconds/, 'a request of the guest timed out';
+    like $step->{console}, qr/xenstored answers again/, 'and xenstored answered later';
     return;
 }
 

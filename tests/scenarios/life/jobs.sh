@@ -215,6 +215,87 @@ reboot_guest() {
     domu_tests "$1" xl reboot "$1" && [ "$(xl domid "$1")" != "$id" ]
 }
 
+# Daemons of the toolstack that stand still. In each function $2 is the daemon, and $3 the number of
+# seconds for which it is stopped.
+
+stop_daemon() {
+    local pid
+    pid=$(pidof "$1") && kill -STOP "$pid" && sleep "$2" && kill -CONT "$pid"
+}
+
+stopped_idle() {
+    stop_daemon "$2" "$3"
+}
+
+# Stopped $4 seconds after the self-tests have begun. data/command is emptied although the kernel could
+# not do so while it had no answer.
+stopped_tests() {
+    domu_tests "$1" begin_tests_and_stop "$@" && domu_until 60 domu_has_no_command "$1"
+}
+
+begin_tests_and_stop() {
+    domu_node "$1" data/command test && sleep "$4" && stop_daemon "$2" "$3"
+}
+
+domu_has_no_command() {
+    [ -z "$(domu_node "$1" data/command)" ]
+}
+
+# Stopped $4 seconds after xl save has begun. libxl gives a guest a minute to suspend: if its time is
+# over, the save fails, and the next one must succeed.
+stopped_save() {
+    domu_tests "$1" save_and_restore "$@"
+    local code=$?
+    cat "/out/$1.xl"
+    rm -f "/tmp/$1.save"
+    return $code
+}
+
+save_and_restore() {
+    xl save "$1" "/tmp/$1.save" &
+    sleep "$4"
+    stop_daemon "$2" "$3"
+    if ! wait $!; then
+        [ "$3" -gt 50 ] && echo "xl save failed" || return
+        domu_until 60 domu_obeys "$1" || return
+        xl save "$1" "/tmp/$1.save" || return
+    fi
+    domu_start "$1" restore "/tmp/$1.save"
+}
+
+# Does the guest do what is written to data/command?
+domu_obeys() {
+    domu_command "$1" generation
+}
+
+# Stopped as soon as the guest has a new memory target of $4 MiB.
+stopped_mem_set() {
+    xl mem-set "$1" "$4" &
+    sleep 0.3
+    stop_daemon "$2" "$3"
+    wait $! || return
+    mem_set "$1" "$4"
+}
+
+# xenconsoled is stopped during a run of the self-tests, for so long that output is lost.
+console_lost() {
+    begin_tests_and_stop "$1" xenconsoled "$2" 0.3 && domu_until 120 domu_has_no_command "$1" &&
+        domu_until 60 domu_is_quiet "$1"
+}
+
+tests_after_loss() {
+    tests "$1"
+}
+
+# xenconsoled is killed, the guest obeys without it, and another one takes its place.
+console_killed() {
+    kill -KILL "$(pidof xenconsoled)" && domu_until 10 fails pidof xenconsoled || return
+    mem_set "$1" "$2"
+    local code=$?
+    xenconsoled --log=all --log-dir=/var/log/xen/console || return
+    return $code
+}
+
 # xl destroy during boot: as soon as the console has a line that matches $2.
 destroy_at() {
     local from
