@@ -51,6 +51,14 @@ struct selftest {
     uint64_t churn_periods; /* of churn, since the start of the kernel */
 };
 
+/* The last memory/target, which the balloon pursues: see kernel/boot/balloon.h. */
+struct memory_target {
+    uint64_t nr_pages; /* 0: none */
+    const char *why;   /* why the last try did not reach it; "" if it did */
+    uint64_t retry_ns; /* clock_ns() of the next try */
+    uint64_t delay_ns; /* from the last try to the next */
+};
+
 struct domain {
     const struct start_info *start_info; /* the builder's page; NULL after the stage start_info */
     struct boot_info boot;               /* the validated copy of start_info */
@@ -78,6 +86,7 @@ struct domain {
     mfn_t suspend_mfn;              /* of the copy of start_info, for SCHEDOP_shutdown(suspend) */
     struct kernel_mapping_result kernel_mapping;
     struct balloon balloon;
+    struct memory_target memory_target;
     struct foreign_window foreign;
     struct unpopulated unpopulated;
     struct grants grants;

@@ -83,7 +83,8 @@ static uint64_t wake_at(struct domain *d)
 {
     if (d->selftest.churn_pages)
         return clock_ns() + CHURN_NS;
-    return grants_poll(&d->grants) ? clock_ns() + GRANTS_NS : UINT64_MAX;
+    return min_u64(balloon_wake_at(d),
+                   grants_poll(&d->grants) ? clock_ns() + GRANTS_NS : UINT64_MAX);
 }
 
 enum done live(struct domain *d)
@@ -99,6 +100,7 @@ enum done live(struct domain *d)
         busy = shell_poll(d) || busy;
         run_store_command(d);
         handle_toolstack_requests(d);
+        busy = balloon_poll(d) || busy;
         if (d->selftest.churn_pages)
             churn(d);
         /*

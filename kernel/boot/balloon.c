@@ -5,11 +5,17 @@
 #include "lib/format.h"
 #include "lib/printk.h"
 
+#include "xen/clock.h"
+
 #include "kernel/boot/store.h"
 #include "kernel/progress.h"
 
 /* Runs of RAM PFNs without a frame that the balloon may add to those of the map and the plan. */
 #define SPARE_RUNS 512
+
+/* Between two tries to reach memory/target; each try that moves no page doubles it. */
+#define RETRY_MIN_NS NS_PER_S
+#define RETRY_MAX_NS (32 * NS_PER_S)
 
 static void report_progress(void *progress, uint64_t nr_pages)
 {
@@ -56,6 +62,9 @@ int balloon_after_resume(struct domain *d, bool new_domain)
 
     if (rc || !new_domain)
         return rc;
+    /* The clock is that of another Xen, which may have memory. */
+    d->memory_target.delay_ns = RETRY_MIN_NS;
+    d->memory_target.retry_ns = clock_ns() + RETRY_MIN_NS;
     if (nr_found)
         printk(
             LOG_INFO,
@@ -79,26 +88,80 @@ void balloon_go(struct domain *d, uint64_t target)
                d->balloon.nr_pages, target, rc, errno_name(rc));
 }
 
-void balloon_follow(struct domain *d, uint64_t target)
+/* Moves towards memory/target. Returns why the target was not reached; "" if it was. */
+static const char *try_target(struct domain *d)
 {
-    uint64_t before = d->balloon.nr_pages, now;
-    const char *why = "";
-    char text[120];
-    int rc;
+    const struct balloon *b = &d->balloon;
+    uint64_t target = d->memory_target.nr_pages;
+    int rc = move_to(d, target);
 
-    /* Under the PV shim, memory/target is the target of the outer domain, which is larger. */
-    target = min_u64(target, host_maximum_pages());
-    rc = move_to(d, target);
-    now = d->balloon.nr_pages;
     if (rc)
-        why = errno_name(rc);
-    else if (now > target)
-        why = "the other pages are in use";
-    else if (now < target)
-        why = d->balloon.empty.nr_pfns ? "Xen allocates no more pages"
-                                       : "the P2M list has no more RAM PFNs";
-    format(text, sizeof(text), "%lu of %lu pages%s%s", now, target, *why ? ": " : "", why);
-    if (now != before || now != target)
+        return errno_name(rc);
+    if (b->nr_pages > target)
+        return "the other pages are in use";
+    if (b->nr_pages < target)
+        return b->empty.nr_pfns ? "Xen allocates no more pages"
+                                : "the P2M list has no more RAM PFNs";
+    return "";
+}
+
+/*
+ * True if a later try may come closer to memory/target: Xen may have memory then, or pages may be
+ * free. The command churn has the balloon to itself.
+ */
+static bool is_pending(const struct domain *d)
+{
+    const struct balloon *b = &d->balloon;
+    uint64_t target = d->memory_target.nr_pages;
+
+    return target && !d->selftest.churn_pages &&
+           (b->nr_pages > target || (b->nr_pages < target && b->empty.nr_pfns));
+}
+
+/* Tries to reach memory/target, says what has changed, and sets the time of the next try. */
+static void pursue(struct domain *d, bool is_new)
+{
+    struct memory_target *t = &d->memory_target;
+    uint64_t before = d->balloon.nr_pages, now;
+    const char *why = try_target(d);
+    bool has_moved, is_news;
+    char text[120];
+
+    now = d->balloon.nr_pages;
+    has_moved = now != before;
+    is_news = is_new || has_moved || why != t->why;
+    t->why = why;
+    t->delay_ns = is_new || has_moved ? RETRY_MIN_NS : min_u64(2 * t->delay_ns, RETRY_MAX_NS);
+    t->retry_ns = clock_ns() + t->delay_ns;
+    if (!is_news)
+        return;
+    format(text, sizeof(text), "%lu of %lu pages%s%s", now, t->nr_pages, *why ? ": " : "", why);
+    if (is_new ? has_moved || now != t->nr_pages : !is_pending(d))
         printk(LOG_INFO, "balloon: memory/target: this domain has %s\n", text);
     store_say("data/balloon", text);
+}
+
+void balloon_follow(struct domain *d, uint64_t target)
+{
+    /* Under the PV shim, memory/target is the target of the outer domain, which is larger. */
+    d->memory_target.nr_pages = min_u64(target, host_maximum_pages());
+    pursue(d, true);
+}
+
+void balloon_end_pursuit(struct domain *d)
+{
+    d->memory_target.nr_pages = 0;
+}
+
+uint64_t balloon_wake_at(const struct domain *d)
+{
+    return is_pending(d) ? d->memory_target.retry_ns : UINT64_MAX;
+}
+
+bool balloon_poll(struct domain *d)
+{
+    if (clock_ns() < balloon_wake_at(d))
+        return false;
+    pursue(d, false);
+    return true;
 }

@@ -17,16 +17,26 @@ int balloon_stage(struct domain *d) __must_check;
 int balloon_after_resume(struct domain *d, bool new_domain) __must_check;
 
 /*
- * Moves the balloon towards @target. Prints a warning if balloon_move fails; not reaching @target
- * is no failure.
+ * Moves the balloon towards @target, once. Prints a warning if balloon_move fails; not reaching
+ * @target is no failure. A memory/target that is pursued will undo it: see balloon_end_pursuit.
  */
 void balloon_go(struct domain *d, uint64_t target);
 
 /*
- * Moves the balloon towards @target, the pages of memory/target, and writes the result to
- * data/balloon: "N of M pages", and the reason if N is not M. Prints the same line if the size has
- * changed or N is not M.
+ * memory/target is pursued: what is not reached at once, because Xen has no memory now or because
+ * pages of this domain are in use now, is tried again after 1 s, and after each try that moves no
+ * page twice as late, up to 32 s. Each result goes to data/balloon: "N of M pages", and the reason
+ * if N is not M. The console has a line for the first try, if the size has changed or N is not M,
+ * and a line for the end of the pursuit. The command churn interrupts the pursuit.
  */
+
+/* Pursues @target, the pages of memory/target, from now on. A target of 0 is none. */
 void balloon_follow(struct domain *d, uint64_t target);
+/* Pursues no target until the next balloon_follow(). */
+void balloon_end_pursuit(struct domain *d);
+/* The system time (clock_ns) of the next try; UINT64_MAX if there is none to come. */
+uint64_t balloon_wake_at(const struct domain *d);
+/* Tries again if it is time. True if it did, and may thereby have dispatched events. */
+bool balloon_poll(struct domain *d);
 
 #endif

@@ -148,6 +148,7 @@ static int move_balloon(struct domain *d, const char *arguments)
 
     if (!number_next(&arguments, &target) || *arguments || !target)
         return -EINVAL;
+    balloon_end_pursuit(d);
     balloon_go(d, target);
     print("balloon: this domain has %lu pages, the target is %lu\n", d->balloon.nr_pages, target);
     return 0;

@@ -13,8 +13,6 @@
 #include "xen/evtchn.h"
 #include "xen/xenstore.h"
 
-#include "kernel/boot/balloon.h"
-
 #include "tests/unit/fake_events.h"
 #include "tests/unit/fake_store.h"
 #include "tests/unit/harness.h"
@@ -350,38 +348,6 @@ static void test_say(void **state)
     check_equal("output of store_say without a connection", strlen(output()), 0);
 }
 
-/* balloon_follow: the toolstack's target, and the result in data/balloon. */
-static void test_balloon_follows(void **state)
-{
-    (void)state;
-    start(NULL);
-    balloon_follow(&live, 2100);
-    check_says("message on a target that was reached", output(),
-               "balloon: memory/target: this domain has 2100 of 2100 pages\n");
-    assert_string_equal(fake_store_get("data/balloon"), "2100 of 2100 pages");
-    fake_store.nr_requests = 0;
-    output_clear();
-    balloon_follow(&live, 2100);
-    check_equal("requests for a target that is reached already", fake_store.nr_requests, 1);
-    assert_string_equal(fake_store_get("data/balloon"), "2100 of 2100 pages");
-    check_true("no message for a target that is reached already", !strstr(output(), "balloon:"));
-    fake.limited = true;
-    fake.nr_extents_left = 10;
-    balloon_follow(&live, 2300);
-    assert_string_equal(fake_store_get("data/balloon"),
-                        "2110 of 2300 pages: Xen allocates no more pages");
-    fake.limited = false;
-    balloon_follow(&live, 0);
-    check_says("data/balloon for a target of 0", fake_store_get("data/balloon"),
-               " of 0 pages: the other pages are in use");
-    fake.max_pages = (uint64_t)1 << 30;
-    balloon_follow(&live, UINT64_MAX);
-    check_says("data/balloon for the largest target", fake_store_get("data/balloon"),
-               "pages: the P2M list has no more RAM PFNs");
-    balloon_follow(&live, 2000);
-    live_check("guest after balloon_follow");
-}
-
 static void test_events(void **state)
 {
     evtchn_port_t console;
@@ -443,7 +409,6 @@ int main(void)
         cmocka_unit_test_teardown(test_commands, live_teardown),
         cmocka_unit_test_teardown(test_command_during_another, live_teardown),
         cmocka_unit_test_teardown(test_say, live_teardown),
-        cmocka_unit_test_teardown(test_balloon_follows, live_teardown),
         cmocka_unit_test_teardown(test_events, live_teardown),
         cmocka_unit_test_teardown(test_endless_conflict, live_teardown),
     };
