@@ -31,12 +31,40 @@ static int move_to(struct domain *d, uint64_t target)
     return balloon_move(&d->balloon, target, report_progress, &progress);
 }
 
+/*
+ * Grows to @target. If Xen has no memory for that, gives BALLOON_XEN_PAGES of the new pages back.
+ * Why the domain stopped is printed.
+ */
+static int grow_to(struct domain *d, uint64_t target)
+{
+    uint64_t before = d->balloon.nr_pages, full, now;
+    const char *why = "XENMEM_maximum_reservation is reached";
+    int rc = move_to(d, target);
+
+    full = d->balloon.nr_pages;
+    if (!rc && full < target)
+        rc = move_to(d, full - min_u64(full - before, BALLOON_XEN_PAGES));
+    now = d->balloon.nr_pages;
+    if (full < target)
+        why = "Xen allocates no more pages";
+    else if (now < d->max_pages)
+        why = "the P2M list has no more RAM PFNs";
+    printk(LOG_INFO, "balloon: this domain grew by %lu pages to %lu pages: %s\n", now - before, now,
+           why);
+    if (now < full)
+        printk(LOG_INFO,
+               "balloon: %lu pages more were given back: Xen needs memory for grants and event "
+               "channels\n",
+               full - now);
+    return rc;
+}
+
 int balloon_stage(struct domain *d)
 {
     size_t nr_runs = d->p2m.ranges.nr + d->plan.nr_moves + SPARE_RUNS;
     struct pfn_run *runs = heap_alloc(&d->heap, nr_runs * sizeof(*runs));
     uint64_t room = ranges_count(&d->p2m.ranges, RANGE_RAM, d->p2m.nr);
-    uint64_t target = min_u64(d->max_pages, room), now;
+    uint64_t target = min_u64(d->max_pages, room);
     int rc;
 
     if (!runs)
@@ -45,14 +73,7 @@ int balloon_stage(struct domain *d)
     rc = balloon_start(&d->balloon, &d->plan, runs, nr_runs);
     if (rc || d->options.balloon == BALLOON_NONE || target <= d->balloon.nr_pages)
         return rc;
-    rc = move_to(d, target);
-    now = d->balloon.nr_pages;
-    printk(LOG_INFO, "balloon: this domain grew by %lu pages to %lu pages: %s\n",
-           now - d->boot.nr_pages, now,
-           now < target         ? "Xen allocates no more pages"
-           : now < d->max_pages ? "the P2M list has no more RAM PFNs"
-                                : "XENMEM_maximum_reservation is reached");
-    return rc;
+    return grow_to(d, target);
 }
 
 int balloon_after_resume(struct domain *d, bool new_domain)

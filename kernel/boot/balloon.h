@@ -6,8 +6,17 @@
 #include "kernel/domain.h"
 
 /*
- * As the row of stages.c. With balloon=max, grows this domain to its limit, or as far as Xen and
- * the P2M list allow. -ENOMEM without frames for the set of PFNs, or an error of balloon_move.
+ * What balloon=max leaves Xen where Xen has no more pages than this domain takes: 8 MiB. Xen takes
+ * memory for a domain while the domain runs. By its default limits these are for a dom0 1024 pages
+ * of grant mappings (maptrack), 64 frames of the grant table with as much beside them, and 64 pages
+ * of event channels; and blocks of some contiguous pages, such as a domU's E820 map.
+ */
+#define BALLOON_XEN_PAGES 2048
+
+/*
+ * As the row of stages.c. With balloon=max, grows this domain to its limit, or as far as the P2M
+ * list allows, or as far as Xen has memory, less BALLOON_XEN_PAGES. -ENOMEM without frames for the
+ * set of PFNs, or an error of balloon_move.
  */
 int balloon_stage(struct domain *d) __must_check;
 /*
