@@ -17,7 +17,8 @@
 
 #include <xen/vcpu.h>
 
-/* The limit of the two-level ABI: 64 words of 64 bits. xl limits a domain to 1023 ports. */
+/* The limit of the two-level ABI: 64 words of 64 bits. xl limits a domain to 1023 ports or fewer.
+ */
 #define MAX_PORTS 4096
 #define NR_VIRQS  24 /* <xen/xen.h> */
 
@@ -95,11 +96,13 @@ static void close_all(struct test *t, const uint64_t open[MAX_PORTS / 64])
 /* All ports are open. The highest one is closed, and is then the only port that can be opened. */
 static void check_full(struct test *t, const uint64_t open[MAX_PORTS / 64], unsigned int nr)
 {
-    evtchn_port_t last = MAX_PORTS - 1, again;
+    evtchn_port_t last = MAX_PORTS - 1, highest, again;
 
-    CHECK(nr + evtchn_count() >= 1000,
-          "number of open ports when EVTCHNOP_alloc_unbound failed is %u, expected at least 1000",
-          nr + evtchn_count());
+    CHECK_EQ(ports_open(&highest), nr + evtchn_count(),
+             "when EVTCHNOP_alloc_unbound failed: number of open ports by EVTCHNOP_status");
+    CHECK_EQ(highest, nr + evtchn_count(),
+             "when EVTCHNOP_alloc_unbound failed: highest open port (%u ports are open)",
+             nr + evtchn_count());
     while (last && !is_open(open, last))
         last--;
     check_port(t, close_port(last), 0, "EVTCHNOP_close", last);
@@ -125,9 +128,9 @@ TEST(abi_ports, "EVTCHNOP_alloc_unbound fails with ENOSPC if, and only if, all p
         return;
     }
     rc = open_all(t, open, &nr);
-    if (rc == -ENOMEM) { /* after balloon=max */
+    if (rc == -ENOMEM) {
         test_skip(t, "Xen has no memory for more than %u event channel ports", nr);
-    } else {
+    } else if (nr || !ports_are_used_up(t, rc)) {
         CHECK_RC(rc, -ENOSPC, "EVTCHNOP_alloc_unbound after %u successful calls", nr);
         check_full(t, open, nr);
     }
@@ -152,8 +155,9 @@ TEST(abi_bad_ports, "EVTCHNOP_send, _close and _unmask of a port that is not ope
 
     rc = open_port(&port);
     if (rc) {
-        test_error(t, "EVTCHNOP_alloc_unbound: result is %ld (%s), expected 0", rc,
-                   errno_name((int)rc));
+        if (!ports_are_used_up(t, rc))
+            test_error(t, "EVTCHNOP_alloc_unbound: result is %ld (%s), expected 0", rc,
+                       errno_name((int)rc));
         return;
     }
     check_port(t, send(port), 0, "EVTCHNOP_send on an unbound port (Xen drops the event)", port);
@@ -167,6 +171,7 @@ TEST(abi_bad_bind,
 {
     struct evtchn_bind_virq virq = {.virq = VIRQ_TIMER};
     struct evtchn_bind_interdomain pair = {.remote_dom = DOMID_SELF, .remote_port = MAX_PORTS + 1};
+    long rc;
 
     if (shim_is_between(t))
         return;
@@ -176,7 +181,10 @@ TEST(abi_bad_bind,
     virq.virq = NR_VIRQS;
     CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_bind_virq, &virq), -EINVAL,
              "EVTCHNOP_bind_virq of unknown VIRQ %u", virq.virq);
-    CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain, &pair), -EINVAL,
+    rc = HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain, &pair);
+    if (ports_are_used_up(t, rc)) /* Xen looks for a local port first */
+        return;
+    CHECK_RC(rc, -EINVAL,
              "EVTCHNOP_bind_interdomain to port 0x%x of this domain, past the port limit",
              pair.remote_port);
 }

@@ -171,11 +171,39 @@ void check_frame_refused(struct test *t, long rc, const char *step, mfn_t mfn)
     CHECK(rc < 0, "%s, MFN 0x%lx: result is %ld, expected a negative errno", step, mfn.v, rc);
 }
 
+unsigned int ports_open(evtchn_port_t *highest)
+{
+    struct evtchn_status status = {.dom = DOMID_SELF, .port = 1};
+    unsigned int nr = 0;
+
+    *highest = 0;
+    /* -EINVAL: past the last port that Xen has ever allocated for this domain */
+    while (!HYPERVISOR_event_channel_op(EVTCHNOP_status, &status)) {
+        if (status.status != EVTCHNSTAT_closed) {
+            *highest = status.port;
+            nr++;
+        }
+        status.port++;
+    }
+    return nr;
+}
+
+bool ports_are_used_up(struct test *t, long rc)
+{
+    evtchn_port_t highest;
+
+    if (rc != -ENOSPC || ports_open(&highest) != evtchn_count())
+        return false;
+    test_skip(t, "Xen allows this domain %u event channels, which the kernel itself has open",
+              highest);
+    return true;
+}
+
 bool ipi_open(struct test *t, evtchn_handler_t handler, void *context, evtchn_port_t *port)
 {
     int rc = evtchn_bind_ipi(handler, context, port);
 
-    if (rc)
+    if (rc && !ports_are_used_up(t, rc))
         test_error(t, "EVTCHNOP_bind_ipi of vCPU 0: result is %d (%s), expected 0", rc,
                    errno_name(rc));
     return rc == 0;

@@ -76,7 +76,19 @@ mfn_t xen_frame(struct domain *d);
  */
 bool shim_is_between(struct test *t);
 
-/* Opens a port for events of this domain to itself. False: the test is in error. */
+/*
+ * Counts the event channel ports that are open by EVTCHNOP_status. *@highest is the last of them.
+ */
+unsigned int ports_open(evtchn_port_t *highest);
+
+/*
+ * @rc is the result of a request for a port. Skips the test, and returns true, if the kernel itself
+ * has all ports that Xen allows this domain (max_event_channels): -ENOSPC, and each open port has a
+ * handler of the kernel. A leak of ports is no reason to skip a test.
+ */
+bool ports_are_used_up(struct test *t, long rc);
+
+/* Opens a port for events of this domain to itself. False: the test is skipped or in error. */
 bool ipi_open(struct test *t, evtchn_handler_t handler, void *context,
               evtchn_port_t *port) __must_check;
 

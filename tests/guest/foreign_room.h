@@ -30,11 +30,22 @@ struct foreign_room {
 
 /*
  * Takes @nr_pages frames, which must be enough for the test with its page tables. Returns false if
- * there is no grant table (the test is skipped) or not enough frames (the test is in error).
+ * there is no grant table, or neither an event channel port nor xenstore to find the domain's
+ * number (the test is skipped), or not enough frames (the test is in error).
  */
 bool foreign_room_open(struct foreign_room *fr, struct test *t, uint64_t nr_pages) __must_check;
 
-/* As foreign_room_open, for a test that maps grants. The PV shim maps none: skipped there. */
+/*
+ * Can this domain map a grant? False if Xen cannot record the mapping: the limit
+ * max_maptrack_frames is 0, or Xen has no memory for the first page of records. A page that Xen has
+ * once is never freed.
+ */
+bool foreign_room_has_maptrack(struct foreign_room *fr);
+
+/* Skips a test that maps grants in the PV shim, which maps none, and without maptrack. */
+bool foreign_room_maps_grants(struct foreign_room *fr) __must_check;
+
+/* As foreign_room_open, for a test that maps grants; skipped as by foreign_room_maps_grants. */
 bool foreign_room_open_to_map(struct foreign_room *fr, struct test *t,
                               uint64_t nr_pages) __must_check;
 
@@ -52,6 +63,7 @@ pfn_t foreign_room_pfn(struct foreign_room *fr, const void *page);
 
 /* Grants a page of the room to this domain. On failure the test fails, and the result is 0. */
 uint32_t foreign_room_grant(struct foreign_room *fr, const void *page, bool readonly);
+uint32_t foreign_room_grant_pfn(struct foreign_room *fr, pfn_t pfn, bool readonly);
 
 /* Ends a grant that is not mapped. */
 void foreign_room_end_grant(struct foreign_room *fr, uint32_t ref);

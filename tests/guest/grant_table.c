@@ -132,7 +132,7 @@ static void check_newest_frame(struct foreign_room *fr, const uint64_t *page)
     struct foreign_range *r;
     uint32_t ref = foreign_room_grant(fr, page, true);
 
-    if (boot_info_is_shim(&t->d->boot)) {
+    if (boot_info_is_shim(&t->d->boot) || !foreign_room_has_maptrack(fr)) {
         foreign_room_end_grant(fr, ref);
         return;
     }

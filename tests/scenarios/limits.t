@@ -1,0 +1,145 @@
+#!/usr/bin/env perl
+# SPDX-License-Identifier: MIT
+#
+# Hosts and domains with small limits or unusual rights: no memory is left in Xen, no grant mapping
+# may be recorded, a domain has few event channels, the right to a device, a memory map that is
+# smaller than its memory, or a xenstore directory that it may not write to. A limit is no fault: the
+# tests that need more are skipped with that reason, and all others run. Without this test the
+# kernel would call such a host or toolstack broken.
+
+use strict;
+use warnings;
+use Test::More;
+
+use FindBin;
+use lib $FindBin::Bin, "$FindBin::Bin/../scripts";
+use Host;
+use Run;
+
+my $dir = tempdir;
+
+# Self-tests that map grants.
+my @grants = qw(foreign_l1tf foreign_m2p foreign_rights grant_batch grant_deferred grant_end grant_self grant_unmap
+    unpopulated_show);
+
+# skipped(LOG, REASON, TEST...): these self-tests, and no others, are skipped with a reason that matches.
+sub skipped {
+    my ($log, $reason, @tests) = @_;
+    my %found = map { $_ => 1 } $log =~ /^ok \d+ - (\w+): .* # SKIP $reason/mg;
+    is_deeply [sort keys %found], [sort @tests], "self-tests that are skipped with the reason \"$reason\"";
+    return;
+}
+
+sub not_skipped {
+    my ($log, @tests) = @_;
+    like $log, qr/^ok \d+ - $_: (?!.*# SKIP)/m, "self-test $_ is not skipped" for @tests;
+    return;
+}
+
+# balloon=max takes what Xen has, less 2048 pages, also where that is little.
+for my $case (['512M', '64M', 2048], ['512M', undef, 2048], ['1G', undef, 2048]) {
+    my ($host, $mem, $back) = @$case;
+    boots "balloon=max on a host of $host, dom0_mem=" . ($mem // 'default'),
+        ['--host-mem', $host, $mem ? ('--mem', $mem) : (), '--', 'balloon=max test=all,full'], sub {
+        my (undef, undef, $log) = @_;
+        like $log, qr/^balloon: this domain grew by \d+ pages to \d+ pages: Xen allocates no more pages$/m,
+            'Xen has no more pages';
+        like $log, qr/^balloon: $back pages more were given back/m, "$back pages were given back";
+        not_skipped($log, @grants, qw(abi_ports e820_fuzz grant_table_full accounting));
+        };
+}
+
+my $no_maptrack = 'Xen has no room to record a grant mapping of this domain \(GNTST_no_space\)';
+my @all_maps = (@grants, qw(grant_bad_domain grant_copy grant_copy_refused grant_ended grant_guards grant_map_free
+    grant_readonly));
+boots 'gnttab_max_maptrack_frames=0', ['--xen-args', 'gnttab_max_maptrack_frames=0'], sub {
+    skipped($_[2], $no_maptrack, @all_maps);
+    not_skipped($_[2], qw(grant_table accounting));
+};
+for my $version (1, 2) {
+    boots "gnttab_max_frames=4000 grants=$version",
+        ['--xen-args', 'gnttab_max_frames=4000', '--', "grants=$version test=all,full"],
+        sub { not_skipped($_[2], @grants, 'grant_table_full') };
+}
+boots 'badpage=: frames that Xen does not use', ['--xen-args', 'badpage=0x1000-0x10ff,0x8000'];
+
+# Guests of one Linux dom0: lines of xl's configuration file, and what must hold.
+my @few_ports = qw(abi_bad_bind abi_bad_callbacks abi_bad_ports abi_callbacks abi_masked abi_ports events
+    events_nested events_wait);
+my %guests = (
+    maptrack => {
+        title  => 'max_maptrack_frames=0',
+        config => ['max_maptrack_frames=0'],
+        check  => sub { skipped($_[2], $no_maptrack, @all_maps) },
+    },
+    ports3 => {
+        title  => 'max_event_channels=3: the kernel itself has all',
+        config => ['max_event_channels=3'],
+        check  => sub {
+            skipped($_[2], 'Xen allows this domain 3 event channels, which the kernel itself has open', @few_ports);
+            not_skipped($_[2], @grants);
+        },
+    },
+    ports6 => {
+        title  => 'max_event_channels=6',
+        config => ['max_event_channels=6'],
+        check  => sub { not_skipped($_[2], @few_ports) },
+    },
+    frames => {
+        title  => 'max_grant_frames=1',
+        config => ['max_grant_frames=1'],
+        args   => 'test=all,full',
+        check  => sub { not_skipped($_[2], qw(grant_table grant_table_full)) },
+    },
+    ioports => {
+        title  => 'ioports=: the right to I/O ports',
+        config => ['ioports=["2f8-2ff"]'],
+        check  => sub { not_skipped($_[2], 'foreign_machine_domu') },
+    },
+    iomem => {
+        title  => 'iomem=: the right to a device frame',
+        config => ['iomem=["fed00,1"]'],
+        check  => sub { not_skipped($_[2], 'foreign_machine_domu') },
+    },
+    data => {
+        title => 'data/ of xenstore was made again by dom0',
+        start => 'start_without_data',
+        check => sub {
+            skipped($_[2], 'this domain may not write to data/test in xenstore \(EACCES\)',
+                qw(store store_conflict store_list store_transaction store_watch));
+            not_skipped($_[2], 'store_errors');
+        },
+    },
+);
+
+my $job = <<'END';
+has_ended() { [ "$(domu_column "$1")" != - ]; }
+
+# Between creation and start of the guest, dom0 removes the directory data/ and makes another.
+start_without_data() {
+    local path
+    : >"/out/$1.log"
+    ln -sf "/out/$1.log" "/var/log/xen/console/guest-$1.log"
+    xl create -p "$2" "name='$1'" >"/out/$1.xl" 2>&1
+    path=/local/domain/$(xl domid "$1")/data
+    xenstore-rm "$path" && xenstore-write "$path" '' && xl unpause "$1"
+    domu_until 60 has_ended "$1" && domu_until 60 domu_is_quiet "$1"
+    [ "$(domu_column "$1")" != 0 ] || echo poweroff >"/out/$1.end"
+    xl destroy "$1"
+}
+END
+for my $name (sort keys %guests) {
+    my $guest = $guests{$name};
+    write_file("$dir/$name.cfg", config_file({
+        mem => '64M', maxmem => $guest->{maxmem}, args => $guest->{args} // '', guest_config => $guest->{config},
+    }));
+    $job .= ($guest->{start} // 'domu') . " $name /job/$name.cfg\n";
+}
+write_file("$dir/job", "${job}true\n");
+symlink kernel, "$dir/xenolith" or die $!;
+my ($code, undef, $err) = run(script('host/dom0'), '--quiet', '--xen', xen, '--out', "$dir/out", "$dir/job",
+    "$dir/xenolith", map { "$dir/$_.cfg" } sort keys %guests);
+is $code, 0, 'scripts/host/dom0 exits with 0: the job ran to its end' or diag $err;
+Host::check_domu("$dir/out", $_, $guests{$_}) for sort keys %guests;
+
+done_testing;
