@@ -29,7 +29,7 @@ static void return_supplies(struct revector *r, struct supplies *s, struct revec
 
 static int get_supplies(struct revector *r, struct supplies *s, struct revectored *out)
 {
-    uint64_t old_leaves = DIV_ROUND_UP(r->plan->nr_pages, P2M_PER_PAGE);
+    uint64_t old_leaves = DIV_ROUND_UP(r->p2m->nr, P2M_PER_PAGE);
     uint64_t tables = list_tables_count(r->plan);
     size_t cap = r->pt->frame_pool->free.cap_runs;
 
@@ -87,31 +87,62 @@ static void move_entries(const struct plan *plan, uint64_t *list)
     }
 }
 
-/* Gives @table and the builder's tables below it to the pool, bottom up; counts superpages. */
-static void free_old_tables(struct revector *r, mfn_t table, unsigned int level,
-                            const struct supplies *s, struct revectored *out)
+static void free_old_frame(struct revector *r, mfn_t mfn, unsigned int level)
 {
-    for (unsigned int i = 0; level > 1 && i < PTES_PER_TABLE; i++) {
-        uint64_t pte = pt_read(r->pt, table, level, i);
-
-        if (pte_present(pte) && !pte_is_leaf(pte, level))
-            free_old_tables(r, pte_mfn(pte), level - 1, s, out);
-        else if (pte_present(pte) && level == 2)
-            out->nr_old_2m++;
-        else if (pte_present(pte))
-            out->nr_old_1g++;
-    }
-    fixmap_unmap_mfn(r->pt->fixmap, table);
-    /* A list longer than nr_pages (vNUMA) has more tables: these are freed without a record. */
-    if (out->nr_old_tables < s->cap_old_tables)
-        out->old_tables[out->nr_old_tables++] = plan_renumbered(r->plan, m2p_get(r->m2p, table));
-
-    int rc = frame_pool_free(r->pt->frame_pool, table);
+    int rc = frame_pool_free(r->pt->frame_pool, mfn);
 
     if (rc)
-        panic("P2M move: cannot return the level %u table, MFN 0x%lx, of the builder's P2M list to "
-              "the frame pool: %d (%s)",
-              level, table.v, rc, errno_name(rc));
+        panic(
+            "P2M move: cannot return the level %u table (0: leaf), MFN 0x%lx, of the builder's P2M "
+            "list to the frame pool: %d (%s)",
+            level, mfn.v, rc, errno_name(rc));
+}
+
+/*
+ * Gives the builder's leaves past nr_pages to the pool, of the leaves [@first, @first + @nr), which
+ * have frames from @mfn on. A list is longer than nr_pages if the domain has fewer pages now, or if
+ * it was made for a domain with holes (vNUMA).
+ */
+static void free_old_leaves(struct revector *r, mfn_t mfn, uint64_t first, uint64_t nr,
+                            struct revectored *out)
+{
+    uint64_t used = DIV_ROUND_UP(r->plan->nr_pages, P2M_PER_PAGE);
+
+    for (uint64_t i = used > first ? used - first : 0; i < nr; i++) {
+        free_old_frame(r, to_mfn(mfn.v + i), 0);
+        out->nr_old_leaves++;
+    }
+}
+
+/*
+ * Gives @table, whose first leaf is @first, and the builder's tables below it to the pool, bottom
+ * up, and with them the leaves past nr_pages. Counts superpages.
+ */
+static void free_old_tables(struct revector *r, mfn_t table, unsigned int level, uint64_t first,
+                            const struct supplies *s, struct revectored *out)
+{
+    uint64_t each = level_bytes(level) / PAGE_SIZE,
+             used = DIV_ROUND_UP(r->plan->nr_pages, P2M_PER_PAGE);
+    uint64_t i = level == 1 && used > first ? min_u64(used - first, PTES_PER_TABLE) : 0;
+
+    for (; i < PTES_PER_TABLE; i++) {
+        uint64_t pte = pt_read(r->pt, table, level, (unsigned int)i);
+
+        if (!pte_present(pte))
+            continue;
+        if (level > 1 && !pte_is_leaf(pte, level)) {
+            free_old_tables(r, pte_mfn(pte), level - 1, first + i * each, s, out);
+            continue;
+        }
+        out->nr_old_2m += level == 2;
+        out->nr_old_1g += level == 3;
+        free_old_leaves(r, pte_mfn(pte), first + i * each, each, out);
+    }
+    fixmap_unmap_mfn(r->pt->fixmap, table);
+    /* A list longer than nr_pages has more tables: these are freed without a record. */
+    if (out->nr_old_tables < s->cap_old_tables)
+        out->old_tables[out->nr_old_tables++] = plan_renumbered(r->plan, m2p_get(r->m2p, table));
+    free_old_frame(r, table, level);
 }
 
 static int check_plan(const struct revector *r)
@@ -157,6 +188,6 @@ int revector(struct revector *r, struct revectored *out)
     frame_pool_spend(&s.frame_pool);
     heap_free(r->heap, s.frame_pool.free.runs, s.runs_bytes);
     if (pte_present(old_l4e))
-        free_old_tables(r, pte_mfn(old_l4e), 3, &s, out);
+        free_old_tables(r, pte_mfn(old_l4e), 3, 0, &s, out);
     return 0;
 }

@@ -44,13 +44,14 @@ struct revectored {
     uint64_t nr_old_2m, nr_old_1g; /* superpages that mapped the builder's list       */
     pfn_t *old_tables;             /* PFNs of the builder's tables in the LIST slot,  */
     uint64_t nr_old_tables;        /* now free; a heap array; none if LIST_ELSEWHERE  */
+    uint64_t nr_old_leaves;        /* the builder's leaves past nr_pages, now free    */
 };
 
 /* The arguments of revector; all are the caller's. */
 struct revector {
     struct pagetable *pt;
     struct heap *heap;
-    struct p2m *p2m; /* the builder's list; on success the new list */
+    struct p2m *p2m; /* the builder's list, perhaps longer than the plan; on success the new list */
     const struct m2p *m2p;
     const struct plan *plan;
     uint64_t list_base; /* the address of the new list: the start of a level 4 slot */

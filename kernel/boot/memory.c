@@ -9,6 +9,7 @@
 
 #include "mm/unpopulated.h"
 
+#include "kernel/boot/surplus.h"
 #include "kernel/progress.h"
 #include "kernel/selftest/inject.h"
 
@@ -144,23 +145,22 @@ static int make_plan(struct domain *d, uint64_t nr_max)
 
 int plan_stage(struct domain *d)
 {
-    /* the E820 map of a domU ends at its maxmem; a dom0 has the map of the machine */
-    uint64_t nr_max = boot_info_is_initdomain(&d->boot)
-                          ? plan_dom0_max(d->boot.nr_pages, d->max_pages)
-                          : ranges_count(&d->p2m.ranges, RANGE_RAM, UINT64_MAX);
-    int rc;
+    uint64_t nr_max;
+    int rc = surplus_release(d);
 
+    if (rc)
+        return rc;
+    /* the E820 map of a domU ends at its maxmem; a dom0 has the map of the machine */
+    nr_max = boot_info_is_initdomain(&d->boot)
+                 ? plan_dom0_max(d->boot.nr_pages, d->max_pages)
+                 : ranges_count(&d->p2m.ranges, RANGE_RAM, UINT64_MAX);
     d->plan.cap_moves = PLAN_MAX_MOVES(d->p2m.ranges.nr);
     d->plan.moves = heap_alloc(&d->heap, d->plan.cap_moves * sizeof(struct move));
     if (!d->plan.moves)
         return -ENOMEM;
     rc = make_plan(d, nr_max);
-    if (rc) {
-        printk(LOG_ERROR,
-               "plan: the E820 map has 0x%lx pages of RAM, expected at least nr_pages 0x%lx\n",
-               ranges_count(&d->p2m.ranges, RANGE_RAM, UINT64_MAX), d->boot.nr_pages);
+    if (rc)
         return rc;
-    }
     for (size_t i = 0; i < d->plan.nr_moves; i++)
         printk(LOG_DEBUG, "plan: 0x%lx frames at PFNs from 0x%lx on get PFNs from 0x%lx on%s\n",
                d->plan.moves[i].nr, d->plan.moves[i].from, d->plan.moves[i].to,

@@ -36,7 +36,7 @@ TEST(old_tables,
      "no reference is left to a freed page table of the builder's P2M list: Xen pins it as an L1")
 {
     const struct revectored *list = &t->d->revectored;
-    uint64_t nr_leaves = DIV_ROUND_UP(t->d->boot.nr_pages, P2M_PER_PAGE);
+    uint64_t nr_leaves = DIV_ROUND_UP(t->d->boot.nr_pages, P2M_PER_PAGE) + list->nr_old_leaves;
     pfn_t first = to_pfn(t->d->frame_pool.free.runs[0].start);
 
     if (list->origin != LIST_IN_SLOT) {

@@ -101,6 +101,16 @@ my %guests = (
         config => ['iomem=["fed00,1"]'],
         check  => sub { not_skipped($_[2], 'foreign_machine_domu') },
     },
+    maxmem => {
+        title  => 'memory=64 maxmem=32: the E820 map has RAM for half of the pages',
+        maxmem => '32M',
+        check  => sub {
+            my ($r, undef, $log) = @_;
+            is $r->{nr_pages}, pages('32M'), 'nr_pages is 32 MiB';
+            like $log, qr/^warning: plan: .*: 8192 pages have no PFN, and 8192 of them were given to Xen$/m,
+                'the kernel prints the number of pages without a PFN';
+        },
+    },
     data => {
         title => 'data/ of xenstore was made again by dom0',
         start => 'start_without_data',
