@@ -32,30 +32,37 @@ static int move_to(struct domain *d, uint64_t target)
 }
 
 /*
- * Grows to @target. If Xen has no memory for that, gives BALLOON_XEN_PAGES of the new pages back.
- * Why the domain stopped is printed.
+ * move_to. If Xen has no memory for the rest of the way, gives up to BALLOON_XEN_PAGES of the new
+ * pages back. *@nr_back is their number.
  */
-static int grow_to(struct domain *d, uint64_t target)
+static int move_and_leave(struct domain *d, uint64_t target, uint64_t *nr_back)
 {
-    uint64_t before = d->balloon.nr_pages, full, now;
-    const char *why = "XENMEM_maximum_reservation is reached";
+    uint64_t before = d->balloon.nr_pages, full;
     int rc = move_to(d, target);
 
     full = d->balloon.nr_pages;
-    if (!rc && full < target)
+    if (!rc && full > before && full < target && d->balloon.empty.nr_pfns)
         rc = move_to(d, full - min_u64(full - before, BALLOON_XEN_PAGES));
+    *nr_back = full - d->balloon.nr_pages;
+    return rc;
+}
+
+/* Grows to @target, and prints why the domain stopped. */
+static int grow_to(struct domain *d, uint64_t target)
+{
+    uint64_t before = d->balloon.nr_pages, now, nr_back;
+    int rc = move_and_leave(d, target, &nr_back);
+
     now = d->balloon.nr_pages;
-    if (full < target)
-        why = "Xen allocates no more pages";
-    else if (now < d->max_pages)
-        why = "the P2M list has no more RAM PFNs";
     printk(LOG_INFO, "balloon: this domain grew by %lu pages to %lu pages: %s\n", now - before, now,
-           why);
-    if (now < full)
+           now < target         ? "Xen allocates no more pages"
+           : now < d->max_pages ? "the P2M list has no more RAM PFNs"
+                                : "XENMEM_maximum_reservation is reached");
+    if (nr_back)
         printk(LOG_INFO,
                "balloon: %lu pages more were given back: Xen needs memory for grants and event "
                "channels\n",
-               full - now);
+               nr_back);
     return rc;
 }
 
@@ -113,8 +120,8 @@ void balloon_go(struct domain *d, uint64_t target)
 static const char *try_target(struct domain *d)
 {
     const struct balloon *b = &d->balloon;
-    uint64_t target = d->memory_target.nr_pages;
-    int rc = move_to(d, target);
+    uint64_t target = d->memory_target.nr_pages, nr_back;
+    int rc = move_and_leave(d, target, &nr_back);
 
     if (rc)
         return errno_name(rc);

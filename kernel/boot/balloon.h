@@ -6,10 +6,12 @@
 #include "kernel/domain.h"
 
 /*
- * What balloon=max leaves Xen where Xen has no more pages than this domain takes: 8 MiB. Xen takes
- * memory for a domain while the domain runs. By its default limits these are for a dom0 1024 pages
- * of grant mappings (maptrack), 64 frames of the grant table with as much beside them, and 64 pages
- * of event channels; and blocks of some contiguous pages, such as a domU's E820 map.
+ * What the balloon leaves Xen where Xen has no memory for all that the domain is to have: 8 MiB, as
+ * far as the domain grew. Xen takes memory for a domain while the domain runs. By its default
+ * limits these are for a dom0 1024 pages of grant mappings (maptrack), 64 frames of the grant table
+ * with as much beside them, and 64 pages of event channels; and blocks of some contiguous pages,
+ * such as a domU's E820 map. Without any memory the tools cannot save a domain:
+ * XEN_DOMCTL_getvcpucontext fails.
  */
 #define BALLOON_XEN_PAGES 2048
 
@@ -34,9 +36,10 @@ void balloon_go(struct domain *d, uint64_t target);
 /*
  * memory/target is pursued: what is not reached at once, because Xen has no memory now or because
  * pages of this domain are in use now, is tried again after 1 s, and after each try that moves no
- * page twice as late, up to 32 s. Each result goes to data/balloon: "N of M pages", and the reason
- * if N is not M. The console has a line for the first try, if the size has changed or N is not M,
- * and a line for the end of the pursuit. The command churn interrupts the pursuit.
+ * page twice as late, up to 32 s. Xen keeps BALLOON_XEN_PAGES meanwhile. Each result goes to
+ * data/balloon: "N of M pages", and the reason if N is not M. The console has a line for the first
+ * try, if the size has changed or N is not M, and a line for the end of the pursuit. The command
+ * churn interrupts the pursuit.
  */
 
 /* Pursues @target, the pages of memory/target, from now on. A target of 0 is none. */

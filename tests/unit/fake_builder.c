@@ -76,7 +76,7 @@ static void start_machine(struct fake_domain *d)
     b.block = d->shape.sparse ? SPARSE_BLOCK : b.rest_count;
     for (b.unshuffle = SHUFFLE; b.unshuffle * SHUFFLE != 1;)
         b.unshuffle *= 2 - b.unshuffle * SHUFFLE;
-    nr = ROUND_UP(chunks + b.rest_count + 1, align);
+    nr = ROUND_UP(chunks + b.rest_count + d->shape.more_mfns + 1, align);
     b.chunk_mfn = 0x40000;
     if (d->shape.mfns == FAKE_MFNS_HIGHEST)
         b.chunk_mfn = ((uint64_t)1 << MFN_BITS) - nr;

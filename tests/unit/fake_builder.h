@@ -36,6 +36,7 @@ struct fake_shape {
     enum fake_list list;
     enum fake_mfns mfns;
     uint64_t image_pages;   /* 0: a small image */
+    uint64_t more_mfns;     /* frames of the machine that nobody has, at least */
     uint64_t ramdisk_pages; /* mapped directly after the image */
     /* for a domain that would not fit in memory: P2M list and M2P are computed at their first
      * access, and MFNs are shuffled in blocks of 4096 */

@@ -50,10 +50,11 @@ static long populate(struct xen_memory_reservation *r)
     uint64_t i;
 
     for (i = 0; i < r->nr_extents && take_extent(); i++) {
-        uint64_t mfn = find_free_frame();
+        uint64_t mfn = fake.is_full && !fake.nr_free ? INVALID_ENTRY : find_free_frame();
 
         if (mfn == INVALID_ENTRY)
             break;
+        fake.nr_free -= fake.is_full;
         fake_frame(mfn)->foreign = false;
         memset(fake_ram(mfn), 0x5b, PAGE_SIZE);
         fake_set_m2p(mfn, r->extent_start.p[i]);
@@ -77,6 +78,7 @@ static long release(const struct xen_memory_reservation *r)
         if (fake.on_release)
             fake.on_release(mfn);
         f->foreign = true;
+        fake.nr_free += fake.is_full;
         fake_set_m2p(mfn, INVALID_ENTRY);
     }
     return (long)i;

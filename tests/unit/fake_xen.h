@@ -92,6 +92,10 @@ struct fake_xen {
     /* limited: populate_physmap and decrease_reservation do nr_extents_left extents and no more */
     bool limited;
     uint64_t nr_extents_left;
+    /* is_full: Xen has nr_free pages; a populated page is taken from them, a released one goes
+     * there */
+    bool is_full;
+    uint64_t nr_free;
     uint64_t max_pages; /* result of XENMEM_maximum_reservation */
     const void *e820;   /* the domain's memory map: 20 bytes for each entry; or NULL */
     unsigned int nr_e820;

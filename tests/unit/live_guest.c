@@ -29,7 +29,7 @@
 #include <xen/io/console.h>
 
 #define NR_PAGES 2400
-#define NR_MAX   3400
+#define NR_MAX   8000
 
 struct domain live;
 enum grants_option live_grants;
@@ -140,7 +140,7 @@ void live_set_map(const struct e820_entry *entries, unsigned int nr)
 static void start_memory(void)
 {
     static const uint64_t sizes[] = {600, 1100, 9000, 0};
-    static const struct fake_shape shape = {.nr_pages = NR_PAGES};
+    static const struct fake_shape shape = {.nr_pages = NR_PAGES, .more_mfns = NR_MAX};
 
     guest_start(&g, &shape, sizes, NR_MAX);
     check_equal("guest_revector at start", guest_revector(&g), 0);

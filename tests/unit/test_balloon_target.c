@@ -34,12 +34,13 @@ static void test_balloon_follows(void **state)
     check_equal("requests for a target that is reached already", fake_store.nr_requests, 1);
     assert_string_equal(fake_store_get("data/balloon"), "2100 of 2100 pages");
     check_true("no message for a target that is reached already", !strstr(output(), "balloon:"));
-    fake.limited = true;
-    fake.nr_extents_left = 10;
+    fake.is_full = true;
+    fake.nr_free = 10;
     balloon_follow(&live, 2300);
     assert_string_equal(fake_store_get("data/balloon"),
-                        "2110 of 2300 pages: Xen allocates no more pages");
-    fake.limited = false;
+                        "2100 of 2300 pages: Xen allocates no more pages");
+    check_equal("pages that are left to Xen of few pages", fake.nr_free, 10);
+    fake.is_full = false;
     balloon_follow(&live, 0);
     check_says("data/balloon for a target of 0", fake_store_get("data/balloon"),
                " of 0 pages: the other pages are in use");
@@ -54,8 +55,8 @@ static void test_balloon_follows(void **state)
 /* Xen has @nr frames for this domain. */
 static void xen_has(uint64_t nr)
 {
-    fake.limited = true;
-    fake.nr_extents_left = nr;
+    fake.is_full = true;
+    fake.nr_free = nr;
 }
 
 /*
@@ -81,9 +82,9 @@ static void test_xen_has_memory_later(void **state)
     (void)state;
     live_start();
     xen_has(0);
-    balloon_follow(&live, 2300);
+    balloon_follow(&live, 7000);
     check_says("message on the first try", output(),
-               "has 2000 of 2300 pages: Xen allocates no more pages\n");
+               "has 2000 of 7000 pages: Xen allocates no more pages\n");
     output_clear();
     fake_store.nr_requests = 0;
     for (size_t i = 0; i < ARRAY_SIZE(waits); i++)
@@ -91,16 +92,17 @@ static void test_xen_has_memory_later(void **state)
     check_equal("output of tries that change nothing", strlen(output()), 0);
     check_equal("requests to xenstored for tries that change nothing", fake_store.nr_requests, 0);
 
-    xen_has(100);
+    xen_has(BALLOON_XEN_PAGES + 100);
     sleep_and_try(32);
     assert_string_equal(fake_store_get("data/balloon"),
-                        "2100 of 2300 pages: Xen allocates no more pages");
+                        "2100 of 7000 pages: Xen allocates no more pages");
+    check_equal("pages that are left to Xen", fake.nr_free, BALLOON_XEN_PAGES);
     check_equal("output of a try that comes closer", strlen(output()), 0);
-    fake.limited = false;
+    fake.is_full = false;
     sleep_and_try(1);
     check_says("message when the target is reached", output(),
-               "this domain has 2300 of 2300 pages\n");
-    assert_string_equal(fake_store_get("data/balloon"), "2300 of 2300 pages");
+               "this domain has 7000 of 7000 pages\n");
+    assert_string_equal(fake_store_get("data/balloon"), "7000 of 7000 pages");
     check_equal("time of the next try", balloon_wake_at(&live), UINT64_MAX);
     check_true("no try after the target was reached", !balloon_poll(&live));
     balloon_follow(&live, 2000);
@@ -147,7 +149,7 @@ static void test_ends(void **state)
     balloon_end_pursuit(&live);
     check_equal("time of the next try after balloon_end_pursuit", balloon_wake_at(&live),
                 UINT64_MAX);
-    fake.limited = false;
+    fake.is_full = false;
     fake.max_pages = (uint64_t)1 << 30;
     balloon_follow(&live, UINT64_MAX);
     check_equal("time of the next try without a PFN to fill", balloon_wake_at(&live), UINT64_MAX);
@@ -168,7 +170,7 @@ static void test_resume(void **state)
     check_true("time of the next try in the new domain is at most 1 s away",
                balloon_wake_at(&live) <= clock_ns() + NS_PER_S);
     sleep_and_try(1);
-    fake.limited = false;
+    fake.is_full = false;
     sleep_and_try(2);
     check_equal("pages in the new domain", live.balloon.nr_pages, 2300);
     balloon_follow(&live, 2000);
