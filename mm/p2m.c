@@ -10,6 +10,17 @@ mfn_t p2m_get_absent(const struct p2m *p2m, pfn_t pfn)
     return INVALID_MFN;
 }
 
+uint64_t p2m_find_gap(const struct p2m *p2m)
+{
+    uint64_t pfn = 0;
+
+    while (pfn < p2m->nr && !mfn_eq(p2m_get_ram(p2m, to_pfn(pfn)), INVALID_MFN))
+        pfn += P2M_PER_PAGE;
+    if (pfn >= p2m->nr && mfn_eq(p2m_get_ram(p2m, to_pfn(p2m->nr - 1)), INVALID_MFN))
+        return p2m->nr - 1;
+    return min_u64(pfn, p2m->nr);
+}
+
 int p2m_set(struct p2m *p2m, pfn_t pfn, mfn_t mfn)
 {
     if (pfn.v >= p2m->nr)

@@ -82,6 +82,13 @@ static inline mfn_t p2m_get_ram(const struct p2m *p2m, pfn_t pfn)
 }
 
 /*
+ * The first PFN without a frame that was looked at; p2m->nr if none was found. Reads one entry of
+ * each leaf and the last of the list, so a gap of 512 PFNs is found wherever it lies, a smaller one
+ * perhaps not: all entries of a large list would cost as much as the rest of the boot.
+ */
+uint64_t p2m_find_gap(const struct p2m *p2m);
+
+/*
  * Sets the P2M entry of @pfn to @mfn, or to ~0 if @mfn is INVALID_MFN. One 64-bit store, since
  * Xen's tools may read the list at any time (struct arch_shared_info of <xen/arch-x86/xen.h>).
  * Returns 0; -ERANGE if @pfn is past the end of the list; -EINVAL if @pfn is not in a RAM range or

@@ -28,10 +28,20 @@ int frame_pool_stage(struct domain *d)
 {
     static struct pfn_run early[EARLY_RUNS];
     const struct boot_info *b = &d->boot;
-    uint64_t mapped = boot_pfn(kernel_mapping_end(&d->pt, (uintptr_t)image_end));
+    uint64_t mapped = boot_pfn(kernel_mapping_end(&d->pt, (uintptr_t)image_end)), gap;
     int rc;
 
     d->p2m = (struct p2m){.list = (uint64_t *)b->list_va, .nr = b->nr_pages};
+    gap = p2m_find_gap(&d->p2m);
+    if (gap < b->nr_pages) {
+        /* libxenguest leaves gaps between the ranges of a vNUMA, and has frames past nr_pages */
+        printk(
+            LOG_ERROR,
+            "frame_pool: the builder's P2M list has ~0 for PFN 0x%lx, expected an MFN for each PFN "
+            "below nr_pages 0x%lx\n",
+            gap, b->nr_pages);
+        return -EINVAL;
+    }
     frame_pool_init(&d->frame_pool, early, EARLY_RUNS, &d->p2m, &d->host.m2p);
     d->frame_pool.fail_at = d->selftest.injected.alloc;
     heap_init(&d->heap, &d->pt, HEAP_BASE);

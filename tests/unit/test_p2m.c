@@ -38,6 +38,33 @@ static int reset(void **state)
     return 0;
 }
 
+/* A list of the builder must have no gap: each one of 512 entries or more is found. */
+static void test_find_gap(void **state)
+{
+    static uint64_t entries_of_list[5 * P2M_PER_PAGE];
+    struct p2m builders = {.list = entries_of_list};
+
+    (void)state;
+    for (uint64_t pfn = 0; pfn < ARRAY_SIZE(entries_of_list); pfn++)
+        entries_of_list[pfn] = 0x5a00 + pfn;
+    for (uint64_t nr = 1; nr <= ARRAY_SIZE(entries_of_list); nr += 511) {
+        builders.nr = nr;
+        check_equal("p2m_find_gap in a list without a gap", p2m_find_gap(&builders), nr);
+        entries_of_list[nr - 1] = INVALID_ENTRY;
+        check_equal("p2m_find_gap in a list without a last entry", p2m_find_gap(&builders), nr - 1);
+        entries_of_list[nr - 1] = 0x5a00 + nr - 1;
+    }
+    builders.nr = ARRAY_SIZE(entries_of_list);
+    for (uint64_t from = 0; from + P2M_PER_PAGE <= builders.nr; from++) {
+        for (uint64_t i = 0; i < P2M_PER_PAGE; i++)
+            entries_of_list[from + i] = INVALID_ENTRY;
+        check_true("p2m_find_gap finds a PFN of a gap of 512",
+                   p2m_find_gap(&builders) - from < P2M_PER_PAGE);
+        for (uint64_t i = 0; i < P2M_PER_PAGE; i++)
+            entries_of_list[from + i] = 0x5a00 + from + i;
+    }
+}
+
 static void test_get(void **state)
 {
     static const struct {
@@ -150,6 +177,7 @@ static void test_m2p_fault(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_find_gap),
         cmocka_unit_test_setup(test_get, reset),
         cmocka_unit_test_setup(test_beyond_is_missing_in_a_domu, reset),
         cmocka_unit_test_setup(test_set, reset),
