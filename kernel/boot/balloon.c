@@ -59,10 +59,7 @@ static int grow_to(struct domain *d, uint64_t target)
            : now < d->max_pages ? "the P2M list has no more RAM PFNs"
                                 : "XENMEM_maximum_reservation is reached");
     if (nr_back)
-        printk(LOG_INFO,
-               "balloon: %lu pages more were given back: Xen needs memory for grants and event "
-               "channels\n",
-               nr_back);
+        printk(LOG_INFO, "balloon: %lu pages more were given back to Xen\n", nr_back);
     return rc;
 }
 

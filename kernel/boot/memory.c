@@ -35,11 +35,8 @@ int frame_pool_stage(struct domain *d)
     gap = p2m_find_gap(&d->p2m);
     if (gap < b->nr_pages) {
         /* libxenguest leaves gaps between the ranges of a vNUMA, and has frames past nr_pages */
-        printk(
-            LOG_ERROR,
-            "frame_pool: the builder's P2M list has ~0 for PFN 0x%lx, expected an MFN for each PFN "
-            "below nr_pages 0x%lx\n",
-            gap, b->nr_pages);
+        printk(LOG_ERROR,
+               "frame_pool: the builder's P2M entry of PFN 0x%lx is ~0, expected an MFN\n", gap);
         return -EINVAL;
     }
     frame_pool_init(&d->frame_pool, early, EARLY_RUNS, &d->p2m, &d->host.m2p);

@@ -56,7 +56,7 @@ static uint64_t release(const struct domain *d, uint64_t start, uint64_t end)
     struct progress progress;
     uint64_t nr_released = 0;
 
-    progress_start(&progress, "plan", "pages without a PFN", end - start);
+    progress_start(&progress, "plan", "pages", end - start);
     for (uint64_t pfn = start, nr; pfn < end; pfn += nr) {
         nr = min_u64(end - pfn, MMU_BATCH);
         for (uint64_t i = 0; i < nr; i++)
@@ -80,19 +80,13 @@ int surplus_release(struct domain *d)
     rc = max_u64(ramdisk_end, b->list_pfn + b->nr_list_pfns) > room ? -ENOMEM
                                                                     : free_tail(d, room, nr_pages);
     if (rc) {
-        printk(LOG_ERROR,
-               "plan: the E820 map has 0x%lx pages of RAM for nr_pages 0x%lx: %d (%s): expected "
-               "RAM at "
-               "least for what the builder has placed\n",
+        printk(LOG_ERROR, "plan: 0x%lx pages of RAM are too few for nr_pages 0x%lx: %d (%s)\n",
                room, nr_pages, rc, errno_name(rc));
         return rc;
     }
     nr_released = release(d, room, nr_pages);
     d->boot.nr_pages = room;
-    printk(
-        LOG_WARN,
-        "plan: the E820 map has RAM for %lu of %lu pages: %lu pages have no PFN, and %lu of them "
-        "were given to Xen\n",
-        room, nr_pages, nr_pages - room, nr_released);
+    printk(LOG_WARN, "plan: %lu of %lu pages have no PFN in the E820 map; %lu were given to Xen\n",
+           nr_pages - room, nr_pages, nr_released);
     return 0;
 }

@@ -194,8 +194,7 @@ bool ports_are_used_up(struct test *t, long rc)
 
     if (rc != -ENOSPC || ports_open(&highest) != evtchn_count())
         return false;
-    test_skip(t, "Xen allows this domain %u event channels, which the kernel itself has open",
-              highest);
+    test_skip(t, "Xen allows this domain only %u event channels", highest);
     return true;
 }
 

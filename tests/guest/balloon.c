@@ -18,14 +18,14 @@ static uint64_t take_from_xen(struct test *t, uint64_t nr)
     uint64_t *pages = heap_alloc(&t->d->heap, nr * sizeof(*pages)), nr_asked = 0, got;
 
     if (!pages) {
-        test_error(t, "heap_alloc of a list of %lu PFNs: no memory", nr);
+        test_error(t, "heap_alloc for %lu PFNs: no memory", nr);
         return 0;
     }
     for (size_t i = 0; i < empty->nr_runs; i++)
         for (uint64_t pfn = empty->runs[i].start; pfn < empty->runs[i].end && nr_asked < nr; pfn++)
             pages[nr_asked++] = pfn;
     got = host_populate(pages, nr_asked);
-    CHECK_EQ(host_release(pages, got), got, "number of pages that Xen took back of %lu pages", got);
+    CHECK_EQ(host_release(pages, got), got, "number of released pages of %lu", got);
     heap_free(&t->d->heap, pages, nr * sizeof(*pages));
     return got;
 }
@@ -56,9 +56,9 @@ TEST(balloon,
     /* The domain may be smaller only if Xen had no page left but those that it got back. */
     nr = take_from_xen(t, BALLOON_XEN_PAGES + 1);
     CHECK(nr <= BALLOON_XEN_PAGES,
-          "XENMEM_current_reservation is 0x%lx pages, expected 0x%lx: Xen has memory left (it "
-          "populated 0x%lx pages more)",
+          "XENMEM_current_reservation is 0x%lx pages, expected 0x%lx: Xen had 0x%lx "
+          "pages left",
           current, expected, nr);
-    test_skip(t, "Xen has at most %u pages left: this domain has 0x%lx pages, its limit is 0x%lx",
+    test_skip(t, "Xen has at most %u pages left: this domain has 0x%lx pages of 0x%lx",
               BALLOON_XEN_PAGES, current, expected);
 }

@@ -113,13 +113,9 @@ static void check_refused(struct device_room *m, struct spot spot)
 
     if (rc == -EPERM) /* only right if the domain may map its own RAM uncached */
         CHECK_RC(spot_show(spot, spot.mfn, PTE_RW | PTE_UC), 0,
-                 "update_va_mapping, in a domU that has no -EINVAL for device MFN 0x%lx, to an "
-                 "uncached PTE of its own MFN 0x%lx",
-                 device_mfns[0].v, spot.mfn.v);
+                 "uncached PTE of own MFN 0x%lx, after -EPERM for a device's", spot.mfn.v);
     else
-        CHECK_RC(rc, -EINVAL,
-                 "foreign_map, read-only, in a domU without a device, of device MFN 0x%lx",
-                 device_mfns[0].v);
+        CHECK_RC(rc, -EINVAL, "foreign_map, in a domU, of device MFN 0x%lx", device_mfns[0].v);
     CHECK_RC(spot_show(spot, device_mfns[0], PTE_RO), -EPERM,
              "update_va_mapping, in a domU, to a cached PTE of device MFN 0x%lx", device_mfns[0].v);
     foreign_room_check_empty(&m->fr, m->r, 0);

@@ -89,7 +89,7 @@ bool foreign_room_maps_grants(struct foreign_room *fr)
     if (boot_info_is_shim(&t->d->boot))
         test_skip(t, "the PV shim does not map grants for its guest");
     else if (!foreign_room_has_maptrack(fr))
-        test_skip(t, "Xen has no room to record a grant mapping of this domain (GNTST_no_space)");
+        test_skip(t, "Xen cannot record a grant mapping (GNTST_no_space)");
     else
         return true;
     return false;

@@ -40,7 +40,7 @@ static bool is_writable(struct test *t)
         return false;
     if (xs_write(0, NODE, "") != -EACCES)
         return true;
-    test_skip(t, "this domain may not write to " NODE " in xenstore (EACCES)");
+    test_skip(t, "xenstore refuses writes to " NODE " (EACCES)");
     return false;
 }
 

@@ -49,7 +49,7 @@ for my $case (['512M', '64M', 2048], ['512M', undef, 2048], ['1G', undef, 2048])
         };
 }
 
-my $no_maptrack = 'Xen has no room to record a grant mapping of this domain \(GNTST_no_space\)';
+my $no_maptrack = 'Xen cannot record a grant mapping \(GNTST_no_space\)';
 my @all_maps = (@grants, qw(grant_bad_domain grant_copy grant_copy_refused grant_ended grant_guards grant_map_free
     grant_readonly));
 boots 'gnttab_max_maptrack_frames=0', ['--xen-args', 'gnttab_max_maptrack_frames=0'], sub {
@@ -76,7 +76,7 @@ my %guests = (
         title  => 'max_event_channels=3: the kernel itself has all',
         config => ['max_event_channels=3'],
         check  => sub {
-            skipped($_[2], 'Xen allows this domain 3 event channels, which the kernel itself has open', @few_ports);
+            skipped($_[2], 'Xen allows this domain only 3 event channels', @few_ports);
             not_skipped($_[2], @grants);
         },
     },
@@ -107,7 +107,7 @@ my %guests = (
         check  => sub {
             my ($r, undef, $log) = @_;
             is $r->{nr_pages}, pages('32M'), 'nr_pages is 32 MiB';
-            like $log, qr/^warning: plan: .*: 8192 pages have no PFN, and 8192 of them were given to Xen$/m,
+            like $log, qr/^warning: plan: 8192 of 16384 pages have no PFN .*; 8192 were given to Xen$/m,
                 'the kernel prints the number of pages without a PFN';
         },
     },
@@ -115,7 +115,7 @@ my %guests = (
         title => 'data/ of xenstore was made again by dom0',
         start => 'start_without_data',
         check => sub {
-            skipped($_[2], 'this domain may not write to data/test in xenstore \(EACCES\)',
+            skipped($_[2], 'xenstore refuses writes to data/test \(EACCES\)',
                 qw(store store_conflict store_list store_transaction store_watch));
             not_skipped($_[2], 'store_errors');
         },

@@ -118,8 +118,8 @@ static void test_rows(void **state)
         output_clear();
         check_equal(row->what, surplus_release(&d), 0);
         check_equal(row->what, d.boot.nr_pages, row->room);
-        snprintf(text, sizeof(text), "RAM for %lu of %lu pages: %lu pages have no PFN", row->room,
-                 row->shape.nr_pages, row->shape.nr_pages - row->room);
+        snprintf(text, sizeof(text), "plan: %lu of %lu pages have no PFN",
+                 row->shape.nr_pages - row->room, row->shape.nr_pages);
         check_says(row->what, output(), text);
         boot_on(row->what);
         check_frames(row->what, row->room);
@@ -144,7 +144,7 @@ static void test_others(void **state)
     start(&shape, little);
     check_equal("surplus_release with less RAM than is in use", surplus_release(&d), -ENOMEM);
     check_says("message with less RAM than is in use", output(),
-               "0x12c pages of RAM for nr_pages 0x2000");
+               "0x12c pages of RAM are too few for nr_pages 0x2000: -12 (ENOMEM");
     fake_machine_stop();
 
     start(&shape, rows[0].sizes);
@@ -157,8 +157,7 @@ static void test_others(void **state)
     fake.limited = true;
     fake.nr_extents_left = 1000;
     check_equal("surplus_release if Xen takes 1000 pages", surplus_release(&d), 0);
-    check_says("message if Xen takes 1000 pages", output(),
-               "4096 pages have no PFN, and 1000 of them");
+    check_says("message if Xen takes 1000 pages", output(), "; 1000 were given to Xen");
 }
 
 int main(void)
