@@ -8,8 +8,8 @@
  *   loglevel=error|warn|info|debug    lowest severity of the log lines that are printed
  *   p2m=both|list|tree                forms of the P2M to publish (mm/publish.h)
  *   balloon=none|max                  max: grow to the domain's limit before the tests
- *   grants=default|1|2                version of the grant table; by default 2 if Xen's MFNs can
- *                                     have more than 32 bits
+ *   grants=default|1|2                version of the grant table; by default 2 if the host has
+ *                                     RAM whose MFN needs more than 32 bits
  *   pattern_pages=N                   pages of known contents (kernel/selftest/pattern_pages.h)
  *   bench=NAME                        benchmark to run after the tests (kernel/selftest/test.h)
  *   seed=N                            seed of the random test cases; the default is the clock

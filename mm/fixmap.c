@@ -24,6 +24,8 @@ void *fixmap_map(struct fixmap *f, unsigned int slot, mfn_t mfn, uint64_t flags)
 {
     uintptr_t va = slot_va(f, slot);
 
+    if (!mfn_valid(mfn)) /* INVALID_MFN is also the mark of an empty slot */
+        return NULL;
     if (mfn_eq(f->mapped[slot], mfn) && f->flags[slot] == flags)
         return (void *)va;
     if (HYPERVISOR_update_va_mapping(va, pte_make(mfn, flags), UVMF_INVLPG))

@@ -38,8 +38,9 @@ void fixmap_init(struct fixmap *f, void *pages);
 
 /*
  * Maps @mfn in @slot with @flags (PTE_RO or PTE_RW) and returns the address, which is valid until
- * the slot is used again. No hypercall if the slot maps @mfn with these flags already. NULL if Xen
- * refuses: the frame is not this domain's, or is a page table and @flags is PTE_RW.
+ * the slot is used again. No hypercall if the slot maps @mfn with these flags already. NULL, with
+ * the slot as it was, if @mfn does not fit a page-table entry (INVALID_MFN), or if Xen refuses: the
+ * frame is not this domain's, or is a page table and @flags is PTE_RW.
  */
 void *fixmap_map(struct fixmap *f, unsigned int slot, mfn_t mfn, uint64_t flags) __must_check;
 

@@ -94,6 +94,8 @@ static int add_table(struct pagetable *pt, const struct pt_entry *parent)
 
 int pt_map(struct pagetable *pt, uint64_t va, mfn_t mfn, uint64_t flags)
 {
+    if (!mfn_valid(mfn))
+        return -EINVAL;
     for (;;) {
         struct pt_entry e = pt_walk(pt, va);
         int rc;

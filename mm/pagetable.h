@@ -52,8 +52,9 @@ mfn_t pt_mfn(struct pagetable *pt, uint64_t va);
 
 /*
  * Maps the frame @mfn at @va (4 KiB) with @flags (PTE_RO, PTE_RW, PTE_RX), and makes the tables
- * that are missing. Returns 0; -EEXIST if @va is mapped; -ENOMEM without a free frame for a table;
- * or Xen's negative errno. Tables made before an error stay, for pt_drop_tables.
+ * that are missing. Returns 0; -EINVAL if @mfn does not fit a page-table entry; -EEXIST if @va is
+ * mapped; -ENOMEM without a free frame for a table; or Xen's negative errno. Tables made before an
+ * error stay, for pt_drop_tables.
  */
 int pt_map(struct pagetable *pt, uint64_t va, mfn_t mfn, uint64_t flags) __must_check;
 

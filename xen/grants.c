@@ -2,7 +2,7 @@
 #include "xen/grants.h"
 
 #include "lib/errno.h"
-#include "lib/panic.h"
+#include "lib/printk.h"
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/hypercall.h"
@@ -84,12 +84,18 @@ static bool is_up(const struct grants *g)
            (g->version == 1 || (g->status && g->status->nr_mapped >= DIV_ROUND_UP(nr, PER_STATUS)));
 }
 
-/* Checks that an entry can hold @mfn. */
-static int check_mfn(const struct grants *g, mfn_t mfn)
+/* Checks that an entry can hold @mfn, the frame of @pfn. Prints why a frame is too high for it. */
+static int check_mfn(const struct grants *g, domid_t domain, uint64_t pfn, mfn_t mfn)
 {
-    if (mfn_eq(mfn, INVALID_MFN))
+    if (!mfn_valid(mfn))
         return -EINVAL;
-    return g->version == 1 && mfn.v > UINT32_MAX ? -ERANGE : 0;
+    if (g->version != 1 || mfn.v <= UINT32_MAX)
+        return 0;
+    printk(LOG_WARN,
+           "grants: PFN 0x%lx is not granted to domain %u: MFN 0x%lx does not fit the 32 bits of a "
+           "version 1 entry\n",
+           pfn, domain, mfn.v);
+    return -ERANGE;
 }
 
 static uint16_t permission(const struct grant_record *record)
@@ -295,7 +301,7 @@ int grant_access(struct grants *g, domid_t domain, pfn_t pfn, bool readonly, uin
 {
     mfn_t mfn = p2m_get_ram(g->p2m, pfn);
     struct grant_record *record;
-    int rc = is_up(g) ? check_mfn(g, mfn) : -ENOSYS;
+    int rc = is_up(g) ? check_mfn(g, domain, pfn.v, mfn) : -ENOSYS;
 
     if (!rc && !g->free)
         rc = grow(g);

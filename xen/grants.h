@@ -58,9 +58,9 @@ int grants_start(struct grants *g, unsigned int version) __must_check;
 /*
  * Grants the page @pfn to @domain, which may then map it and copy from and to it; if @readonly, map
  * it read-only and copy from it. *@ref is the reference. Adds a frame to the table if necessary.
- * Returns 0; -ENOSPC if the table is full; -ENOMEM; -EINVAL if @pfn has no frame; -ERANGE if the
- * MFN is wider than the 32 bits of a version 1 entry; -ENOSYS if there is no table, or it could not
- * be set up again after a suspend.
+ * Returns 0; -ENOSPC if the table is full; -ENOMEM; -EINVAL if @pfn has no frame; -ERANGE, with a
+ * warning, if the MFN is wider than the 32 bits of a version 1 entry; -ENOSYS if there is no table,
+ * or it could not be set up again after a suspend.
  */
 int grant_access(struct grants *g, domid_t domain, pfn_t pfn, bool readonly,
                  uint32_t *ref) __must_check;

@@ -49,6 +49,17 @@ static void check_widths(const struct host *h)
               MFN_BITS);
 }
 
+/*
+ * The result is the end of RAM, one more than the number that <xen/memory.h> speaks of (max_page in
+ * Xen common/memory.c). Unlike max_mfn of the M2P, a domU gets the same answer as a dom0.
+ */
+static uint64_t read_ram_end(const struct host *h)
+{
+    long end = HYPERVISOR_memory_op(XENMEM_maximum_ram_page, NULL);
+
+    return end > 0 ? (uint64_t)end : h->max_mfn + 1;
+}
+
 void host_read(struct host *h)
 {
     long version = HYPERVISOR_xen_version(XENVER_version, NULL);
@@ -67,6 +78,7 @@ void host_read(struct host *h)
     if (rc)
         panic("XENMEM_machphys_mapping: result is %ld (%s), expected 0", rc, errno_name((int)rc));
     h->max_mfn = m.max_mfn;
+    h->ram_end = read_ram_end(h);
     h->cpu_bits = cpuid(CPUID_ADDRESS_WIDTHS).eax & 0xff;
     h->xen_bits = xen_address_bits();
     check_widths(h);

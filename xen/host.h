@@ -17,8 +17,9 @@ struct host {
     unsigned int nr_vcpus;     /* of this domain; the kernel uses vCPU 0 only        */
     unsigned int cpu_bits;     /* width of machine addresses by CPUID                */
     unsigned int xen_bits;     /* the width that Xen uses; 0: unknown                */
-    uint64_t max_mfn;          /* the highest MFN that has an M2P entry              */
-    struct m2p m2p;            /* Xen's M2P, mapped read-only in Xen's area          */
+    uint64_t max_mfn; /* the highest MFN that has an M2P entry; in a domU, that may have one */
+    uint64_t ram_end; /* the host's RAM has MFNs below this one             */
+    struct m2p m2p;   /* Xen's M2P, mapped read-only in Xen's area          */
 };
 
 /*

@@ -6,12 +6,30 @@
 
 #include "arch/x86/layout.h"
 
-/* A grant entry of version 1 holds an MFN in 32 bits (grant_entry_v1, <xen/grant_table.h>). */
+/*
+ * A grant entry of version 1 holds an MFN in 32 bits (grant_entry_v1, <xen/grant_table.h>). What
+ * decides is the RAM of this host, which is all that the balloon can get. The width in Xen's CPUID
+ * leaf for PV guests does not: a Xen without CONFIG_BIGMEM names at most 44 bits, although its RAM
+ * may lie above (get_upper_mfn_bound() in Xen arch/x86/mm.c).
+ */
 static unsigned int version_for(const struct domain *d)
 {
     if (d->options.grants != GRANTS_DEFAULT)
         return d->options.grants;
-    return d->host.xen_bits > 32 + PAGE_SHIFT ? 2 : 1;
+    return d->host.ram_end > (uint64_t)UINT32_MAX + 1 ? 2 : 1;
+}
+
+/* Reports a version 1 table on a host that has frames that it cannot grant. */
+static void say_version(const struct domain *d)
+{
+    printk(LOG_DEBUG, "grants: the grant table has version %u and may have at most %u frames\n",
+           d->grants.version, d->grants.max_frames);
+    if (d->grants.version == 1 && d->host.ram_end > (uint64_t)UINT32_MAX + 1)
+        printk(
+            LOG_WARN,
+            "grants: the grant table has version 1, but this host has RAM up to MFN 0x%lx: pages "
+            "whose MFN needs more than 32 bits cannot be granted\n",
+            d->host.ram_end - 1);
 }
 
 int foreign_stage(struct domain *d)
@@ -29,8 +47,7 @@ int foreign_stage(struct domain *d)
         return 0;
     }
     if (!rc)
-        printk(LOG_DEBUG, "grants: the grant table has version %u and may have at most %u frames\n",
-               d->grants.version, d->grants.max_frames);
+        say_version(d);
     return rc;
 }
 

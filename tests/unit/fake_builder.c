@@ -77,7 +77,7 @@ static void start_machine(struct fake_domain *d)
     for (b.unshuffle = SHUFFLE; b.unshuffle * SHUFFLE != 1;)
         b.unshuffle *= 2 - b.unshuffle * SHUFFLE;
     nr = ROUND_UP(chunks + b.rest_count + d->shape.more_mfns + 1, align);
-    b.chunk_mfn = 0x40000;
+    b.chunk_mfn = d->shape.first_mfn ? d->shape.first_mfn : 0x40000;
     if (d->shape.mfns == FAKE_MFNS_HIGHEST)
         b.chunk_mfn = ((uint64_t)1 << MFN_BITS) - nr;
     else if (d->shape.mfns == FAKE_MFNS_SAME)

@@ -35,6 +35,7 @@ struct fake_shape {
     uint64_t nr_pages;
     enum fake_list list;
     enum fake_mfns mfns;
+    uint64_t first_mfn;     /* lowest MFN of FAKE_MFNS_SHUFFLED; 0: 0x40000 */
     uint64_t image_pages;   /* 0: a small image */
     uint64_t more_mfns;     /* frames of the machine that nobody has, at least */
     uint64_t ramdisk_pages; /* mapped directly after the image */

@@ -136,6 +136,8 @@ long HYPERVISOR_memory_op(unsigned int cmd, void *arg)
         return (long)fake.max_pages;
     case XENMEM_memory_map:
         return memory_map(arg);
+    case XENMEM_maximum_ram_page:
+        return (long)(fake.ram_end ? fake.ram_end : fake.first_mfn + fake.nr_mfns);
     case XENMEM_machphys_mapping:
         return machphys(arg);
     }

@@ -97,6 +97,7 @@ struct fake_xen {
     bool is_full;
     uint64_t nr_free;
     uint64_t max_pages; /* result of XENMEM_maximum_reservation */
+    uint64_t ram_end;   /* result of XENMEM_maximum_ram_page; 0: past the last MFN */
     const void *e820;   /* the domain's memory map: 20 bytes for each entry; or NULL */
     unsigned int nr_e820;
     void (*on_release)(uint64_t mfn); /* called before a frame leaves the guest; may be NULL */

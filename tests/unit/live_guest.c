@@ -33,6 +33,7 @@
 
 struct domain live;
 enum grants_option live_grants;
+uint64_t live_first_mfn;
 
 static struct guest g;
 static uint64_t nr_in_use; /* number of used frames after the boot */
@@ -140,7 +141,7 @@ void live_set_map(const struct e820_entry *entries, unsigned int nr)
 static void start_memory(void)
 {
     static const uint64_t sizes[] = {600, 1100, 9000, 0};
-    static const struct fake_shape shape = {.nr_pages = NR_PAGES, .more_mfns = NR_MAX};
+    struct fake_shape shape = {.nr_pages = NR_PAGES, .more_mfns = NR_MAX, .first_mfn = live_first_mfn};
 
     guest_start(&g, &shape, sizes, NR_MAX);
     check_equal("guest_revector at start", guest_revector(&g), 0);

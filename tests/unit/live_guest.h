@@ -20,6 +20,9 @@ extern struct domain live;
 /* The requested version of its grant table; GRANTS_DEFAULT: no request. */
 extern enum grants_option live_grants;
 
+/* The lowest MFN of its machine; 0: that of fake_builder.h. */
+extern uint64_t live_first_mfn;
+
 /* Builds and boots the domain. Its P2M list has some 1000 PFNs without a frame and a hole, and some
  * pages are ballooned out. */
 void live_start(void);

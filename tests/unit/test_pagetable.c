@@ -243,8 +243,18 @@ static void test_fixmap(void **state)
     check_equal("references after fixmap_unmap_mfn", fake_frame(b.v)->refs, 0);
     check_true("the fixmap slot is empty after fixmap_unmap_mfn", !fake_walk((uintptr_t)p).present);
 
+    p = fixmap_map(&g.fixmap, FIXMAP_SCRATCH, b, PTE_RO);
+    fixmap_unmap(&g.fixmap, FIXMAP_SCRATCH);
+    check_true("fixmap_map of INVALID_MFN in an empty slot, with the flags of its last mapping",
+               !fixmap_map(&g.fixmap, FIXMAP_SCRATCH, INVALID_MFN, PTE_RO));
+    check_true("fixmap_map of an MFN of 41 bits",
+               !fixmap_map(&g.fixmap, FIXMAP_SCRATCH, to_mfn(b.v | (uint64_t)1 << 40), PTE_RO));
+
     p = fixmap_map(&g.fixmap, FIXMAP_SCRATCH, a, PTE_RW);
+    check_true("fixmap_map of INVALID_MFN in a slot in use",
+               !fixmap_map(&g.fixmap, FIXMAP_SCRATCH, INVALID_MFN, PTE_RW));
     *p = 3;
+    check_equal("word of the frame that the slot still maps", *fake_ram(a.v), 3);
     check_true("the TLB has the fixmap page", fake_tlb_writable((uintptr_t)p));
     fixmap_unmap(&g.fixmap, FIXMAP_SCRATCH);
     check_true("fixmap_unmap flushed the TLB entry", !fake_tlb_writable((uintptr_t)p));
