@@ -27,10 +27,16 @@
  */
 #define PLAN_GROWTH_RATIO 10
 
-/* The nr_max of plan_make for a dom0 of @nr_pages whose limit in Xen is @limit pages. */
-static inline uint64_t plan_dom0_max(uint64_t nr_pages, uint64_t limit)
+/*
+ * The nr_max of plan_make for a dom0 of @nr_pages whose limit in Xen is @limit pages. @map is the
+ * machine's, and Xen has only the RAM below MFN @ram_end: it ignores RAM above what its tables
+ * cover, and the map that it shows to dom0 may call that RAM all the same.
+ */
+static inline uint64_t plan_dom0_max(const struct ranges *map, uint64_t nr_pages, uint64_t limit,
+                                     uint64_t ram_end)
 {
-    return min_u64(limit, nr_pages * PLAN_GROWTH_RATIO);
+    return min_u64(min_u64(limit, nr_pages * PLAN_GROWTH_RATIO),
+                   ranges_count(map, RANGE_RAM, ram_end));
 }
 
 /* The frames of the PFNs [from, from + nr) get the PFNs [to, to + nr). */

@@ -159,7 +159,7 @@ int plan_stage(struct domain *d)
         return rc;
     /* the E820 map of a domU ends at its maxmem; a dom0 has the map of the machine */
     nr_max = boot_info_is_initdomain(&d->boot)
-                 ? plan_dom0_max(d->boot.nr_pages, d->max_pages)
+                 ? plan_dom0_max(&d->p2m.ranges, d->boot.nr_pages, d->max_pages, d->host.ram_end)
                  : ranges_count(&d->p2m.ranges, RANGE_RAM, UINT64_MAX);
     d->plan.cap_moves = PLAN_MAX_MOVES(d->p2m.ranges.nr);
     d->plan.moves = heap_alloc(&d->heap, d->plan.cap_moves * sizeof(struct move));

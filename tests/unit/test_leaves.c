@@ -25,7 +25,7 @@ static int set(const uint64_t *sizes, uint64_t nr_pages, uint64_t nr_max)
         check_equal("ranges_append of the test's memory map",
                     ranges_append(&map, at, at + sizes[i], i % 2 ? RANGE_IDENTITY : RANGE_RAM), 0);
     plan = (struct plan){.moves = moves, .cap_moves = PLAN_MAX_MOVES(map.nr)};
-    return plan_make(&plan, &map, nr_pages, plan_dom0_max(nr_pages, nr_max));
+    return plan_make(&plan, &map, nr_pages, plan_dom0_max(&map, nr_pages, nr_max, UINT64_MAX));
 }
 
 /*

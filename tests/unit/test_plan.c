@@ -30,10 +30,16 @@ static void set_map(const uint64_t *sizes)
                     ranges_append(&map, at, at + sizes[i], i % 2 ? RANGE_IDENTITY : RANGE_RAM), 0);
 }
 
-static int make(uint64_t nr_pages, uint64_t nr_max)
+/* Makes the plan of a dom0 on a host whose RAM ends at MFN @ram_end. */
+static int make_on(uint64_t ram_end, uint64_t nr_pages, uint64_t nr_max)
 {
     plan = (struct plan){.moves = moves, .cap_moves = PLAN_MAX_MOVES(map.nr)};
-    return plan_make(&plan, &map, nr_pages, plan_dom0_max(nr_pages, nr_max));
+    return plan_make(&plan, &map, nr_pages, plan_dom0_max(&map, nr_pages, nr_max, ram_end));
+}
+
+static int make(uint64_t nr_pages, uint64_t nr_max)
+{
+    return make_on(UINT64_MAX, nr_pages, nr_max);
 }
 
 /* Checks that every frame has a PFN in RAM, no PFN is used twice, and the plan's counts are right.
@@ -239,16 +245,38 @@ static void test_random_maps(void **state)
     }
 }
 
+/* RAM of the memory map that Xen does not have gives no room to grow (docs/scaling.md). */
+static void test_ram_that_xen_ignores(void **state)
+{
+    static const uint64_t far = (uint64_t)1 << 35; /* 2^47 bytes */
+    static const struct {
+        const char *what;
+        uint64_t sizes[6], ram_end, nr_pages, list_end;
+    } rows[] = {
+        {"RAM at 2^47, ignored",          {4000, far, 9000, 0},           4000,        1000, 4096       },
+        {"RAM at 2^47, used",             {4000, far, 9000, 0},           far + 13000, 1000, 0x800002800},
+        {"RAM at 2^47, used in part",     {4000, far, 9000, 0},           far + 4100,  1000, 0x800001200},
+        {"RAM ends inside the map's RAM", {9000, 0},                      5000,        1000, 5120       },
+        {"RAM ends in a hole",            {4000, 96, 9000, 0},            4050,        1000, 4096       },
+        {"less RAM than nr_pages",        {4000, 96, 9000, 0},            500,         1000, 1024       },
+        {"frames in a hole keep a PFN",   {512, 512, 9000, far, 9000, 0}, 2000,        1024, 2048       },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        set_map(rows[i].sizes);
+        check_equal(rows[i].what, make_on(rows[i].ram_end, rows[i].nr_pages, UINT32_MAX), 0);
+        check_equal(rows[i].what, plan.list_end, rows[i].list_end);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_holes_around_a_leaf),
-        cmocka_unit_test(test_nothing_to_move),
-        cmocka_unit_test(test_no_room_to_waste),
-        cmocka_unit_test(test_no_room),
-        cmocka_unit_test(test_length_of_the_list),
-        cmocka_unit_test(test_no_ratio_in_a_domu),
-        cmocka_unit_test(test_one_tib),
+        cmocka_unit_test(test_holes_around_a_leaf), cmocka_unit_test(test_nothing_to_move),
+        cmocka_unit_test(test_no_room_to_waste),    cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_length_of_the_list),  cmocka_unit_test(test_ram_that_xen_ignores),
+        cmocka_unit_test(test_no_ratio_in_a_domu),  cmocka_unit_test(test_one_tib),
         cmocka_unit_test(test_random_maps),
     };
 
