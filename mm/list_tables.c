@@ -225,3 +225,21 @@ uint64_t list_tables_count(const struct plan *plan)
 
     return 1 /* level 3 */ + l2 + none_l2 + l1 + none_l1 + none_leaf;
 }
+
+static mfn_t table_of(struct pagetable *pt, const struct p2m *p2m, uint64_t pfn)
+{
+    return pt_walk(pt, (uintptr_t)&p2m->list[pfn]).table;
+}
+
+uint64_t list_tables_pass(struct pagetable *pt, const struct p2m *p2m, uint64_t pfn)
+{
+    uint64_t at = ROUND_DOWN(pfn, LIST_TABLE_PFNS);
+    mfn_t before;
+
+    if (!at || at >= p2m->nr)
+        return pfn;
+    before = table_of(pt, p2m, at - LIST_TABLE_PFNS);
+    while (at < p2m->nr && mfn_eq(table_of(pt, p2m, at), before))
+        at += LIST_TABLE_PFNS;
+    return max_u64(min_u64(at, p2m->nr), pfn);
+}

@@ -8,6 +8,9 @@
 
 #include "mm/revector.h"
 
+/* PFNs whose P2M entries one level 1 table maps. */
+#define LIST_TABLE_PFNS (P2M_PER_PAGE * PTES_PER_TABLE)
+
 /* The number of frames for page tables, shared tables and the shared leaf of @plan's list. */
 uint64_t list_tables_count(const struct plan *plan);
 
@@ -23,5 +26,14 @@ uint64_t list_tables_count(const struct plan *plan);
  */
 int list_tables_build(struct revector *r, const struct frame_pool *reserve, struct revectored *out,
                       mfn_t *l3) __must_check;
+
+/*
+ * For loops over the list in use: the P2M entries of a large hole are the same memory again and
+ * again, since its level 1 tables are one table. If the table that maps the entry of @pfn is the
+ * table before it, returns the first PFN of the next table that differs, or @p2m->nr; else @pfn.
+ * The list must start where a level 1 table starts, as this kernel's own list does. The cost grows
+ * with the number of tables passed over.
+ */
+uint64_t list_tables_pass(struct pagetable *pt, const struct p2m *p2m, uint64_t pfn);
 
 #endif

@@ -17,17 +17,22 @@ static bool is_xens(unsigned int level, uint64_t va)
 /* Visits @table, whose first entry covers addresses from @va on. */
 static bool visit_table(const struct walk *w, mfn_t table, unsigned int level, uint64_t va)
 {
+    uint64_t before = 0; /* the entry before; 0 points to no table */
+
     for (unsigned int i = 0; i < PTES_PER_TABLE; i++, va += level_bytes(level)) {
         struct pt_visited e = {.level = level};
         enum pt_next next;
+        bool repeats;
 
         if (level == PT_LEVELS && i == PTES_PER_TABLE / 2)
             va |= 0xffff000000000000; /* the upper half */
         e.va = va;
         e.pte = is_xens(level, va) ? 0 : pt_read(w->pt, table, level, i);
-        if (!pte_present(e.pte))
-            continue;
         e.is_leaf = pte_is_leaf(e.pte, level);
+        repeats = !e.is_leaf && e.pte == before;
+        before = e.pte;
+        if (!pte_present(e.pte) || repeats)
+            continue;
         next = w->visit(w->context, &e);
         if (next == PT_STOP)
             return true;

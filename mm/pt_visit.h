@@ -31,8 +31,9 @@ enum pt_next {
 typedef enum pt_next (*pt_visitor_t)(void *context, const struct pt_visited *e);
 
 /*
- * Calls @visit(@context) for each present entry of @pt->root and of all tables below it. A table to
- * which several entries point is visited for each of them, unless @visit returns PT_SKIP. Root
+ * Calls @visit(@context) for each present entry of @pt->root and of all tables below it. Of a run
+ * of entries that point to one table (a hole of the P2M list) only the first is visited. A table to
+ * which other entries point too is visited for each of them, unless @visit returns PT_SKIP. Root
  * entries of [HYPERVISOR_VIRT_START, HYPERVISOR_VIRT_END) (<xen/xen.h>) are left out: a guest
  * cannot read Xen's tables. @visit must not change a table that is being visited. Returns true if
  * @visit returned PT_STOP. Panics if a table cannot be read.

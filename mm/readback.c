@@ -6,7 +6,7 @@
 
 #include "mm/publish.h"
 
-#define PFNS_PER_L1 (P2M_PER_PAGE * PTES_PER_TABLE)
+#define LEAVES_PER_TABLE ((uint64_t)PTES_PER_TABLE)
 
 /*
  * The messages quote those of Xen's tools (tools/libs/guest/xg_sr_save_x86_pv.c) behind what they
@@ -71,38 +71,63 @@ static int walk(const struct readback *rb, uint64_t va, mfn_t *leaf, mfn_t *l1)
     return 0;
 }
 
-int readback_list(const struct readback *rb, readback_visit_t visit, void *context,
-                  uint64_t *nr_pfns)
+/* Where in the published P2M, and in which level 1 table or mid page, a walk is. */
+struct position {
+    uint64_t leaf;
+    mfn_t table; /* of the leaf before; INVALID_MFN at the start */
+};
+
+/*
+ * Is @table, whose entries for the leaves from @p->leaf on are all those that it has, the table of
+ * the LEAVES_PER_TABLE leaves before? Then a tool reads the same leaves again.
+ */
+static bool repeats(const struct position *p, mfn_t table, uint64_t index)
 {
-    uint64_t vaddr = rb->shared->p2m_vaddr, changed = 0;
-    uint64_t leaves = DIV_ROUND_UP(rb->shared->max_pfn, P2M_PER_PAGE);
-    mfn_t last_l1 = INVALID_MFN;
-    int rc;
+    return index == 0 && p->leaf >= LEAVES_PER_TABLE && mfn_eq(table, p->table);
+}
+
+static int check_list(const struct readback *rb, uint64_t leaves)
+{
+    uint64_t vaddr = rb->shared->p2m_vaddr;
 
     if (!rb->shared->p2m_cr3)
         return -ENOENT;
-    if (bad_frame(rb, maddr_to_mfn(rb->shared->p2m_cr3))) {
-        COMPLAIN(" list", "Bad p2m_cr3 value 0x%lx: MFN 0x%lx, expected 1 to max_mfn 0x%lx\n",
-                 rb->shared->p2m_cr3, maddr_to_mfn(rb->shared->p2m_cr3).v, rb->m2p->nr - 1);
-        return -ERANGE;
-    }
-    rc = check_addresses(vaddr, vaddr + leaves * PAGE_SIZE - 1);
-    for (uint64_t leaf = 0; !rc && leaf < leaves; leaf++) {
+    if (!bad_frame(rb, maddr_to_mfn(rb->shared->p2m_cr3)))
+        return check_addresses(vaddr, vaddr + leaves * PAGE_SIZE - 1);
+    COMPLAIN(" list", "Bad p2m_cr3 value 0x%lx: MFN 0x%lx, expected 1 to max_mfn 0x%lx\n",
+             rb->shared->p2m_cr3, maddr_to_mfn(rb->shared->p2m_cr3).v, rb->m2p->nr - 1);
+    return -ERANGE;
+}
+
+int readback_list(const struct readback *rb, readback_visit_t visit, void *context,
+                  struct readback_result *result)
+{
+    uint64_t vaddr = rb->shared->p2m_vaddr, changed = 0;
+    uint64_t leaves = DIV_ROUND_UP(rb->shared->max_pfn, P2M_PER_PAGE);
+    struct position p = {.table = INVALID_MFN};
+    int rc = check_list(rb, leaves);
+
+    while (!rc && p.leaf < leaves) {
+        uint64_t va = vaddr + p.leaf * PAGE_SIZE;
         mfn_t mfn, l1 = INVALID_MFN;
 
-        rc = walk(rb, vaddr + leaf * PAGE_SIZE, &mfn, &l1);
+        rc = walk(rb, va, &mfn, &l1);
+        if (!rc && repeats(&p, l1, pte_index(va, 1))) {
+            p.leaf = min_u64(p.leaf + LEAVES_PER_TABLE, leaves);
+            continue;
+        }
         if (!rc)
-            rc = check_leaf(rb, leaf, mfn);
+            rc = check_leaf(rb, p.leaf, mfn);
         if (rc)
             return rc;
-        if (!mfn_eq(l1, last_l1))
-            changed = leaf / PTES_PER_TABLE;
-        last_l1 = l1;
-        visit(context, leaf, mfn);
+        if (!mfn_eq(l1, p.table))
+            changed = p.leaf / LEAVES_PER_TABLE;
+        p.table = l1;
+        visit(context, p.leaf++, mfn);
     }
-    *nr_pfns = rb->shared->max_pfn;
-    if (changed != (leaves - 1) / PTES_PER_TABLE)
-        *nr_pfns = changed * PFNS_PER_L1;
+    *result = (struct readback_result){.nr_leaves = p.leaf, .nr_pfns = rb->shared->max_pfn};
+    if (changed != (leaves - 1) / LEAVES_PER_TABLE)
+        result->nr_pfns = changed * LEAVES_PER_TABLE * P2M_PER_PAGE;
     return rc;
 }
 
@@ -119,34 +144,50 @@ static int tree_entry(const struct readback *rb, mfn_t page, unsigned int level,
     return -ERANGE;
 }
 
-int readback_tree(const struct readback *rb, readback_visit_t visit, void *context)
+/* *@top is the root page of the tree. */
+static int check_tree(const struct readback *rb, uint64_t leaves, mfn_t *top)
 {
-    mfn_t top = to_mfn(rb->shared->pfn_to_mfn_frame_list_list);
-    uint64_t leaves = DIV_ROUND_UP(rb->shared->max_pfn, P2M_PER_PAGE);
-
-    if (top.v == 0 || top.v == INVALID_ENTRY)
+    *top = to_mfn(rb->shared->pfn_to_mfn_frame_list_list);
+    if (top->v == 0 || top->v == INVALID_ENTRY)
         return -ENOENT;
-    if (bad_frame(rb, top)) {
+    if (bad_frame(rb, *top)) {
         COMPLAIN(" tree", "Bad mfn 0x%lx for p2m frame list list: expected 1 to max_mfn 0x%lx\n",
-                 top.v, rb->m2p->nr - 1);
+                 top->v, rb->m2p->nr - 1);
         return -ERANGE;
     }
-    if (leaves > PTES_PER_TABLE * PTES_PER_TABLE) {
-        COMPLAIN(" tree", "max_pfn is 0x%lx, expected at most 0x%lx, the entries of a P2M tree\n",
-                 rb->shared->max_pfn, TREE_MAX_PFNS);
-        return -ERANGE;
-    }
-    for (uint64_t leaf = 0; leaf < leaves; leaf++) {
-        mfn_t mid, mfn;
-        int rc = tree_entry(rb, top, 2, leaf / PTES_PER_TABLE, &mid);
+    if (leaves <= LEAVES_PER_TABLE * PTES_PER_TABLE)
+        return 0;
+    COMPLAIN(" tree", "max_pfn is 0x%lx, expected at most 0x%lx, the entries of a P2M tree\n",
+             rb->shared->max_pfn, TREE_MAX_PFNS);
+    return -ERANGE;
+}
 
+int readback_tree(const struct readback *rb, readback_visit_t visit, void *context,
+                  struct readback_result *result)
+{
+    uint64_t leaves = DIV_ROUND_UP(rb->shared->max_pfn, P2M_PER_PAGE);
+    struct position p = {.table = INVALID_MFN};
+    mfn_t top;
+    int rc = check_tree(rb, leaves, &top);
+
+    while (!rc && p.leaf < leaves) {
+        uint64_t index = p.leaf % LEAVES_PER_TABLE;
+        mfn_t mid, mfn;
+
+        rc = tree_entry(rb, top, 2, p.leaf / LEAVES_PER_TABLE, &mid);
+        if (!rc && repeats(&p, mid, index)) {
+            p.leaf = min_u64(p.leaf + LEAVES_PER_TABLE, leaves);
+            continue;
+        }
         if (!rc)
-            rc = tree_entry(rb, mid, 1, leaf % PTES_PER_TABLE, &mfn);
+            rc = tree_entry(rb, mid, 1, index, &mfn);
         if (!rc)
-            rc = check_leaf(rb, leaf, mfn);
+            rc = check_leaf(rb, p.leaf, mfn);
         if (rc)
             return rc;
-        visit(context, leaf, mfn);
+        p.table = mid;
+        visit(context, p.leaf++, mfn);
     }
-    return 0;
+    *result = (struct readback_result){.nr_leaves = p.leaf, .nr_pfns = rb->shared->max_pfn};
+    return rc;
 }

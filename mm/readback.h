@@ -23,21 +23,31 @@ struct readback {
     const struct arch_shared_info *shared;
 };
 
-/* Called for each leaf of the published P2M, in order. */
+/*
+ * Called for the leaves of the published P2M, in order. A hole of many GiB has one level 1 table,
+ * or mid page, again and again; of such a run the leaves of the first table are visited, so that
+ * the cost does not grow with the hole.
+ */
 typedef void (*readback_visit_t)(void *context, uint64_t leaf, mfn_t mfn);
 
+/* What a tool would read. */
+struct readback_result {
+    uint64_t nr_leaves; /* visited or not */
+    uint64_t nr_pfns;   /* max_pfn, without the leaves that a tool takes for the end of the list */
+};
+
 /*
- * Walks the published list. *@nr_pfns is the number of PFNs that a tool would use: max_pfn, without
- * a run of identical level 1 tables at the end, which tools take for the end of the list. Returns
- * 0; -ENOENT if no list is published; -ERANGE if a tool would fail.
+ * Walks the published list. (Tools take a run of identical level 1 tables at the end for the end of
+ * the list.) Returns 0; -ENOENT if no list is published; -ERANGE if a tool would fail.
  */
 int readback_list(const struct readback *rb, readback_visit_t visit, void *context,
-                  uint64_t *nr_pfns) __must_check;
+                  struct readback_result *result) __must_check;
 
 /*
  * Walks the whole published tree. Results as for readback_list. (The tools leave out a run of
  * identical mid pages at the end, except for its first page. Such a run has no RAM in this kernel.)
  */
-int readback_tree(const struct readback *rb, readback_visit_t visit, void *context) __must_check;
+int readback_tree(const struct readback *rb, readback_visit_t visit, void *context,
+                  struct readback_result *result) __must_check;
 
 #endif

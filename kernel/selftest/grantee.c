@@ -9,6 +9,8 @@
 
 #include "arch/x86/probe.h"
 
+#include "mm/list_tables.h"
+
 #include "xen/clock.h"
 #include "xen/grant_map.h"
 #include "xen/watchdog.h"
@@ -205,7 +207,7 @@ static void release(struct mapping *m)
 struct memory_state {
     uint64_t free;        /* frames in the pool */
     uint64_t reservation; /* pages of this domain, counted by Xen */
-    uint64_t list_sum;    /* checksum of the P2M list */
+    uint64_t list_sum;    /* checksum of the P2M list, without the tables that a hole repeats */
 };
 
 static struct memory_state read_memory_state(struct domain *d)
@@ -213,10 +215,11 @@ static struct memory_state read_memory_state(struct domain *d)
     struct memory_state o = {.free = d->frame_pool.free.nr_pfns,
                              .reservation = host_current_pages()};
 
-    for (uint64_t pfn = 0; pfn < d->p2m.nr; pfn++) {
-        if (pfn % (KICK_PAGES * P2M_PER_PAGE) == 0)
-            watchdog_kick();
-        o.list_sum += (pfn + 1) * p2m_get_ram(&d->p2m, to_pfn(pfn)).v;
+    for (uint64_t at = 0, end; at < d->p2m.nr; at = list_tables_pass(&d->pt, &d->p2m, end)) {
+        end = min_u64(at + LIST_TABLE_PFNS, d->p2m.nr);
+        for (uint64_t pfn = at; pfn < end; pfn++)
+            o.list_sum += (pfn + 1) * p2m_get_ram(&d->p2m, to_pfn(pfn)).v;
+        watchdog_kick();
     }
     return o;
 }

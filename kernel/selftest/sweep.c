@@ -6,7 +6,7 @@
 #include "xen/clock.h"
 
 /* PFNs, or samples, between two readings of the clock: a few milliseconds of work. */
-#define STEP_PFNS    ((uint64_t)1 << 19)
+#define STEP_PFNS    SWEEP_TABLE_PFNS
 #define SAMPLES_STEP 1024
 
 void sweep_start(struct sweep *s, const struct ranges *map, uint64_t nr, unsigned int shift,
@@ -60,13 +60,58 @@ static uint64_t next_sample(const struct sweep *s, uint64_t at)
     return next;
 }
 
-/* True if all indices would take more than SWEEP_MAX_SECONDS at the speed up to index @done. */
-static bool is_too_slow(const struct sweep *s, uint64_t done)
+/* The start of the table of @at; for an index of many PFNs, in indices. */
+static uint64_t table_start(const struct sweep *s, uint64_t at)
+{
+    return ROUND_DOWN(at, SWEEP_TABLE_PFNS >> s->shift);
+}
+
+/* The first index from @at on that needs a visit. Asks once for each table. */
+static uint64_t pass(struct sweep *s, uint64_t at)
+{
+    uint64_t next;
+
+    if (!s->pass || at >= s->nr || table_start(s, at) == s->visited)
+        return at;
+    next = min_u64(s->pass(s->context, at << s->shift) >> s->shift, s->nr);
+    s->visited = table_start(s, next);
+    s->nr_passed += next - at;
+    return next;
+}
+
+void sweep_pass_over(struct sweep *s, sweep_pass_t pass_fn, void *context)
+{
+    s->pass = pass_fn;
+    s->context = context;
+    s->visited = UINT64_MAX;
+    for (uint64_t at = 0; at < s->nr; at = table_start(s, at) + (SWEEP_TABLE_PFNS >> s->shift))
+        at = pass(s, at);
+    s->nr_over = s->nr_passed;
+    s->nr_passed = 0;
+    s->visited = UINT64_MAX;
+}
+
+/* True if all indices would take more than SWEEP_MAX_SECONDS at the speed up to index @at. */
+static bool is_too_slow(const struct sweep *s, uint64_t at)
 {
     uint64_t took = clock_ns() - s->progress.started_ns;
+    uint64_t done = at - min_u64(s->nr_passed, at), nr = s->nr - s->nr_over;
 
     return done &&
-           (unsigned __int128)took * s->nr > (unsigned __int128)done * SWEEP_MAX_SECONDS * NS_PER_S;
+           (unsigned __int128)took * nr > (unsigned __int128)done * SWEEP_MAX_SECONDS * NS_PER_S;
+}
+
+/* The next sample from @at on that needs a visit. */
+static uint64_t next_visited_sample(struct sweep *s, uint64_t at)
+{
+    while (at < s->nr) {
+        uint64_t next = next_sample(s, at);
+
+        at = pass(s, next);
+        if (at == next)
+            break;
+    }
+    return at;
 }
 
 void sweep_sample(struct sweep *s, uint64_t at)
@@ -79,8 +124,9 @@ void sweep_sample(struct sweep *s, uint64_t at)
 
 uint64_t sweep_stop(struct sweep *s, uint64_t at)
 {
-    uint64_t step = max_u64(STEP_PFNS >> s->shift, 1);
+    uint64_t step = STEP_PFNS >> s->shift;
 
+    at = pass(s, at);
     if (at >= s->nr)
         return s->nr;
     if (s->nr_stops++ % (s->sampled ? SAMPLES_STEP : 1) == 0)
@@ -88,7 +134,7 @@ uint64_t sweep_stop(struct sweep *s, uint64_t at)
     if (!s->full && !s->sampled && is_too_slow(s, at))
         sweep_sample(s, at);
     if (s->sampled)
-        return next_sample(s, at);
-    s->pause = min_u64(at + step, s->nr);
+        return next_visited_sample(s, at);
+    s->pause = min_u64(table_start(s, at) + step, s->nr);
     return at;
 }

@@ -13,18 +13,27 @@
  *                                 sample, the same in every run, in each of 2^20 equal parts
  *
  * With test=...,full on the command line every index is visited.
+ *
+ * A sweep may pass over indices that need no visit (sweep_pass_over): those of a level 1 table of
+ * the P2M list that is also the table before it. A hole of 70 TiB has 2^34 PFNs, but one such
+ * table.
  */
 #ifndef KERNEL_SELFTEST_SWEEP_H
 #define KERNEL_SELFTEST_SWEEP_H
 
-#include "mm/p2m.h"
+#include "mm/list_tables.h"
 
 #include "kernel/progress.h"
 
-/* PFNs whose P2M entries one level 1 page table maps. */
-#define SWEEP_TABLE_PFNS  (P2M_PER_PAGE * 512)
+#define SWEEP_TABLE_PFNS  LIST_TABLE_PFNS
 #define SWEEP_SAMPLES     ((uint64_t)1 << 20)
 #define SWEEP_MAX_SECONDS 20
+
+/*
+ * The first PFN from @pfn on that needs a visit, as list_tables_pass() returns: @pfn, or the start
+ * of a later table.
+ */
+typedef uint64_t (*sweep_pass_t)(void *context, uint64_t pfn);
 
 struct sweep {
     const struct ranges *map;
@@ -34,6 +43,11 @@ struct sweep {
     bool sampled;       /* from now on, visit samples */
     uint64_t pause;     /* sweep_next calls sweep_stop at indices from here on; 0 if sampled */
     uint64_t nr_stops;  /* calls of sweep_stop */
+    sweep_pass_t pass;  /* NULL: no index is passed over */
+    void *context;      /* for @pass */
+    uint64_t visited;   /* the start of the last table that @pass said to visit */
+    uint64_t nr_over;   /* indices of the sweep that @pass passes over */
+    uint64_t nr_passed; /* those of them that have been passed over so far */
     struct progress progress;
 };
 
@@ -43,6 +57,9 @@ struct sweep {
  */
 void sweep_start(struct sweep *s, const struct ranges *map, uint64_t nr, unsigned int shift,
                  const char *what, const char *unit);
+
+/* Passes over the indices that @pass passes over. Called once, before the first sweep_next. */
+void sweep_pass_over(struct sweep *s, sweep_pass_t pass, void *context);
 
 /* Visits samples from index @at on, and prints that. */
 void sweep_sample(struct sweep *s, uint64_t at);

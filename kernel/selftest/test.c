@@ -136,10 +136,19 @@ void test_skip(struct test *t, const char *fmt, ...)
     worsen(t, TEST_SKIP);
 }
 
+/* A sweep_pass_t: the holes of the P2M list share their tables. */
+static uint64_t pass_list(void *context, uint64_t pfn)
+{
+    struct domain *d = context;
+
+    return list_tables_pass(&d->pt, &d->p2m, pfn);
+}
+
 void test_sweep(const struct test *t, struct sweep *s, uint64_t nr, unsigned int shift,
                 const char *unit)
 {
     sweep_start(s, &t->d->p2m.ranges, nr, shift, t->title, unit);
+    sweep_pass_over(s, pass_list, t->d);
     s->full = cmdline_wants_full(&t->d->options);
     if (t->d->selftest.injected.sweep && !s->full)
         sweep_sample(s, 0);

@@ -109,7 +109,7 @@ int show_walk(struct domain *d, const char *arguments)
 
 static void count_leaf(void *context, uint64_t leaf, mfn_t mfn)
 {
-    uint64_t *nr = context;
+    uint64_t *nr = context; /* visited leaves */
 
     (void)leaf;
     (void)mfn;
@@ -121,26 +121,26 @@ int show_published(struct domain *d, const char *arguments)
 {
     const struct arch_shared_info *a = &d->shared->arch;
     const struct readback rb = {.pt = &d->pt, .p2m = &d->p2m, .m2p = &d->host.m2p, .shared = a};
-    uint64_t nr_leaves = 0, nr_pfns = 0;
+    struct readback_result read;
+    uint64_t nr_visited = 0;
     int rc;
 
     (void)arguments;
     print("max_pfn 0x%lx, p2m_vaddr 0x%lx, p2m_cr3 0x%lx, p2m_generation %lu, "
           "pfn_to_mfn_frame_list_list 0x%lx\n",
           a->max_pfn, a->p2m_vaddr, a->p2m_cr3, a->p2m_generation, a->pfn_to_mfn_frame_list_list);
-    rc = readback_list(&rb, count_leaf, &nr_leaves, &nr_pfns);
+    rc = readback_list(&rb, count_leaf, &nr_visited, &read);
     if (rc)
         print("P2M list: Xen's tools cannot read the published P2M list: %d (%s)\n", rc,
               errno_name(rc));
     else
-        print("P2M list: a tool reads %lu leaves, for 0x%lx PFNs\n", nr_leaves, nr_pfns);
-    nr_leaves = 0;
-    rc = readback_tree(&rb, count_leaf, &nr_leaves);
+        print("P2M list: a tool reads %lu leaves, for 0x%lx PFNs\n", read.nr_leaves, read.nr_pfns);
+    rc = readback_tree(&rb, count_leaf, &nr_visited, &read);
     if (rc)
         print("P2M tree: Xen's tools cannot read the published P2M tree: %d (%s)\n", rc,
               errno_name(rc));
     else
-        print("P2M tree: a tool reads %lu leaves\n", nr_leaves);
+        print("P2M tree: a tool reads %lu leaves\n", read.nr_leaves);
     return 0;
 }
 

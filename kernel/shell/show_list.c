@@ -5,15 +5,14 @@
 #include "lib/number.h"
 #include "lib/printk.h"
 
+#include "mm/list_tables.h"
+
 #include "xen/watchdog.h"
 
 /* Entries between two calls of watchdog_kick: the list of 1 TiB has 2^28 entries. */
 #define ENTRIES_PER_KICK ((uint64_t)1 << 20)
 
-/*
- * Number of PFNs from @start on whose MFNs differ by @step from one PFN to the next. With @step 0
- * and no frame at @start: the number of PFNs without a frame.
- */
+/* Number of PFNs from @start on whose MFNs differ by @step from one PFN to the next. */
 static uint64_t run_length(const struct p2m *p2m, uint64_t start, uint64_t step)
 {
     uint64_t mfn = p2m_get_ram(p2m, to_pfn(start)).v, nr = 1;
@@ -22,6 +21,19 @@ static uint64_t run_length(const struct p2m *p2m, uint64_t start, uint64_t step)
         if (++nr % ENTRIES_PER_KICK == 0)
             watchdog_kick();
     return nr;
+}
+
+/* The first PFN from @pfn on that has a frame. Passes over the tables that a hole repeats. */
+static uint64_t next_frame(struct domain *d, uint64_t pfn)
+{
+    const struct p2m *p2m = &d->p2m;
+
+    while (pfn < p2m->nr && mfn_eq(p2m_get_ram(p2m, to_pfn(pfn)), INVALID_MFN))
+        if (++pfn % LIST_TABLE_PFNS == 0) {
+            watchdog_kick();
+            pfn = list_tables_pass(&d->pt, p2m, pfn);
+        }
+    return pfn;
 }
 
 /*
@@ -49,7 +61,7 @@ int show_p2m_list(struct domain *d, const char *arguments)
         return -EINVAL;
     while (pfn < p2m->nr && nr_lines < max_lines) {
         if (mfn_eq(p2m_get_ram(p2m, to_pfn(pfn)), INVALID_MFN)) {
-            pfn += run_length(p2m, pfn, 0);
+            pfn = next_frame(d, pfn);
             continue;
         }
         pfn += print_run(p2m, pfn);

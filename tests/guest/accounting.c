@@ -3,7 +3,8 @@
  * Without accounting, a frame could be lost, be free and in use at once, or be mapped a second time
  * with other rights. All page tables are walked from the root. A bitmap gets a bit for the PFN of
  * each frame that is mapped, that is a page table, that holds the ramdisk, or that is the ring of
- * console or xenstore. The frame pool must have exactly the frames whose bit is 0.
+ * console or xenstore. The frame pool must have exactly the frames whose bit is 0. The bitmap has a
+ * bit for each RAM PFN and none for a hole, which may have 2^34 PFNs.
  *
  * Without page_rights, one page among thousands could be writable and executable.
  *
@@ -15,30 +16,57 @@
 
 struct frame_uses {
     struct test *t;
-    uint64_t *used; /* a bit for each PFN */
+    uint64_t *used;     /* a bit for each RAM PFN of the P2M list, in ascending order */
+    struct range range; /* the RAM range of the last lookup */
+    uint64_t below;     /* RAM PFNs below it */
 };
 
-static bool is_used(const struct frame_uses *u, uint64_t pfn)
+/* Finds the number of RAM PFN @pfn in the bitmap. False if @pfn is not a RAM PFN of the list. */
+static bool find_bit(struct frame_uses *u, uint64_t pfn, uint64_t *bit)
 {
-    return u->used[pfn / 64] >> pfn % 64 & 1;
+    const struct p2m *p2m = &u->t->d->p2m;
+
+    if (pfn >= p2m->nr)
+        return false;
+    if (pfn < u->range.start || pfn >= u->range.end) {
+        struct range range = ranges_find(&p2m->ranges, pfn);
+
+        if (range.kind != RANGE_RAM)
+            return false;
+        u->range = range;
+        u->below = ranges_count(&p2m->ranges, RANGE_RAM, range.start);
+    }
+    *bit = u->below + (pfn - u->range.start);
+    return true;
+}
+
+static bool is_used(struct frame_uses *u, uint64_t pfn)
+{
+    uint64_t bit;
+
+    return find_bit(u, pfn, &bit) && (u->used[bit / 64] >> bit % 64 & 1);
+}
+
+/* Sets the bit of a PFN. Returns false if the bit was set before. */
+static bool set_used_pfn(struct frame_uses *u, uint64_t pfn, const char *what, uint64_t number)
+{
+    uint64_t bit;
+    bool first;
+
+    if (!find_bit(u, pfn, &bit)) {
+        test_fail(u->t, "PFN of %s 0x%lx, in use, is 0x%lx, expected a RAM PFN below 0x%lx", what,
+                  number, pfn, u->t->d->p2m.nr);
+        return false;
+    }
+    first = !(u->used[bit / 64] >> bit % 64 & 1);
+    u->used[bit / 64] |= (uint64_t)1 << bit % 64;
+    return first;
 }
 
 /* Sets the bit of a frame's PFN. Returns false if the bit was set before. */
 static bool set_used(struct frame_uses *u, mfn_t mfn)
 {
-    const struct domain *d = u->t->d;
-    pfn_t pfn = m2p_get(&d->host.m2p, mfn);
-    bool first;
-
-    if (pfn.v >= d->p2m.nr) {
-        test_fail(u->t,
-                  "M2P entry of MFN 0x%lx, a frame in use, is 0x%lx, expected a PFN below 0x%lx",
-                  mfn.v, pfn.v, d->p2m.nr);
-        return false;
-    }
-    first = !is_used(u, pfn.v);
-    u->used[pfn.v / 64] |= (uint64_t)1 << pfn.v % 64;
-    return first;
+    return set_used_pfn(u, m2p_get(&u->t->d->host.m2p, mfn).v, "MFN", mfn.v);
 }
 
 /*
@@ -95,7 +123,7 @@ static void use_ramdisk(struct frame_uses *u)
     for (uint64_t i = 0; i < nr; i++) {
         pfn_t pfn = plan_renumbered(&d->plan, to_pfn(d->boot.ramdisk_pfn + i));
 
-        u->used[pfn.v / 64] |= (uint64_t)1 << pfn.v % 64;
+        (void)set_used_pfn(u, pfn.v, "ramdisk page", i);
     }
 }
 
@@ -110,24 +138,36 @@ static void use_rings(struct frame_uses *u)
         set_used(u, b->store);
 }
 
-/* Sets the bits of the free frames, 64 at a time. None of them may be set before. */
+/* Sets the bits of a run of free frames, 64 at a time. None of them may be set before. */
+static void use_run(struct frame_uses *u, const struct pfn_run *run)
+{
+    uint64_t bit, nr;
+
+    if (!find_bit(u, run->start, &bit) || run->end > u->range.end) {
+        test_fail(u->t, "PFNs [0x%lx, 0x%lx) are in the frame pool, expected PFNs of one RAM range",
+                  run->start, run->end);
+        return;
+    }
+    for (uint64_t pfn = run->start; pfn < run->end; pfn += nr, bit += nr) {
+        uint64_t bits, *word = &u->used[bit / 64];
+
+        nr = min_u64(run->end - pfn, 64 - bit % 64);
+        bits = INVALID_ENTRY >> (64 - nr) << bit % 64;
+        if (*word & bits)
+            test_fail(u->t,
+                      "PFNs [0x%lx, 0x%lx) are in the frame pool, but some are in use: their bits "
+                      "(the lowest: PFN 0x%lx) are 0x%lx, expected 0",
+                      pfn, pfn + nr, pfn, (*word & bits) >> bit % 64);
+        *word |= bits;
+    }
+}
+
 static void use_free(struct frame_uses *u)
 {
     const struct pfn_runs *f = &u->t->d->frame_pool.free;
 
     for (size_t i = 0; i < f->nr_runs; i++)
-        for (uint64_t pfn = f->runs[i].start, nr; pfn < f->runs[i].end; pfn += nr) {
-            uint64_t bits, *word = &u->used[pfn / 64];
-
-            nr = min_u64(f->runs[i].end - pfn, 64 - pfn % 64);
-            bits = INVALID_ENTRY >> (64 - nr) << pfn % 64;
-            if (*word & bits)
-                test_fail(u->t,
-                          "PFNs [0x%lx, 0x%lx) are in the frame pool, but some are in use: their "
-                          "bits (bit 0: PFN 0x%lx) are 0x%lx, expected 0",
-                          pfn, pfn + nr, pfn / 64 * 64, *word & bits);
-            *word |= bits;
-        }
+        use_run(u, &f->runs[i]);
 }
 
 static void check_all(struct frame_uses *u)
@@ -157,11 +197,12 @@ TEST_LAST(accounting,
           "each frame of this domain is either in the frame pool or has exactly one use")
 {
     struct domain *d = t->d;
-    uint64_t len_bytes = DIV_ROUND_UP(d->p2m.nr, 8);
+    uint64_t nr_ram = ranges_count(&d->p2m.ranges, RANGE_RAM, d->p2m.nr);
+    uint64_t len_bytes = DIV_ROUND_UP(nr_ram, 64) * sizeof(uint64_t);
     struct frame_uses u = {.t = t, .used = heap_alloc(&d->heap, len_bytes)};
 
     if (!u.used) {
-        test_error(t, "heap_alloc of a bitmap for 0x%lx PFNs: no memory", d->p2m.nr);
+        test_error(t, "heap_alloc of a bitmap for 0x%lx RAM PFNs: no memory", nr_ram);
         return;
     }
     use_tables(&u);

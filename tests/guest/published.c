@@ -16,7 +16,6 @@ struct comparison {
     struct test *t;
     struct sweep sweep; /* of leaves: those whose entries are compared */
     uint64_t next;      /* the next leaf of the sweep */
-    uint64_t nr_leaves; /* that were read, compared or not */
 };
 
 /* A readback_visit_t: @mfn is the page that a tool would map for @leaf. */
@@ -26,7 +25,6 @@ static void compare_leaf(void *context, uint64_t leaf, mfn_t mfn)
     struct domain *d = c->t->d;
     const uint64_t *page;
 
-    c->nr_leaves++;
     if (leaf < c->next)
         return;
     c->next = sweep_next(&c->sweep, leaf + 1);
@@ -62,21 +60,37 @@ static void compare_start(struct comparison *c, struct test *t)
     c->next = sweep_next(&c->sweep, 0);
 }
 
-/* The last PFN that has a frame, and one more. */
-static uint64_t end_of_frames(const struct p2m *p2m)
+/*
+ * The end of the PFNs with a frame: RAM PFNs that are not in the balloon's set of PFNs without one.
+ * No P2M entry is read: the gap below RAM at 2^46 has 2^34 of them.
+ */
+static uint64_t end_of_frames(const struct domain *d)
 {
-    uint64_t end = p2m->nr;
+    const struct ranges *map = &d->p2m.ranges;
+    const struct pfn_runs *empty = &d->balloon.empty;
+    size_t run = empty->nr_runs;
 
-    while (end && mfn_eq(p2m_get_ram(p2m, to_pfn(end - 1)), INVALID_MFN))
-        end--;
-    return end;
+    for (size_t i = map->nr; i-- > 0;) {
+        uint64_t start = map->r[i].start, end = min_u64(map->r[i].end, d->p2m.nr);
+
+        if (map->r[i].kind != RANGE_RAM || start >= end)
+            continue;
+        while (run && empty->runs[run - 1].start >= end)
+            run--;
+        if (run && empty->runs[run - 1].end >= end) /* no run touches the next one */
+            end = max_u64(empty->runs[run - 1].start, start);
+        if (start < end)
+            return end;
+    }
+    return 0;
 }
 
-static void check_complete(struct test *t, const struct comparison *c, int rc, const char *form)
+static void check_complete(struct test *t, int rc, const struct readback_result *read,
+                           const char *form)
 {
     fixmap_unmap(&t->d->fixmap, FIXMAP_SCRATCH);
     CHECK_RC(rc, 0, "reading the P2M %s that arch_shared_info publishes", form);
-    CHECK_EQ(c->nr_leaves, t->d->p2m.nr / P2M_PER_PAGE,
+    CHECK_EQ(read->nr_leaves, t->d->p2m.nr / P2M_PER_PAGE,
              "number of pages of entries in the P2M %s that arch_shared_info publishes", form);
 }
 
@@ -84,34 +98,36 @@ TEST(published_list,
      "P2M list (arch_shared_info.p2m_cr3), read as Xen's tools do, equals the kernel's P2M list")
 {
     struct readback rb = readback_of(t->d);
+    struct readback_result read = {0};
     struct comparison c;
-    uint64_t nr_pfns = 0, end;
+    uint64_t end;
     int rc;
 
     compare_start(&c, t);
-    rc = readback_list(&rb, compare_leaf, &c, &nr_pfns);
+    rc = readback_list(&rb, compare_leaf, &c, &read);
     if (t->d->options.form == PUBLISH_TREE) {
         CHECK_RC(rc, -ENOENT, "reading the P2M list (p2m_cr3), which p2m=tree must not publish");
         test_skip(t, "p2m=tree: no P2M list is published");
         return;
     }
-    check_complete(t, &c, rc, "list (p2m_cr3)");
-    end = end_of_frames(&t->d->p2m);
-    CHECK(nr_pfns >= end,
+    check_complete(t, rc, &read, "list (p2m_cr3)");
+    end = end_of_frames(t->d);
+    CHECK(read.nr_pfns >= end,
           "P2M list that arch_shared_info publishes has 0x%lx PFNs, read as Xen's tools do, "
           "expected 0x%lx (end of the PFNs with a frame) or more",
-          nr_pfns, end);
+          read.nr_pfns, end);
 }
 
 TEST(published_tree,
      "P2M tree (pfn_to_mfn_frame_list_list), read as Xen's tools do, equals the kernel's P2M list")
 {
     struct readback rb = readback_of(t->d);
+    struct readback_result read = {0};
     struct comparison c;
     int rc;
 
     compare_start(&c, t);
-    rc = readback_tree(&rb, compare_leaf, &c);
+    rc = readback_tree(&rb, compare_leaf, &c, &read);
     if (t->d->options.form == PUBLISH_LIST || t->d->p2m.nr > TREE_MAX_PFNS) {
         CHECK_EQ(rb.shared->pfn_to_mfn_frame_list_list, INVALID_ENTRY,
                  "arch_shared_info.pfn_to_mfn_frame_list_list (~0: no P2M tree)");
@@ -120,7 +136,7 @@ TEST(published_tree,
                          : "a P2M tree reaches 512 GiB, this domain's P2M list is longer");
         return;
     }
-    check_complete(t, &c, rc, "tree (pfn_to_mfn_frame_list_list)");
+    check_complete(t, rc, &read, "tree (pfn_to_mfn_frame_list_list)");
 }
 
 TEST(published_fields,

@@ -55,7 +55,18 @@ static void ignore(void *context, uint64_t leaf, mfn_t mfn)
 
 static int read_list(uint64_t *nr_pfns)
 {
-    return readback_list(&rb, ignore, NULL, nr_pfns);
+    struct readback_result result = {0};
+    int rc = readback_list(&rb, ignore, NULL, &result);
+
+    *nr_pfns = result.nr_pfns;
+    return rc;
+}
+
+static int read_tree(void)
+{
+    struct readback_result result;
+
+    return readback_tree(&rb, ignore, NULL, &result);
 }
 
 static void test_what_is_right(void **state)
@@ -64,28 +75,31 @@ static void test_what_is_right(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         const char *what = rows[i].what;
         struct tools_p2m t;
-        uint64_t nr_pfns = 0, cr3;
+        struct readback_result result;
+        uint64_t nr_pfns, cr3;
 
         start(&rows[i]);
         tools_read(&t, shared);
         check_equal(what, t.error[0], 0);
-        check_equal(what, readback_list(&rb, compare, &t, &nr_pfns), 0);
-        check_equal(what, nr_pfns, t.nr_pfns);
+        check_equal(what, readback_list(&rb, compare, &t, &result), 0);
+        check_equal(what, result.nr_pfns, t.nr_pfns);
+        check_equal(what, result.nr_leaves, g.p2m.nr / P2M_PER_PAGE);
         tools_free(&t);
 
         cr3 = shared->p2m_cr3;
         shared->p2m_cr3 = 0;
         tools_read(&t, shared);
         check_equal(what, t.error[0], 0);
-        check_equal(what, readback_tree(&rb, compare, &t), 0);
+        check_equal(what, readback_tree(&rb, compare, &t, &result), 0);
+        check_equal(what, result.nr_leaves, g.p2m.nr / P2M_PER_PAGE);
         check_equal(what, read_list(&nr_pfns), -ENOENT);
         tools_free(&t);
 
         shared->p2m_cr3 = cr3;
         shared->pfn_to_mfn_frame_list_list = INVALID_ENTRY;
-        check_equal(what, readback_tree(&rb, ignore, NULL), -ENOENT);
+        check_equal(what, read_tree(), -ENOENT);
         shared->pfn_to_mfn_frame_list_list = 0;
-        check_equal(what, readback_tree(&rb, ignore, NULL), -ENOENT);
+        check_equal(what, read_tree(), -ENOENT);
         fake_machine_stop();
     }
 }
@@ -161,7 +175,7 @@ static void test_leaf_past_the_end(void **state)
                m2p_get(&g.m2p, pt_mfn(&g.pt, (uintptr_t)g.p2m.list)).v >= 512);
     check_equal("readback_list with max_pfn 512", read_list(&nr_pfns), -ERANGE);
     check_says("message of readback_list", output(), "Bad mfn in p2m_frame_list[0]");
-    check_equal("readback_tree with max_pfn 512", readback_tree(&rb, ignore, NULL), -ERANGE);
+    check_equal("readback_tree with max_pfn 512", read_tree(), -ERANGE);
     shared->max_pfn = before;
     check_equal("readback_list with the right max_pfn", read_list(&nr_pfns), 0);
 }
@@ -180,26 +194,23 @@ static void test_tree(void **state)
         uint64_t good = top[0];
 
         top[0] = wrong[i];
-        check_equal("readback_tree with a wrong top entry", readback_tree(&rb, ignore, NULL),
-                    -ERANGE);
+        check_equal("readback_tree with a wrong top entry", read_tree(), -ERANGE);
         check_says("message on the wrong top entry", output(),
                    "for p2m frame list list at index 0");
         top[0] = good;
         good = mid[3];
         mid[3] = wrong[i];
         output_clear();
-        check_equal("readback_tree with a wrong mid entry", readback_tree(&rb, ignore, NULL),
-                    -ERANGE);
+        check_equal("readback_tree with a wrong mid entry", read_tree(), -ERANGE);
         check_says("message on the wrong mid entry", output(), "for p2m frame list at index 3");
         mid[3] = good;
         output_clear();
     }
     shared->pfn_to_mfn_frame_list_list = (uint64_t)1 << 45;
-    check_equal("readback_tree with a wrong root", readback_tree(&rb, ignore, NULL), -ERANGE);
+    check_equal("readback_tree with a wrong root", read_tree(), -ERANGE);
     shared->pfn_to_mfn_frame_list_list = pub.top_mfn.v;
     shared->max_pfn = TREE_MAX_PFNS + 1;
-    check_equal("readback_tree with too large a max_pfn", readback_tree(&rb, ignore, NULL),
-                -ERANGE);
+    check_equal("readback_tree with too large a max_pfn", read_tree(), -ERANGE);
 }
 
 int main(void)

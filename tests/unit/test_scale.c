@@ -390,14 +390,15 @@ static void visit(void *context, uint64_t leaf, mfn_t mfn)
 static void check_read_back(const char *what)
 {
     struct readback rb = {.pt = &g.pt, .p2m = &g.p2m, .m2p = &g.m2p, .shared = &shared->arch};
+    struct readback_result result;
     struct tools_p2m t;
-    uint64_t nr_pfns;
 
     tools_read(&t, &shared->arch);
     if (t.error[0])
         fail_msg("%s: %s", what, t.error);
-    check_equal(what, readback_list(&rb, visit, &t, &nr_pfns), 0);
-    check_equal(what, nr_pfns, t.nr_pfns);
+    check_equal(what, readback_list(&rb, visit, &t, &result), 0);
+    check_equal(what, result.nr_pfns, t.nr_pfns);
+    check_equal(what, result.nr_leaves, g.p2m.nr / P2M_PER_PAGE);
     check_true(what, t.nr_pfns >= g.plan.nr_pages);
     tools_free(&t);
 }
