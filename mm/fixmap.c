@@ -24,11 +24,9 @@ void *fixmap_map(struct fixmap *f, unsigned int slot, mfn_t mfn, uint64_t flags)
 {
     uintptr_t va = slot_va(f, slot);
 
-    if (!mfn_valid(mfn)) /* INVALID_MFN is also the mark of an empty slot */
-        return NULL;
     if (mfn_eq(f->mapped[slot], mfn) && f->flags[slot] == flags)
         return (void *)va;
-    if (HYPERVISOR_update_va_mapping(va, pte_make(mfn, flags), UVMF_INVLPG))
+    if (!mfn_valid(mfn) || HYPERVISOR_update_va_mapping(va, pte_make(mfn, flags), UVMF_INVLPG))
         return NULL;
     f->mapped[slot] = mfn;
     f->flags[slot] = flags;
@@ -46,6 +44,7 @@ void fixmap_unmap(struct fixmap *f, unsigned int slot)
         panic("fixmap: cannot unmap slot %u: update_va_mapping: result is %ld (%s), expected 0",
               slot, rc, errno_name((int)rc));
     f->mapped[slot] = INVALID_MFN;
+    f->flags[slot] = 0;
 }
 
 void fixmap_unmap_all(struct fixmap *f)

@@ -27,7 +27,7 @@ enum fixmap_slot {
 struct fixmap {
     uint8_t *pages;                  /* NR_FIXMAP_SLOTS virtual pages, page-aligned    */
     mfn_t mapped[NR_FIXMAP_SLOTS];   /* the frame in each slot; INVALID_MFN: none      */
-    uint64_t flags[NR_FIXMAP_SLOTS]; /* the flags of its mapping (PTE_RO or PTE_RW)    */
+    uint64_t flags[NR_FIXMAP_SLOTS]; /* its mapping: PTE_RO, PTE_RW; 0: none           */
 };
 
 /*
