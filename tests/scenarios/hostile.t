@@ -78,6 +78,18 @@ boots 'E820 map with RAM for half of the pages, and a hole: the other half is gi
     like $log, qr/^warning: plan: 8192 of 16384 pages have no PFN .*; 8192 were given to Xen$/m,
         'the kernel prints the number of pages without a PFN';
     };
+
+# 64 MiB of the domain move to PFNs above a gap of 64 TiB. What reads the P2M list must not look at each
+# of the 2^34 entries of the gap.
+boots 'E820 map with RAM at 2^46: the self-tests pass over the gap in the P2M list',
+    ['--mem', '128M', '--initrd',
+    write_file("$dir/gap", pack('Q<Q<L<', 0, 1 << 26, 1) . pack 'Q<Q<L<', 1 << 46, 1 << 32, 1),
+    '--', 'inject=map:file'], sub {
+    my ($r, undef, $log) = @_;
+    is $r->{max_pfn}, (1 << 34) + pages('64M'), 'the P2M list reaches to 64 MiB above 2^46';
+    unlike $log, qr/only samples are checked/, 'no self-test takes samples';
+    };
+
 boot_fails 'E820 map with less RAM than the builder has used: the kernel panics', 6,
     ['--mem', '64M', '--initrd', write_file("$dir/little", pack 'Q<Q<L<', 0, 1 << 20, 1), '--',
     'inject=map:file'], qr/^error: plan: 0x100 pages of RAM are too few for nr_pages 0x4000: -12 \(ENOMEM/m,
