@@ -47,14 +47,34 @@ static bool can_open_port(struct test *t)
     return true;
 }
 
+/* A frame of the room that a grant entry cannot hold; INVALID_MFN if there is none. */
+static mfn_t frame_past_entry(const struct room *r)
+{
+    struct frame_cursor cursor = {.frame_pool = &r->pool};
+    mfn_t mfn;
+
+    while (r->t->d->grants.version == 1 && !frame_pool_next(&cursor, &mfn))
+        if (mfn.v > UINT32_MAX)
+            return mfn;
+    return INVALID_MFN;
+}
+
 bool foreign_room_open(struct foreign_room *fr, struct test *t, uint64_t nr_pages)
 {
+    mfn_t wide;
+
     if (!t->d->grants.table) {
         test_skip(t, "Xen gives this domain no grant table");
         return false;
     }
     if (!room_open(&fr->room, t, nr_pages))
         return false;
+    wide = frame_past_entry(&fr->room);
+    if (!mfn_eq(wide, INVALID_MFN)) {
+        test_skip(t, "the grant table has version 1, which cannot hold MFN 0x%lx", wide.v);
+        room_close(&fr->room);
+        return false;
+    }
     heap_init(&fr->room.heap, &fr->room.pt, t->d->heap.next + HEAP_GAP);
     foreign_init(&fr->window, &fr->room.pt, WINDOW_BASE, WINDOW_BYTES);
     fr->self = own_number();
