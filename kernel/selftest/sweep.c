@@ -89,15 +89,19 @@ void sweep_pass_over(struct sweep *s, sweep_pass_t pass_fn, void *context)
     s->nr_over = s->nr_passed;
     s->nr_passed = 0;
     s->visited = UINT64_MAX;
+    progress_start(&s->progress, s->progress.what, s->progress.unit, s->nr);
 }
 
-/* True if all indices would take more than SWEEP_MAX_SECONDS at the speed up to index @at. */
+/*
+ * True if all indices would take more than SWEEP_MAX_SECONDS at the speed up to index @at. Fewer
+ * indices than a step tell nothing: reading the clock takes as long.
+ */
 static bool is_too_slow(const struct sweep *s, uint64_t at)
 {
     uint64_t took = clock_ns() - s->progress.started_ns;
     uint64_t done = at - min_u64(s->nr_passed, at), nr = s->nr - s->nr_over;
 
-    return done &&
+    return done >= STEP_PFNS >> s->shift &&
            (unsigned __int128)took * nr > (unsigned __int128)done * SWEEP_MAX_SECONDS * NS_PER_S;
 }
 
