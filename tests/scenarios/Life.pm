@@ -29,7 +29,8 @@ my $jobs = script('../tests/scenarios/life/jobs.sh');
 
 # What a step must bring: tests is the number of runs of the self-tests, says a pattern of the
 # guest's console, printed a pattern of the tools' output, and check a function for all else.
-# begins: the guest is new, so the first report after it is what later reports are compared with.
+# begins: the guest is new, so the first report after it is what later reports are compared with. boots:
+# the guest has the size of its configuration file.
 # allows: a pattern of lines that the guest may print besides the usual ones. is_lossy: a part of the
 # console is lost, so nothing else is compared.
 my $back      = qr/^suspend: back in a new domain$/m;
@@ -39,7 +40,7 @@ my $unsaved   = qr/refused: the mapping of MFN 0x\w+ at 0x\w+ cannot be saved by
 my $late = qr/^(?:warning: )?(?:xenstore: xenstored (?:has not answered for|answers again;)|store: .*-110 \(ETIMEDOUT\))/;
 my $missing = qr/^warning: console: \d+ bytes are missing here/m;
 my %kinds     = (
-    create        => {tests => 1, begins => 1},
+    create        => {tests => 1, begins => 1, boots => 1},
     reboot_guest  => {tests => 1, begins => 1},
     save_restore  => {tests => 1, says => $back},
     restore_elsewhere => {
@@ -89,6 +90,8 @@ my %kinds     = (
     stopped_tests   => {tests => 1, allows => $late, check => \&check_stopped},
     stopped_save    => {tests => 1, allows => qr/$late|^suspend: |^generation: |^data\/command: /},
     stopped_mem_set => {allows => $late, check => sub { check_mem_set(@_, $_[0]{words}[3]) }},
+    event_storm     => {tests => 1},
+    paused_storm    => {check => sub { check_mem_set(@_, $_[0]{words}[4]) }},
     console_killed  => {check => \&check_mem_set},
     console_lost     => {is_lossy => 1},
     tests_after_loss => {tests => 1, says => $missing, allows => $missing},
@@ -245,6 +248,7 @@ sub check_step {
         is scalar(@$streams), $kind->{tests} // 0, 'number of runs of the self-tests in this step';
     }
     delete $life->{first} if $kind->{begins};
+    $life->{pages} = Host::pages("$life->{guest}{memory}M") if $kind->{boots};
     check_stream($_, $life) for @$streams;
     $kind->{check}->($step, $life) if $kind->{check};
     return;
@@ -345,6 +349,11 @@ sub check_command {
         delete $life->{first}{pattern_pages};
         cmp_ok +($step->{console} =~ /^churn: ended; the pattern pages have generation (\d+)$/m)[0] // -1, '>', 5,
             'churn rewrote the pattern pages more than 5 times';
+    }
+    if ($word eq 'stats') {
+        my $counts = join '; ', $step->{console} =~ /^((?:event channels|grants): .*)$/mg;
+        like $counts, qr/ports.*watches.*grants.*ranges/, 'command stats prints the counts';
+        is $counts, $life->{stats} //= $counts, 'ports, watches, grants and foreign ranges are as many as at first';
     }
     if ($word eq 'p2m_list') {
         $life->{list} = listed($step->{console});

@@ -215,12 +215,14 @@ reboot_guest() {
     domu_tests "$1" xl reboot "$1" && [ "$(xl domid "$1")" != "$id" ]
 }
 
-# Daemons of the toolstack that stand still. In each function $2 is the daemon, and $3 the number of
-# seconds for which it is stopped.
+# Daemons of the toolstack that stand still. In each function $2 is the daemon, or "daemons" for all of
+# them, and $3 the number of seconds for which it is stopped.
 
 stop_daemon() {
-    local pid
-    pid=$(pidof "$1") && kill -STOP "$pid" && sleep "$2" && kill -CONT "$pid"
+    local pids names=$1
+    [ "$names" != daemons ] || names="xenstored xenconsoled xl"
+    # shellcheck disable=SC2086 # a list of words
+    pids=$(pidof $names) && kill -STOP $pids && sleep "$2" && kill -CONT $pids
 }
 
 stopped_idle() {
@@ -266,6 +268,36 @@ save_and_restore() {
 # Does the guest do what is written to data/command?
 domu_obeys() {
     domu_command "$1" generation
+}
+
+# xenstored has $2 events for the guest while the guest is busy with its self-tests.
+event_storm() {
+    domu_tests "$1" begin_tests_and_write "$@" && domu_until 60 domu_has_no_command "$1"
+}
+
+begin_tests_and_write() {
+    domu_node "$1" data/command test && write_events "$1" "$2"
+}
+
+# Writes the size of the guest, in KiB, to memory/target $2 times.
+write_events() {
+    local path count=0 kib
+    path=/local/domain/$(xl domid "$1")/memory/target && kib=$(xenstore-read "$path") || return
+    while [ $count -lt "$2" ]; do
+        xenstore-write "$path" "$kib" || return
+        count=$((count + 1))
+    done
+}
+
+# The guest is paused for $3 seconds, and has more events than its ring holds (1 KiB). xenstored drops an
+# event that has waited for 20 seconds; the last one is a new memory target of $4 MiB.
+paused_storm() {
+    xl pause "$1" && write_events "$1" "$2" && xl mem-set "$1" "$4" && sleep "$3" && xl unpause "$1" &&
+        domu_until 60 domu_has_size "$1" "$4" && domu_node "$1" data/balloon
+}
+
+domu_has_size() {
+    [ "$(domu_node "$1" data/balloon)" = "$(($2 * 256)) of $(($2 * 256)) pages" ]
 }
 
 # Stopped as soon as the guest has a new memory target of $4 MiB.
