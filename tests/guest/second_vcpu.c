@@ -23,12 +23,13 @@
 #include "xen/clock.h"
 
 #include "tests/guest/abi_room.h"
+#include "tests/guest/vcpu_time.h"
 
 #include <xen/vcpu.h>
 
 #define SECOND      1 /* the number of the second vCPU */
 #define STACK_PAGES 2
-#define MAX_NS      (10 * NS_PER_S)
+#define MAX_NS      (10 * NS_PER_S)     /* that vCPU 0 runs while it waits for vCPU 1 */
 #define MAX_ENTRIES ((uint64_t)1 << 24) /* in the checksum: the P2M entries of 64 GiB */
 #define NR_TURNS    2
 
@@ -67,9 +68,9 @@ static void second_main(void *arg)
 
 static bool wait_for(volatile uint64_t *value, uint64_t expected)
 {
-    uint64_t until = clock_ns() + MAX_NS;
+    uint64_t until = vcpu_running_ns() + MAX_NS;
 
-    while (*value != expected && clock_ns() < until)
+    while (*value != expected && vcpu_running_ns() < until)
         barrier();
     return *value == expected;
 }
@@ -85,7 +86,7 @@ static long is_up(void)
  */
 static bool wait_until_down(int *runstate)
 {
-    uint64_t until = clock_ns() + MAX_NS;
+    uint64_t until = vcpu_running_ns() + MAX_NS;
     struct vcpu_runstate_info state = {0};
 
     do {
@@ -93,7 +94,7 @@ static bool wait_until_down(int *runstate)
         if (*runstate)
             return false;
         *runstate = state.state;
-    } while ((is_up() || state.state != RUNSTATE_offline) && clock_ns() < until);
+    } while ((is_up() || state.state != RUNSTATE_offline) && vcpu_running_ns() < until);
     return !is_up() && state.state == RUNSTATE_offline;
 }
 
