@@ -31,8 +31,8 @@ struct foreign_room {
 /*
  * Takes @nr_pages frames, which must be enough for the test with its page tables. Returns false if
  * the test is skipped: there is no grant table, a grant entry cannot hold one of the frames, or
- * neither an event channel port nor xenstore tells the domain's number. Returns false, too, if there
- * are not enough frames (the test is in error).
+ * neither an event channel port nor xenstore tells the domain's number. Returns false, too, if
+ * there are not enough frames (the test is in error).
  */
 bool foreign_room_open(struct foreign_room *fr, struct test *t, uint64_t nr_pages) __must_check;
 

@@ -141,7 +141,8 @@ void live_set_map(const struct e820_entry *entries, unsigned int nr)
 static void start_memory(void)
 {
     static const uint64_t sizes[] = {600, 1100, 9000, 0};
-    struct fake_shape shape = {.nr_pages = NR_PAGES, .more_mfns = NR_MAX, .first_mfn = live_first_mfn};
+    struct fake_shape shape = {
+        .nr_pages = NR_PAGES, .more_mfns = NR_MAX, .first_mfn = live_first_mfn};
 
     guest_start(&g, &shape, sizes, NR_MAX);
     check_equal("guest_revector at start", guest_revector(&g), 0);
