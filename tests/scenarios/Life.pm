@@ -38,6 +38,8 @@ my $cancelled = qr/^suspend: cancelled$/m;
 my $unsaved   = qr/refused: the mapping of MFN 0x\w+ at 0x\w+ cannot be saved by Xen's tools: the P2M has no such MFN/;
 # What the guest prints while xenstored does not answer.
 my $late = qr/^(?:warning: )?(?:xenstore: xenstored (?:has not answered for|answers again;)|store: .*-110 \(ETIMEDOUT\))/;
+# What the command stats prints.
+my $stats = qr/^(?:pages|frame pool|page tables|P2M list|event channels|grants): /;
 my $missing = qr/^warning: console: \d+ bytes are missing here/m;
 my %kinds     = (
     create        => {tests => 1, begins => 1, boots => 1},
@@ -85,7 +87,7 @@ my %kinds     = (
     # libxl sets a limit that is 1 MiB higher (LIBXL_MAXMEM_CONSTANT)
     mem_max => {check => sub { $_[1]{max} = Host::pages(($_[0]{words}[1] + 1) . 'M') }},
     counts  => {check => \&check_counts},
-    guest_command => {check => \&check_command},
+    guest_command => {check => \&check_command, allows => $stats},
     stopped_idle    => {allows => $late},
     stopped_tests   => {tests => 1, allows => $late, check => \&check_stopped},
     stopped_save    => {tests => 1, allows => qr/$late|^suspend: |^generation: |^data\/command: /},

@@ -61,7 +61,7 @@ my @events = (
 sub sequence {
     my @steps = map { one_of(@events)->() } 1 .. 2 + rand 4;
     # a new domain has the size of its configuration
-    @steps = map { $_->[0] eq 'shutdown' ? ($_, ['create']) : $_ } @steps;
+    @steps = map { $_->[0] eq 'shutdown' ? ($_, ['gone'], ['create']) : $_ } @steps;
     return (@steps, ['tests'], ['counts'], ['guest_command', 'stats']);
 }
 
