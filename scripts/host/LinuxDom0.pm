@@ -80,7 +80,8 @@ sub run_in_dom0 {
         . xen_arguments(\%option, "$option{dom0_mem},max:$option{dom0_mem} dom0_max_vcpus=1");
     start_bios_host(
         \%option, $xen_args,
-        [["$linux/vmlinux", 'vmlinux', 'console=hvc0 quiet panic=1 cryptomgr.notests ima=off norandmaps'], [$ramdisk, 'ramdisk', '']],
+        [["$linux/vmlinux", 'vmlinux', 'console=hvc0 quiet panic=1 cryptomgr.notests ima=off norandmaps'],
+            [$ramdisk, 'ramdisk', '']],
         hear => $console,
         qemu => [map { ('-virtfs', shared(@$_)) } [job => $job], [out => $out]],
     );
