@@ -216,13 +216,28 @@ reboot_guest() {
 }
 
 # Daemons of the toolstack that stand still. In each function $2 is the daemon, or "daemons" for all of
-# them, and $3 the number of seconds for which it is stopped.
+# them and for the xl that waits for the end of the guest, and $3 the number of seconds for which it is
+# stopped.
 
+# shellcheck disable=SC2086 # pids is a list of words
 stop_daemon() {
-    local pids names=$1
-    [ "$names" != daemons ] || names="xenstored xenconsoled xl"
-    # shellcheck disable=SC2086 # a list of words
-    pids=$(pidof $names) && kill -STOP $pids && sleep "$2" && kill -CONT $pids
+    local pids
+    pids=$(pids_of "$1") || return
+    kill -STOP $pids && sleep "$2"
+    kill -CONT $pids
+}
+
+pids_of() {
+    local file pid
+    if [ "$1" != daemons ]; then
+        pidof "$1"
+        return
+    fi
+    pidof xenstored xenconsoled
+    for file in "$domu_run"/*.pid; do # xl waits there no more after a checkpoint
+        read -r pid <"$file" && kill -0 "$pid" 2>/dev/null && echo "$pid"
+    done
+    return 0
 }
 
 stopped_idle() {
