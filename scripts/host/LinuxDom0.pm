@@ -19,9 +19,11 @@ use Qemu;
 
 our @EXPORT = qw(check_dom0 console make_out run_in_dom0);
 
-# check_dom0(OPTION): the options of the host, and the tools that it needs.
+# check_dom0(OPTION): the options of the host, and the tools that it needs. Without --toolstack, xl has the
+# version of Xen.
 sub check_dom0 {
     my ($option) = @_;
+    $option->{toolstack} //= $option->{xen} =~ /^(\d+\.\d+)(?:-debug)?$/ ? $1 : '4.17';
     $option->{out} = make_out($option->{out}) if defined $option->{out};
     check_xen($option->{xen}, 'bios');
     check_qemu();

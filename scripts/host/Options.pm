@@ -44,7 +44,7 @@ my @table = (
         "who builds the PV domain of the kernel%: xl: libxenguest, the domain builder of xl; shim: Xen's " .
         'PV shim in a PVH domain, of which the shim keeps a part of the memory; grub: GRUB, which xl starts'],
     [xen => 'VERSION|FILE', '', 'a version of Xen%, 4.14, 4.20, 4.17-debug, or a multiboot ELF file'],
-    [toolstack => 'VERSION', '', 'version of xl%; must be that of Xen'],
+    [toolstack => 'VERSION', '', 'version of xl, which must be that of Xen (that of --xen VERSION; for a FILE, 4.17)'],
     [firmware => 'bios|uefi', '',
         'what starts Xen%. UEFI leaves a more fragmented memory map; kernel and ramdisk may have up to 450 MiB'],
     ['host-mem' => 'SIZE', 'size', 'memory of the host%. QEMU allocates what is touched'],

@@ -13,17 +13,22 @@ use File::Path 'make_path';
 use Machine;
 use Options;
 
-our @EXPORT = qw(check_qemu check_xen check_uefi start_bios_host start_uefi_host qemu_did_not_start qemu_quoted xen_arguments);
+our @EXPORT = qw(check_qemu qemu_version check_xen check_uefi start_bios_host start_uefi_host qemu_did_not_start qemu_quoted xen_arguments);
 
 # Xen drops output when its buffer is full, because the UART is slower than a guest.
 my $xen_options = 'console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all bootscrub=0 serial_tx_buffer=256k';
 
+# The version of QEMU as a version string of Perl, v7.2; undef if QEMU tells none.
+sub qemu_version {
+    my $said = `qemu-system-x86_64 --version 2>/dev/null </dev/null` // '';
+    return $said =~ / version (\d+\.\d+)/ ? version->parse("v$1") : undef;
+}
+
 # QEMU 6.1 is the first version that allocates memory only when it is touched (reserve=off).
 sub check_qemu {
     check_tool('qemu-system-x86_64');
-    my $said = `qemu-system-x86_64 --version 2>/dev/null </dev/null`;
-    my ($major, $minor) = $said =~ / version (\d+)\.(\d+)/ or return;
-    no_host("QEMU is $major.$minor, expected 6.1 or newer; Debian 12 has 7.2") if $major * 100 + $minor < 601;
+    my $version = qemu_version() // return;
+    no_host('QEMU is ' . ($version =~ s/^v//r) . ', expected 6.1 or newer; Debian 12 has 7.2') if $version < v6.1;
     return;
 }
 

@@ -132,7 +132,28 @@ like read_file("$dir/mkimage"), qr{^--library-path $grub/lib $grub/bin/grub-mkim
 like read_file("$dir/seen/job/.script"),
     qr{^domu_end grub 60\nif grep -q 'GRUB: cannot start' /out/grub\.log; then echo failed >/out/grub\.end; fi$}m,
     '--builder grub: a kernel that GRUB cannot start counts as failed, not as poweroff';
-like qemu_args(), qr/ -cpu max,-smap,-smep,family=16 /, '--builder shim: QEMU gets a CPU with SVM';
+like qemu_args(), qr/ -cpu max,-smap,-smep,family=16,-xsave /, '--builder shim: QEMU gets a CPU with SVM';
+
+# The version of Xen and xl
+for my $version ('4.17', '4.20') {
+    cached("xen-$version", xen => "Xen $version");
+    cached("dom0-$version", vmlinux => "Linux for xl $version", 'toolstack.cpio' => '');
+}
+for my $case (
+    ['4.17', '4.17'],
+    ['4.17', '4.17', '--builder', 'shim'],
+    ['4.20', '4.20', {env => {QEMU_VERSION => '9.1.0'}}, '--builder', 'shim'],
+    ['4.17', '4.17', {env => {QEMU_VERSION => '10.0.2'}}],
+    ['4.17', '4.17', '--builder', 'shim', '--xen', '4.17'],
+    ['4.20', '4.20', '--xen', '4.20'],
+    ['4.20', '4.17', '--xen', '4.20', '--toolstack', '4.17'],
+) {
+    my ($of_xen, $of_xl, @options) = @$case;
+    my $environment = ref $options[0] ? shift @options : {};
+    with_qemu($environment, 'script_ends 0', 'host/domus', '--kernel', $kernel, '--out', "$dir/out", '--guest', 'a', @options);
+    is_deeply [map { read_file("$dir/seen/$_") } qw(xen vmlinux)], ["Xen $of_xen", "Linux for xl $of_xl"],
+        "versions of Xen and xl with @options, QEMU " . ($environment->{env}{QEMU_VERSION} // 7.2);
+}
 
 for my $case (
     [qr/,size=4096M,.* -cpu max,-smap,-smep /],
@@ -196,7 +217,7 @@ guest_ends ['shim', '--quiet', $kernel],
     ['pass | sed "s/^/\r/; s/\r$//"', 'poweroff', 0, qr/\Axenolith: 1 passed, 0 skipped\n\z/],
     [':', 'failed', 4, qr/\Axl\nboot: xl could not start the guest; /],
     [':', "failed '$no_svm'", 4,
-        qr/\A$no_svm\nboot: the PV shim is a PVH guest: .* --cpu max,-smap,-smep,family=16\n\z/];
+        qr/\A$no_svm\nboot: the PV shim is a PVH guest: .* --cpu max,-smap,-smep,family=16,-xsave\n\z/];
 like config('guest'), qr/^pvshim=1$/m, '--as shim: xl gets the configuration of the shim';
 guest_ends ['grub', '--quiet', '--json', "$dir/json", $kernel],
     ['(printf "\e[30mWelcome to GRUB!\n\r\n\r\e[37m\e[40mXenolith\n"; pass)', 'poweroff', 0, qr/1 passed/],

@@ -185,6 +185,25 @@ for my $row (
     is_deeply \@sources, ["$type$key more $suite-security main", "$type$key uri $suite main"],
         "$version: apt's sources";
 }
+
+# The toolstack of another suite than Linux. In trixie no package has files in /lib.
+$bin = 'usr/lib/xen-4.20/bin';
+deb('xen-utils-4.20', {map { ("$bin/$_" => $_) } qw(xl xenstored libxl-save-helper xenconsoled xenconsole xen-init-dom0
+    xen-mfndump xenctx)});
+deb('libxenmisc4.20', {map { ("$lib/lib$_.so.1" => $_) } qw(uuid xenlight xlutil yajl zstd)});
+deb('libc6', {map { ("$lib/$_" => $_) } qw(libc.so.6 ld-linux-x86-64.so.2 libgcc_s.so.1 liblzma.so.5 libz.so.1)});
+for my $row (['toolstack', 'trixie', "$bin/xl"], ['dom0', 'bookworm', 'toolstack.cpio']) {
+    my ($part, $suite, $file) = @$row;
+    my ($exit, $out, $err) = xen($part, '4.20');
+    is_deeply [$exit, $out], [0, "$cache/$part-4.20\n"], "$part 4.20: the output is the path" or diag $err;
+    ok -s "$cache/$part-4.20/$file", "$part 4.20: $file is not empty";
+    like read_file("$dir/conf"), qr/ uri $suite main$/m, "$part 4.20: the last packages are those of $suite";
+}
+my %in_ramdisk = map { ($_ => 1) } @{content("$cache/dom0-4.20/toolstack.cpio")};
+ok $in_ramdisk{$_}, "dom0 4.20: the ramdisk has $_"
+    for qw(lib/libc.so.6 lib/libyajl.so.1 lib64/ld-linux-x86-64.so.2), "$bin/xl";
+deb('libc6', {map { ($_ => $_) } @{$packages{libc6}}});
+
 my %leave = map { ($_ => 1) } read_file("$dir/conf") =~ /(\S*(?:allow|trust).*)/gi;
 is_deeply [sort keys %leave],
     [map { "$_ \"false\";" } 'APT::Get::AllowUnauthenticated', 'Acquire::AllowInsecureRepositories'],
@@ -283,6 +302,7 @@ for my $row (
     ['hypervisor 3.1', 'Xen 3.1, expected 4.14, 4.17, 4.20, 4.17-debug'],
     ['symbols 4.17',   'symbols of Xen 4.17, expected 4.17-debug'],
     ['shim 4.14',      'toolstack 4.14, expected 4.17'],
+    ['toolstack 4.14', 'toolstack 4.14, expected 4.17, 4.20'],
 ) {
     my ($args, $message) = @$row;
     is_deeply [xen(split / /, $args)], [2, '', "xen: no such version: $message\n"], "$args: exit code is 2 (bad usage)";
