@@ -22,7 +22,7 @@ our @EXPORT = qw(sweep_boots sweep_guests);
 my @small = qw(--host-mem 1G --mem 512M);
 my %boot  = (
     xen      => sub { (@small, qw(--smp 2 --xen-args), $_[0]) },
-    smp      => sub { (@small, '--qemu-args', '-smp 2,cores=1,threads=2', '--xen-args', $_[0]) },
+    smp      => sub { (@small, qw(--cpu max,vendor=GenuineIntel), '--qemu-args', '-smp 2,cores=1,threads=2', '--xen-args', $_[0]) },
     dom0_mem => sub { (qw(--host-mem 1G --xen-args), $_[0]) },
     cpu      => sub { (@small, '--cpu', $_[0]) },
     domu     => sub { (qw(--as domU --mem 64M --xen-args), $_[0]) },
