@@ -77,8 +77,11 @@ my %kinds     = (
         check => sub {
             my ($line) = $_[0]{words}[1];
             like $_[0]{console}, qr/$line/, "the guest printed \"$line\" before xl destroyed the domain";
+            my ($code) = run(script('verdict'), write_file(tempdir . '/console', $_[0]{console}));
+            is $code, 5, 'scripts/verdict of the truncated console exits with 5';
         },
     },
+    mute => {printed => qr/^0$/m}, # poweroff
     pause_tests     => {tests => 1, printed => qr/^paused during run \d$/m},
     slow_checkpoint => {tests => 1, says => $cancelled},
     tests      => {tests => 1},

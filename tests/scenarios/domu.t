@@ -152,24 +152,4 @@ domus ['--host-mem', '8G'],
     check   => sub { cmp_ok $_[0]->{ballooned}, '>', 0, 'the balloon grew' },
     };
 
-# The console ring is full after two thirds of the kernel's output; a kernel that waits for a reader
-# would wait forever. xl create waits for xenconsoled, so the guest is created paused, and runs
-# after xenconsoled stops.
-subtest 'the kernel ends by poweroff although no program reads its console' => sub {
-    write_file("$dir/guest.cfg", config_file({mem => '64M', args => ''}));
-    write_file("$dir/job", <<'END');
-has_ended() { [ "$(domu_column mute)" != - ]; }
-xl create -p /job/guest.cfg "name='mute'"
-kill -STOP $(pidof xenconsoled)
-xl unpause mute
-domu_until 60 has_ended
-domu_column mute >/out/reason
-END
-    symlink kernel, "$dir/xenolith" or die $!;
-    my ($code, undef, $err) = run(script('host/dom0'), '--quiet', '--out', "$dir/mute", "$dir/job",
-        "$dir/guest.cfg", "$dir/xenolith");
-    is $code, 0, 'scripts/host/dom0 exits with 0: the job ran to its end' or diag $err;
-    is read_file("$dir/mute/reason"), "0\n", 'shutdown reason of the domain is 0 (poweroff)';
-};
-
 done_testing;

@@ -5,7 +5,8 @@
 # resizes, dumps and reboots them. After each step the guest's self-tests, its report and its
 # pattern pages are compared with those before, and its page counts with those of Xen. Without this
 # test only the kernel's own self-tests would show that the tools can read its P2M and that a
-# suspend loses no page. (life/ has the long forms.)
+# suspend loses no page. A guest also ends while no program reads its console, and a guest that xl
+# destroys while it boots counts as a failure. (life/ has the long forms.)
 #
 # The test needs a debug build of Xen: its assertions are on. Debian's build cannot migrate a PV
 # guest, since it lacks shadow page tables, which find the dirty pages.
@@ -80,6 +81,12 @@ life ['--xen', xen, '--timeout', 400],
         ['create'], ['reboot_guest'], ['tests'], ['shutdown'], ['gone'],
         ['destroy_at', 'map:'],
     ],
+    },
+    mute => {
+    title  => '8 MiB: the kernel ends by poweroff although no program reads its console',
+    memory => 8,
+    args   => 'done=poweroff',
+    steps  => [['mute']],
     };
 
 done_testing;

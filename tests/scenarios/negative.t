@@ -83,25 +83,6 @@ subtest 'a killed QEMU is a failure' => sub {
     like read_file("$dir/err"), qr/failure/, 'scripts/boot prints the verdict "failure"';
 };
 
-# A guest that xl destroys while it hangs, in a Linux dom0.
-subtest 'the console of a guest that xl destroys is a failure' => sub {
-    my $dir = tempdir;
-    write_file("$dir/guest.cfg", config_file({mem => '64M', args => 'inject=hang'}));
-    write_file("$dir/job", <<'END');
-domu_start victim create /job/guest.cfg
-domu_says victim "^Xenolith"
-xl destroy victim
-domu_end victim
-END
-    symlink kernel, "$dir/xenolith" or die $!;
-    my ($code, $out, $err) = run(script('host/dom0'), '--quiet', '--out', "$dir/out", "$dir/job",
-        "$dir/guest.cfg", "$dir/xenolith");
-    is $code, 0, 'scripts/host/dom0 exits with 0: the job ran to its end' or diag $err;
-    is read_file("$dir/out/victim.end"), "destroyed\n", 'the end of the guest is "destroyed"';
-    ($code) = run(script('verdict'), "$dir/out/victim.log");
-    is $code, 5, 'scripts/verdict of the truncated console exits with 5';
-};
-
 my ($code, undef, $err) = run(script('boot'), '--xen', kernel, '--mem', '64M');
 is $code, 2, 'scripts/boot --xen with a file that is not Xen exits with 2';
 like $err, qr/expected a plain multiboot ELF/, 'scripts/boot names the expected format of the --xen file';
