@@ -82,6 +82,12 @@ life ['--xen', xen, '--timeout', 400],
         ['destroy_at', 'map:'],
     ],
     },
+    victim => {
+    title  => '8 MiB: xl destroys a guest that hangs',
+    memory => 8,
+    args   => 'inject=hang',
+    steps  => [['destroy_at', '^Xenolith']],
+    },
     mute => {
     title  => '8 MiB: the kernel ends by poweroff although no program reads its console',
     memory => 8,
