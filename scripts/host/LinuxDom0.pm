@@ -75,14 +75,15 @@ sub run_in_dom0 {
         finish_in(3);
     };
     # max: Linux makes no page structures for the rest of the host; notests: no self-tests of ciphers;
-    # norandmaps: libraries stay at one address, so QEMU uses its translation of their code again.
+    # rodata=off: no search for writable code, which takes half a second; norandmaps: libraries stay at one
+    # address, so QEMU uses its translation of their code again.
     # eager-fpu: to switch the FPU lazily, Xen sets CR0.TS and waits for the #NM of the next FPU instruction.
     # QEMU's XSAVE and XRSTOR raise none, so Linux would save and load the registers of another domain.
     my $xen_args = ' spec-ctrl=eager-fpu'
         . xen_arguments(\%option, "$option{dom0_mem},max:$option{dom0_mem} dom0_max_vcpus=1");
     start_bios_host(
         \%option, $xen_args,
-        [["$linux/vmlinux", 'vmlinux', 'console=hvc0 quiet panic=1 cryptomgr.notests ima=off norandmaps'],
+        [["$linux/vmlinux", 'vmlinux', 'console=hvc0 quiet panic=1 cryptomgr.notests rodata=off ima=off norandmaps'],
             [$ramdisk, 'ramdisk', '']],
         hear => $console,
         qemu => [map { ('-virtfs', shared(@$_)) } [job => $job], [out => $out]],
