@@ -19,6 +19,11 @@ look_at_clock() {
     { read -r now <"$domu_out/.clock"; } 2>/dev/null || { read -r now _ </proc/uptime && now=${now%%.*}; }
 }
 
+# A tenth of a second between two looks at a state. init has one that starts no program.
+domu_pause() {
+    sleep 0.1
+}
+
 # domu_until SECONDS COMMAND...: repeat COMMAND until it succeeds; fails after SECONDS.
 domu_until() {
     local now until
@@ -28,9 +33,9 @@ domu_until() {
     until "$@"; do
         look_at_clock
         [ "$now" -lt $until ] || return 1
-        sleep 0.1
+        domu_pause
     done
-    return 0 # and not what the last sleep returned
+    return 0 # and not what the last pause returned
 }
 
 # domu_is_quiet NAME: fails if the console of the guest grows while the clock goes on by one to two
@@ -42,7 +47,7 @@ domu_is_quiet() {
     size=$(domu_console_size "$1")
     while [ "$now" -lt $until ]; do
         [ "$(domu_console_size "$1")" = "$size" ] || return 1
-        sleep 0.1
+        domu_pause
         look_at_clock
     done
     return 0
