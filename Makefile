@@ -67,7 +67,7 @@ picture: deps-run
 	@scripts/memory-map --text $(B)/memory.log 2>/dev/null
 	@echo 'picture: $(B)/memory.svg was drawn'
 
-## check            run unit tests, lint, tests of scripts and scenarios, in less than ten minutes
+## check            run unit tests, lint, tests of scripts and scenarios, in less than eight minutes
 check: deps-check
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory -j3 --output-sync=target unit lint debug-xen scripts-check
