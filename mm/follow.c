@@ -14,8 +14,7 @@ static bool has_frame(const struct p2m *p2m, uint64_t start, uint64_t end)
     return false;
 }
 
-/* Has the P2M list an entry of its own for @pfn, and not one in the shared, read-only page of ~0?
- */
+/* Has @pfn an entry of its own in the P2M list, and not one of the shared, read-only page of ~0? */
 static bool has_entry(const struct p2m *p2m, struct pagetable *pt, uint64_t pfn)
 {
     return pt_walk(pt, (uintptr_t)&p2m->list[pfn]).pte & PTE_W;

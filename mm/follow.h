@@ -7,10 +7,10 @@
  * The frames stay at their PFNs, and the mapping of the P2M list stays as it is. So a PFN gets the
  * kind that the new map gives it, except where that cannot be:
  *
- *      old kind   new map    result
- *      RAM        not RAM    as the new map says; RAM, if a PFN of the stretch has a frame (kept)
- *      not RAM    RAM        RAM; MISSING, if the leaf of the list is the shared page of ~0
- * (unlisted) all else              as the new map says
+ *      old kind  new map  result
+ *      RAM       not RAM  as the new map says; RAM if a PFN of the stretch has a frame (nr_kept)
+ *      not RAM   RAM      RAM; MISSING if its leaf is the shared page of ~0 (nr_unlisted)
+ *      all else           as the new map says
  *
  * A stretch is a run of PFNs to which each of the two maps gives one kind.
  */

@@ -76,8 +76,8 @@ static void check_ramdisk(const struct start_info *si, struct pagetable *pt)
         panic("start_info.mod_len is 0x%lx bytes, expected at most nr_pages * 4096, 0x%lx bytes",
               si->mod_len, si->nr_pages * PAGE_SIZE);
     if (!(si->flags & SIF_MOD_START_PFN) && !si->mod_start)
-        panic("start_info.mod_start is 0x0 for 0x%lx bytes, expected an address in the kernel "
-              "mapping",
+        panic("start_info.mod_start is 0x0 and mod_len is 0x%lx bytes, expected an address in the "
+              "kernel mapping",
               si->mod_len);
     if (!(si->flags & SIF_MOD_START_PFN))
         check_area(pt, "mod_start", si->mod_start, si->mod_len);

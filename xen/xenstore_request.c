@@ -48,7 +48,8 @@ static int check_connection(void)
     if (!wire.ring.page)
         return -ENODEV;
     if (xenstore_ring_reconnected(&wire.ring)) {
-        printk(LOG_INFO, "xenstore: the new connection is there; watches are set again\n");
+        printk(LOG_INFO,
+               "xenstore: xenstored has made a new connection; all watches are set again\n");
         forget_connection();
         xenstore_take_gap(true);
     }
@@ -90,8 +91,9 @@ static int result_of(uint32_t type)
         return error_of(wire.in.payload);
     if (wire.in.header.type == type)
         return 0;
-    printk(LOG_WARN, "xenstore: xenstored's reply to a request of type %u has type %u\n", type,
-           wire.in.header.type);
+    printk(LOG_WARN,
+           "xenstore: the type of xenstored's reply is %u, expected %u, the type of the request\n",
+           wire.in.header.type, type);
     return -EIO;
 }
 

@@ -66,13 +66,13 @@ int xenstore_ring_break(struct xenstore_ring *r, const char *why)
 {
     if (r->page->server_features & XENSTORE_SERVER_FEATURE_RECONNECTION &&
         r->nr_reconnects < MAX_RECONNECTS) {
-        printk(LOG_ERROR, "xenstore: %s; asking for a new connection\n", why);
+        printk(LOG_ERROR, "xenstore: %s; this domain asks xenstored for a new connection\n", why);
         r->state = RING_RECONNECTING;
         r->nr_reconnects++;
         r->page->connection = XENSTORE_RECONNECT;
         evtchn_notify(r->port);
     } else {
-        printk(LOG_ERROR, "xenstore: %s; further requests fail with EIO\n", why);
+        printk(LOG_ERROR, "xenstore: %s; all further xenstore requests fail with EIO\n", why);
         r->state = RING_BROKEN;
     }
     return -EIO;

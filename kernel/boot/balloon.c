@@ -10,9 +10,6 @@
 #include "kernel/boot/store.h"
 #include "kernel/progress.h"
 
-/* Runs of RAM PFNs without a frame that the balloon may add to those of the map and the plan. */
-#define SPARE_RUNS 512
-
 /* Between two tries to reach memory/target; each try that moves no page doubles it. */
 #define RETRY_MIN_NS NS_PER_S
 #define RETRY_MAX_NS (32 * NS_PER_S)
@@ -59,13 +56,15 @@ static int grow_to(struct domain *d, uint64_t target)
            : now < d->max_pages ? "the P2M list has no more RAM PFNs"
                                 : "XENMEM_maximum_reservation is reached");
     if (nr_back)
-        printk(LOG_INFO, "balloon: %lu pages more were given back to Xen\n", nr_back);
+        printk(LOG_INFO,
+               "balloon: %lu more pages were taken and given back: Xen keeps them as a reserve\n",
+               nr_back);
     return rc;
 }
 
 int balloon_stage(struct domain *d)
 {
-    size_t nr_runs = d->p2m.ranges.nr + d->plan.nr_moves + SPARE_RUNS;
+    size_t nr_runs = d->p2m.ranges.nr + d->plan.nr_moves + BALLOON_SPARE_RUNS;
     struct pfn_run *runs = heap_alloc(&d->heap, nr_runs * sizeof(*runs));
     uint64_t room = ranges_count(&d->p2m.ranges, RANGE_RAM, d->p2m.nr);
     uint64_t target = min_u64(d->max_pages, room);

@@ -15,6 +15,9 @@
  */
 #define BALLOON_XEN_PAGES 2048
 
+/* Runs of RAM PFNs without a frame that the balloon may add to those of the map and the plan. */
+#define BALLOON_SPARE_RUNS 512
+
 /*
  * As the row of stages.c. With balloon=max, grows this domain to its limit, or as far as the P2M
  * list allows, or as far as Xen has memory, less BALLOON_XEN_PAGES. -ENOMEM without frames for the

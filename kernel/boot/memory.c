@@ -78,28 +78,44 @@ void map_print(const struct ranges *t)
            range_kind_name(t->beyond));
 }
 
+void map_free(struct domain *d, struct ranges *ranges)
+{
+    heap_free(&d->heap, ranges->r, ranges->cap * sizeof(*ranges->r));
+    ranges->r = NULL;
+}
+
+int map_sanitize(struct domain *d, const struct memory_map *map, struct ranges *out)
+{
+    uint64_t edges_bytes = E820_MAX_EDGES(map->nr) * sizeof(struct e820_edge);
+    struct e820_edge *edges;
+    int rc = -ENOMEM;
+
+    out->cap = E820_MAX_RANGES(map->nr) + UNPOPULATED_MAX_RANGES;
+    out->r = heap_alloc(&d->heap, out->cap * sizeof(*out->r));
+    edges = heap_alloc(&d->heap, edges_bytes);
+    if (out->r && edges)
+        rc = e820_sanitize(map->entries, map->nr, boot_info_is_initdomain(&d->boot), edges, out);
+    heap_free(&d->heap, edges, edges_bytes);
+    if (rc)
+        map_free(d, out);
+    return rc;
+}
+
 int map_stage(struct domain *d)
 {
-    bool initdom = boot_info_is_initdomain(&d->boot);
-    uint64_t edges_bytes, nr_runs;
-    struct e820_edge *edges;
+    uint64_t nr_runs;
     struct pfn_run *runs;
     int rc;
 
-    d->map_source = initdom ? MAP_MACHINE : MAP_OWN;
+    d->map_source = boot_info_is_initdomain(&d->boot) ? MAP_MACHINE : MAP_OWN;
     rc = host_memory_map(&d->map, &d->heap, d->map_source, d->boot.nr_pages);
     if (!rc && d->selftest.injected.map)
         rc = inject_map(d);
     if (rc)
         return rc;
-    d->p2m.ranges.cap = E820_MAX_RANGES(d->map.nr) + UNPOPULATED_MAX_RANGES;
-    d->p2m.ranges.r = heap_alloc(&d->heap, d->p2m.ranges.cap * sizeof(struct range));
-    edges_bytes = E820_MAX_EDGES(d->map.nr) * sizeof(*edges);
-    edges = heap_alloc(&d->heap, edges_bytes);
-    if (!d->p2m.ranges.r || !edges)
-        return -ENOMEM;
-    rc = e820_sanitize(d->map.entries, d->map.nr, initdom, edges, &d->p2m.ranges);
-    heap_free(&d->heap, edges, edges_bytes);
+    rc = map_sanitize(d, &d->map, &d->p2m.ranges);
+    if (rc == -ENOMEM)
+        return rc;
     if (rc) {
         printk(LOG_ERROR,
                "map: the E820 map has %lu entries and no page of RAM, expected at least 1\n",

@@ -18,8 +18,18 @@ int frame_pool_stage(struct domain *d) __must_check;
 int map_stage(struct domain *d) __must_check;
 /* Prints the ranges of an E820 map, up to 32 of them. */
 void map_print(const struct ranges *ranges);
+/*
+ * Fills @out from @map (e820_sanitize), with room for unpopulated PFNs. @out is on the heap, and
+ * the caller frees it by map_free. -ENOMEM; -EINVAL: the map has no RAM. Then @out owns no memory.
+ */
+int map_sanitize(struct domain *d, const struct memory_map *map, struct ranges *out) __must_check;
+/* Frees the memory of ranges; none if they own none. */
+void map_free(struct domain *d, struct ranges *ranges);
 
-/* Makes the plan (mm/plan.h). -ENOMEM: the E820 map has less RAM than this domain has pages. */
+/*
+ * Makes the plan (mm/plan.h), after surplus_release (surplus.h). -ENOMEM: the E820 map has less RAM
+ * than the builder and the heap have used, or no memory is left for the plan.
+ */
 int plan_stage(struct domain *d) __must_check;
 
 /* Replaces the builder's P2M list (mm/revector.h). On failure the builder's list stays mapped. */

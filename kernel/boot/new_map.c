@@ -7,28 +7,18 @@
 
 #include "mm/follow.h"
 
+#include "kernel/boot/balloon.h"
 #include "kernel/boot/memory.h"
-
-/* Runs that the balloon may add to its set later, as in balloon_stage. */
-#define SPARE_RUNS 512
 
 /* What follow() allocates before it changes anything. */
 struct room {
     struct ranges map, out; /* the ranges of the new map; of this domain from now on */
-    struct e820_edge *edges;
-    struct pfn_runs empty; /* the balloon's set from now on */
-    uint64_t edges_bytes;
+    struct pfn_runs empty;  /* the balloon's set from now on */
 };
 
 static bool is_same(const struct memory_map *a, const struct memory_map *b)
 {
     return a->nr == b->nr && !memcmp(a->entries, b->entries, a->nr * sizeof(*a->entries));
-}
-
-static void free_ranges(struct heap *heap, struct ranges *t)
-{
-    heap_free(heap, t->r, t->cap * sizeof(*t->r));
-    t->r = NULL;
 }
 
 static void free_runs(struct heap *heap, struct pfn_runs *s)
@@ -41,21 +31,20 @@ static int get_room(struct domain *d, const struct memory_map *map, struct room 
 {
     struct pfn_run *runs;
     size_t cap_runs;
+    int rc = map_sanitize(d, map, &r->map);
 
-    r->map.cap = E820_MAX_RANGES(map->nr);
-    r->out.cap = FOLLOW_MAX_RANGES(d->p2m.ranges.nr, r->map.cap) + UNPOPULATED_MAX_RANGES;
-    r->edges_bytes = E820_MAX_EDGES(map->nr) * sizeof(*r->edges);
-    cap_runs = d->balloon.empty.nr_runs + r->out.cap + SPARE_RUNS;
-    r->map.r = heap_alloc(&d->heap, r->map.cap * sizeof(*r->map.r));
+    if (rc)
+        return rc;
+    r->out.cap = FOLLOW_MAX_RANGES(d->p2m.ranges.nr, r->map.nr) + UNPOPULATED_MAX_RANGES;
+    cap_runs = d->balloon.empty.nr_runs + r->out.cap + BALLOON_SPARE_RUNS;
     r->out.r = heap_alloc(&d->heap, r->out.cap * sizeof(*r->out.r));
-    r->edges = heap_alloc(&d->heap, r->edges_bytes);
     runs = heap_alloc(&d->heap, cap_runs * sizeof(*runs));
     r->empty = d->balloon.empty;
     if (runs)
         pfn_runs_set_array(&r->empty, runs, cap_runs);
     else
         r->empty.runs = NULL;
-    return r->map.r && r->out.r && r->edges && runs ? 0 : -ENOMEM;
+    return r->out.r && runs ? 0 : -ENOMEM;
 }
 
 /* The PFNs of the list that became RAM have no frame; those that are RAM no more need none. */
@@ -83,7 +72,7 @@ static void commit(struct domain *d, const struct memory_map *map, struct room *
         d->plan_ranges = d->p2m.ranges;
         d->plan.map = &d->plan_ranges;
     } else {
-        free_ranges(&d->heap, &d->p2m.ranges);
+        map_free(d, &d->p2m.ranges);
     }
     heap_free(&d->heap, d->map.entries, d->map.len_bytes);
     free_runs(&d->heap, &d->balloon.empty);
@@ -95,7 +84,7 @@ static void commit(struct domain *d, const struct memory_map *map, struct room *
 
 static void say(struct domain *d, const struct followed *f)
 {
-    printk(LOG_INFO, "map: this domain is new and has another E820 map\n");
+    printk(LOG_INFO, "map: the E820 map of this new domain is not that of the old domain\n");
     map_print(&d->p2m.ranges);
     if (f->nr_kept)
         printk(
@@ -114,21 +103,17 @@ static void say(struct domain *d, const struct followed *f)
 /* Allocates everything, then commits. On an error nothing has changed. */
 static int follow(struct domain *d, const struct memory_map *map)
 {
-    bool initdom = boot_info_is_initdomain(&d->boot);
     struct room r = {0};
     struct followed f;
     int rc = get_room(d, map, &r);
 
     if (!rc)
-        rc = e820_sanitize(map->entries, map->nr, initdom, r.edges, &r.map);
-    if (!rc)
         rc = ranges_follow(&d->p2m, &d->pt, &r.map, &r.out, &f);
     if (!rc)
         rc = update_empty(d, &r);
-    heap_free(&d->heap, r.edges, r.edges_bytes);
-    free_ranges(&d->heap, &r.map);
+    map_free(d, &r.map);
     if (rc) {
-        free_ranges(&d->heap, &r.out);
+        map_free(d, &r.out);
         free_runs(&d->heap, &r.empty);
         return rc;
     }

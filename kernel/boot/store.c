@@ -57,7 +57,8 @@ static void write_features(void)
         int rc = xs_write(0, paths[i], "1");
 
         if (rc != -EACCES) /* not created by this toolstack, which then sends no such request */
-            check(rc, "write", paths[i], "the toolstack may not know that this domain obeys");
+            check(rc, "write", paths[i],
+                  "the toolstack may not know that this domain obeys shutdown requests");
     }
 }
 
@@ -77,7 +78,8 @@ static void watch_and_write_features(void)
     rc = xs_read(0, command_watch.path, &reply);
     if (rc == -ENOENT)
         rc = xs_write(0, command_watch.path, "");
-    check(rc, "create", command_watch.path, "commands need a node that this domain can read");
+    check(rc, "read or create", command_watch.path,
+          "commands need a node that this domain can read");
 }
 
 static bool has_store(const struct domain *d)
@@ -170,7 +172,8 @@ static bool is_transient(int rc)
 
 static const char *consequence_of(int rc)
 {
-    return is_transient(rc) ? "it is read again when xenstored answers" : "it is ignored";
+    return is_transient(rc) ? "the node is read again when xenstored answers"
+                            : "the node is ignored";
 }
 
 /* Looks at the value of a node. True: the node is to be emptied, which is the acknowledgement. */

@@ -80,13 +80,16 @@ int surplus_release(struct domain *d)
     rc = max_u64(ramdisk_end, b->list_pfn + b->nr_list_pfns) > room ? -ENOMEM
                                                                     : free_tail(d, room, nr_pages);
     if (rc) {
-        printk(LOG_ERROR, "plan: 0x%lx pages of RAM are too few for nr_pages 0x%lx: %d (%s)\n",
+        printk(LOG_ERROR,
+               "plan: the E820 map has 0x%lx pages of RAM, too few for nr_pages 0x%lx: %d (%s)\n",
                room, nr_pages, rc, errno_name(rc));
         return rc;
     }
     nr_released = release(d, room, nr_pages);
     d->boot.nr_pages = room;
-    printk(LOG_WARN, "plan: %lu of %lu pages have no PFN in the E820 map; %lu were given to Xen\n",
+    printk(LOG_WARN,
+           "plan: %lu of %lu pages of this domain have no PFN in the RAM of the E820 map; %lu of "
+           "these pages were given to Xen\n",
            nr_pages - room, nr_pages, nr_released);
     return 0;
 }

@@ -6,7 +6,7 @@
 #include "xen/clock.h"
 
 /* PFNs, or samples, between two readings of the clock: a few milliseconds of work. */
-#define STEP_PFNS    SWEEP_TABLE_PFNS
+#define STEP_PFNS    LIST_TABLE_PFNS
 #define SAMPLES_STEP 1024
 
 void sweep_start(struct sweep *s, const struct ranges *map, uint64_t nr, unsigned int shift,
@@ -54,8 +54,8 @@ static uint64_t next_sample(const struct sweep *s, uint64_t at)
 
     lower_to_edge(s, &next, at, range.start);
     lower_to_edge(s, &next, at, range.end);
-    lower_to_edge(s, &next, at, ROUND_DOWN(pfn, SWEEP_TABLE_PFNS));
-    lower_to_edge(s, &next, at, ROUND_DOWN(pfn, SWEEP_TABLE_PFNS) + SWEEP_TABLE_PFNS);
+    lower_to_edge(s, &next, at, ROUND_DOWN(pfn, LIST_TABLE_PFNS));
+    lower_to_edge(s, &next, at, ROUND_DOWN(pfn, LIST_TABLE_PFNS) + LIST_TABLE_PFNS);
     lower(&next, at, s->nr - 1);
     return next;
 }
@@ -63,7 +63,7 @@ static uint64_t next_sample(const struct sweep *s, uint64_t at)
 /* The start of the table of @at; for an index of many PFNs, in indices. */
 static uint64_t table_start(const struct sweep *s, uint64_t at)
 {
-    return ROUND_DOWN(at, SWEEP_TABLE_PFNS >> s->shift);
+    return ROUND_DOWN(at, LIST_TABLE_PFNS >> s->shift);
 }
 
 /* The first index from @at on that needs a visit. Asks once for each table. */
@@ -84,7 +84,7 @@ void sweep_pass_over(struct sweep *s, sweep_pass_t pass_fn, void *context)
     s->pass = pass_fn;
     s->context = context;
     s->visited = UINT64_MAX;
-    for (uint64_t at = 0; at < s->nr; at = table_start(s, at) + (SWEEP_TABLE_PFNS >> s->shift))
+    for (uint64_t at = 0; at < s->nr; at = table_start(s, at) + (LIST_TABLE_PFNS >> s->shift))
         at = pass(s, at);
     s->nr_over = s->nr_passed;
     s->nr_passed = 0;

@@ -25,7 +25,6 @@
 
 #include "kernel/progress.h"
 
-#define SWEEP_TABLE_PFNS  LIST_TABLE_PFNS
 #define SWEEP_SAMPLES     ((uint64_t)1 << 20)
 #define SWEEP_MAX_SECONDS 20
 

@@ -17,8 +17,7 @@
 
 #include <xen/vcpu.h>
 
-/* The limit of the two-level ABI: 64 words of 64 bits. xl limits a domain to 1023 ports or fewer.
- */
+/* The limit of the two-level ABI: 64 words of 64 bits. xl sets a limit of 1023 ports or fewer. */
 #define MAX_PORTS 4096
 #define NR_VIRQS  24 /* <xen/xen.h> */
 

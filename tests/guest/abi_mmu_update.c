@@ -261,7 +261,7 @@ static void try_batches(struct test *t, struct batch *b)
           b->nr - 2, done, b->nr - 2);
 }
 
-TEST(abi_preemption, "Xen executes all requests of a large mmu_update that it preempts")
+TEST(abi_preemption, "Xen executes all requests of a large mmu_update that Xen preempts")
 {
     struct batch b;
 
@@ -298,7 +298,7 @@ static void try_multicalls(struct test *t, struct batch *b, struct multicall_ent
     check_preempted(t, "multicalls", tries);
 }
 
-TEST(abi_multicall_preemption, "Xen executes each of the 64 calls of a multicall that it preempts")
+TEST(abi_multicall_preemption, "Xen executes each of the 64 calls of a multicall that Xen preempts")
 {
     struct multicall_entry *calls;
     struct batch b;

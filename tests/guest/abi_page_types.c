@@ -236,7 +236,8 @@ TEST(abi_l1tf, "mmu_update in a dom0 accepts a PTE that is not present and holds
         return;
     }
     if (!cmdline_names_test(&t->d->options, t->test->name)) {
-        test_skip(t, "it would end a dom0 of a Xen with pv-l1tf=dom0; test=abi_l1tf runs it");
+        test_skip(t, "abi_l1tf would end a dom0 of a Xen with pv-l1tf=dom0; test=abi_l1tf runs it "
+                     "all the same");
         return;
     }
     if (!spot_open(t, &s))

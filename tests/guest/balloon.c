@@ -56,9 +56,10 @@ TEST(balloon,
     /* The domain may be smaller only if Xen had no page left but those that it got back. */
     nr = take_from_xen(t, BALLOON_XEN_PAGES + 1);
     CHECK(nr <= BALLOON_XEN_PAGES,
-          "XENMEM_current_reservation is 0x%lx pages, expected 0x%lx: Xen had 0x%lx "
-          "pages left",
+          "XENMEM_current_reservation is 0x%lx pages, expected 0x%lx, since Xen had more than its "
+          "reserve left: 0x%lx pages",
           current, expected, nr);
-    test_skip(t, "Xen has at most %u pages left: this domain has 0x%lx pages of 0x%lx",
-              BALLOON_XEN_PAGES, current, expected);
+    test_skip(
+        t, "Xen has only its reserve of %u pages left: this domain has %lu pages, its limit is %lu",
+        BALLOON_XEN_PAGES, current, expected);
 }

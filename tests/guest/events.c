@@ -90,9 +90,9 @@ TEST(events_wait, "evtchn_wait does not sleep if an event is pending")
     if (!bell_open(t, &b))
         return;
     evtchn_notify(b.port);
-    blocked = vcpu_blocked_ns();
+    blocked = vcpu_blocked_ns(t);
     evtchn_wait(clock_ns() + 5 * NS_PER_S);
-    blocked = vcpu_blocked_ns() - blocked;
+    blocked = vcpu_blocked_ns(t) - blocked;
     CHECK_EQ(b.nr_handled, 1, "number of handler runs of pending port 0x%x in evtchn_wait", b.port);
     CHECK(blocked < 4 * NS_PER_S,
           "evtchn_wait(5 s) with a pending event: vCPU 0 was blocked for %lu ns, expected < "
@@ -109,10 +109,10 @@ struct sleep {
     unsigned int nr_waits;
 };
 
-static struct sleep sleep_30ms(void)
+static struct sleep sleep_30ms(struct test *t)
 {
     uint64_t start = clock_ns(), until = start + 30 * NS_PER_MS;
-    struct sleep s = {.start = start, .now = start, .blocked = vcpu_blocked_ns()};
+    struct sleep s = {.start = start, .now = start, .blocked = vcpu_blocked_ns(t)};
 
     for (; s.now < until && s.nr_waits < 1000; s.nr_waits++) {
         uint64_t before = s.now;
@@ -122,13 +122,13 @@ static struct sleep sleep_30ms(void)
         if (s.now < before)
             s.back_ns = max_u64(s.back_ns, before - s.now);
     }
-    s.blocked = vcpu_blocked_ns() - s.blocked;
+    s.blocked = vcpu_blocked_ns(t) - s.blocked;
     return s;
 }
 
 TEST(alarm, "evtchn_wait wakes the vCPU at its deadline")
 {
-    struct sleep s = sleep_30ms();
+    struct sleep s = sleep_30ms(t);
 
     CHECK(s.now >= s.start + 30 * NS_PER_MS && s.blocked < 10 * NS_PER_S,
           "%u calls of evtchn_wait(now + 30 ms) took %lu ns, expected >= 30000000; vCPU 0 was "
@@ -138,7 +138,7 @@ TEST(alarm, "evtchn_wait wakes the vCPU at its deadline")
 
 TEST(clock, "clock_ns never goes backwards")
 {
-    struct sleep s = sleep_30ms();
+    struct sleep s = sleep_30ms(t);
 
     CHECK(s.start, "clock_ns is 0, expected > 0");
     CHECK_EQ(s.back_ns, 0, "largest step backwards of clock_ns in %u calls of evtchn_wait (ns)",

@@ -41,8 +41,9 @@ static void check_width(struct test *t, unsigned int bit)
     void *va;
 
     if (mfn.v >= 2 * first) {
-        test_skip(t, "the E820 map names all machine addresses from 0x%lx to 0x%lx",
-                  first * PAGE_SIZE, 2 * first * PAGE_SIZE);
+        test_skip(
+            t, "no machine address in [0x%lx, 0x%lx) is unused: entries of the E820 map cover all",
+            first * PAGE_SIZE, 2 * first * PAGE_SIZE);
         return;
     }
     va = heap_map(&t->d->heap, mfn, PTE_RO);

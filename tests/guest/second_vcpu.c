@@ -66,11 +66,11 @@ static void second_main(void *arg)
     }
 }
 
-static bool wait_for(volatile uint64_t *value, uint64_t expected)
+static bool wait_for(struct test *t, volatile uint64_t *value, uint64_t expected)
 {
-    uint64_t until = vcpu_running_ns() + MAX_NS;
+    uint64_t until = vcpu_running_ns(t) + MAX_NS;
 
-    while (*value != expected && vcpu_running_ns() < until)
+    while (*value != expected && vcpu_running_ns(t) < until)
         barrier();
     return *value == expected;
 }
@@ -84,9 +84,9 @@ static long is_up(void)
  * Down, and no longer on a physical CPU (RUNSTATE_offline): the stack of vCPU 1 may be freed.
  * *@runstate is the last RUNSTATE_* of vCPU 1, or the errno of VCPUOP_get_runstate_info.
  */
-static bool wait_until_down(int *runstate)
+static bool wait_until_down(struct test *t, int *runstate)
 {
-    uint64_t until = vcpu_running_ns() + MAX_NS;
+    uint64_t until = vcpu_running_ns(t) + MAX_NS;
     struct vcpu_runstate_info state = {0};
 
     do {
@@ -94,7 +94,7 @@ static bool wait_until_down(int *runstate)
         if (*runstate)
             return false;
         *runstate = state.state;
-    } while ((is_up() || state.state != RUNSTATE_offline) && vcpu_running_ns() < until);
+    } while ((is_up() || state.state != RUNSTATE_offline) && vcpu_running_ns(t) < until);
     return !is_up() && state.state == RUNSTATE_offline;
 }
 
@@ -106,7 +106,7 @@ static void take_turn(struct test *t, struct work *w, uint64_t turn, uintptr_t s
     CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_up, SECOND, NULL), 0,
              "VCPUOP_up of vCPU 1, for checksum %lu of the P2M list", turn);
     sum = checksum(w);
-    CHECK(wait_for(&w->done, turn),
+    CHECK(wait_for(t, &w->done, turn),
           "10 s after VCPUOP_up of vCPU 1: vCPU 1 has begun %lu checksums of the P2M list and "
           "completed %lu, expected %lu completed",
           w->turn, w->done, turn);
@@ -117,7 +117,7 @@ static void take_turn(struct test *t, struct work *w, uint64_t turn, uintptr_t s
           "checksum %lu of the P2M list: stack frame of vCPU 1 is at 0x%lx, expected in [0x%lx, "
           "0x%lx)",
           turn, w->stack, stack_end - STACK_PAGES * PAGE_SIZE, stack_end);
-    CHECK(wait_until_down(&state),
+    CHECK(wait_until_down(t, &state),
           "10 s after VCPUOP_down number %lu of vCPU 1: VCPUOP_is_up is %ld and runstate is %d, "
           "expected 0 and %d (RUNSTATE_offline)",
           turn, is_up(), state, RUNSTATE_offline);
@@ -162,7 +162,7 @@ static void bring_up(struct test *t, struct vcpu_guest_context *context, struct 
     for (uint64_t turn = 1; !rc && turn <= NR_TURNS && t->result == TEST_SUCCESS; turn++)
         take_turn(t, work, turn, stack_end);
 
-    if (!rc && !wait_until_down(&state)) /* it uses its stack, which can then not be freed */
+    if (!rc && !wait_until_down(t, &state)) /* it uses its stack, which can then not be freed */
         panic(
             "self-test %s: vCPU 1 does not go down: runstate is %d, expected %d; vCPU 1 has begun "
             "%lu checksums of the P2M list and completed %lu",

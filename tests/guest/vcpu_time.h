@@ -8,13 +8,13 @@
 #ifndef TESTS_GUEST_VCPU_TIME_H
 #define TESTS_GUEST_VCPU_TIME_H
 
-#include "lib/types.h"
+#include "kernel/selftest/test.h"
 
 /*
  * Nanoseconds for which vCPU 0 has run, or has been blocked (asleep in Xen), since Xen made the
- * domain. 0 if Xen returns an error.
+ * domain. If Xen returns an error, the test fails, and the result is UINT64_MAX.
  */
-uint64_t vcpu_running_ns(void);
-uint64_t vcpu_blocked_ns(void);
+uint64_t vcpu_running_ns(struct test *t);
+uint64_t vcpu_blocked_ns(struct test *t);
 
 #endif

@@ -75,7 +75,7 @@ boots 'E820 map with RAM for half of the pages, and a hole: the other half is gi
     '--', 'inject=map:file'], sub {
     my ($r, undef, $log) = @_;
     is $r->{nr_pages}, 8192, 'nr_pages is the number of RAM pages of the map';
-    like $log, qr/^warning: plan: 8192 of 16384 pages have no PFN .*; 8192 were given to Xen$/m,
+    like $log, qr/^warning: plan: 8192 of 16384 pages of this domain have no PFN in the RAM of the E820 map; 8192 of these pages were given to Xen$/m,
         'the kernel prints the number of pages without a PFN';
     };
 
@@ -92,7 +92,7 @@ boots 'E820 map with RAM at 2^46: the self-tests pass over the gap in the P2M li
 
 boot_fails 'E820 map with less RAM than the builder has used: the kernel panics', 6,
     ['--mem', '64M', '--initrd', write_file("$dir/little", pack 'Q<Q<L<', 0, 1 << 20, 1), '--',
-    'inject=map:file'], qr/^error: plan: 0x100 pages of RAM are too few for nr_pages 0x4000: -12 \(ENOMEM/m,
+    'inject=map:file'], qr/^error: plan: the E820 map has 0x100 pages of RAM, too few for nr_pages 0x4000: -12 \(ENOMEM/m,
     qr/crash/;
 
 # The number of requests to the frame pool in a boot. The last boot below checks that there are no

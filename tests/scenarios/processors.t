@@ -41,7 +41,7 @@ sub on_xen {
     }
     for my $option ('pv-l1tf=dom0', 'pv-l1tf=true') {
         boots $option, ['--xen', $version, '--mem', '64M', '--xen-args', $option], sub {
-            like $_[2], qr/^ok \d+ - abi_l1tf: .*# SKIP it would end a dom0 of a Xen with pv-l1tf=dom0/m,
+            like $_[2], qr/^ok \d+ - abi_l1tf: .*# SKIP abi_l1tf would end a dom0 of a Xen with pv-l1tf=dom0/m,
                 'abi_l1tf is skipped, with the reason';
         };
     }

@@ -89,7 +89,7 @@ static void test_hole_becomes_ram(void **state)
     empty = live.balloon.empty.nr_pfns;
     RESTORE(map);
     check_says("message on another map", output(),
-               "map: this domain is new and has another E820 map");
+               "map: the E820 map of this new domain is not that of the old domain");
     check_says("message on RAM without entries", output(),
                "warning: map: 512 PFNs of RAM of the new E820 map stay without a frame");
     check_kind(0, 1024, RANGE_RAM);

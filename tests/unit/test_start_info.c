@@ -192,7 +192,8 @@ static void test_ramdisk_at_address_0(void **state)
                 pt_write(g.pt.root, 0, fake_ram(fake.root)[pte_index(FAKE_LIST_BASE, 4)]), 0);
     si.mod_start = 0;
     check_says("panic on a ramdisk at address 0", panic_of(read_info, &si),
-               "start_info.mod_start is 0x0 for 0x5000 bytes, expected an address in the kernel "
+               "start_info.mod_start is 0x0 and mod_len is 0x5000 bytes, expected an address in "
+               "the kernel "
                "mapping");
     si.flags |= SIF_MOD_START_PFN;
     start_info_read(&info, &si, &g.pt);

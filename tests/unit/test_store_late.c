@@ -79,7 +79,8 @@ static void test_shutdown(void **state)
             start(n, reply);
             write_first("control/shutdown", "suspend");
             live_on();
-            check_says("message on the pause", output(), "it is read again when xenstored answers");
+            check_says("message on the pause", output(),
+                       "the node is read again when xenstored answers");
             check_equal("shutdown requests that were taken", got.nr_requests, 1);
             check_equal("the shutdown request", got.request, REQUEST_SUSPEND);
             assert_string_equal(fake_store_get("control/shutdown"), "");

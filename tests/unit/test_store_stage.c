@@ -218,8 +218,9 @@ static void test_shutdown_request_failing(void **state)
         fake_store.refuse_with = "EPERM";
         check_equal("shutdown request with a failing xenstore request",
                     store_take_shutdown_request(), REQUEST_NONE);
-        check_says("message on control/shutdown", output(),
-                   "control/shutdown could not be read and emptied: -1 (EPERM); it is ignored");
+        check_says(
+            "message on control/shutdown", output(),
+            "control/shutdown could not be read and emptied: -1 (EPERM); the node is ignored");
         if (n < 4) /* if its end is refused, xenstored keeps the transaction */
             check_equal("open transactions after a failing request", fake_store_transactions(), 0);
         assert_string_equal(fake_store_get("control/shutdown"), "suspend");

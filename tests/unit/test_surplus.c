@@ -112,13 +112,14 @@ static void test_rows(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         const struct row *row = &rows[i];
-        char text[80];
+        char text[120];
 
         start(&row->shape, row->sizes);
         output_clear();
         check_equal(row->what, surplus_release(&d), 0);
         check_equal(row->what, d.boot.nr_pages, row->room);
-        snprintf(text, sizeof(text), "plan: %lu of %lu pages have no PFN",
+        snprintf(text, sizeof(text),
+                 "plan: %lu of %lu pages of this domain have no PFN in the RAM of the E820 map",
                  row->shape.nr_pages - row->room, row->shape.nr_pages);
         check_says(row->what, output(), text);
         boot_on(row->what);
@@ -144,7 +145,7 @@ static void test_others(void **state)
     start(&shape, little);
     check_equal("surplus_release with less RAM than is in use", surplus_release(&d), -ENOMEM);
     check_says("message with less RAM than is in use", output(),
-               "0x12c pages of RAM are too few for nr_pages 0x2000: -12 (ENOMEM");
+               "the E820 map has 0x12c pages of RAM, too few for nr_pages 0x2000: -12 (ENOMEM");
     fake_machine_stop();
 
     start(&shape, rows[0].sizes);
@@ -157,7 +158,7 @@ static void test_others(void **state)
     fake.limited = true;
     fake.nr_extents_left = 1000;
     check_equal("surplus_release if Xen takes 1000 pages", surplus_release(&d), 0);
-    check_says("message if Xen takes 1000 pages", output(), "; 1000 were given to Xen");
+    check_says("message if Xen takes 1000 pages", output(), "; 1000 of these pages were given to Xen");
 }
 
 int main(void)

@@ -75,8 +75,8 @@ static bool samples(uint64_t nr, unsigned int shift, uint64_t pfn)
 
 static void test_boundaries(void **state)
 {
-    static const uint64_t edges[] = {1 * TIB, 3 * TIB + SWEEP_TABLE_PFNS,
-                                     5 * TIB, 5 * TIB + 7 * SWEEP_TABLE_PFNS,
+    static const uint64_t edges[] = {1 * TIB, 3 * TIB + LIST_TABLE_PFNS,
+                                     5 * TIB, 5 * TIB + 7 * LIST_TABLE_PFNS,
                                      6 * TIB, 6 * TIB + 7};
     const uint64_t nr = 7 * TIB;
 
@@ -130,7 +130,7 @@ static void test_random_million(void **state)
     check_equal("number of samples of a second sweep", n[1], n[0]);
     check_equal("hash of the samples of a second sweep", sum[1], sum[0]);
     check_true("number of samples: about SWEEP_SAMPLES",
-               n[0] >= SWEEP_SAMPLES && n[0] < SWEEP_SAMPLES + 4 * nr / SWEEP_TABLE_PFNS);
+               n[0] >= SWEEP_SAMPLES && n[0] < SWEEP_SAMPLES + 4 * nr / LIST_TABLE_PFNS);
     check_true("about half of the samples are in the first half of their part",
                at_half > n[0] * 9 / 10 && at_half < n[0] * 11 / 10);
 }
