@@ -158,7 +158,8 @@ static void test_others(void **state)
     fake.limited = true;
     fake.nr_extents_left = 1000;
     check_equal("surplus_release if Xen takes 1000 pages", surplus_release(&d), 0);
-    check_says("message if Xen takes 1000 pages", output(), "; 1000 of these pages were given to Xen");
+    check_says("message if Xen takes 1000 pages", output(),
+               "; 1000 of these pages were given to Xen");
 }
 
 int main(void)

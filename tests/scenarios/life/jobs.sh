@@ -304,15 +304,14 @@ write_events() {
     done
 }
 
-# The guest is paused for $3 seconds, and has more events than its ring holds (1 KiB). xenstored drops an
-# event that has waited for 20 seconds; the last one is a new memory target of $4 MiB.
+# The guest is paused for $3 seconds. $2 events of memory/target fill its ring (1 KiB), and then it gets a
+# command, whose event has no room: xenstored drops an event that has waited for 20 seconds.
 paused_storm() {
-    xl pause "$1" && write_events "$1" "$2" && xl mem-set "$1" "$4" && sleep "$3" && xl unpause "$1" &&
-        domu_until 60 domu_has_size "$1" "$4" && domu_node "$1" data/balloon
-}
-
-domu_has_size() {
-    [ "$(domu_node "$1" data/balloon)" = "$(($2 * 256)) of $(($2 * 256)) pages" ]
+    local from
+    from=$(domu_console_size "$1")
+    xl pause "$1" && write_events "$1" "$2" && domu_node "$1" data/command generation && sleep "$3" &&
+        xl unpause "$1" && domu_until 60 domu_says_from "$1" "$from" '^data/command: .*generation.* is done' &&
+        domu_until 60 domu_has_no_command "$1"
 }
 
 # Stopped as soon as the guest has a new memory target of $4 MiB.
