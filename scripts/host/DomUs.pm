@@ -17,14 +17,16 @@ use LinuxDom0;
 use Machine;
 use Options;
 use Qemu;
+use Xen;
 
 our @EXPORT = qw(run_domus default_cpu default_xen);
 
 # The shim is a PVH guest: the CPU must have SVM, and a family that Xen takes for AMD's. With SMAP, QEMU
 # 7.2 raises a fault at the iret of a Linux PV guest. With XSAVE, the shim panics on Xen 4.20 and QEMU 7.2
 # (BUG in xstate_alloc_save_area): Xen does not see the shim's XSETBV, and so tells it a save area of 0 bytes.
+# With RDTSCP, which the shim of Xen 4.20 uses, QEMU exits for RDTSC, and Xen raises #GP ("Insn mismatch").
 sub default_cpu {
-    return 'max,-smap,-smep' . ((any { $_ eq 'shim' } @_) ? ',family=16,-xsave' : '');
+    return 'max,-smap,-smep' . ((any { $_ eq 'shim' } @_) ? ',family=16,-xsave,-rdtscp' : '');
 }
 
 # Under a shim the guest's CR2 is 0 in each page fault with Xen before 4.20.4 and QEMU from 9.1 on, which
@@ -55,7 +57,7 @@ sub run_domus {
     };
     for my $guest (@$guests) {
         my $name = $guest->{name};
-        push @files, write_lines("$name.cfg", xl_config($guest, load_of($guest, $share)));
+        push @files, write_lines("$name.cfg", xl_config($guest, load_of($guest, $option->{toolstack}, $share)));
         push @script, $previous ? "xl destroy $previous 2>/dev/null" : (), "domu_start $name create /job/$name.cfg",
             "domu_end $name $guest->{timeout}";
         # a guest whose kernel GRUB cannot start ends by GRUB's poweroff
@@ -78,14 +80,13 @@ sub run_domus {
 
 # The lines of xl's configuration that say what to start
 sub load_of {
-    my ($guest, $share) = @_;
+    my ($guest, $toolstack, $share) = @_;
     my ($builder, $initrd) = @$guest{qw(builder initrd)};
     if ($builder eq 'grub') {
         my $image = grub_image($guest->{kernel}, $guest->{args}, $initrd, "$guest->{name}.grub");
         return 'kernel="' . $share->($image, "$guest->{name}.grub") . '"';
     }
-    # its version does not matter, because the shim is a guest
-    my @shim = $builder eq 'shim' ? ('type="pvh"', 'pvshim=1', 'pvshim_path="' . $share->(fetch('shim')) . '"') : ();
+    my @shim = $builder eq 'shim' ? ('type="pvh"', 'pvshim=1', 'pvshim_path="' . $share->(shim($toolstack)) . '"') : ();
     return (@shim, xl_load($share->($guest->{kernel}), $guest->{args}, defined $initrd ? $share->($initrd) : undef));
 }
 

@@ -16,18 +16,17 @@ use File::Path 'make_path';
 use Machine;
 use Options;
 use Qemu;
+use Xen;
 
 our @EXPORT = qw(check_dom0 console make_out run_in_dom0);
 
-# check_dom0(OPTION): the options of the host, and the tools that it needs. Without --toolstack, xl has the
-# version of Xen.
+# check_dom0(OPTION): the options of the host, and the tools that it needs.
 sub check_dom0 {
     my ($option) = @_;
-    $option->{toolstack} //= $option->{xen} =~ /^(\d+\.\d+)(?:-debug)?$/ ? $1 : '4.17';
     $option->{out} = make_out($option->{out}) if defined $option->{out};
     check_xen($option->{xen}, 'bios');
     check_qemu();
-    check_tool('cpio');
+    check_tool($_) for qw(cpio objdump);
     return;
 }
 
@@ -56,11 +55,11 @@ sub run_in_dom0 {
     my ($option, $script, $files, $hear) = @_;
     my %option = %$option;
     my ($job, $out) = (tmp() . '/job', $option{out} // make_out(tmp() . '/out'));
-    my $linux = fetch('dom0', $option{toolstack});
-    $option{xen} = fetch('hypervisor', $option{xen}) if !-e $option{xen};
+    my $linux = fetch('linux');
+    $option{xen} = hypervisor($option{xen}, 'bios');
     needs_space($out);
     fill_job($job, $script, @$files);
-    my $ramdisk = make_ramdisk($linux);
+    my ($ramdisk, $xl_version) = make_ramdisk($linux, $option{toolstack});
 
     my ($last, $why) = ('');
     my $console = sub {
@@ -68,7 +67,7 @@ sub run_in_dom0 {
         $hear->($line);
         $last = $line if $line ne '';
         go_on();
-        check_version($1, $option{toolstack}) if $line =~ /^\(XEN\) Xen version (\S+)/;
+        check_version($1, $xl_version, $option{toolstack}) if $line =~ /^\(XEN\) Xen version (\S+)/;
         $why = $line if $line =~ /^\[.*\] Kernel panic - /; # tells more than Xen's line, which follows
         return if $line !~ /^\(XEN\) (?:.*Domain 0 .*crashed|.*Panic on CPU|Hardware Dom0 )/;
         $why //= $line;
@@ -126,13 +125,15 @@ sub copy_file {
 
 # Linux unpacks concatenated archives like one archive.
 sub make_ramdisk {
-    my ($linux) = @_;
+    my ($linux, $toolstack) = @_;
     my $ramdisk = tmp() . '/ramdisk';
-    copy_file("$linux/toolstack.cpio", $ramdisk);
-    my ($code) = run('sh', '-c', 'cd "$1" && find . | cpio --quiet -o -H newc -R 0:0 >>"$2"', 'sh',
-        top() . '/scripts/host/dom0.d', $ramdisk);
+    copy_file("$linux/linux.cpio", $ramdisk);
+    my $disk    = tmp() . '/disk';
+    my $version = link_toolstack($toolstack, $disk);
+    my ($code)  = run('sh', '-c', 'cp -rs "$1/." "$2" && cd "$2" && find . | cpio --quiet -o -L -H newc -R 0:0 >>"$3"', 'sh',
+        top() . '/scripts/host/dom0.d', $disk, $ramdisk);
     no_host('cpio could not make the ramdisk of the Linux dom0; its message is above') if $code;
-    return $ramdisk;
+    return ($ramdisk, $version);
 }
 
 sub shared {
@@ -141,9 +142,9 @@ sub shared {
 }
 
 sub check_version {
-    my ($found, $toolstack) = @_;
-    return if $found =~ /^\Q$toolstack\E\./;
-    bad("--toolstack $toolstack: expected Xen $toolstack, found Xen $found; xl works only with the Xen of its version");
+    my ($found, $expected, $toolstack) = @_;
+    return if $found =~ /^\Q$expected\E\b/;
+    bad("--toolstack $toolstack: expected Xen $expected, found Xen $found; xl works only with the Xen of its version");
 }
 
 # The time of the machine, in whole seconds, for the limits of scripts in dom0 (look_at_clock in

@@ -44,6 +44,9 @@ my @table = (
         "who builds the PV domain of the kernel%: xl: libxenguest, the domain builder of xl; shim: Xen's " .
         'PV shim in a PVH domain, of which the shim keeps a part of the memory; grub: GRUB, which xl starts'],
     [xen => 'VERSION|FILE', '', 'a version of Xen%, 4.14, 4.20, 4.17-debug, or a multiboot ELF file'],
+    ['xen-dist' => 'DIR', '',
+        "Xen and its toolstack in DIR: dist/install of Xen's tree after make dist, or the root of a machine " .
+        'with Xen, as in --xen-dist / (XENOLITH_XEN_DIST)'],
     [toolstack => 'VERSION', '', 'version of xl, which must be that of Xen (that of --xen VERSION; for a FILE, 4.17)'],
     [firmware => 'bios|uefi', '',
         'what starts Xen%. UEFI leaves a more fragmented memory map; kernel and ramdisk may have up to 450 MiB'],

@@ -13,7 +13,7 @@ use File::Path 'make_path';
 use Machine;
 use Options;
 
-our @EXPORT = qw(check_qemu qemu_version check_xen check_uefi start_bios_host start_uefi_host qemu_did_not_start qemu_quoted xen_arguments);
+our @EXPORT = qw(check_qemu qemu_version check_uefi start_bios_host start_uefi_host qemu_did_not_start qemu_quoted xen_arguments);
 
 # Xen drops output when its buffer is full, because the UART is slower than a guest.
 my $xen_options = 'console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all bootscrub=0 serial_tx_buffer=256k';
@@ -29,37 +29,6 @@ sub check_qemu {
     check_tool('qemu-system-x86_64');
     my $version = qemu_version() // return;
     no_host('QEMU is ' . ($version =~ s/^v//r) . ', expected 6.1 or newer; Debian 12 has 7.2') if $version < v6.1;
-    return;
-}
-
-sub head_of {
-    my ($path, $bytes) = @_;
-    open my $file, '<:raw', $path or return '';
-    read($file, my $head, $bytes);
-    return $head;
-}
-
-# QEMU's -kernel needs the multiboot magic in the first 8 KiB of an ELF file.
-sub is_multiboot {
-    return head_of($_[0], 8192) =~ /^\x7fELF.*\x02\xb0\xad\x1b/s;
-}
-
-# UEFI needs a PE file: the 32 bits at 0x3c are the offset of its magic.
-sub is_efi {
-    my $head = head_of($_[0], 65536);
-    return length $head >= 64 && substr($head, unpack('x60V', $head), 6) eq "PE\0\0\x64\x86";
-}
-
-# --xen is a version, or a file that the firmware can start.
-sub check_xen {
-    my ($xen, $firmware) = @_;
-    my ($is, $expected) = $firmware eq 'uefi' ? (\&is_efi, 'a program for UEFI') : (\&is_multiboot, 'a plain multiboot ELF');
-    if (-e $xen) {
-        my $found = join ' ', map { sprintf '%02x', ord } split //, head_of($xen, 4);
-        $is->($xen) or bad("--xen $xen: expected $expected, found a file that begins with the bytes $found");
-    } elsif ($xen =~ m{/}) {
-        bad("--xen $xen: no such file");
-    }
     return;
 }
 

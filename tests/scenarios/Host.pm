@@ -24,9 +24,9 @@ sub kernel {
     return $ENV{XENOLITH_KERNEL} // script('../build/xenolith');
 }
 
-# The version or file of Xen for the hosts: XENOLITH_XEN, or else the default of scripts/boot.
+# The version, file or directory of Xen for the hosts: XENOLITH_XEN, or else the default of scripts/boot.
 sub xen {
-    return $ENV{XENOLITH_XEN} // '4.17';
+    return $ENV{XENOLITH_XEN} // $ENV{XENOLITH_XEN_DIST} // '4.17';
 }
 
 # config_file(GUEST): the text of xl's configuration file for a guest, a hash as for xl_config. The image

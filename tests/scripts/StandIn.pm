@@ -15,7 +15,7 @@ use Test::More;
 
 use Run;
 
-our @EXPORT = qw($dir $kernel $xen $good with_qemu refuses ends qemu_args cached);
+our @EXPORT = qw($dir $kernel $xen $good with_qemu refuses ends qemu_args cached elf toolstack);
 
 our $dir    = File::Temp->newdir('a,bXXXXXX', TMPDIR => 1); # a comma ends a part of QEMU's options
 our $kernel = write_file("$dir/kernel", "a kernel\n");
@@ -28,7 +28,9 @@ ok 1 - e820
 Test result: SUCCESS
 END
 write_file("$dir/good", $good =~ s/\n/\r\n/gr);
-cached('dom0-4.17', vmlinux => 'vmlinux', 'toolstack.cpio' => '');
+cached('linux', vmlinux => 'vmlinux', 'linux.cpio' => '');
+program("$dir/bin/objdump", 'shift; cat "$@" | grep -a NEEDED; true');
+cached('toolstack-4.17', toolstack('4.17'));
 
 # The functions that a test can use in place of QEMU. After a call, $dir has the arguments (args) and a
 # copy of the directory of the runner (seen). $job and $out are the directories /job and /out of a dom0.
@@ -55,6 +57,25 @@ sub cached {
     write_file("$dir/cache/$part/$_", $files{$_}) for keys %files;
     write_file("$dir/cache/$part/SHA256SUMS", join '', map { sha256_hex($files{$_}) . "  ./$_\n" } sort keys %files);
     return;
+}
+
+# elf(NAME, LIBRARY...): what looks like an ELF file of this name that needs these libraries
+sub elf {
+    my ($name, @libraries) = @_;
+    return "\x7fELF $name\n" . join '', map { "  NEEDED               $_\n" } @libraries;
+}
+
+# toolstack(VERSION): the files of a toolstack as in Debian's packages
+sub toolstack {
+    my ($version) = @_;
+    my ($bin, $lib) = ("usr/lib/xen-$version/bin", 'usr/lib/x86_64-linux-gnu');
+    my @programs = qw(xenstored xenconsoled xenconsole xen-init-dom0 libxl-save-helper xenctx xen-mfndump);
+    return (
+        (map { ("$bin/$_" => elf($_, 'libc.so.6')) } @programs), 'usr/bin/xenstore' => elf('xenstore', 'libc.so.6'),
+        "$bin/xl" => elf('xl', "libxenlight.so.$version"), "$lib/libxenlight.so.$version" => elf('libxenlight', 'libc.so.6'),
+        "$lib/libc.so.6" => elf('libc', 'ld-linux-x86-64.so.2'), "$lib/libgcc_s.so.1" => elf('libgcc_s'),
+        "$lib/ld-linux-x86-64.so.2" => elf('ld-linux'), "usr/lib/xen-$version/boot/xen-shim" => "shim $version",
+    );
 }
 
 # with_qemu({env => {...}, under => [COMMAND...]}, QEMU, SCRIPT, ARGUMENT...): runs a script of this

@@ -26,7 +26,7 @@ refuses \@dom0,
     [[$job, "$dir/none"], qr/none: no such file/],
     [[$job, @files], qr/other\/a file: expected FILEs with different names, found a second a file$/],
     [['--xen', $job, $job], qr/expected a plain multiboot ELF/],
-    [['--toolstack', '4.14', $job], qr/^xen: no such version: toolstack 4\.14, expected 4\.17/],
+    [['--toolstack', '4.13', $job], qr/^xen: no such version: toolstack 4\.13, expected 4\.14/],
     [['--out', "$job/x", $job], qr/--out .*: cannot make this directory$/],
     [['--log', "$dir/none/log", $job], qr/none\/log: cannot write to this file$/];
 

@@ -18,7 +18,6 @@ my @domus  = ('host/domus', '--xen', $xen, '--kernel', $kernel);
 my @guest  = (@domus, '--out', "$dir/out", '--guest', 'a');
 
 # A PV shim and a GRUB. The script in place of grub-mkimage puts the text of all files into the image.
-cached('toolstack-4.17', 'usr/lib/xen-4.17/boot/xen-shim' => 'shim');
 cached('grub', 'bin/grub-mkimage' => '', 'lib/ld-linux-x86-64.so.2' => <<'END');
 #!/bin/bash
 printf '%s ' "$@" >"$HERE/mkimage"
@@ -110,7 +109,7 @@ is_deeply [with_qemu('say up; script_ends 0', @domus, '--out', "$dir/kinds", '--
 my $load = qq{kernel="/job/file0"\nramdisk="/job/file2"\nextra="say=\\"a\\\\b\\" x"\n};
 is config('shim'), qq{type="pvh"\npvshim=1\npvshim_path="/job/file1"\n${load}memory=64\nvcpus=1\n},
     '--builder shim: the configuration has the shim, the kernel and its arguments';
-is read_file("$dir/seen/job/file1"), 'shim', '--builder shim: dom0 has the shim';
+is read_file("$dir/seen/job/file1"), 'shim 4.17', '--builder shim: dom0 has the shim';
 is config('grub'), qq{kernel="/job/grub.grub"\nmemory=1024\nvcpus=1\n}, '--builder grub: only the image of GRUB';
 is read_file("$dir/seen/job/grub.grub"), <<'END', '--builder grub: the image has kernel, arguments and ramdisk';
 configfile (memdisk)/grub.cfg
@@ -132,12 +131,12 @@ like read_file("$dir/mkimage"), qr{^--library-path $grub/lib $grub/bin/grub-mkim
 like read_file("$dir/seen/job/.script"),
     qr{^domu_end grub 60\nif grep -q 'GRUB: cannot start' /out/grub\.log; then echo failed >/out/grub\.end; fi$}m,
     '--builder grub: a kernel that GRUB cannot start counts as failed, not as poweroff';
-like qemu_args(), qr/ -cpu max,-smap,-smep,family=16,-xsave /, '--builder shim: QEMU gets a CPU with SVM';
+like qemu_args(), qr/ -cpu max,-smap,-smep,family=16,-xsave,-rdtscp /, '--builder shim: QEMU gets a CPU with SVM';
 
 # The version of Xen and xl
 for my $version ('4.17', '4.20') {
     cached("xen-$version", xen => "Xen $version");
-    cached("dom0-$version", vmlinux => "Linux for xl $version", 'toolstack.cpio' => '');
+    cached("toolstack-$version", toolstack($version));
 }
 for my $case (
     ['4.17', '4.17'],
@@ -151,7 +150,8 @@ for my $case (
     my ($of_xen, $of_xl, @options) = @$case;
     my $environment = ref $options[0] ? shift @options : {};
     with_qemu($environment, 'script_ends 0', 'host/domus', '--kernel', $kernel, '--out', "$dir/out", '--guest', 'a', @options);
-    is_deeply [map { read_file("$dir/seen/$_") } qw(xen vmlinux)], ["Xen $of_xen", "Linux for xl $of_xl"],
+    is_deeply [read_file("$dir/seen/xen"), read_file("$dir/seen/ramdisk") =~ /ELF xl\n.*(libxenlight\S*)/],
+        ["Xen $of_xen", "libxenlight.so.$of_xl"],
         "versions of Xen and xl with @options, QEMU " . ($environment->{env}{QEMU_VERSION} // 7.2);
 }
 
@@ -217,7 +217,7 @@ guest_ends ['shim', '--quiet', $kernel],
     ['pass | sed "s/^/\r/; s/\r$//"', 'poweroff', 0, qr/\Axenolith: 1 passed, 0 skipped\n\z/],
     [':', 'failed', 4, qr/\Axl\nboot: xl could not start the guest; /],
     [':', "failed '$no_svm'", 4,
-        qr/\A$no_svm\nboot: the PV shim is a PVH guest: .* --cpu max,-smap,-smep,family=16,-xsave\n\z/];
+        qr/\A$no_svm\nboot: the PV shim is a PVH guest: .* --cpu max,-smap,-smep,family=16,-xsave,-rdtscp\n\z/];
 like config('guest'), qr/^pvshim=1$/m, '--as shim: xl gets the configuration of the shim';
 guest_ends ['grub', '--quiet', '--json', "$dir/json", $kernel],
     ['(printf "\e[30mWelcome to GRUB!\n\r\n\r\e[37m\e[40mXenolith\n"; pass)', 'poweroff', 0, qr/1 passed/],
