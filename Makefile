@@ -6,6 +6,7 @@ B       := build
 BOOT    ?= --host-mem 1G --mem 512M
 ARGS    ?=
 PROVE   ?= prove
+ON_XEN   = $(if $(XEN_DIST),--xen-dist '$(XEN_DIST:~/%=$(HOME)/%)')
 
 # CC=clang is supported. CROSS_COMPILE=x86_64-linux-gnu- builds on another architecture than x86_64.
 ifeq ($(origin CC),default)
@@ -68,6 +69,7 @@ picture: deps-run
 	@echo 'picture: $(B)/memory.svg was drawn'
 
 ## check            run unit tests, lint, tests of scripts and scenarios, in less than eight minutes
+##                  (XEN_DIST=~/xen/dist/install: scenarios on this Xen, with its own toolstack)
 check: deps-check
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory -j3 --output-sync=target unit lint debug-xen scripts-check
@@ -80,8 +82,8 @@ debug-xen: deps-check
 
 ## check-full       run check, long scenarios (other Xens, hosts beyond 1 TiB) and mutation tests
 check-full: check
-	scripts/matrix -j2 --tag full --logs $(B)/scenarios
-	scripts/matrix --tag heavy --logs $(B)/scenarios
+	scripts/matrix -j2 --tag full $(ON_XEN) --logs $(B)/scenarios
+	scripts/matrix --tag heavy $(ON_XEN) --logs $(B)/scenarios
 	scripts/mutants -j2
 
 $(B)/xenolith: $(B)/elfnotes.S.o
@@ -146,7 +148,7 @@ scripts-check: deps-check
 ## scenarios        boot the kernel under real Xen: the rows of tests/matrix with the tag check
 scenarios: deps-check
 	@$(MAKE) --no-print-directory all
-	scripts/matrix -j2 --tag check --logs $(B)/scenarios
+	scripts/matrix -j2 --tag check $(ON_XEN) --logs $(B)/scenarios
 
 ## unit             run unit tests on this machine, on a fake Xen (cmocka, ASan, UBSan)
 ## coverage         check that unit tests run 90 % of the lines of lib, mm and xen, and list the others

@@ -16,9 +16,10 @@ use File::Basename qw(basename dirname);
 use lib dirname(__FILE__) . '/../scripts', dirname(__FILE__) . '/../../scripts/host';
 use Guest;
 use Run;
+use Xen;
 
 our @EXPORT =
-    qw(boots boot_fails boot_code config_file domus kernel xen ramdisk_sum pages ceil_div has_list_alone);
+    qw(boots boot_fails boot_code config_file domus kernel xen xen_file ramdisk_sum pages ceil_div has_list_alone);
 
 sub kernel {
     return $ENV{XENOLITH_KERNEL} // script('../build/xenolith');
@@ -27,6 +28,11 @@ sub kernel {
 # The version, file or directory of Xen for the hosts: XENOLITH_XEN, or else the default of scripts/boot.
 sub xen {
     return $ENV{XENOLITH_XEN} // $ENV{XENOLITH_XEN_DIST} // '4.17';
+}
+
+# The path of this Xen, for QEMU's -kernel
+sub xen_file {
+    return hypervisor(xen, 'bios');
 }
 
 # config_file(GUEST): the text of xl's configuration file for a guest, a hash as for xl_config. The image

@@ -16,18 +16,13 @@ use lib $FindBin::Bin, "$FindBin::Bin/../scripts";
 use Host;
 use Run;
 
-sub path_of {
-    my ($code, $path, $err) = run(script('fetch/xen'), @_);
-    is $code, 0, "scripts/fetch/xen @_ exits with 0" or diag $err;
-    chomp $path;
-    return $path;
-}
-
-my $xen   = path_of('hypervisor', xen);
+my (undef, $headers) = run(script('fetch/xen'), 'headers');
+chomp $headers;
+my $xen   = xen_file;
 my $dir   = tempdir;
 my $empty = "$dir/empty";
 my ($code, undef, $err) = run($ENV{CC} // 'gcc', '-nostdlib', '-static', '-o', $empty,
-    '-isystem', path_of('headers'), '-Wl,-Ttext-segment=0xffffffff80100000',
+    '-isystem', $headers, '-Wl,-Ttext-segment=0xffffffff80100000',
     '-Wl,--build-id=none', '-Wl,-z,noexecstack', "$FindBin::Bin/empty.S");
 is $code, 0, 'the compiler of the empty guest exits with 0' or diag $err;
 

@@ -15,7 +15,7 @@ use strict;
 use warnings;
 use Test::More;
 
-BEGIN { $ENV{XENOLITH_XEN} = '4.17-debug' }
+BEGIN { $ENV{XENOLITH_XEN} //= '4.17-debug' }
 
 use FindBin;
 use lib $FindBin::Bin, "$FindBin::Bin/../scripts";

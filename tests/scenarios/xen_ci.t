@@ -19,10 +19,6 @@ use lib $FindBin::Bin, "$FindBin::Bin/../scripts";
 use Host;
 use Run;
 
-my ($xen_code, $xen, $err) = run(script('fetch/xen'), 'hypervisor', xen);
-is $xen_code, 0, 'scripts/fetch/xen hypervisor exits with 0' or diag $err;
-chomp $xen;
-
 my ($smoke, $name) = ('automation/scripts/qemu-smoke-xenolith-x86_64.sh', '.qemu-smoke-xenolith-x86_64');
 my $job = CPAN::Meta::YAML->read(script('../ci/xen/test.yaml'))->[0]{$name};
 my ($sum) = split ' ', `sha256sum @{[kernel]}`;
@@ -34,7 +30,7 @@ sub job {
     my ($console_exp, $checksum, @arguments) = @_;
     my $dir = tempdir;
     mkdir "$dir/$_" or die "$dir/$_: $!" for qw(binaries automation automation/scripts);
-    symlink $xen, "$dir/binaries/xen" or die $!;
+    symlink realpath(xen_file), "$dir/binaries/xen" or die $!;
     symlink script('../ci/xen/qemu-smoke-xenolith-x86_64.sh'), "$dir/$smoke" or die $!;
     symlink $console_exp, "$dir/automation/scripts/console.exp" or die $! if $console_exp;
     program("$dir/bin/wget", '[ "$1 $2" = "-q -O" ] && cp "$4" "$3"');
