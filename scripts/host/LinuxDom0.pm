@@ -26,7 +26,7 @@ sub check_dom0 {
     $option->{out} = make_out($option->{out}) if defined $option->{out};
     check_xen($option->{xen}, 'bios');
     check_qemu();
-    check_tool($_) for qw(cpio objdump);
+    check_tool($_) for qw(cpio readelf);
     return;
 }
 

@@ -252,9 +252,9 @@ sub library {
 
 # The loader is in the list of libc.so.6.
 sub needed_by {
-    my ($code, @lines) = run('objdump', '-p', @_);
-    no_host("objdump could not read @_; its message is above") if $code;
-    my %names = map { ($_ => 1) } map { /^\s+NEEDED\s+(\S+)/ } @lines;
+    my ($code, @lines) = run('readelf', '--dynamic', '--wide', @_);
+    no_host("readelf could not read @_; its message is above") if $code;
+    my %names = map { ($_ => 1) } map { /\(NEEDED\)\s.*\[(.*)\]/ } @lines;
     return sort keys %names;
 }
 

@@ -47,7 +47,7 @@ my @archives = map { my (undef, $path) = run(script('fetch/xen'), $_); $path =~ 
 my $dom0 = start("$dir/dom0.err", script('host/dom0'), '--quiet', '--xen', xen, '--out', $out, '--timeout', 600,
     '--log', "$dir/dom0.log", '--qemu-args',
     "-netdev user,id=n0,hostfwd=tcp:127.0.0.1:$port-:22 -device virtio-net-pci,netdev=n0,romfile=",
-    "$FindBin::Bin/ssh_server.sh", "$dir/key.pub", @archives);
+    "$FindBin::Bin/ssh_server.sh", "$FindBin::Bin/network.sh", "$dir/key.pub", @archives);
 END { kill 'TERM', $dom0 if $dom0 }
 
 my @ssh = ('ssh', '-i', "$dir/key", '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null',
@@ -64,7 +64,7 @@ sub nothing_is_there {
     my ($answers, @left);
     soon(sub {
         my (undef, $there) = run(@ssh, '-p', $port, $host,
-            '/usr/lib/xen/bin/xl list; ls -d /tmp/xenolith*; ps | grep -E "job[.]sh|xl c|xenconsole "');
+            '/usr/sbin/xl list; ls -d /tmp/xenolith*; ps | grep -E "job[.]sh|xl c|xenconsole "');
         my @lines = $there =~ /^(.*\S)\s*$/mg;
         $answers = grep { /^Domain-0 / } @lines;
         @left    = grep { !/^(?:Name|Domain-0) / && !/ grep / } @lines;

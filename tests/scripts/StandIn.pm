@@ -29,7 +29,7 @@ Test result: SUCCESS
 END
 write_file("$dir/good", $good =~ s/\n/\r\n/gr);
 cached('linux', vmlinux => 'vmlinux', 'linux.cpio' => '');
-program("$dir/bin/objdump", 'shift; cat "$@" | grep -a NEEDED; true');
+program("$dir/bin/readelf", 'shift 2; cat "$@" | grep -a NEEDED; true');
 cached('toolstack-4.17', toolstack('4.17'));
 
 # The functions that a test can use in place of QEMU. After a call, $dir has the arguments (args) and a
@@ -62,7 +62,7 @@ sub cached {
 # elf(NAME, LIBRARY...): what looks like an ELF file of this name that needs these libraries
 sub elf {
     my ($name, @libraries) = @_;
-    return "\x7fELF $name\n" . join '', map { "  NEEDED               $_\n" } @libraries;
+    return "\x7fELF $name\n" . join '', map { " 0x1 (NEEDED)  Shared library: [$_]\n" } @libraries;
 }
 
 # toolstack(VERSION): the files of a toolstack as in Debian's packages

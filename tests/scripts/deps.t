@@ -19,7 +19,7 @@ my @base = (qw(bash env sort cat grep), 'uname: echo x86_64', 'id: echo 0');
 my @apt  = map { "$_: echo $_ \"\$@\" >>$dir/said" } qw(apt-get apt-cache);
 
 my @build = qw(gcc ld make dpkg prove);
-my @run   = (@build, qw(qemu-system-x86_64 cpio xz perl));
+my @run   = (@build, qw(qemu-system-x86_64 cpio readelf xz perl));
 my @check = (@run, qw(clang clang-format clang-tidy cppcheck shellcheck dpkg-source flex bison python3 ssh expect rlwrap
     gdb));
 my @arm   = ('uname: echo aarch64', @build, 'x86_64-linux-gnu-gcc', 'x86_64-linux-gnu-ld');

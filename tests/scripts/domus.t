@@ -150,7 +150,7 @@ for my $case (
     my ($of_xen, $of_xl, @options) = @$case;
     my $environment = ref $options[0] ? shift @options : {};
     with_qemu($environment, 'script_ends 0', 'host/domus', '--kernel', $kernel, '--out', "$dir/out", '--guest', 'a', @options);
-    is_deeply [read_file("$dir/seen/xen"), read_file("$dir/seen/ramdisk") =~ /ELF xl\n.*(libxenlight\S*)/],
+    is_deeply [read_file("$dir/seen/xen"), read_file("$dir/seen/ramdisk") =~ /ELF xl\n.*\[(libxenlight.*)\]/],
         ["Xen $of_xen", "libxenlight.so.$of_xl"],
         "versions of Xen and xl with @options, QEMU " . ($environment->{env}{QEMU_VERSION} // 7.2);
 }

@@ -97,6 +97,16 @@ is read_file("$dir/seen/xen"), $elf, 'XENOLITH_XEN_DIST for a dom0: the hypervis
 with_qemu({env => {XENOLITH_XEN_DIST => $machine}}, 'pass', 'shell', $kernel);
 is read_file("$dir/seen/xen"), $elf, 'XENOLITH_XEN_DIST for scripts/shell: the hypervisor';
 
+for my $case ([{}, '--xen-dist', $machine], [{XENOLITH_XEN_DIST => $machine}]) {
+    my ($env, @args) = @$case;
+    my (undef, $rows) = @args ? run(script('matrix'), '--list', '--xen-dist', $machine, 'domu', 'dom0@4.14')
+        : run({env => $env}, script('matrix'), '--list', 'domu', 'dom0@4.14');
+    my @rows = grep { !/^name / } split /\n/, $rows;
+    is_deeply [map { /\Q$machine\E/ ? 1 : $_ } @rows], [1, 1], 'scripts/matrix: all rows run on this Xen, also those that name a release';
+}
+my (undef, $make) = run('make', '-s', '-n', 'scenarios', 'XEN_DIST=~/xen tree', 'DEPS=no');
+like $make, qr{^scripts/matrix -j2 --tag check --xen-dist '\Q$ENV{HOME}\E/xen tree' }m, 'make scenarios XEN_DIST=~/xen tree';
+
 # Xen and xl of different versions
 my (undef, undef, $err) = with_qemu('say "(XEN) Xen version 4.21-unstable (me)"; stays', 'host/dom0', '--xen-dist', $machine, $job);
 is $err, "dom0: --toolstack $machine: expected Xen 4.20, found Xen 4.21-unstable; xl works only with the Xen of its version\n",

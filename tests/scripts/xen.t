@@ -100,7 +100,7 @@ my %packages = (
         libm.so.6 ld-linux-x86-64.so.2 gconv/libCNS.so)],
     'zlib1g'                => [],
     'busybox-static'        => ['bin/busybox'],
-    'dropbear-bin'          => [qw(usr/sbin/dropbear usr/bin/dropbearkey usr/bin/dbclient)],
+    'dropbear-bin'          => ['usr/sbin/dropbear', map { "usr/bin/$_" } qw(dbclient dropbearconvert dropbearkey)],
     'libtomcrypt1'          => ["$lib/libtomcrypt.so.1"],
     'python3.11-minimal'    => ['usr/bin/python3.11'],
     'libpython3.11-minimal' => ['usr/lib/python3.11/os.py'],
@@ -154,7 +154,8 @@ for my $row (
         grep { !m{/gconv/|^usr/share/} } map { @{$packages{$_}} } qw(xen-utils-4.17 libc6)]],
     ['grub', 'grub', '', [qw(bin/grub-mkimage lib/ld-linux-x86-64.so.2 lib/libc.so.6 lib/liblzma.so.5 lib/libm.so.6
         x86_64-xen/kernel.img)]],
-    ['dropbear', 'dropbear/dropbear.cpio', '', [qw(bin/dropbear bin/dropbearkey lib/libtomcrypt.so.1)]],
+    ['dropbear', 'dropbear/dropbear.cpio', '', [qw(bin/dbclient bin/dropbear bin/dropbearconvert bin/dropbearkey
+        lib/libtomcrypt.so.1)]],
     ['python', 'python/python.cpio', '', ['bin/python3', 'lib/libm.so.6',
         map { "usr/lib/python3.11/$_" } 'json/decoder.py', 'os.py']],
 ) {

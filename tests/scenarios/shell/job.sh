@@ -6,15 +6,13 @@
 # shellcheck source=scripts/host/dom0.d/lib/xenolith.sh
 . /lib/xenolith.sh
 
-console=$(echo /usr/lib/xen-*/bin/xenconsole)
-
 # begin NAME: creates the domU NAME; its console is /out/NAME.con, its input the pipe /tmp/NAME.in
 begin() {
     domu_start "$1" create /job/guest.cfg
     domu_says "$1" '"help" prints the commands' || return
     mkfifo "/tmp/$1.in"
     sleep 1000 >"/tmp/$1.in" & # keeps the pipe open
-    "$console" --interactive "$(xl domid "$1")" <"/tmp/$1.in" >"/out/$1.con" 2>&1 &
+    xenconsole --interactive "$(xl domid "$1")" <"/tmp/$1.in" >"/out/$1.con" 2>&1 &
     domu_until 10 prompts_are "$1" 1
 }
 
