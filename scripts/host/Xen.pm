@@ -40,8 +40,8 @@ my @needed = (
     ['libxl-save-helper',    'for xl save, restore and migrate'],
     ['xenstore',             'for xenstore-read and others'],
 );
-my @useful = qw(xenctx xen-mfndump);                                    # for tests, and to look at a guest that hangs
-my @clients = qw(chmod exists list ls read rm watch write);             # other names of xenstore
+my @useful  = qw(xenctx xen-mfndump); # for tests, and to look at a guest that hangs
+my @clients = qw(chmod exists list ls read rm watch write); # other names of xenstore
 
 # choose_xen(OPTION, DEFAULT) sets {xen} to a version, a file or a directory, and {toolstack} to a version or a
 # directory. The variable XENOLITH_XEN_DIST stands for --xen-dist, but not against --xen VERSION or --xen DIR.
@@ -52,7 +52,9 @@ sub choose_xen {
     $dist //= $ENV{XENOLITH_XEN_DIST} || undef if !defined $xen || -f $xen;
     bad("--xen-dist $dist: no such directory") if defined $dist && !-d $dist;
     $dist //= $xen if defined $xen && -d $xen;
-    $option->{xen} = $xen //= $dist // $default;
+    $dist = realpath($dist) if defined $dist;
+    $xen = $dist if !defined $xen || -d $xen;
+    $option->{xen} = $xen //= $default;
     $option->{toolstack} //= $dist // ($xen =~ /^(\d+\.\d+)(?:-|$)/ ? $1 : '4.17');
     return;
 }
@@ -103,7 +105,7 @@ sub hypervisor {
     my ($xen, $firmware) = @_;
     return fetch($firmware eq 'uefi' ? 'efi' : 'hypervisor', $xen) if !-e $xen;
     return $xen if !-d $xen;
-    my $path = find_hypervisor($xen, $firmware);
+    my $path = within($xen, find_hypervisor($xen, $firmware));
     return $path if $path !~ /\.gz$/;
     my $plain = tmp() . '/xen.elf';
     gunzip($path => $plain) or no_host("$path: cannot be unpacked: $GunzipError");
@@ -117,7 +119,7 @@ sub find_hypervisor {
     my (undef, undef, $names, $where) = @{$form{$firmware}};
     my @found = grep { !/-syms|\.(?:config|map)$/ } in_root($dir, $names);
     my ($link) = grep { basename($_) =~ /^xen(?:\.gz|\.efi)?$/ } @found;
-    return $link // (by_version(@found))[0] // bad("--xen-dist $dir: expected a hypervisor, $where, found none");
+    return $link // $found[0] // bad("--xen-dist $dir: expected a hypervisor, $where, found none");
 }
 
 # The ELF file with the symbols of a hypervisor, which lies beside it; undef if there is none
@@ -125,7 +127,7 @@ sub symbols {
     my ($xen) = @_;
     return fetch('symbols', $xen) if !-e $xen && $xen =~ /-debug$/;
     return if !-e $xen;
-    my ($file) = -d $xen ? by_version(in_root($xen, 'boot/xen-syms*')) : realpath($xen) =~ s{[^/]*$}{xen-syms}r;
+    my ($file) = -d $xen ? map { within($xen, $_) } in_root($xen, 'boot/xen-syms*') : realpath($xen) =~ s{[^/]*$}{xen-syms}r;
     return defined $file && -e $file ? $file : undef;
 }
 
@@ -135,41 +137,42 @@ sub root_of {
     return -d $toolstack ? $toolstack : fetch('toolstack', $toolstack);
 }
 
-# The path of the PV shim. Its version does not matter, because the shim is a guest.
+# The path of the PV shim
 sub shim {
     my ($toolstack) = @_;
     my $root = root_of($toolstack);
-    my ($shim) = by_version(in_root($root, "$libraries/{xen,xen-*}/boot/xen-shim"));
+    my ($shim) = map { within($root, $_) } in_root($root, "$libraries/{xen,xen-*}/boot/xen-shim");
     return $shim // bad("--xen-dist $root: expected the PV shim (lib/xen/boot/xen-shim), found none; " .
             'only --as shim needs it');
 }
 
 # What is in a directory
 
-# in_root(ROOT, PATTERN): the files that match in ROOT, as paths
+# in_root(ROOT, PATTERN): the paths in ROOT that match, in this order: those that name no version of Xen, and then
+# those that do, as xen-4.17 of Debian's packages, the newest first
 sub in_root {
     my ($root, $pattern) = @_;
     my $quoted = $root =~ s/([\\\[\]{}*?~])/\\$1/gr;
-    my %seen;
-    return grep { !$seen{$_}++ && -e within($root, $_) } map { s{/\./}{/}gr } bsd_glob("$quoted/$pattern");
+    my (@paths, %key);
+    for my $path (map { substr($_, length "$root/") =~ s{^\./}{}r } bsd_glob("$quoted/$pattern")) {
+        next if exists $key{$path} || !-e within($root, $path);
+        my ($version) = $path =~ m{.*\bxen-(\d[\d.]*)};
+        $key{$path} = defined $version ? join '', map { sprintf '%05d', $_ } split /\./, $version : 'none';
+        push @paths, $path;
+    }
+    @paths = sort { $key{$b} cmp $key{$a} } @paths; # perl's sort keeps the order of equal keys
+    return @paths;
 }
 
-# within(ROOT, PATH): the file at the end of the links at PATH. In a directory that is the root of another
-# machine, a link may have a path from there.
+# within(ROOT, PATH): the file at the end of the links at PATH in ROOT. ROOT may be the root of another machine: a
+# link may have a path from there.
 sub within {
     my ($root, $path) = @_;
     for (1 .. 40) {
-        my $link = readlink $path // return $path;
-        $path = $link =~ m{^/} ? "$root$link" : dirname($path) . "/$link";
+        my $link = readlink "$root/$path" // last;
+        $path = $link =~ m{^/} ? $link : dirname($path) . "/$link";
     }
-    return $path;
-}
-
-# Paths with the newest version in their names first
-sub by_version {
-    my %key = map { my $path = $_; $path => join '', map { sprintf '%05d', $_ } $path =~ /(\d+)/g } @_;
-    my @sorted = sort { $key{$b} cmp $key{$a} } @_;
-    return @sorted;
+    return "$root/$path";
 }
 
 sub is_elf {
@@ -181,7 +184,7 @@ sub is_elf {
 sub find_program {
     my ($root, $names) = @_;
     for my $name (split /\|/, $names) {
-        my ($path) = by_version(grep { is_elf(within($root, $_)) } in_root($root, "$programs/$name"));
+        my ($path) = grep { is_elf(within($root, $_)) } in_root($root, "$programs/$name");
         return $path if defined $path;
     }
     return;
@@ -203,11 +206,8 @@ sub link_toolstack {
     my ($toolstack, $disk) = @_;
     my $root = root_of($toolstack);
     check_toolstack($root);
-    my %in_dom0; # path there => file here
-    my @found = grep { defined } map { find_program($root, $_) } (map { $_->[0] } @needed), @useful;
-    for my $path (@found) {
-        $in_dom0{substr $path, length "$root/"} = within($root, $path);
-    }
+    my @found   = grep { defined } map { find_program($root, $_) } (map { $_->[0] } @needed), @useful;
+    my %in_dom0 = map { $_ => within($root, $_) } @found; # path there => file here
     my %library = libraries($root, values %in_dom0);
     my ($version) = map { /^libxenlight\.so\.(\d+\.\d+)/ } keys %library;
     $in_dom0{/^ld-linux/ ? "lib64/$_" : "lib/$_"} = $library{$_} for keys %library;
@@ -215,7 +215,7 @@ sub link_toolstack {
     my ($client) = grep { m{/xenstore$} } @found;
     $in_dom0{"bin/xenstore-$_"} = within($root, $client) for @clients;
     my ($daemon) = grep { m{/o?xenstored$} } @found;
-    my %dirs = map { (dirname('/' . substr $_, length "$root/") => 1) } @found;
+    my %dirs = map { (dirname("/$_") => 1) } @found;
     $in_dom0{'etc/toolstack'} = write_lines('toolstack', 'PATH=/bin:' . join(':', sort keys %dirs),
         'export PATH LD_LIBRARY_PATH=/lib', 'xenstored=' . basename($daemon));
     for my $path (keys %in_dom0) {

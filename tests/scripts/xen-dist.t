@@ -81,6 +81,13 @@ my %found = ramdisk();
 is_deeply [grep { m{/xl$} } keys %found], ['usr/lib/xen-4.20/bin/xl'], 'a machine with two versions: the newest is taken';
 is $found{'lib64/ld-linux-x86-64.so.2'}, elf('ld-linux'), 'a link with a path from the root: the file in this directory';
 
+# The same machine after make install of a newer Xen: its links and programs name no version
+my $both = tree(%debian, installed('usr/local', 'lib'));
+is_deeply [with_qemu('say up; script_ends 0', 'host/dom0', '--xen-dist', $both, $job)], [0, "up\n", ''], 'make install beside packages';
+%found = ramdisk();
+is_deeply [sort grep { m{/(?:xl|xenconsole)$} } keys %found], [qw(usr/local/lib/xen/bin/xenconsole usr/local/sbin/xl)],
+    'make install beside packages: all programs are those of make install';
+
 # The variable, and what overrides it
 for my $case (
     [[], 'libxenlight.so.4.20'], [['--xen', $xen], 'libxenlight.so.4.20'], [['--xen', '4.17'], 'libxenlight.so.4.17'],
@@ -137,7 +144,7 @@ refuses ['host/dom0'],
     [['--xen-dist', without('usr/lib/libhere.so.1'), $job],
         qr/$tree: expected the library libhere\.so\.1, which its programs need, found none in .*$tree and this machine$/],
     [['--xen-dist', tree(%whole, 'boot/xen-4.22.0.gz' => do { gzip(\'x' => \my $x); $x }), $job],
-        qr/$tree: expected a plain multiboot ELF in .*\/boot\/xen\.gz, found another file$/];
+        qr/$tree: expected a plain multiboot ELF in .*\/boot\/xen-4\.22\.0\.gz, found another file$/];
 refuses ['boot', '--as', 'shim'],
     [['--xen-dist', without('usr/lib/xen/boot/xen-shim'), $kernel],
         qr/$tree: expected the PV shim \(lib\/xen\/boot\/xen-shim\), found none; only --as shim needs it$/];
