@@ -47,6 +47,7 @@ static struct {
 static char early[1024];
 static size_t early_len;
 static bool is_dom0;
+static bool has_input = true;
 
 static void notify(void)
 {
@@ -212,6 +213,11 @@ int console_start(const struct start_info *si, void *page)
     return 0;
 }
 
+void console_set_input(bool yes)
+{
+    has_input = yes;
+}
+
 void console_set_port(uint32_t new_port)
 {
     port = new_port;
@@ -240,6 +246,8 @@ size_t console_read(char *text, size_t size_bytes)
 {
     long n;
 
+    if (!has_input)
+        return 0;
     if (ring)
         return ring_read(text, size_bytes);
     n = HYPERVISOR_console_io(CONSOLEIO_read, (unsigned int)size_bytes, text);

@@ -39,6 +39,12 @@ int console_start(const struct start_info *si, void *page) __must_check;
  */
 size_t console_read(char *text, size_t size_bytes);
 
+/*
+ * False: console_read returns 0 from now on, because no event tells of input. In a dom0 the input
+ * may belong to another domain then, and CONSOLEIO_read would take it away from there.
+ */
+void console_set_input(bool yes);
+
 /* Sets the port of the ring: after a restore the ring is the same page and the port is new. */
 void console_set_port(uint32_t port);
 

@@ -2,7 +2,9 @@
 #include "kernel/boot/events.h"
 
 #include "lib/errno.h"
+#include "lib/printk.h"
 
+#include "xen/console.h"
 #include "xen/evtchn.h"
 
 #include <xen/xen.h>
@@ -15,9 +17,34 @@ static void wake(void *context)
 
 static bool is_old_domain;
 
+/*
+ * Console input is optional. Xen 4.21 and newer binds VIRQ_CONSOLE for one domain alone, and
+ * returns -EBUSY to any other (evtchn_bind_virq() of Xen xen/common/event_channel.c). With
+ * XSM/FLASK a policy may refuse it.
+ */
+static void bind_console(const struct domain *d)
+{
+    bool is_dom0 = boot_info_is_initdomain(&d->boot);
+    static evtchn_port_t port;
+    int rc = is_dom0 ? evtchn_bind_virq(VIRQ_CONSOLE, wake, NULL, &port)
+                     : evtchn_listen(d->boot.console_port, wake, NULL);
+
+    if (rc && is_dom0)
+        printk(LOG_WARN,
+               "events: this domain has no console input: EVTCHNOP_bind_virq of VIRQ_CONSOLE: "
+               "result is %d (%s), expected 0\n",
+               rc, errno_name(rc));
+    else if (rc)
+        printk(LOG_WARN,
+               "events: this domain has no console input: start_info.console.domU.evtchn 0x%x: "
+               "result is %d (%s), expected 0\n",
+               d->boot.console_port, rc, errno_name(rc));
+    console_set_input(!rc);
+}
+
 static int bind_all(const struct domain *d)
 {
-    static evtchn_port_t timer, port;
+    static evtchn_port_t timer;
     int rc = evtchn_bind_virq(VIRQ_TIMER, wake, NULL, &timer);
 
     /*
@@ -27,11 +54,9 @@ static int bind_all(const struct domain *d)
     is_old_domain = rc == -EEXIST && timer;
     if (is_old_domain)
         rc = evtchn_listen(timer, wake, NULL);
-    if (rc)
-        return rc;
-    if (boot_info_is_initdomain(&d->boot))
-        return evtchn_bind_virq(VIRQ_CONSOLE, wake, NULL, &port);
-    return evtchn_listen(d->boot.console_port, wake, NULL);
+    if (!rc)
+        bind_console(d);
+    return rc;
 }
 
 int events_stage(struct domain *d)

@@ -5,7 +5,10 @@
 
 #include "kernel/domain.h"
 
-/* As the row of stages.c. 0, or a negative errno of xen/evtchn.h. */
+/*
+ * As the row of stages.c. 0, or a negative errno of xen/evtchn.h if the timer cannot be bound. A
+ * console without an event channel has no input (xen/console.h), which is a warning.
+ */
 int events_stage(struct domain *d) __must_check;
 /*
  * In a new domain all ports are closed except those of the console and xenstore rings, which

@@ -106,6 +106,8 @@ static long bind_virq(struct evtchn_bind_virq *bind)
 {
     long rc;
 
+    if (bind->virq && bind->virq == e->virq_of_other)
+        return -XEN_EBUSY;
     for (evtchn_port_t port = 1; port < FAKE_NR_PORTS; port++)
         if (e->ports[port].kind == FAKE_VIRQ && e->ports[port].virq == bind->virq)
             return -XEN_EEXIST;

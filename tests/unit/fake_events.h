@@ -45,6 +45,7 @@ struct fake_events {
      * Its result is the result of the hypercall. */
     long (*suspend)(uint64_t start_info_mfn);
 
+    unsigned int virq_of_other;    /* a VIRQ that Xen gives to another domain; 0, the timer: none */
     unsigned int watchdog_seconds; /* 0: the watchdog is off */
 
     char console[1 << 12]; /* output of the guest by CONSOLEIO_write */

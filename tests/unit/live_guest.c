@@ -358,7 +358,7 @@ static void check_alive(const char *what)
     console_write(".", 1);
     check_equal(what, fake_events.ports[live.boot.console_port].nr_sent, 1);
     fake_events_raise(live.boot.console_port);
-    check_equal(what, evtchn_dispatch(), 1);
+    check_equal(what, evtchn_dispatch(), !strstr(output(), "this domain has no console input"));
 }
 
 void live_check_memory(const char *what)

@@ -346,6 +346,13 @@ static void start_slow(uint64_t period_ns)
     fake_events.yielded = reads_slowly;
 }
 
+/* connection of Xen 4.21's <xen/io/console.h>, which Debian 12's header lacks. */
+static volatile uint8_t *connection(void)
+{
+    return (volatile uint8_t *)ring + offsetof(struct xencons_interface, out_prod) +
+           sizeof(ring->out_prod);
+}
+
 /* A reader that is too slow costs ten seconds for each KiB that it reads, whatever is written. */
 static void test_slow_reader(void **state)
 {
@@ -377,10 +384,59 @@ static void test_slow_reader(void **state)
 
     /* the tools say that no reader is connected */
     start_slow(1000 * NS_PER_S);
-    ((uint8_t *)ring)[offsetof(struct xencons_interface, out_prod) + 4] = 1;
+    *connection() = 1;
     check_equal("time of a text without a reader", time_to_say(text),
                 CONSOLE_LONE_PATIENCE * NS_PER_S);
     check_equal("time of a second text without a reader", time_to_say(text), 0);
+    clock_start(NULL);
+}
+
+static uint64_t connects_at_ns;
+
+static void connects_late(void)
+{
+    if (clock_ns() < connects_at_ns)
+        return;
+    *connection() = 0;
+    reads();
+}
+
+/* xenconsoled connects while the guest waits: the guest goes on waiting for this reader. */
+static void test_late_reader(void **state)
+{
+    static char text[3000];
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    start_slow(NS_PER_S);
+    say("reports what the test before has lost\n");
+    drain_ring();
+    nr_got = 0;
+    output_clear();
+    *connection() = 1;
+    connects_at_ns = clock_ns() + 900 * NS_PER_MS;
+    bytes_per_turn = 3; /* each millisecond */
+    fake_events.yielded = connects_late;
+    check_true("a text for a reader that connects after 0.9 s takes more than a second",
+               time_to_say(text) > NS_PER_S);
+    drain_ring();
+    check_equal("bytes read by a reader that connects after 0.9 s", nr_got, sizeof(text) - 1);
+    check_equal("output on lost bytes", strlen(output()), 0);
+
+    /* after a restore no reader is connected again; it connects when the guest has given up */
+    *connection() = 1;
+    console_set_port(port);
+    connects_at_ns = clock_ns() + 5 * NS_PER_S;
+    check_equal("time of a text after the restore", time_to_say(text),
+                CONSOLE_LONE_PATIENCE * NS_PER_S);
+    fake_events_set_time(connects_at_ns);
+    bytes_per_turn = sizeof(ring->out);
+    connects_late();
+    nr_got = 0;
+    say("here\n");
+    drain_ring();
+    assert_string_equal(got, "here\r\n");
+    check_says("message on lost bytes", output(), "bytes are missing here");
     clock_start(NULL);
 }
 
@@ -470,6 +526,7 @@ int main(void)
         cmocka_unit_test_teardown(test_stuck, fake_machine_teardown),
         cmocka_unit_test_teardown(test_drain, fake_machine_teardown),
         cmocka_unit_test_teardown(test_slow_reader, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_late_reader, fake_machine_teardown),
         cmocka_unit_test_teardown(test_hostile_indices, fake_machine_teardown),
         cmocka_unit_test_teardown(test_input, fake_machine_teardown),
         cmocka_unit_test_teardown(test_port, fake_machine_teardown),

@@ -10,6 +10,7 @@
 
 #include "lib/errno.h"
 
+#include "xen/console.h"
 #include "xen/evtchn.h"
 #include "xen/xenstore.h"
 
@@ -20,6 +21,7 @@
 
 #include <string.h>
 #include <xen/errno.h>
+#include <xen/io/console.h>
 
 static int start(void **state)
 {
@@ -384,6 +386,48 @@ static void test_events(void **state)
     check_equal("events dispatched after VIRQ_CONSOLE", evtchn_dispatch(), 1);
 }
 
+/* The events stage in a domain with these flags and this console port, with new event channels. */
+static void start_events(uint32_t flags, evtchn_port_t port, unsigned int virq_of_other)
+{
+    fake_events_start(live_shared());
+    evtchn_start(live.shared);
+    fake_events.virq_of_other = virq_of_other;
+    live.boot.flags = flags;
+    live.boot.console_port = port;
+    output_clear();
+    check_equal("events_stage", events_stage(&live), 0);
+}
+
+/* Without an event channel for console input the boot goes on, and no input is read. */
+static void test_no_console_input(void **state)
+{
+    struct xencons_interface *ring;
+    char typed[8];
+
+    (void)state;
+    start(NULL);
+    ring = (struct xencons_interface *)fake_ram(live.boot.console.v);
+    memcpy(ring->in, "help", 4);
+    ring->in_prod = ring->in_cons + 4;
+
+    start_events(SIF_INITDOMAIN, 0, VIRQ_CONSOLE);
+    check_says("message of a dom0 without VIRQ_CONSOLE", output(),
+               "this domain has no console input: EVTCHNOP_bind_virq of VIRQ_CONSOLE: result is "
+               "-16 (EBUSY");
+    check_equal("listeners of a dom0 without VIRQ_CONSOLE: the timer", evtchn_count(), 1);
+    check_equal("console_read in a dom0 without input", console_read(typed, sizeof(typed)), 0);
+
+    start_events(0, 0, 0);
+    check_says("message of a domU without a console port", output(),
+               "this domain has no console input: start_info.console.domU.evtchn 0x0: result is "
+               "-22 (EINVAL");
+    check_equal("console_read in a domU without input", console_read(typed, sizeof(typed)), 0);
+
+    start_events(SIF_INITDOMAIN, 0, 0);
+    check_equal("length of the message of a dom0 with input", strlen(output()), 0);
+    check_equal("console_read in a dom0 with input", console_read(typed, sizeof(typed)), 4);
+}
+
 /* A transaction that always fails with EAGAIN is given up after some retries. */
 static void test_endless_conflict(void **state)
 {
@@ -411,6 +455,7 @@ int main(void)
         cmocka_unit_test_teardown(test_command_during_another, live_teardown),
         cmocka_unit_test_teardown(test_say, live_teardown),
         cmocka_unit_test_teardown(test_events, live_teardown),
+        cmocka_unit_test_teardown(test_no_console_input, live_teardown),
         cmocka_unit_test_teardown(test_endless_conflict, live_teardown),
     };
 
