@@ -31,6 +31,14 @@ static domid_t own_number(void)
     return self;
 }
 
+bool has_grant_table(struct test *t)
+{
+    if (t->d->grants.table)
+        return true;
+    test_skip(t, "Xen gives this domain no grant table");
+    return false;
+}
+
 static void nothing(void *context)
 {
     (void)context;
@@ -61,20 +69,8 @@ static mfn_t frame_past_entry(const struct room *r)
 
 bool foreign_room_open(struct foreign_room *fr, struct test *t, uint64_t nr_pages)
 {
-    mfn_t wide;
-
-    if (!t->d->grants.table) {
-        test_skip(t, "Xen gives this domain no grant table");
-        return false;
-    }
     if (!room_open(&fr->room, t, nr_pages))
         return false;
-    wide = frame_past_entry(&fr->room);
-    if (!mfn_eq(wide, INVALID_MFN)) {
-        test_skip(t, "the grant table has version 1, which cannot hold MFN 0x%lx", wide.v);
-        room_close(&fr->room);
-        return false;
-    }
     heap_init(&fr->room.heap, &fr->room.pt, t->d->heap.next + HEAP_GAP);
     foreign_init(&fr->window, &fr->room.pt, WINDOW_BASE, WINDOW_BYTES);
     fr->self = own_number();
@@ -85,6 +81,31 @@ bool foreign_room_open(struct foreign_room *fr, struct test *t, uint64_t nr_page
     CHECK(fr->self < DOMID_FIRST_RESERVED, "ID of this domain is 0x%x, expected less than 0x%x",
           fr->self, DOMID_FIRST_RESERVED);
     return true;
+}
+
+/* Skips the test if this domain cannot grant each frame of the room. */
+static bool can_grant(struct foreign_room *fr)
+{
+    struct test *t = fr->room.t;
+    mfn_t wide;
+
+    if (!has_grant_table(t))
+        return false;
+    wide = frame_past_entry(&fr->room);
+    if (mfn_eq(wide, INVALID_MFN))
+        return true;
+    test_skip(t, "the grant table has version 1, which cannot hold MFN 0x%lx", wide.v);
+    return false;
+}
+
+bool foreign_room_open_to_grant(struct foreign_room *fr, struct test *t, uint64_t nr_pages)
+{
+    if (!foreign_room_open(fr, t, nr_pages))
+        return false;
+    if (can_grant(fr))
+        return true;
+    foreign_room_close(fr);
+    return false;
 }
 
 bool foreign_room_has_maptrack(struct foreign_room *fr)
@@ -106,6 +127,8 @@ bool foreign_room_maps_grants(struct foreign_room *fr)
 {
     struct test *t = fr->room.t;
 
+    if (!can_grant(fr))
+        return false;
     if (boot_info_is_shim(&t->d->boot))
         test_skip(t, "the PV shim does not map grants for its guest");
     else if (!foreign_room_has_maptrack(fr))

@@ -28,13 +28,22 @@ struct foreign_room {
     domid_t self; /* the ID of this domain */
 };
 
+/* False: the test is skipped, because this domain has no grant table. */
+bool has_grant_table(struct test *t) __must_check;
+
 /*
  * Takes @nr_pages frames, which must be enough for the test with its page tables. Returns false if
- * the test is skipped: there is no grant table, a grant entry cannot hold one of the frames, or
- * neither an event channel port nor xenstore tells the domain's number. Returns false, too, if
- * there are not enough frames (the test is in error).
+ * the test is skipped: neither an event channel port nor xenstore tells the domain's number.
+ * Returns false, too, if there are not enough frames (the test is in error).
  */
 bool foreign_room_open(struct foreign_room *fr, struct test *t, uint64_t nr_pages) __must_check;
+
+/*
+ * As foreign_room_open, for a test that grants pages of the room. Skipped, too, if there is no
+ * grant table, or a grant entry cannot hold one of the frames.
+ */
+bool foreign_room_open_to_grant(struct foreign_room *fr, struct test *t,
+                                uint64_t nr_pages) __must_check;
 
 /*
  * Can this domain map a grant? False if Xen cannot record the mapping: the limit
@@ -43,7 +52,10 @@ bool foreign_room_open(struct foreign_room *fr, struct test *t, uint64_t nr_page
  */
 bool foreign_room_has_maptrack(struct foreign_room *fr);
 
-/* Skips a test that maps grants in the PV shim, which maps none, and without maptrack. */
+/*
+ * Skips a test that maps grants in the PV shim, which maps none, without maptrack, and where
+ * foreign_room_open_to_grant would skip it.
+ */
 bool foreign_room_maps_grants(struct foreign_room *fr) __must_check;
 
 /* As foreign_room_open, for a test that maps grants; skipped as by foreign_room_maps_grants. */

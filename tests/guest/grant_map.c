@@ -26,7 +26,7 @@ TEST(grant_shim, "in the PV shim, grant_map maps nothing: it returns -EOPNOTSUPP
         test_skip(t, "this domain does not run in the PV shim");
         return;
     }
-    if (!foreign_room_open(&fr, t, 16))
+    if (!foreign_room_open_to_grant(&fr, t, 16))
         return;
     page = room_alloc(&fr.room, 1);
     r = foreign_room_range(&fr, FOREIGN_GRANT, fr.self, 1);
