@@ -83,7 +83,7 @@ static uint64_t wake_at(struct domain *d)
 {
     if (d->selftest.churn_pages)
         return clock_ns() + CHURN_NS;
-    return min_u64(balloon_wake_at(d),
+    return min_u64(min_u64(balloon_wake_at(d), store_wake_at()),
                    grants_poll(&d->grants) ? clock_ns() + GRANTS_NS : UINT64_MAX);
 }
 

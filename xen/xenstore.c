@@ -48,6 +48,25 @@ int xs_set_perms(xs_tx_t tx, const char *path, const char *owner)
         NULL);
 }
 
+bool xs_is_quota(int rc)
+{
+    return rc == -ENOSPC || rc == -E2BIG || rc == -ENOMEM;
+}
+
+const char *xs_error_name(int rc)
+{
+    switch (rc) {
+    case -ENOSPC:
+        return "ENOSPC: quota of this domain in xenstored";
+    case -E2BIG:
+        return "E2BIG: quota of this domain in xenstored";
+    case -ENOMEM:
+        return "ENOMEM: memory quota of this domain in xenstored, or no memory there";
+    default:
+        return errno_name(rc);
+    }
+}
+
 int xs_begin(xs_tx_t *tx)
 {
     struct xs_reply reply;
@@ -151,7 +170,7 @@ static void set_missing_watches(void)
             return;
         if (rc) {
             printk(LOG_WARN, "xenstore: %s cannot be watched again: %d (%s)\n",
-                   watches[i].watch->path, rc, errno_name(rc));
+                   watches[i].watch->path, rc, xs_error_name(rc));
             watches[i].is_set = true; /* xenstored has answered: it is not asked again */
         }
     }

@@ -83,6 +83,7 @@ bool xenstore_is_late(void);
  *      -EIO        the connection is broken, perhaps by this request, or the reply makes no sense
  *      -ETIMEDOUT  xenstored has not answered in time, and may still carry out the request
  *      -E2BIG      the strings are longer than XENSTORE_PAYLOAD_MAX bytes; nothing was sent
+ *      -ENOSPC, -ENOMEM, -E2BIG  a quota of this domain in xenstored is used up (xs_is_quota)
  *      -ENOENT, -EACCES, -EAGAIN, ...  xenstored's answer; -EINVAL for a name that is not known
  * @reply is written only if the return value is 0. A transaction in which a request returns -EIO or
  * -ETIMEDOUT is over: xenstore.c aborts it when xenstored answers again.
@@ -98,6 +99,15 @@ int xs_remove(xs_tx_t tx, const char *path) __must_check;
  * domain 5 alone, "r5" for domain 5 as owner and all others as readers.
  */
 int xs_set_perms(xs_tx_t tx, const char *path, const char *owner) __must_check;
+
+/*
+ * Does @rc, the result of a request, name a quota of xenstored? ENOSPC: nodes, size of a node,
+ * transactions, and watches since Xen 4.22; E2BIG: watches before; ENOMEM: memory (Xen
+ * tools/xenstored). xenstored itself may have no memory, too.
+ */
+bool xs_is_quota(int rc);
+/* The name of @rc, with a hint if it names a quota, for a message. */
+const char *xs_error_name(int rc);
 
 /* Begins a transaction. *@tx is written only if the return value is 0. */
 int xs_begin(xs_tx_t *tx) __must_check;

@@ -58,7 +58,12 @@ static int check_connection(void)
     return wire.ring.state == RING_CONNECTED ? 0 : -EIO;
 }
 
-/* The negative errno for an error name of XS_ERROR (xsd_errors of <xen/io/xs_wire.h>). */
+/*
+ * The negative errno for an error name of XS_ERROR (xsd_errors of <xen/io/xs_wire.h>). EIO: the
+ * node could not be stored. xenstored 4.17 says so where the memory quota forbids it
+ * (write_node_raw() of Xen tools/xenstore/xenstored_core.c). Here -EIO is a broken connection,
+ * which this is not.
+ */
 static int error_of(const char *name)
 {
     static const struct {
@@ -70,7 +75,8 @@ static int error_of(const char *name)
         {"EEXIST", EEXIST},
         {"ENOENT", ENOENT},
         {"ENOMEM", ENOMEM},
-        {"ENOSPC", ENOMEM},
+        {"ENOSPC", ENOSPC},
+        {"EIO",    ENOMEM},
         {"ENOSYS", ENOSYS},
         {"EBUSY",  EBUSY },
         {"EAGAIN", EAGAIN},

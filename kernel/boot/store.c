@@ -6,6 +6,7 @@
 #include "lib/printk.h"
 #include "lib/string.h"
 
+#include "xen/clock.h"
 #include "xen/console.h"
 #include "xen/evtchn.h"
 #include "xen/foreign_page.h"
@@ -25,6 +26,14 @@ static struct xs_watch shutdown_watch = {.path = "control/shutdown"};
 static struct xs_watch target_watch = {.path = "memory/target"};
 static struct xs_watch command_watch = {.path = "data/command"};
 
+/*
+ * At least one watch was refused: all three nodes are read every POLL_NS then, so that the
+ * toolstack keeps its control.
+ */
+#define POLL_NS (5 * NS_PER_S)
+static bool is_polling;
+static uint64_t poll_at_ns;
+
 /* The request that was read, as long as it is not known whether its acknowledgement was written. */
 static enum shutdown_request unconfirmed;
 
@@ -32,17 +41,28 @@ static enum shutdown_request unconfirmed;
 static char running[STORE_COMMAND_BYTES];
 static bool is_done;
 
+/* Is it likely that a failed request succeeds when xenstored answers again? Then watches fire. */
+static bool is_transient(int rc)
+{
+    return rc == -ETIMEDOUT || (rc == -EIO && xenstore_is_connected());
+}
+
 /* Prints a failed request. The boot continues. */
 static void check(int rc, const char *verb, const char *path, const char *consequence)
 {
     if (rc)
         printk(LOG_WARN, "store: cannot %s %s in xenstore: %d (%s); %s\n", verb, path, rc,
-               errno_name(rc), consequence);
+               xs_error_name(rc), consequence);
 }
 
-static void watch(struct xs_watch *w, const char *consequence)
+static void watch(struct xs_watch *w)
 {
-    check(xs_watch(w), "watch", w->path, consequence);
+    int rc = xs_watch(w);
+
+    check(rc, "watch", w->path,
+          is_transient(rc) ? "the watch is set when xenstored answers"
+                           : "the node is read every 5 seconds");
+    is_polling |= rc && !is_transient(rc);
 }
 
 /*
@@ -71,9 +91,10 @@ static void watch_and_write_features(void)
     struct xs_reply reply;
     int rc;
 
-    watch(&shutdown_watch, "shutdown requests may be missed");
-    watch(&target_watch, "memory targets may be missed");
-    watch(&command_watch, "commands may be missed");
+    watch(&shutdown_watch);
+    watch(&target_watch);
+    watch(&command_watch);
+    poll_at_ns = 0;
     write_features();
     rc = xs_read(0, command_watch.path, &reply);
     if (rc == -ENOENT)
@@ -112,6 +133,7 @@ static int connect(const struct domain *d, bool is_new)
 
     unconfirmed = REQUEST_NONE;
     is_done = false;
+    is_polling = false;
     if (!has_store(d)) {
         xenstore_stop();
         printk(LOG_INFO,
@@ -141,8 +163,17 @@ int store_after_resume(struct domain *d, bool new_domain)
     return connect(d, true);
 }
 
+uint64_t store_wake_at(void)
+{
+    return is_polling ? poll_at_ns : UINT64_MAX;
+}
+
 bool store_has_news(void)
 {
+    if (is_polling && clock_ns() >= poll_at_ns) {
+        shutdown_watch.fired = target_watch.fired = command_watch.fired = true;
+        poll_at_ns = clock_ns() + POLL_NS;
+    }
     return shutdown_watch.fired || target_watch.fired || command_watch.fired;
 }
 
@@ -164,12 +195,6 @@ static enum shutdown_request request_of(const char *word)
     return REQUEST_NONE;
 }
 
-/* Is it likely that a failed request succeeds when xenstored answers again? Then watches fire. */
-static bool is_transient(int rc)
-{
-    return rc == -ETIMEDOUT || (rc == -EIO && xenstore_is_connected());
-}
-
 static const char *consequence_of(int rc)
 {
     return is_transient(rc) ? "the node is read again when xenstored answers"
@@ -180,6 +205,22 @@ static const char *consequence_of(int rc)
 typedef bool (*look_t)(const struct xs_reply *value, void *context);
 
 /*
+ * Begins a transaction. If a quota allows none, *@tx is 0, and each request stands for itself:
+ * what another domain writes between two requests is lost, which is better than to read nothing.
+ */
+static int begin(xs_tx_t *tx, const char *path)
+{
+    int rc = xs_begin(tx);
+
+    if (!xs_is_quota(rc))
+        return rc;
+    printk(LOG_WARN, "store: %s is read without a transaction: %d (%s)\n", path, rc,
+           xs_error_name(rc));
+    *tx = 0;
+    return 0;
+}
+
+/*
  * Shows the value of the node @path to @look, and empties the node if @look says so, both in one
  * transaction. -EAGAIN: another domain has written to the node since xs_begin, and the node is
  * unchanged. *@ending is set as soon as only the result of the transaction is missing.
@@ -188,7 +229,7 @@ static int try_take_node(const char *path, look_t look, void *context, bool *end
 {
     struct xs_reply reply;
     xs_tx_t tx;
-    int rc = xs_begin(&tx), ended;
+    int rc = begin(&tx, path), ended;
 
     *ending = false;
     if (rc)
@@ -198,7 +239,7 @@ static int try_take_node(const char *path, look_t look, void *context, bool *end
         rc = xs_write(tx, path, "");
         *ending = !rc;
     }
-    if (rc == -ETIMEDOUT || rc == -EIO) /* the transaction is over */
+    if (!tx || rc == -ETIMEDOUT || rc == -EIO) /* there is no transaction, or it is over */
         return rc;
     ended = xs_end(tx, !rc);
     return rc ? rc : ended;
@@ -235,10 +276,19 @@ static enum shutdown_request take_unconfirmed(void)
     return rc ? REQUEST_NONE : request;
 }
 
+/*
+ * Such a request is obeyed although a quota forbids to empty the node: nobody reads it again. A
+ * suspend request would be read again after each resume.
+ */
+static bool ends_domain(enum shutdown_request request)
+{
+    return request == REQUEST_POWEROFF || request == REQUEST_REBOOT || request == REQUEST_HALT;
+}
+
 enum shutdown_request store_take_shutdown_request(void)
 {
     enum shutdown_request request = take_unconfirmed();
-    bool ending;
+    bool ending, obeyed;
     int rc;
 
     if (request != REQUEST_NONE || unconfirmed != REQUEST_NONE || !shutdown_watch.fired)
@@ -247,10 +297,11 @@ enum shutdown_request store_take_shutdown_request(void)
     rc = take_node(shutdown_watch.path, look_at_request, &request, &ending);
     if (rc == -ETIMEDOUT && ending)
         unconfirmed = request;
+    obeyed = !rc || (xs_is_quota(rc) && ends_domain(request));
     if (rc && rc != -ENOENT)
         printk(LOG_WARN, "store: control/shutdown could not be read and emptied: %d (%s); %s\n", rc,
-               errno_name(rc), consequence_of(rc));
-    return rc ? REQUEST_NONE : request;
+               xs_error_name(rc), obeyed ? "the request is obeyed" : consequence_of(rc));
+    return obeyed ? request : REQUEST_NONE;
 }
 
 /* The size in pages that the text of memory/target requests; 0: none. */
@@ -282,7 +333,7 @@ uint64_t store_take_target(void)
         return target_of(reply.data);
     if (rc != -ENOENT)
         printk(LOG_WARN, "store: memory/target could not be read: %d (%s); %s\n", rc,
-               errno_name(rc), consequence_of(rc));
+               xs_error_name(rc), consequence_of(rc));
     return 0;
 }
 
@@ -300,7 +351,8 @@ static void empty_command(void)
 
     is_done = is_transient(rc);
     if (rc && rc != -ENOENT)
-        printk(LOG_WARN, "store: data/command could not be emptied: %d (%s)\n", rc, errno_name(rc));
+        printk(LOG_WARN, "store: data/command could not be emptied: %d (%s)\n", rc,
+               xs_error_name(rc));
 }
 
 /* Copies @value to running[]. False if there is no command, or one that is too long. */
@@ -329,8 +381,8 @@ bool store_take_command(char *command)
         return false;
     rc = xs_read(0, command_watch.path, &reply);
     if (rc && rc != -ENOENT)
-        printk(LOG_WARN, "store: data/command could not be read: %d (%s); %s\n", rc, errno_name(rc),
-               consequence_of(rc));
+        printk(LOG_WARN, "store: data/command could not be read: %d (%s); %s\n", rc,
+               xs_error_name(rc), consequence_of(rc));
     if (rc || !is_command(&reply))
         return false;
     memcpy(command, running, sizeof(running));
@@ -348,5 +400,5 @@ void store_say(const char *path, const char *text)
 
     if (rc)
         printk(LOG_WARN, "store: xenstore node %s could not be written: %d (%s)\n", path, rc,
-               errno_name(rc));
+               xs_error_name(rc));
 }

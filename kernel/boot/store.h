@@ -15,7 +15,8 @@ int store_ring_stage(struct domain *d) __must_check;
 /*
  * As the row of stages.c: connects to xenstored, watches the three nodes and writes the
  * control/feature-* nodes. A refused write or watch is a warning, and the others do not depend on
- * it. 0, or a negative errno of xenstore_start.
+ * it. If a watch is refused, for example by a quota of xenstored, the nodes are read every 5
+ * seconds. 0, or a negative errno of xenstore_start.
  */
 int store_stage(struct domain *d) __must_check;
 /*
@@ -36,6 +37,9 @@ bool store_ring_was_used(const struct domain *d);
  */
 bool store_has_news(void);
 
+/* The system time (xen/clock.h) at which store_has_news must be called; UINT64_MAX: at an event. */
+uint64_t store_wake_at(void);
+
 enum shutdown_request {
     REQUEST_NONE,
     REQUEST_POWEROFF,
@@ -47,7 +51,9 @@ enum shutdown_request {
 
 /*
  * Returns the request in control/shutdown and empties the node in the same transaction, which is
- * the acknowledgement that libxl waits for. An unknown word is a warning, and stays in the node.
+ * the acknowledgement that libxl waits for. An unknown word is a warning, and stays in the node. If
+ * a quota of xenstored allows no transaction, it works without one; if it allows no write, a
+ * request that ends the domain is returned all the same.
  */
 enum shutdown_request store_take_shutdown_request(void);
 

@@ -16,23 +16,29 @@
 /* A path below which a domain may write, relative to /local/domain/N. */
 #define NODE "data/test"
 
-/* Did xenstored, which a tool may have stopped, not answer a request of this test in time? */
-static bool is_late;
+/*
+ * Did xenstored, which a tool may have stopped, not answer a request of this test in time, or did a
+ * quota of this domain refuse it?
+ */
+static bool is_over;
 
-/* Looks at the result of a request. True as soon as one was not answered: the test is skipped. */
-static bool look_for_late(struct test *t, int rc)
+/* Looks at the result of a request. True as soon as one was late or refused: the test is skipped.
+ */
+static bool look_for_end(struct test *t, int rc)
 {
-    if (rc == -ETIMEDOUT && !is_late)
+    if (!is_over && rc == -ETIMEDOUT)
         test_skip(t, "xenstored does not answer in time");
-    is_late |= rc == -ETIMEDOUT;
-    return is_late;
+    else if (!is_over && xs_is_quota(rc))
+        test_skip(t, "xenstored refuses a request: %s", xs_error_name(rc));
+    is_over |= rc == -ETIMEDOUT || xs_is_quota(rc);
+    return is_over;
 }
 
-/* CHECK_RC of a request. What follows a late request is not checked: its effect is not known. */
+/* CHECK_RC of a request. What follows a request without effect is not checked. */
 #define CHECK_XS(request, expected, ...)             \
     do {                                             \
         int result = request;                        \
-        if (!look_for_late(t, result))               \
+        if (!look_for_end(t, result))                \
             CHECK_RC(result, expected, __VA_ARGS__); \
     } while (0)
 
@@ -40,9 +46,9 @@ static bool is_connected(struct test *t)
 {
     struct xs_reply reply;
 
-    is_late = false;
+    is_over = false;
     if (xenstore_is_connected())
-        return !look_for_late(t, xs_read(0, "domid", &reply));
+        return !look_for_end(t, xs_read(0, "domid", &reply));
     test_skip(t, boot_info_is_initdomain(&t->d->boot) ? "a dom0 starts before xenstored"
                                                       : "this domain is not connected to xenstore");
     return false;
@@ -51,12 +57,14 @@ static bool is_connected(struct test *t)
 /* The toolstack makes data/ and gives it to this domain. A node that dom0 makes is dom0's. */
 static bool is_writable(struct test *t)
 {
+    int rc;
+
     if (!is_connected(t))
         return false;
-    if (xs_write(0, NODE, "") != -EACCES)
-        return true;
-    test_skip(t, "xenstore refuses writes to " NODE " (EACCES)");
-    return false;
+    rc = xs_write(0, NODE, "");
+    if (rc == -EACCES)
+        test_skip(t, "xenstore refuses writes to " NODE " (EACCES)");
+    return rc != -EACCES && !look_for_end(t, rc);
 }
 
 static void write_node(struct test *t, xs_tx_t tx, const char *path, const char *value)
@@ -70,7 +78,7 @@ static void check_value(struct test *t, xs_tx_t tx, const char *path, const char
     struct xs_reply reply = {.data = ""};
 
     CHECK_XS(xs_read(tx, path, &reply), 0, "XS_READ of %s (transaction %u)", path, tx);
-    CHECK(is_late || !strcmp(reply.data, expected),
+    CHECK(is_over || !strcmp(reply.data, expected),
           "XS_READ of %s (transaction %u): value is \"%.20s\", %lu bytes, expected \"%.20s\", %lu "
           "bytes",
           path, tx, reply.data, strlen(reply.data), expected, strlen(expected));
@@ -83,6 +91,7 @@ static void remove_node(struct test *t)
 
 static void begin(struct test *t, xs_tx_t *tx)
 {
+    *tx = 0;
     CHECK_XS(xs_begin(tx), 0, "XS_TRANSACTION_START");
 }
 
@@ -115,7 +124,7 @@ TEST(store_list, "XS_DIRECTORY lists the children of a xenstore node")
         return;
     write_node(t, 0, NODE "/a", "");
     CHECK_XS(xs_list(0, NODE, &reply), 0, "XS_DIRECTORY of " NODE);
-    CHECK(is_late || (reply.len_bytes == 2 && !strcmp(reply.data, "a")),
+    CHECK(is_over || (reply.len_bytes == 2 && !strcmp(reply.data, "a")),
           "XS_DIRECTORY of " NODE " is \"%.40s\" and has %lu bytes, expected \"a\", 2 bytes",
           reply.data, reply.len_bytes);
     remove_node(t);
@@ -147,7 +156,7 @@ static void check_fired(struct test *t, const char *step)
 
     CHECK_XS(xs_read(0, "domid", &reply), 0, "XS_READ of domid after %s", step);
     xenstore_poll();
-    CHECK(is_late || watch.fired,
+    CHECK(is_over || watch.fired,
           "number of watch events of " NODE " after %s and one more request is 0, expected 1",
           step);
     watch.fired = false;

@@ -3,8 +3,8 @@
 #
 # Hosts and domains with small limits or unusual rights: no memory is left in Xen, no grant mapping
 # may be recorded, a domain has few event channels, the right to a device, a memory map that is
-# smaller than its memory, or a xenstore directory that it may not write to. A limit is no fault: the
-# tests that need more are skipped with that reason, and all others run. Without this test the
+# smaller than its memory, a xenstore directory that it may not write to, or small quotas in
+# xenstored. A limit is no fault: the tests that need more are skipped with that reason, and all others run. Without this test the
 # kernel would call such a host or toolstack broken.
 
 use strict;
@@ -120,7 +120,60 @@ my %guests = (
             not_skipped($_[2], 'store_errors');
         },
     },
+    quota_watches => {
+        title => 'xenstored: quota watches=1, which allows two watches',
+        start => 'with_quota watches 1',
+        check => sub {
+            skipped($_[2], 'xenstored refuses a request: E2BIG: quota of this domain', 'store_watch');
+            like $_[2], one_warning('cannot watch data/command in xenstore: -7 (E2BIG: quota of this domain in ' .
+                    'xenstored); the node is read every 5 seconds'), 'one message names the quota';
+        },
+    },
+    quota_nodes => {
+        title => 'xenstored: quota nodes=1, which libxl alone exceeds',
+        start => 'with_quota nodes 1',
+        check => sub {
+            skipped($_[2], 'xenstored refuses a request: ENOSPC: quota of this domain',
+                qw(store store_conflict store_list store_transaction store_watch));
+            like $_[2], one_warning('cannot read or create data/command in xenstore: -28 (ENOSPC: quota of this ' .
+                    'domain in xenstored); commands need a node that this domain can read'),
+                'one message names the quota';
+        },
+    },
+    quota_size => {
+        title => 'xenstored: quota node-size=300',
+        start => 'with_quota node-size 300',
+        check => sub { skipped($_[2], 'xenstored refuses a request: ENOSPC: quota of this domain', 'store') },
+    },
+    quota_control => {
+        title => 'xenstored: quotas nodes=1 and watches=1: the guest obeys a command and xl shutdown',
+        start => 'control_with_quota',
+        end   => 'poweroff', # by xl shutdown, after its result
+        args  => 'done=wait test=p2m',
+        check => sub {
+            like $_[2], qr/^pages: /m, 'the guest obeys the command stats';
+            like $_[2], qr/^data\/command: the command "stats" is done$/m, 'and says that it is done';
+        },
+    },
+    quota_memory => {
+        title => 'xenstored: quota memory=1: xenstored reads no request, until the quota is raised',
+        start => 'stalled_by_quota',
+        end   => 'poweroff', # by xl shutdown, after its result
+        args  => 'done=wait test=p2m',
+        check => sub {
+            like $_[2], one_warning('xenstored has not answered for 20 seconds', 'xenstore'),
+                'one message says that xenstored does not answer';
+            like $_[2], qr/^xenstore: xenstored answers again; /m, 'xenstored answers when the quota is raised';
+        },
+    },
 );
+
+# A text in which store.c, or another module, has one warning, and it is this one.
+sub one_warning {
+    my ($text, $module) = @_;
+    $module //= 'store';
+    return qr/\A(?!.*^warning: $module: .*^warning: $module: ).*^warning: $module: \Q$text\E$/ms;
+}
 
 my $job = <<'END';
 has_ended() { [ "$(domu_column "$1")" != - ]; }
@@ -137,6 +190,47 @@ start_without_data() {
     [ "$(domu_column "$1")" != 0 ] || echo poweroff >"/out/$1.end"
     xl destroy "$1"
 }
+
+# The quotas are those of xenstored for each domain. XS_CONTROL sets them.
+cp xenstore-control /tmp
+chmod +x /tmp/xenstore-control
+quota() { /tmp/xenstore-control quota "$@"; }
+
+# with_quota QUOTA VALUE NAME CONFIG: run a guest while a quota has this value
+with_quota() {
+    local before
+    before=$(quota | awk -v quota="$1" '$1 == quota { print $3 }')
+    quota set "$1" "$2" && domu "$3" "$4"
+    quota set "$1" "$before"
+}
+
+control_with_quota() {
+    quota set nodes 1
+    quota set watches 1
+    domu_start "$1" create "$2"
+    domu_says "$1" '^.\?Test result: '
+    domu_command "$1" stats
+    xl shutdown "$1"
+    domu_ends "$1"
+    quota set nodes 1000
+    quota set watches 128
+}
+
+stalled_by_quota() {
+    quota set memory 1
+    domu_start "$1" create "$2"
+    domu_says "$1" '^.\?Test result: ' 120
+    quota set memory 2621440
+    xl shutdown "$1"
+    domu_ends "$1"
+}
+
+# The guest ends by itself: domu_end would destroy a guest that has printed its result.
+domu_ends() {
+    domu_until 60 domu_has_ended "$1"
+    domu_end "$1"
+    xl destroy "$1" >/dev/null 2>&1
+}
 END
 for my $name (sort keys %guests) {
     my $guest = $guests{$name};
@@ -147,8 +241,11 @@ for my $name (sort keys %guests) {
 }
 write_file("$dir/job", "${job}true\n");
 symlink kernel, "$dir/xenolith" or die $!;
+my (undef, $toolstack) = run(script('fetch/xen'), 'toolstack', '4.17');
+chomp $toolstack;
+symlink "$toolstack/usr/lib/xen-4.17/bin/xenstore-control", "$dir/xenstore-control" or die $!;
 my ($code, undef, $err) = run(script('host/dom0'), '--quiet', '--xen', xen, '--out', "$dir/out", "$dir/job",
-    "$dir/xenolith", map { "$dir/$_.cfg" } sort keys %guests);
+    "$dir/xenolith", "$dir/xenstore-control", map { "$dir/$_.cfg" } sort keys %guests);
 is $code, 0, 'scripts/host/dom0 exits with 0: the job ran to its end' or diag $err;
 Host::check_domu("$dir/out", $_, $guests{$_}) for sort keys %guests;
 

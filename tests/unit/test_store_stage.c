@@ -10,6 +10,7 @@
 
 #include "lib/errno.h"
 
+#include "xen/clock.h"
 #include "xen/console.h"
 #include "xen/evtchn.h"
 #include "xen/xenstore.h"
@@ -94,10 +95,49 @@ static void test_greeting_refused(void **state)
         greet_again(n, "ENOSPC");
         check_says("message on a refused request", output(), paths[n - 1]);
         check_says("message on a request refused with ENOSPC", output(),
-                   " in xenstore: -12 (ENOMEM");
+                   " in xenstore: -28 (ENOSPC: quota of this domain in xenstored)");
         check_equal("watches after a refused request", fake_store_watches(), n <= 3 ? 2 : 3);
         check_equal("requests after a refused request", fake_store.nr_requests, 8);
     }
+}
+
+/*
+ * A quota of xenstored refuses watch number @n. Without the watch no event comes, and the node is
+ * read every five seconds.
+ */
+static void test_polling(void **state)
+{
+    static const char *const words[] = {"E2BIG", "ENOSPC"};
+    char command[STORE_COMMAND_BYTES];
+
+    (void)state;
+    start(NULL);
+    check_equal("time of a look at the nodes when all are watched", store_wake_at(), UINT64_MAX);
+    for (unsigned int n = 1; n <= 3; n++) {
+        uint64_t at;
+
+        greet_again(n, words[n % 2]);
+        fake_store.refuse_at = 0;
+        check_says("message on a refused watch", output(), "the node is read every 5 seconds");
+        check_true("the nodes are read at the start", store_has_news());
+        at = store_wake_at();
+        check_equal("time until the next look", at - clock_ns(), 5 * NS_PER_S);
+        (void)store_take_shutdown_request();
+        (void)store_take_target();
+        (void)!store_take_command(command);
+        check_true("no news until then", !store_has_news());
+        toolstack_writes("control/shutdown", "poweroff");
+        toolstack_writes("memory/target", "4096");
+        toolstack_writes("data/command", "test");
+        fake_events_set_time(at);
+        check_true("the nodes are read after 5 seconds", store_has_news());
+        check_equal("shutdown request", store_take_shutdown_request(), REQUEST_POWEROFF);
+        check_equal("memory target", store_take_target(), 1024);
+        check_true("command", store_take_command(command));
+    }
+    greet_again(1, "EACCES");
+    greet_again(99, "EACCES");
+    check_equal("time of a look after a resume with all watches", store_wake_at(), UINT64_MAX);
 }
 
 /* A command that waits in the node when the guest starts is kept. */
@@ -398,6 +438,34 @@ static void start_events(uint32_t flags, evtchn_port_t port, unsigned int virq_o
     check_equal("events_stage", events_stage(&live), 0);
 }
 
+/* Takes the request @word while request number @n of doing so is refused with ENOSPC. */
+static enum shutdown_request take_refused(const char *word, unsigned int n)
+{
+    toolstack_writes("control/shutdown", word);
+    fake_store.refuse_at = n;
+    fake_store.refuse_with = "ENOSPC";
+    return store_take_shutdown_request();
+}
+
+/* Begin, read, write, end. A quota takes the toolstack no control that is left without it. */
+static void test_quota_and_shutdown(void **state)
+{
+    (void)state;
+    start(NULL);
+    check_equal("request without a transaction", take_refused("suspend", 1), REQUEST_SUSPEND);
+    check_says("message without a transaction", output(),
+               "store: control/shutdown is read without a transaction: -28 (ENOSPC: quota");
+    assert_string_equal(fake_store_get("control/shutdown"), "");
+    check_equal("requests without a transaction: begin, read, write", fake_store.nr_requests, 3);
+    check_equal("request that cannot be read", take_refused("poweroff", 2), REQUEST_NONE);
+    check_equal("poweroff that cannot be emptied", take_refused("poweroff", 3), REQUEST_POWEROFF);
+    check_says("message on poweroff that cannot be emptied", output(), "the request is obeyed");
+    check_equal("suspend that cannot be emptied", take_refused("suspend", 3), REQUEST_NONE);
+    check_says("message on suspend that cannot be emptied", output(), "the node is ignored");
+    check_equal("open transactions", fake_store_transactions(), 0);
+    check_equal("reboot that cannot be committed", take_refused("reboot", 4), REQUEST_REBOOT);
+}
+
 /* Without an event channel for console input the boot goes on, and no input is read. */
 static void test_no_console_input(void **state)
 {
@@ -455,6 +523,8 @@ int main(void)
         cmocka_unit_test_teardown(test_command_during_another, live_teardown),
         cmocka_unit_test_teardown(test_say, live_teardown),
         cmocka_unit_test_teardown(test_events, live_teardown),
+        cmocka_unit_test_teardown(test_polling, live_teardown),
+        cmocka_unit_test_teardown(test_quota_and_shutdown, live_teardown),
         cmocka_unit_test_teardown(test_no_console_input, live_teardown),
         cmocka_unit_test_teardown(test_endless_conflict, live_teardown),
     };
