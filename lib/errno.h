@@ -15,7 +15,7 @@ enum {
     E2BIG = 7,       /* the request is larger than the peer accepts        */
     EAGAIN = 11,     /* another domain changed the object: try again       */
     ENOMEM = 12,     /* no free frame, or no free slot in a table          */
-    EACCES = 13,     /* this domain may not read or write the xenstore node */
+    EACCES = 13,     /* denied: a xenstore node; by XSM/FLASK, a hypercall */
     EFAULT = 14,     /* the address cannot be read, written or executed    */
     EBUSY = 16,      /* the frame has another use                          */
     EEXIST = 17,     /* something else is mapped at the address            */

@@ -12,6 +12,7 @@
 #include <xen/memory.h>
 #include <xen/vcpu.h>
 #include <xen/version.h>
+#include <xen/xsm/flask_op.h>
 
 /* A CPUID leaf of the processor (Intel SDM vol. 2, CPUID). */
 #define CPUID_ADDRESS_WIDTHS 0x80000008
@@ -60,6 +61,17 @@ static uint64_t read_ram_end(const struct host *h)
     return end > 0 ? (uint64_t)end : h->max_mfn + 1;
 }
 
+/* FLASK answers each domain. A Xen without FLASK returns -ENOSYS. */
+static bool flask_enforces(void)
+{
+    struct xen_flask_op op = {
+        .cmd = FLASK_GETENFORCE,
+        .interface_version = XEN_FLASK_INTERFACE_VERSION,
+    };
+
+    return HYPERVISOR_xsm_op(&op) > 0;
+}
+
 void host_read(struct host *h)
 {
     long version = HYPERVISOR_xen_version(XENVER_version, NULL);
@@ -82,6 +94,7 @@ void host_read(struct host *h)
     h->cpu_bits = cpuid(CPUID_ADDRESS_WIDTHS).eax & 0xff;
     h->xen_bits = xen_address_bits();
     check_widths(h);
+    h->has_flask = flask_enforces();
     h->m2p = (struct m2p){.table = (const uint64_t *)m.v_start, .nr = m.max_mfn + 1};
 }
 

@@ -20,6 +20,7 @@ struct host {
     uint64_t max_mfn; /* the highest MFN that has an M2P entry; in a domU, that may have one */
     uint64_t ram_end; /* the host's RAM has MFNs below this one             */
     struct m2p m2p;   /* Xen's M2P, mapped read-only in Xen's area          */
+    bool has_flask;   /* XSM/FLASK enforces a policy, by which Xen may deny hypercalls */
 };
 
 /*

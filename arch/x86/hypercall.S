@@ -33,6 +33,7 @@ HYPERCALL(event_channel_op)
 HYPERCALL(vcpu_op)
 HYPERCALL(grant_table_op)
 HYPERCALL(console_io)
+HYPERCALL(xsm_op)
 hypercall suspend, __HYPERVISOR_sched_op
 
 /* Any hypercall: the number is the first C argument, so each argument moves down one register. */

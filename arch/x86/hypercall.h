@@ -46,6 +46,8 @@ long HYPERVISOR_event_channel_op(unsigned int cmd, void *arg) __must_check;
 long HYPERVISOR_grant_table_op(unsigned int cmd, void *ops, unsigned int nr) __must_check;
 /* <xen/xen.h>, CONSOLEIO_*: Xen's console. Xen refuses a domU, unless Xen is a debug build. */
 long HYPERVISOR_console_io(unsigned int cmd, unsigned int len_bytes, char *text) __must_check;
+/* <xen/xsm/flask_op.h>: XSM/FLASK. @op is struct xen_flask_op. */
+long HYPERVISOR_xsm_op(void *op) __must_check;
 
 /*
  * Any hypercall, by its number, with four raw arguments: for self-tests of calls and arguments that

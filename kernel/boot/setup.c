@@ -184,6 +184,9 @@ int host_stage(struct domain *d)
            "host: machine addresses have %u bits by CPUID 0x80000008, %u by Xen's CPUID "
            "0x40000x05; this kernel supports %d\n",
            d->host.cpu_bits, d->host.xen_bits, PADDR_BITS);
+    if (d->host.has_flask)
+        printk(LOG_INFO, "host: XSM/FLASK enforces a policy, which may deny hypercalls (EPERM, "
+                         "EACCES)\n");
     return 0;
 }
 

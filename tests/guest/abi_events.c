@@ -96,9 +96,12 @@ static void close_all(struct test *t, const uint64_t open[MAX_PORTS / 64])
 static void check_full(struct test *t, const uint64_t open[MAX_PORTS / 64], unsigned int nr)
 {
     evtchn_port_t last = MAX_PORTS - 1, highest, again;
+    unsigned int nr_open = ports_open(&highest);
 
-    CHECK_EQ(ports_open(&highest), nr + evtchn_count(), "number of open ports by EVTCHNOP_status");
-    CHECK_EQ(highest, nr + evtchn_count(), "highest open port when all are open");
+    if (nr_open != PORTS_UNKNOWN) {
+        CHECK_EQ(nr_open, nr + evtchn_count(), "number of open ports by EVTCHNOP_status");
+        CHECK_EQ(highest, nr + evtchn_count(), "highest open port when all are open");
+    }
     while (last && !is_open(open, last))
         last--;
     check_port(t, close_port(last), 0, "EVTCHNOP_close", last);
@@ -135,6 +138,8 @@ TEST(abi_ports, "EVTCHNOP_alloc_unbound fails with ENOSPC if, and only if, all p
 
 TEST(abi_bad_ports, "EVTCHNOP_send, _close and _unmask of a port that is not open fail with EINVAL")
 {
+    /* XSM/FLASK refuses EVTCHNOP_send first, if a port of that number has been open before. */
+    long no_send = t->d->host.has_flask ? -EPERM : -EINVAL;
     evtchn_port_t port;
     long rc;
 
@@ -147,7 +152,7 @@ TEST(abi_bad_ports, "EVTCHNOP_send, _close and _unmask of a port that is not ope
         check_port(t, unmask(port), -EINVAL, "EVTCHNOP_unmask", port);
     }
     check_port(t, close_port(0), -EINVAL, "EVTCHNOP_close", 0);
-    check_port(t, send(0), -EINVAL, "EVTCHNOP_send", 0);
+    check_port(t, send(0), no_send, "EVTCHNOP_send", 0);
 
     rc = open_port(&port);
     if (rc) {
@@ -159,7 +164,7 @@ TEST(abi_bad_ports, "EVTCHNOP_send, _close and _unmask of a port that is not ope
     check_port(t, send(port), 0, "EVTCHNOP_send on an unbound port (Xen drops the event)", port);
     check_port(t, close_port(port), 0, "EVTCHNOP_close", port);
     check_port(t, close_port(port), -EINVAL, "second EVTCHNOP_close", port);
-    check_port(t, send(port), -EINVAL, "EVTCHNOP_send after EVTCHNOP_close", port);
+    check_port(t, send(port), no_send, "EVTCHNOP_send after EVTCHNOP_close", port);
 }
 
 TEST(abi_bad_bind,

@@ -128,15 +128,16 @@ TEST(foreign_frames,
 
 static void check_refused(const struct extent *x)
 {
+    const struct domain *d = x->fr->room.t->d;
     mfn_t mfn = to_mfn(x->mfn);
-    bool initdom = boot_info_is_initdomain(&x->fr->room.t->d->boot);
+    bool initdom = boot_info_is_initdomain(&d->boot);
 
     if (x->is_first || !initdom)
         foreign_room_map_frames(x->fr, x->r, 0, &mfn, 1, PTE_RW, ANY_ERROR);
     foreign_room_check_empty(x->fr, x->r, 0);
     if (initdom)
         return;
-    foreign_room_map_frames(x->fr, x->r, 0, &mfn, 1, PTE_RO, -EPERM);
+    foreign_room_map_frames(x->fr, x->r, 0, &mfn, 1, PTE_RO, d->host.has_flask ? -EACCES : -EPERM);
     foreign_room_check_empty(x->fr, x->r, 0);
 }
 

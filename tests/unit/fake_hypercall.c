@@ -76,6 +76,12 @@ long HYPERVISOR_mmu_update(const struct mmu_update *req, unsigned int nr, unsign
     return rc ? rc : rc_end;
 }
 
+long HYPERVISOR_xsm_op(void *op)
+{
+    (void)op;
+    return -XEN_ENOSYS;
+}
+
 long HYPERVISOR_update_va_mapping(uintptr_t va, uint64_t pte, unsigned long flags)
 {
     uint64_t table = fake.root;
