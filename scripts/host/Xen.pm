@@ -40,7 +40,7 @@ my @needed = (
     ['libxl-save-helper',    'for xl save, restore and migrate'],
     ['xenstore',             'for xenstore-read and others'],
 );
-my @useful  = qw(xenctx xen-mfndump); # for tests, and to look at a guest that hangs
+my @useful  = qw(xenctx xen-mfndump xenstore-control); # for tests, and to look at a guest that hangs
 my @clients = qw(chmod exists list ls read rm watch write); # other names of xenstore
 
 # choose_xen(OPTION, DEFAULT) sets {xen} to a version, a file or a directory, and {toolstack} to a version or a

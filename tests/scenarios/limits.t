@@ -4,8 +4,8 @@
 # Hosts and domains with small limits or unusual rights: no memory is left in Xen, no grant mapping
 # may be recorded, a domain has few event channels, the right to a device, a memory map that is
 # smaller than its memory, a xenstore directory that it may not write to, or small quotas in
-# xenstored. A limit is no fault: the tests that need more are skipped with that reason, and all others run. Without this test the
-# kernel would call such a host or toolstack broken.
+# xenstored. A limit is no fault: the tests that need more are skipped with that reason, and all
+# others run. Without this test the kernel would call such a host or toolstack broken.
 
 use strict;
 use warnings;
@@ -191,10 +191,8 @@ start_without_data() {
     xl destroy "$1"
 }
 
-# The quotas are those of xenstored for each domain. XS_CONTROL sets them.
-cp xenstore-control /tmp
-chmod +x /tmp/xenstore-control
-quota() { /tmp/xenstore-control quota "$@"; }
+# The quotas are those of xenstored for each domain.
+quota() { xenstore-control quota "$@"; }
 
 # with_quota QUOTA VALUE NAME CONFIG: run a guest while a quota has this value
 with_quota() {
@@ -241,11 +239,8 @@ for my $name (sort keys %guests) {
 }
 write_file("$dir/job", "${job}true\n");
 symlink kernel, "$dir/xenolith" or die $!;
-my (undef, $toolstack) = run(script('fetch/xen'), 'toolstack', '4.17');
-chomp $toolstack;
-symlink "$toolstack/usr/lib/xen-4.17/bin/xenstore-control", "$dir/xenstore-control" or die $!;
 my ($code, undef, $err) = run(script('host/dom0'), '--quiet', '--xen', xen, '--out', "$dir/out", "$dir/job",
-    "$dir/xenolith", "$dir/xenstore-control", map { "$dir/$_.cfg" } sort keys %guests);
+    "$dir/xenolith", map { "$dir/$_.cfg" } sort keys %guests);
 is $code, 0, 'scripts/host/dom0 exits with 0: the job ran to its end' or diag $err;
 Host::check_domu("$dir/out", $_, $guests{$_}) for sort keys %guests;
 
