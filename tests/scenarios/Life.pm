@@ -61,6 +61,8 @@ my %kinds     = (
         check   => sub { $_[1]{pages} = $_[0]{words}[2] },
     },
     checkpoint    => {tests => 1, says => $cancelled},
+    suspend_resume => {tests => 1, says => $cancelled},
+    suspend_storm  => {tests => 1, says => $cancelled},
     save_fails    => {
         tests   => 1,
         says    => $cancelled,

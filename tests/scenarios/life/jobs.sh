@@ -86,6 +86,24 @@ checkpoint() {
     return $code
 }
 
+# xl suspend and xl resume of Xen 4.20, $2 seconds apart. The guest tests itself after the resume.
+suspend_resume() {
+    domu_tests "$1" suspend_for "$2" "$1"
+}
+
+suspend_for() {
+    xl suspend "$2" && sleep "$1" && xl resume "$2"
+}
+
+# The same with events of xenstore: $2 events fill the ring of the guest, which is suspended for $3 seconds.
+suspend_storm() {
+    domu_tests "$1" suspend_in_storm "$@"
+}
+
+suspend_in_storm() {
+    xl suspend "$1" && write_events "$1" "$2" && sleep "$3" && xl resume "$1"
+}
+
 # A save that fails after the guest has suspended: the file system of the save file is too small.
 save_fails() {
     mount -t tmpfs -o size=1m small /tmp/small || return
