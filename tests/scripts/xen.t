@@ -113,7 +113,7 @@ for my $version ('4.14', '4.17') {
     my $boot = "boot/xen-$version-amd64";
     deb("xen-hypervisor-$version-amd64", {"$boot.gz" => packed('gzip', "Xen $version"), "$boot.efi" => "EFI $version"});
 }
-fake($_, '') for qw(dpkg-source flex bison python3 gcc);
+fake($_, '') for qw(dpkg-source flex bison python3 gcc checkpolicy m4);
 fake('make', '[ "${@: -1}" != build ] || { cp "$2/.config" "$2/xen"; echo symbols >"$2/xen-syms"; }');
 
 # A Linux kernel
@@ -143,8 +143,12 @@ for my $row (
     ['efi',                   'xen-4.17/xen.efi',        '', 'EFI 4.17'],
     ['hypervisor 4.14',       'xen-4.14/xen',            '', 'Xen 4.14'],
     ['hypervisor 4.17-debug', 'xen-4.17-debug/xen',      '',
-        "CONFIG_EXPERT=y\nCONFIG_DEBUG=y\n# CONFIG_SELF_TESTS is not set\n"],
+        "CONFIG_EXPERT=y\n# CONFIG_SELF_TESTS is not set\nCONFIG_DEBUG=y\n"],
     ['symbols 4.17-debug',    'xen-4.17-debug/xen-syms', '', "symbols\n"],
+    ['hypervisor 4.17-minimal', 'xen-4.17-minimal/xen', '', "CONFIG_EXPERT=y\n# CONFIG_SELF_TESTS is not set\n" .
+            "CONFIG_DEBUG=y\n# CONFIG_GRANT_TABLE is not set\n# CONFIG_SHADOW_PAGING is not set\n"],
+    ['hypervisor 4.17-flask', 'xen-4.17-flask/xen', '', "CONFIG_EXPERT=y\n# CONFIG_SELF_TESTS is not set\n" .
+            "CONFIG_DEBUG=y\n" . join '', map { "CONFIG_XSM$_=y\n" } '', qw(_FLASK _FLASK_POLICY _FLASK_DEFAULT)],
     ['ovmf',                  'ovmf',                    '', ['OVMF_CODE.fd', 'OVMF_VARS.fd']],
     ['headers',               'headers/usr/include',     '', ['xen/io/ring.h', 'xen/xen.h']],
     ['linux', 'linux', '/vmlinux', 'an ELF file'],
@@ -287,7 +291,7 @@ is_deeply [(run({env => {XENOLITH_CACHE => 'cache'}, dir => "$dir"}, script('fet
     [0, "$cache/headers/usr/include\n"], 'a relative XENOLITH_CACHE: the output is an absolute path';
 
 for my $row (
-    ['hypervisor 3.1', 'Xen 3.1, expected 4.14, 4.17, 4.20, 4.17-debug'],
+    ['hypervisor 3.1', 'Xen 3.1, expected 4.14, 4.17, 4.20, 4.17-debug, 4.17-minimal, 4.17-flask'],
     ['symbols 4.17',   'symbols of Xen 4.17, expected 4.17-debug'],
     ['toolstack 4.13', 'toolstack 4.13, expected 4.14, 4.17, 4.20'],
 ) {
