@@ -14,9 +14,13 @@ static bool is_xens(unsigned int level, uint64_t va)
     return level == PT_LEVELS && va >= HYPERVISOR_VIRT_START && va < HYPERVISOR_VIRT_END;
 }
 
-/* Visits @table, whose first entry covers addresses from @va on. */
+/*
+ * Visits @table, whose first entry covers addresses from @va on. Most entries are not present, and
+ * cost a few instructions: the table is looked up again only when another one may have been read.
+ */
 static bool visit_table(const struct walk *w, mfn_t table, unsigned int level, uint64_t va)
 {
+    const volatile uint64_t *entries = pt_show(w->pt, table, level);
     uint64_t before = 0; /* the entry before; 0 points to no table */
 
     for (unsigned int i = 0; i < PTES_PER_TABLE; i++, va += level_bytes(level)) {
@@ -27,7 +31,7 @@ static bool visit_table(const struct walk *w, mfn_t table, unsigned int level, u
         if (level == PT_LEVELS && i == PTES_PER_TABLE / 2)
             va |= 0xffff000000000000; /* the upper half */
         e.va = va;
-        e.pte = is_xens(level, va) ? 0 : pt_read(w->pt, table, level, i);
+        e.pte = is_xens(level, va) ? 0 : entries[i];
         e.is_leaf = pte_is_leaf(e.pte, level);
         repeats = !e.is_leaf && e.pte == before;
         before = e.pte;
@@ -38,6 +42,7 @@ static bool visit_table(const struct walk *w, mfn_t table, unsigned int level, u
             return true;
         if (next == PT_ENTER && !e.is_leaf && visit_table(w, pte_mfn(e.pte), level - 1, va))
             return true;
+        entries = pt_show(w->pt, table, level);
     }
     return false;
 }

@@ -135,6 +135,25 @@ static void test_stop(void **state)
     }
 }
 
+/* A visitor that reads other tables, which take the slots of those that are being visited. */
+static enum pt_next note_and_read(void *context, const struct pt_visited *e)
+{
+    for (unsigned int level = 1; level <= PT_LEVELS; level++)
+        (void)pt_read(&pt, *(mfn_t *)context, level, 0);
+    return note(&visits, e);
+}
+
+static void test_visitor_reads(void **state)
+{
+    mfn_t other;
+
+    (void)state;
+    start();
+    other = to_mfn(new_table());
+    check_true("pt_visit ran to the end", !pt_visit(&pt, note_and_read, &other));
+    check_equal("number of visited entries, visitor reads tables", visits.nr, 28);
+}
+
 /* The builder's page tables: each visited page is mapped as the CPU maps it. */
 static enum pt_next compare(void *context, const struct pt_visited *e)
 {
@@ -170,6 +189,7 @@ int main(void)
         cmocka_unit_test_teardown(test_every_entry, fake_machine_teardown),
         cmocka_unit_test_teardown(test_skip, fake_machine_teardown),
         cmocka_unit_test_teardown(test_stop, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_visitor_reads, fake_machine_teardown),
         cmocka_unit_test_teardown(test_builders_tables, fake_machine_teardown),
     };
 
