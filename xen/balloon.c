@@ -3,6 +3,8 @@
 
 #include "lib/errno.h"
 
+#include "arch/x86/cpu.h"
+
 #include "mm/mmu_batch.h"
 
 #include "xen/host.h"
@@ -151,12 +153,13 @@ int balloon_move(struct balloon *b, uint64_t target, balloon_tick_t tick, void *
     return rc;
 }
 
-/* The first PFN of [start, end) that has a frame; @end if there is none. */
+/*
+ * The first PFN of [@start, @end) that has a frame; @end if there is none. A domain that may grow
+ * much has many PFNs without one: an instruction that the CPU repeats takes one step for each.
+ */
 static uint64_t first_filled(const struct p2m *p2m, uint64_t start, uint64_t end)
 {
-    while (start < end && mfn_eq(p2m_get_ram(p2m, to_pfn(start)), INVALID_MFN))
-        start++;
-    return start;
+    return start < end ? start + count_equal(&p2m->list[start], end - start, INVALID_ENTRY) : end;
 }
 
 /* @pfn is in the set empty and has a frame: gives the frame to Xen or to the pool. */

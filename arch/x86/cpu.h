@@ -24,6 +24,23 @@ static inline void store_barrier(void)
     barrier();
 }
 
+/*
+ * The number of words from @words on, at most @nr, before the first that is not @value (REPE SCAS).
+ * The words are read even if the compiler knows no store to them.
+ */
+static inline uint64_t count_equal(const uint64_t *words, uint64_t nr, uint64_t value)
+{
+    const uint64_t *at = words;
+    bool differs = false;
+
+    if (nr)
+        __asm__ volatile("repe scasq"
+                         : "+D"(at), "+c"(nr), "=@ccne"(differs)
+                         : "a"(value)
+                         : "memory");
+    return (uint64_t)(at - words) - differs;
+}
+
 /* The time stamp counter. Xen may emulate RDTSC for a domU, which makes it slow. */
 static inline uint64_t tsc(void)
 {
