@@ -59,6 +59,15 @@ struct memory_target {
     uint64_t delay_ns; /* from the last try to the next */
 };
 
+/* clock_running_ns() at steps of the last suspend, for the suspend report (kernel/suspend.h). */
+struct suspend_times {
+    uint64_t woken;    /* kernel/live.c: the wait has ended that was the last before the request */
+    uint64_t called;   /* the request was read: suspend() begins */
+    uint64_t searched; /* all page tables were searched */
+    uint64_t stopping; /* just before SCHEDOP_shutdown */
+    uint64_t back;     /* just after it, perhaps in a new domain */
+};
+
 struct domain {
     const struct start_info *start_info; /* the builder's page; NULL after the stage start_info */
     struct boot_info boot;               /* the validated copy of start_info */
@@ -84,6 +93,7 @@ struct domain {
     struct revectored revectored;
     struct publication publication; /* the P2M tree */
     mfn_t suspend_mfn;              /* of the copy of start_info, for SCHEDOP_shutdown(suspend) */
+    struct suspend_times suspend_times;
     struct kernel_mapping_result kernel_mapping;
     struct balloon balloon;
     struct memory_target memory_target;

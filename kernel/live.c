@@ -109,6 +109,7 @@ enum done live(struct domain *d)
          */
         if (!busy)
             evtchn_wait(wake_at(d));
+        d->suspend_times.woken = clock_running_ns();
     }
     return d->options.done;
 }

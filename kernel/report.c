@@ -94,3 +94,21 @@ void report_boot(const struct domain *d)
     report_ticks();
     print("}\n");
 }
+
+void report_suspend(const struct domain *d, bool new_domain)
+{
+    const struct suspend_times *at = &d->suspend_times;
+
+    print("{\"report\":\"suspend\",\"domain\":\"%s\",\"pages\":%lu,\"entries\":%lu",
+          new_domain ? "new" : "old", d->balloon.nr_pages, d->p2m.nr);
+    print(",\"before\":[[\"woken\",%lu],[\"request\",%lu]", at->woken, at->called);
+    for (size_t i = nr_stages; i-- > 0;)
+        if (stages[i].before_suspend)
+            print(",[\"%s\",%lu]", stages[i].name, running_after_suspend[i]);
+    print(",[\"search\",%lu],[\"stop\",%lu]]", at->searched, at->stopping);
+    print(",\"after\":[[\"back\",%lu]", at->back);
+    for (size_t i = 0; i < nr_stages; i++)
+        if (stages[i].after_resume)
+            print(",[\"%s\",%lu]", stages[i].name, running_after_resume[i]);
+    print("]}\n");
+}

@@ -11,4 +11,11 @@
  */
 void report_boot(const struct domain *d);
 
+/*
+ * Prints the report of a suspend, {"report":"suspend",...}, which bench/suspend reads. Times are
+ * clock_running_ns() at the end of each step: of the old domain in "before", of the domain that
+ * goes on in "after".
+ */
+void report_suspend(const struct domain *d, bool new_domain);
+
 #endif

@@ -7,10 +7,12 @@
 
 #include "mm/pt_visit.h"
 
+#include "xen/clock.h"
 #include "xen/watchdog.h"
 
 #include "kernel/boot/stages.h"
 #include "kernel/boot/store.h"
+#include "kernel/report.h"
 
 #include <xen/sched.h>
 
@@ -75,11 +77,13 @@ static long stop(const struct domain *d)
 int suspend(struct domain *d)
 {
     struct search obstacle = {.d = d};
+    struct suspend_times *at = &d->suspend_times;
     const char *who = "";
     char why[140];
     int rc;
     long result;
 
+    at->called = clock_running_ns();
     rc = stages_suspend(d, &who);
     if (rc) {
         format(why, sizeof(why), "boot stage %s failed to prepare for it: %d (%s)", who, rc,
@@ -94,15 +98,19 @@ int suspend(struct domain *d)
                is_ours(d, obstacle.mfn) ? "it is a superpage" : "the P2M has no such MFN");
         return refuse(-EBUSY, why);
     }
+    at->searched = clock_running_ns();
     fixmap_unmap_all(&d->fixmap);
     watchdog_stop();
+    at->stopping = clock_running_ns();
     result = stop(d);
+    at->back = clock_running_ns();
     stages_resume(d, result == 0);
     if (result < 0) {
         format(why, sizeof(why), "SCHEDOP_shutdown: result is %ld (%s), expected 0 or 1", result,
                errno_name((int)result));
         return refuse((int)result, why);
     }
+    report_suspend(d, result == 0);
     say(LOG_INFO, result == 0 ? "back in a new domain" : "cancelled");
     return result != 0;
 }

@@ -19,7 +19,8 @@
 /*
  * Suspends this domain. Returns 0 in a new domain, 1 if a tool cancelled the suspend, or a negative
  * errno if a stage, a mapping or Xen refuses the suspend: then all stages are resumed. Prints the
- * result and writes it to the xenstore node data/suspend.
+ * result and writes it to the xenstore node data/suspend. Prints what the suspend took, too
+ * (kernel/report.h), unless it was refused.
  */
 int suspend(struct domain *d) __must_check;
 

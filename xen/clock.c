@@ -2,6 +2,9 @@
 #include "xen/clock.h"
 
 #include "arch/x86/cpu.h"
+#include "arch/x86/hypercall.h"
+
+#include <xen/vcpu.h>
 
 static const volatile struct vcpu_time_info *record;
 
@@ -44,4 +47,11 @@ uint64_t clock_ns(void)
         barrier();
     } while (version % 2 || version != record->version);
     return ns;
+}
+
+uint64_t clock_running_ns(void)
+{
+    struct vcpu_runstate_info info;
+
+    return HYPERVISOR_vcpu_op(VCPUOP_get_runstate_info, 0, &info) ? 0 : info.time[RUNSTATE_running];
 }

@@ -22,4 +22,11 @@ void clock_start(const struct vcpu_time_info *record);
  */
 uint64_t clock_ns(void);
 
+/*
+ * Nanoseconds for which vCPU 0 has run since the creation of the domain, Xen's work in its
+ * hypercalls included (RUNSTATE_running of <xen/vcpu.h>). The time in which the vCPU waits, or in
+ * which another domain has the processor, does not count. Needs no record. 0 if Xen refuses.
+ */
+uint64_t clock_running_ns(void);
+
 #endif

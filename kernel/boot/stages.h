@@ -39,6 +39,12 @@ extern const size_t nr_stages;
 /* TSC at entry to kernel_main, and at the end of each stage's start(), for the boot report. */
 extern uint64_t ticks_at_entry, ticks_after_stage[MAX_STAGES];
 
+/*
+ * clock_running_ns() at the end of each stage's before_suspend() and after_resume(), for the
+ * suspend report. Stages without such a function have none.
+ */
+extern uint64_t running_after_suspend[MAX_STAGES], running_after_resume[MAX_STAGES];
+
 /* Arms the watchdog, and starts all stages. Panics with the name of a stage that fails. */
 void stages_start(struct domain *d);
 

@@ -5,11 +5,13 @@
 
 #include "arch/x86/cpu.h"
 
+#include "xen/clock.h"
 #include "xen/watchdog.h"
 
 #include "kernel/boot/stages.h"
 
 uint64_t ticks_at_entry, ticks_after_stage[MAX_STAGES];
+uint64_t running_after_suspend[MAX_STAGES], running_after_resume[MAX_STAGES];
 
 void stages_start(struct domain *d)
 {
@@ -33,8 +35,11 @@ static void resume_from(struct domain *d, size_t first, bool new_domain)
     for (size_t i = first; i < nr_stages; i++) {
         int rc;
 
+        if (!stages[i].after_resume)
+            continue;
         watchdog_kick();
-        rc = stages[i].after_resume ? stages[i].after_resume(d, new_domain) : 0;
+        rc = stages[i].after_resume(d, new_domain);
+        running_after_resume[i] = clock_running_ns();
         if (rc)
             panic("resume after a suspend: boot stage %s (%s) failed: %d (%s)", stages[i].name,
                   stages[i].what, rc, errno_name(rc));
@@ -44,8 +49,12 @@ static void resume_from(struct domain *d, size_t first, bool new_domain)
 int stages_suspend(struct domain *d, const char **who)
 {
     for (size_t i = nr_stages; i-- > 0;) {
-        int rc = stages[i].before_suspend ? stages[i].before_suspend(d) : 0;
+        int rc;
 
+        if (!stages[i].before_suspend)
+            continue;
+        rc = stages[i].before_suspend(d);
+        running_after_suspend[i] = clock_running_ns();
         if (!rc)
             continue;
         *who = stages[i].name;

@@ -266,6 +266,13 @@ long HYPERVISOR_vcpu_op(unsigned int cmd, unsigned int vcpu, void *arg)
     case VCPUOP_set_singleshot_timer:
         e->alarm_ns = ((struct vcpu_set_singleshot_timer *)arg)->timeout_abs_ns;
         return 0;
+    case VCPUOP_get_runstate_info:
+        e->running_ns += FAKE_RUNNING_STEP;
+        *(struct vcpu_runstate_info *)arg = (struct vcpu_runstate_info){
+            .state = RUNSTATE_running,
+            .time = {[RUNSTATE_running] = e->running_ns, [RUNSTATE_blocked] = UINT64_MAX},
+        };
+        return 0;
     }
     return -XEN_ENOSYS;
 }

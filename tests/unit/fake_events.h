@@ -20,6 +20,9 @@
 
 #define FAKE_NR_PORTS 4096
 
+/* By so much the running time of vCPU 0 has grown at each look at it. */
+#define FAKE_RUNNING_STEP 10
+
 enum fake_port_kind { FAKE_FREE, FAKE_INTERDOMAIN, FAKE_VIRQ, FAKE_IPI };
 
 struct fake_port {
@@ -33,6 +36,7 @@ struct fake_events {
     struct fake_port ports[FAKE_NR_PORTS];
 
     uint64_t now_ns, alarm_ns; /* alarm_ns 0: no timer is set */
+    uint64_t running_ns;       /* of vCPU 0 (VCPUOP_get_runstate_info) */
     unsigned int nr_sleeps;    /* SCHEDOP_block calls that did not return at once */
     unsigned int nr_yields;
 

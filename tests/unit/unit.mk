@@ -17,7 +17,7 @@ UNIT_SRCS  := $(filter-out lib/string.c $(UNIT_TESTS),$(sort $(wildcard lib/*.c 
           tests/unit/*.c))) arch/x86/call_trace.c arch/x86/pte.c $(addprefix xen/,balloon.c clock.c console.c \
           evtchn.c grant_map.c grants.c host.c start_info.c watchdog.c xenstore.c xenstore_request.c \
           xenstore_ring.c xenstore_wire.c) $(addprefix kernel/, \
-          cmdline.c progress.c suspend.c boot/balloon.c boot/builder.c boot/events.c boot/foreign.c \
+          cmdline.c progress.c report.c suspend.c boot/balloon.c boot/builder.c boot/events.c boot/foreign.c \
           boot/memory.c boot/new_map.c boot/setup.c boot/stages.c boot/store.c boot/surplus.c boot/walk.c \
           selftest/sweep.c shell/shell.c)
 UNIT_BINS  := $(UNIT_TESTS:tests/unit/%.c=$(B)/unit/%)
