@@ -169,6 +169,7 @@ check-commits: deps-check
 ## bench            count the instructions of a boot on hosts of 2 to 700 GiB, and check the bounds
 ## bench-lookup     time a P2M look-up on this machine, compared with an array and a tree
 ## bench-grant      count the instructions to map a granted page, in the foreign window and over RAM
+## bench-suspend    count the instructions of a suspend and a resume, for guests of 64 MiB to 64 GiB
 ## plot             draw bench/results.tsv as docs/pictures/bench.svg
 include bench/bench.mk
 

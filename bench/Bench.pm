@@ -16,21 +16,27 @@ use JSON::PP;
 use Machine;
 use Options;
 
-our @EXPORT = qw(counted_boot versions keep_rows);
+our @EXPORT = qw(counting counted_boot versions keep_rows);
 
 $Machine::me = 'bench/' . basename($0);
 
+# counting(CPU): options of a host whose clocks start at a fixed time and count instructions, so that
+# Xen's timers do the same. QEMU 10 stops with "Bad icount read" when Xen uses an x2APIC.
+sub counting {
+    my ($cpu) = @_;
+    return ('--cpu', "$cpu,phys-bits=46,-x2apic", '--qemu-args',
+        '-icount shift=0,sleep=off -rtc base=2020-01-01,clock=vm');
+}
+
 # counted_boot(OPTION, [SCRIPTS/BOOT ARGUMENT...], [KERNEL ARGUMENT...]): boots a dom0 under QEMU's
-# -icount, and returns the reports by name. QEMU's clocks start at a fixed time and count instructions,
-# so that Xen's timers do the same. QEMU 10 stops with "Bad icount read" when Xen uses an x2APIC. Without
-# all of the reports that the caller names, the program says why, and the result is empty.
+# -icount, and returns the reports by name. Without all of the reports that the caller names, the program
+# says why, and the result is empty.
 sub counted_boot {
     my ($option, $boot, $kernel, @wanted) = @_;
     my $json = tmp() . '/json';
     my ($code, @said) = run(merged(
         top() . '/scripts/boot', '--quiet', '--json', $json, @$boot, '--xen', $option->{xen}, '--timeout', $option->{timeout},
-        '--cpu', 'max,phys-bits=46,-x2apic', '--qemu-args', '-icount shift=0,sleep=off -rtc base=2020-01-01,clock=vm',
-        $option->{kernel}, '--', 'loglevel=error', 'test=start_info', @$kernel
+        counting('max'), $option->{kernel}, '--', 'loglevel=error', 'test=start_info', @$kernel
     ));
     my %report = map { $_->{report} => $_ } map { decode_json($_) } lines_of($json);
     return \%report if !$code && !grep { !$report{$_} } @wanted;

@@ -2,9 +2,10 @@
 #
 # Benchmarks. `make bench` boots the kernel under real Xen and counts instructions. `make bench-lookup`
 # times p2m_get on this machine, compiled from the kernel's source. `make bench-grant` counts the
-# instructions to map and unmap a granted page. Each compares the results with bounds, and fails if
-# one is exceeded. BENCH='--twice 1G 16G': arguments of bench/run or bench/grant. `make plot` draws
-# bench/results.tsv. The Makefile includes this file, which uses COMMON, XEN_HEADERS and XEN_ABI.
+# instructions to map and unmap a granted page, and `make bench-suspend` those of a suspend and a
+# resume. Each compares the results with bounds, and fails if one is exceeded. BENCH='--twice 1G 16G':
+# arguments of bench/run, bench/grant or bench/suspend. `make plot` draws bench/results.tsv. The Makefile
+# includes this file, which uses COMMON, XEN_HEADERS and XEN_ABI.
 
 BENCH       ?=
 BENCH_CC    ?= gcc
@@ -24,6 +25,10 @@ bench-grant: deps-run
 	@$(MAKE) --no-print-directory $(B)/xenolith
 	bench/grant --kernel $(B)/xenolith $(BENCH)
 
+bench-suspend: deps-run
+	@$(MAKE) --no-print-directory $(B)/xenolith
+	bench/suspend --kernel $(B)/xenolith $(BENCH)
+
 plot:
 	@scripts/fetch/deps plot
 	gnuplot -c bench/plot.gp bench/results.tsv docs/pictures/bench.svg
@@ -39,4 +44,4 @@ $(B)/bench/%.o: %.c bench/bench.mk
 
 -include $(LOOKUP_OBJS:.o=.d)
 
-.PHONY: bench bench-lookup bench-grant plot
+.PHONY: bench bench-lookup bench-grant bench-suspend plot

@@ -1,7 +1,7 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# The benchmarks that take only seconds: each must run, keep within its bound, and write its table
+# The benchmarks that take seconds or a few minutes: each must run, keep within its bound, and write its table
 # to the file of --out. Without this test a benchmark could be broken until somebody needs its
 # figures.
 
@@ -40,6 +40,11 @@ for my $version (1, 2) {
 }
 is scalar(grep { $_->{verdict} eq 'PASS' } rows("$dir/grant.tsv")), 2,
     'bench/grant: both rows of its table have verdict PASS';
+
+succeeds('bench/suspend of a guest of 1 GiB that may grow to 16 GiB exits with 0', script('../bench/suspend'),
+    '--kernel', kernel, '--out', "$dir/suspend.tsv", '1G-16G');
+is_deeply [map { "$_->{domain}: $_->{verdict}" } rows("$dir/suspend.tsv")], ['old: PASS', 'new: PASS'],
+    'bench/suspend: its table has a row for a cancelled suspend and one for a restore, with verdict PASS';
 
 # Either verdict of build/bench/lookup is accepted: the build host may be busy with other tests.
 my $top = script('..');
