@@ -78,6 +78,7 @@ for my $fact (
         'tests/scenarios/huge.t', qr/dom0 of all memory of a host of (1\d+) GiB/],
     ['README.md', qr/as a domU of ([\d,]+) GiB/, 'tests/scenarios/huge.t', qr/'domU of (\d+) GiB'/],
     ['docs/scaling.md', qr/measured at (\w+)\): one row/, $cost{'1G'}[$column{version}]],
+    ['docs/scaling.md', qr/`make bench-suspend`; measured at (\w+)\)/, 'bench/suspend.tsv', qr/\t([0-9a-f]{7})$/m],
     ['docs/memory.md', qr/measured at (\w+)\), and/, 'bench/grant.tsv', qr/\t([0-9a-f]{7})$/m],
     ['docs/memory.md', qr/one of the (\w+) fixmap/, 'mm/fixmap.h', qr/NR_FIXMAP_SLOTS = (\d+)/],
     ['docs/architecture.md', qr/domain after (\d+) seconds/, 'xen/watchdog.h', qr/WATCHDOG_SECONDS (\d+)/],
@@ -209,7 +210,7 @@ cmp_ok $nr_samples, '>', 15, 'samples are found';
 # Options that are named alone
 
 my @helps = map { help($_) } qw(scripts/boot scripts/shell scripts/matrix scripts/host/domus scripts/host/dom0 scripts/fetch/xen
-    scripts/mutants scripts/memory-map scripts/verdict bench/run bench/grant), 'scripts/fetch/deps';
+    scripts/mutants scripts/memory-map scripts/verdict bench/run bench/grant bench/suspend), 'scripts/fetch/deps';
 for my $file (@documents) {
     my @unknown = grep { my $option = $_; $option ne '--help' && !grep { /(?<![\w-])\Q$option\E(?![\w-])/ } @helps }
         $text_of{$file} =~ /`(--[\w-]+)/g;
