@@ -94,6 +94,15 @@ ends [@boot, '--timeout', 2],
     ['QEMU dies later', 'say "TAP version 14"; exit 1', 5, qr/failure: the console: expected a TAP plan, found none/],
     ['QEMU waits for gdb', 'stays', 124, qr/timeout/, '--gdb'];
 
+# Xen prints between two pieces of a line of dom0
+
+my $interrupted = q{printf '%s\r\n' '{"report":"boot","n":(XEN) Platform timer' '(XEN) again' '1,"m":(XEN) more' '2}' };
+with_qemu("$interrupted; pass; printf 'the end(XEN) Hardware Dom0 shutdown\r\n'", 'boot', '--json', "$dir/json", '--log', "$dir/log", $kernel);
+like read_file("$dir/json"), qr/\A\{"report":"boot","n":1,"m":2\}$/m, 'a line of dom0 that Xen interrupts: the report is whole';
+like read_file("$dir/log"), qr/\A\(XEN\) Platform timer\n\(XEN\) again\n\(XEN\) more\n\{"report":"boot","n":1,"m":2\}\n/,
+    "a line of dom0 that Xen interrupts: Xen's lines come first";
+like read_file("$dir/log"), qr/^\(XEN\) Hardware Dom0 shutdown\nthe end\n\z/m, 'a line without a rest is the last one';
+
 # Addresses get function, file and line, on standard output and in the log, but not for the verdict
 
 program("$dir/bin/fake-addr2line", <<'END');
