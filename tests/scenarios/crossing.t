@@ -70,6 +70,7 @@ life_on_hosts guest => {
 
 # A domain with e820_host=1 has the holes of its host, whose RAM goes on at 4 GiB.
 my @hole = ('--xen', xen, qw(--host-mem 6G --dom0-mem 1536M --machine));
+my @resize = (['counts'], ['mem_set', 200], ['tests'], ['mem_set', 300], ['counts']);
 life_on_hosts guest => {
     title  => '300 MiB with e820_host=1: the hole of the new host is in another place',
     memory => 300,
@@ -77,12 +78,16 @@ life_on_hosts guest => {
     config => ['e820_host=1'],
     hosts  => [
         ['a hole from 256 MiB on', [@hole, 'max-ram-below-4g=256M'], ['create'], ['counts'], ['save_to_leave']],
-        ['a hole from 128 MiB on', [@hole, 'max-ram-below-4g=128M'], ['restore_on_new_map'], ['counts'],
-            ['mem_set', 200], ['tests'], ['mem_set', 300], ['save_restore'], ['counts'], ['shutdown']],
+        ['a hole from 128 MiB on, where the guest has frames', [@hole, 'max-ram-below-4g=128M'],
+            ['restore_on_new_map'], @resize, ['save_to_leave']],
+        ['a hole from 512 MiB on', [@hole, 'max-ram-below-4g=512M'],
+            ['restore_on_new_map'], @resize, ['save_restore'], ['shutdown']],
     ],
     check  => sub {
-        my ($at) = sort { $a <=> $b } map { $_->[0] } grep { $_->[2] eq 'identity' } @{$_[0]{first}{boot}{ranges}};
-        cmp_ok $at, '<=', pages('128M'), 'the first identity range begins where the RAM of the new host ends';
+        my ($at) = sort { $a <=> $b } map { $_->[0] } grep { $_->[2] eq 'identity' && $_->[0] >= pages('1M') }
+            @{$_[0]{first}{boot}{ranges}};
+        cmp_ok $at, '>', pages('511M'), 'the first identity range above 1 MiB begins where the RAM of the last host ends';
+        cmp_ok $at, '<=', pages('512M'), 'it does not begin later';
     },
 };
 
