@@ -411,13 +411,13 @@ sub check_mem_set {
     return;
 }
 
-# The pause is longer than the kernel's patience (XENSTORE_PATIENCE), so that a request timed out.
+# A request of the guest timed out if the pause is longer than the kernel's patience (XENSTORE_PATIENCE), and if
+# xenstored was stopped before the last request of the self-tests: that depends on the speed of the machine.
 sub check_stopped {
-    my ($step) = @_;
-    my (undef, $daemon, $seconds) = @{$step->{words}};
-    return if $daemon ne 'xenstored' || $seconds < 25;
-    like $step->{console}, qr/xenstored has not answered for 20 seconds/, 'a request of the guest timed out';
-    like $step->{console}, qr/xenstored answers again/, 'and xenstored answered later';
+    my ($step, $life) = @_;
+    return if $step->{console} !~ /xenstored has not answered for 20 seconds/;
+    like $step->{console}, qr/xenstored answers again/, 'a request of the guest timed out, and xenstored answered later';
+    $life->{timed_out}++;
     return;
 }
 
