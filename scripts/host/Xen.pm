@@ -24,7 +24,7 @@ use IO::Uncompress::Gunzip qw(gunzip $GunzipError);
 use Machine;
 use Options;
 
-our @EXPORT = qw(choose_xen check_xen hypervisor symbols shim link_toolstack);
+our @EXPORT = qw(lacks choose_xen check_xen hypervisor symbols shim link_toolstack);
 
 my $prefixes  = '{usr/local,usr,opt/*,.}';
 my $libraries = "$prefixes/lib{64,}{,/x86_64-linux-gnu}";
@@ -141,9 +141,24 @@ sub root_of {
 sub shim {
     my ($toolstack) = @_;
     my $root = root_of($toolstack);
-    my ($shim) = map { within($root, $_) } in_root($root, "$libraries/{xen,xen-*}/boot/xen-shim");
-    return $shim // bad("--xen-dist $root: expected the PV shim (lib/xen/boot/xen-shim), found none; " .
+    return find_shim($root) // bad("--xen-dist $root: expected the PV shim (lib/xen/boot/xen-shim), found none; " .
             'only --as shim needs it');
+}
+
+sub find_shim {
+    my ($root) = @_;
+    my ($shim) = map { within($root, $_) } in_root($root, "$libraries/{xen,xen-*}/boot/xen-shim");
+    return $shim;
+}
+
+# lacks(XEN, KIND): why the directory XEN cannot start this kind of host (tests/matrix); undef if it can. A build of
+# Xen may be without a shim, and often is without xen.efi.
+sub lacks {
+    my ($xen, $kind) = @_;
+    return if !-d $xen;
+    return "$xen has no PV shim (lib/xen/boot/xen-shim)" if $kind eq 'shim' && !defined find_shim($xen);
+    return "$xen has no Xen that UEFI can start ($form{uefi}[3])" if $kind eq 'uefi' && !in_root($xen, $form{uefi}[2]);
+    return;
 }
 
 # What is in a directory

@@ -149,4 +149,11 @@ refuses ['boot', '--as', 'shim'],
     [['--xen-dist', without('usr/lib/xen/boot/xen-shim'), $kernel],
         qr/$tree: expected the PV shim \(lib\/xen\/boot\/xen-shim\), found none; only --as shim needs it$/];
 
+# Rows that need what a build of Xen may be without
+my ($exit, $out) = with_qemu('pass', 'matrix', '--xen-dist', without('usr/lib/xen/boot/xen-shim'), qw(domU-shim dom0-uefi dom0));
+is $exit, 0, 'scripts/matrix on a Xen without a shim and without xen.efi: exit code is 0';
+like $out, qr/^$_/m, "the output has the line: $_"
+    for 'domU-shim +\.+ skipped: .*has no PV shim \(lib/xen/boot/xen-shim\)',
+    'dom0-uefi +\.+ skipped: .*has no Xen that UEFI can start', 'dom0 +\.+ ok$', 'skipped: domU-shim, dom0-uefi$';
+
 done_testing;
