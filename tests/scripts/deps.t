@@ -22,6 +22,7 @@ my @build = qw(gcc ld make dpkg prove);
 my @run   = (@build, qw(qemu-system-x86_64 cpio readelf xz perl));
 my @check = (@run, qw(clang clang-format clang-tidy cppcheck shellcheck dpkg-source flex bison python3 ssh expect rlwrap
     gdb));
+my @dist  = qw(dpkg-source gcc make flex bison autoconf automake pkg-config iasl python3-config);
 my @arm   = ('uname: echo aarch64', @build, 'x86_64-linux-gnu-gcc', 'x86_64-linux-gnu-ld');
 my @two   = (@apt, qw(gcc ld dpkg)); # two packages are missing
 
@@ -49,12 +50,13 @@ for my $row (
     ['no program', [], 'run', 1, qr/^$no_apt (?!.*cppcheck).*qemu-system-x86_64.*\n$/, ''],
     ['no program', [], 'build', 1, qr/are missing: (?!.*qemu)\S.*\n$/, ''],
     ['plot needs no compiler', ['gnuplot'], 'plot', 0, '', ''],
-    ['all is plot too', [@check], 'all', 1, qr/are missing: gnuplot\n$/, ''],
+    ['dist needs no emulator', [@dist], 'dist', 0, '', ''],
+    ['all is plot too', [@check, @dist], 'all', 1, qr/are missing: gnuplot\n$/, ''],
     ['a missing package', [@run], 'run gdb', 1, "$no_apt gdb\n", ''],
     ['a package whose command is on the PATH', [@run, 'gdb'], 'run gdb', 0, '', ''],
     ['a missing Perl module', [@check, 'perl: [[ $* != *JUnit* ]]'], 'check', 1, "$no_apt TAP::Formatter::JUnit\n", ''],
     ['a missing header', [@check, 'gcc: ! grep -q cmocka'], 'check', 1, "$no_apt <cmocka.h>\n", ''],
-    ['a missing header of clang', [@check, 'gnuplot', 'clang: ! grep -q sanitizer'], 'all', 1,
+    ['a missing header of clang', [@check, @dist, 'gnuplot', 'clang: ! grep -q sanitizer'], 'all', 1,
         qr/: clang<sanitizer/, ''],
     ['aarch64', ['uname: echo aarch64'], 'build', 1, qr/are missing: (?!.* gcc\b)x86_64-linux-gnu-gcc/, ''],
     ['aarch64, a compiler for x86_64', [@arm], 'build', 0, '', ''],

@@ -69,7 +69,7 @@ sub features {
     my ($name, @words) = shellwords($command) or return;
     return ("prove $words[0]") if $name eq 'prove' && @words;
     return ($name, options($name, @words)) if $name ne 'make';
-    return () if $words[0] eq '-C'; # the targets of another tree
+    return () if @words && $words[0] eq '-C'; # the targets of another tree
     my @features;
     for (@words) {
         if (/^BOOT=(.*)/) {

@@ -54,7 +54,7 @@ cat "$conf" "${conf%/*}/sources.list" >DIR/conf
 lists=$(sed -n 's/.*Lists "\([^"]*\)".*/\1/p' "$conf")
 case $1 in
 update) source DIR/update ;;
-source) [ -s "$lists/names" ] && mkdir -p xen-4.17.7/xen ;;
+source) [ -s "$lists/names" ] && mkdir -p xen-4.17.7/xen && cp DIR/autogen.sh xen-4.17.7 ;;
 download)
     for package in "${@:2}"; do
         name=${package%/*}
@@ -113,8 +113,16 @@ for my $version ('4.14', '4.17') {
     my $boot = "boot/xen-$version-amd64";
     deb("xen-hypervisor-$version-amd64", {"$boot.gz" => packed('gzip', "Xen $version"), "$boot.efi" => "EFI $version"});
 }
-fake($_, '') for qw(dpkg-source flex bison python3 gcc checkpolicy m4);
-fake('make', '[ "${@: -1}" != build ] || { cp "$2/.config" "$2/xen"; echo symbols >"$2/xen-syms"; }');
+fake($_, '') for qw(dpkg-source flex bison python3 python3-config gcc checkpolicy m4 iasl autoconf pkg-config);
+fake('automake', "echo $dir");
+write_file("$dir/config.$_", '') for qw(guess sub);
+write_file("$dir/autogen.sh", "echo 'echo configured >xen.gz' >configure; chmod +x configure");
+fake('make', <<'MAKE');
+case ${@: -1} in
+build) cp .config xen; echo symbols >xen-syms ;;
+dist-tools) mkdir -p dist/install/boot; mv xen.gz dist/install/boot ;;
+esac
+MAKE
 
 # A Linux kernel
 my $payload = packed('xz', 'an ELF file') . 'size';
@@ -151,6 +159,7 @@ for my $row (
             "CONFIG_DEBUG=y\n" . join '', map { "CONFIG_XSM$_=y\n" } '', qw(_FLASK _FLASK_POLICY _FLASK_DEFAULT)],
     ['ovmf',                  'ovmf',                    '', ['OVMF_CODE.fd', 'OVMF_VARS.fd']],
     ['headers',               'headers/usr/include',     '', ['xen/io/ring.h', 'xen/xen.h']],
+    ['dist', 'dist-4.17', '/boot/xen.gz', "configured\n"],
     ['linux', 'linux', '/vmlinux', 'an ELF file'],
     ['linux', 'linux', '/linux.cpio', ['bin/busybox', map { 'lib/modules/' . s{.*/}{}r } 'order', map { "$_.ko" } @$for_dom0]],
     ['net', 'linux/net.cpio', '', [map { "lib/modules/$_" } qw(failover.ko net net_failover.ko virtio_net.ko)]],
@@ -293,6 +302,7 @@ is_deeply [(run({env => {XENOLITH_CACHE => 'cache'}, dir => "$dir"}, script('fet
 for my $row (
     ['hypervisor 3.1', 'Xen 3.1, expected 4.14, 4.17, 4.20, 4.17-debug, 4.17-minimal, 4.17-flask'],
     ['symbols 4.17',   'symbols of Xen 4.17, expected 4.17-debug'],
+    ['dist 4.14',      'source of Xen 4.14, expected 4.17, 4.20'],
     ['toolstack 4.13', 'toolstack 4.13, expected 4.14, 4.17, 4.20'],
 ) {
     my ($args, $message) = @$row;
