@@ -36,8 +36,8 @@ static void bind_console(const struct domain *d)
                rc, errno_name(rc));
     else if (rc)
         printk(LOG_WARN,
-               "events: this domain has no console input: start_info.console.domU.evtchn 0x%x: "
-               "result is %d (%s), expected 0\n",
+               "events: this domain has no console input: the handler of port 0x%x "
+               "(start_info.console.domU.evtchn) cannot be set: result is %d (%s), expected 0\n",
                d->boot.console_port, rc, errno_name(rc));
     console_set_input(!rc);
 }

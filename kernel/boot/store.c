@@ -214,8 +214,8 @@ static int begin(xs_tx_t *tx, const char *path)
 
     if (!xs_is_quota(rc))
         return rc;
-    printk(LOG_WARN, "store: %s is read without a transaction: %d (%s)\n", path, rc,
-           xs_error_name(rc));
+    printk(LOG_WARN, "store: %s is read without a transaction: XS_TRANSACTION_START: %d (%s)\n",
+           path, rc, xs_error_name(rc));
     *tx = 0;
     return 0;
 }
@@ -351,8 +351,11 @@ static void empty_command(void)
 
     is_done = is_transient(rc);
     if (rc && rc != -ENOENT)
-        printk(LOG_WARN, "store: data/command could not be emptied: %d (%s)\n", rc,
-               xs_error_name(rc));
+        printk(
+            LOG_WARN,
+            "store: data/command could not be emptied after its command was obeyed: %d (%s); %s\n",
+            rc, xs_error_name(rc),
+            is_done ? "the node is emptied when xenstored answers" : "the node keeps its value");
 }
 
 /* Copies @value to running[]. False if there is no command, or one that is too long. */

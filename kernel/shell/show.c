@@ -223,7 +223,6 @@ int show_evtchn(struct domain *d, const char *arguments)
     (void)arguments;
     for (evtchn_port_t port = 1; port < EVTCHN_2L_NR_CHANNELS; port++) {
         struct evtchn_status s = {.dom = DOMID_SELF, .port = port};
-
         long rc = HYPERVISOR_event_channel_op(EVTCHNOP_status, &s);
 
         nr_denied += rc == -EACCES;

@@ -195,7 +195,8 @@ bool ports_are_used_up(struct test *t, long rc)
     unsigned int nr = rc == -ENOSPC ? ports_open(&highest) : 0;
 
     if (nr == PORTS_UNKNOWN)
-        test_skip(t, "Xen allows this domain no more event channels (ENOSPC)");
+        test_skip(t, "Xen allows this domain no more event channels (ENOSPC); XSM/FLASK denies "
+                     "EVTCHNOP_status, which tells how many are open");
     else if (nr && nr == evtchn_count())
         test_skip(t, "Xen allows this domain only %u event channels", highest);
     else

@@ -22,8 +22,7 @@
  */
 static bool is_over;
 
-/* Looks at the result of a request. True as soon as one was late or refused: the test is skipped.
- */
+/* Looks at a request's result. True as soon as one was late or refused: the test is skipped. */
 static bool look_for_end(struct test *t, int rc)
 {
     if (!is_over && rc == -ETIMEDOUT)

@@ -454,7 +454,8 @@ static void test_quota_and_shutdown(void **state)
     start(NULL);
     check_equal("request without a transaction", take_refused("suspend", 1), REQUEST_SUSPEND);
     check_says("message without a transaction", output(),
-               "store: control/shutdown is read without a transaction: -28 (ENOSPC: quota");
+               "store: control/shutdown is read without a transaction: XS_TRANSACTION_START: "
+               "-28 (ENOSPC: quota");
     assert_string_equal(fake_store_get("control/shutdown"), "");
     check_equal("requests without a transaction: begin, read, write", fake_store.nr_requests, 3);
     check_equal("request that cannot be read", take_refused("poweroff", 2), REQUEST_NONE);
@@ -487,8 +488,8 @@ static void test_no_console_input(void **state)
 
     start_events(0, 0, 0);
     check_says("message of a domU without a console port", output(),
-               "this domain has no console input: start_info.console.domU.evtchn 0x0: result is "
-               "-22 (EINVAL");
+               "this domain has no console input: the handler of port 0x0 "
+               "(start_info.console.domU.evtchn) cannot be set: result is -22 (EINVAL");
     check_equal("console_read in a domU without input", console_read(typed, sizeof(typed)), 0);
 
     start_events(SIF_INITDOMAIN, 0, 0);

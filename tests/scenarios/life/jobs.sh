@@ -69,9 +69,7 @@ arrives() {
     local from
     from=$(domu_console_size "$1")
     echo $$ >"/run/$1.pid"
-    : >>"/out/$1.log"
-    ln -sf "/out/$1.log" "/var/log/xen/console/guest-$1.log"
-    ln -sf "/out/$1.log" "/var/log/xen/console/guest-$1--incoming.log"
+    domu_console "$1"
     domu_until 3000 domu_says_from "$1" "$from" '^.\?Test result: '
 }
 

@@ -65,9 +65,7 @@ domu() {
 # end, so that its state can be read and the last lines of its console are not lost.
 domu_start() {
     echo "@@ begin $1"
-    : >>"$domu_out/$1.log"
-    ln -sf "$domu_out/$1.log" "/var/log/xen/console/guest-$1.log" # the file name that xenconsoled uses
-    ln -sf "$domu_out/$1.log" "/var/log/xen/console/guest-$1--incoming.log" # the same while it migrates
+    domu_console "$1"
     rm -f "$domu_out/$1.end"
     if [ "$2" = create ]; then
         xl create -F "$3" "name='$1'" >"$domu_out/$1.xl" 2>&1 </dev/null &
@@ -75,6 +73,16 @@ domu_start() {
         xl "$2" -F "$3" >"$domu_out/$1.xl" 2>&1 </dev/null &
     fi
     echo $! >"$domu_run/$1.pid"
+}
+
+# domu_console NAME: let xenconsoled write the console of the guest to NAME.log, also while the guest comes from
+# another host.
+domu_console() {
+    local name
+    : >>"$domu_out/$1.log"
+    for name in "$1" "$1--incoming"; do
+        ln -sf "$domu_out/$1.log" "/var/log/xen/console/guest-$name.log"
+    done
 }
 
 # domu_says NAME REGEX [SECONDS]: wait for a line on the console of the guest; fails when
