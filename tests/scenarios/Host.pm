@@ -10,6 +10,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 use JSON::PP;
+use List::Util 'sum';
 use Test::More;
 
 use File::Basename qw(basename dirname);
@@ -18,11 +19,19 @@ use Guest;
 use Run;
 use Xen;
 
-our @EXPORT =
-    qw(boots boot_fails boot_code config_file domus kernel xen xen_file ramdisk_sum pages ceil_div has_list_alone);
+our @EXPORT = qw(boots boot_fails boot_code config_file domus kernel image_pages xen xen_file ramdisk_sum pages
+    ceil_div has_list_alone);
 
 sub kernel {
     return $ENV{XENOLITH_KERNEL} // script('../build/xenolith');
+}
+
+# Returns how many pages of memory the segments of the kernel take.
+sub image_pages {
+    my ($code, $headers) = run('readelf', '--segments', '--wide', kernel);
+    $code == 0 or die 'readelf cannot read ' . kernel . "\n";
+    my @sizes = $headers =~ /^ +LOAD +(?:\S+ +){4}(\S+)/mg;
+    return sum(map { ceil_div(hex, 4096) } @sizes);
 }
 
 # The version, file or directory of Xen for the hosts: XENOLITH_XEN, or else the default of scripts/boot.

@@ -80,8 +80,8 @@ sub stays_in_ratio {
             'the P2M list has one new page for each 512 PFNs, and one more';
         cmp_ok $metadata, '<=', 0.02 * $nr,
             'new pages of the P2M list, page tables and P2M tree take at most 2 % of nr_pages';
-        cmp_ok $used, '<=', ceil_div($nr, 512) + $metadata + 114,
-            "pages in use are the builder's P2M list, the metadata, and at most 456 KiB of kernel";
+        cmp_ok $used, '<=', ceil_div($nr, 512) + $metadata + image_pages() + 17,
+            "pages in use are the builder's P2M list, the metadata, the kernel's image and at most 17 pages";
     };
 }
 
