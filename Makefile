@@ -148,7 +148,7 @@ scripts-check: deps-check
 ## scenarios        boot the kernel under real Xen: the rows of tests/matrix with the tag check
 scenarios: deps-check
 	@$(MAKE) --no-print-directory all
-	scripts/matrix -j2 --tag check $(ON_XEN) --logs $(B)/scenarios
+	XENOLITH_EDGES=1 scripts/matrix -j2 --tag check $(ON_XEN) --logs $(B)/scenarios
 
 ## unit             run unit tests on this machine, on a fake Xen (cmocka, ASan, UBSan)
 ## coverage         check that unit tests run 90 % of the lines of lib, mm and xen, and list the others

@@ -51,6 +51,11 @@ my @table = (
     [firmware => 'bios|uefi', '',
         'what starts Xen%. UEFI leaves a more fragmented memory map; kernel and ramdisk may have up to 450 MiB'],
     ['host-mem' => 'SIZE', 'size', 'memory of the host%. QEMU allocates what is touched'],
+    [e820 => 'FILE|random[:SEED]', '',
+        'the host has the memory map in FILE: a boot log of Linux or Xen, /proc/iomem, /sys/firmware/memmap ' .
+        '(docs/hosts.md), or a random map'],
+    ['e820-fit' => '', '', 'what QEMU or Xen cannot have of the map becomes unusable, and is reported'],
+    [print => '', '', 'print the map of --e820, and end'],
     ['dom0-mem' => 'SIZE', 'size', 'memory of the Linux dom0%'],
     [smp => 'N', 'number', "number of the host's processors%"],
     [machine => 'OPTS', '', "more options for QEMU's -machine: max-ram-below-4g=1G, q35,..."],

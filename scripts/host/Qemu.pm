@@ -108,12 +108,14 @@ sub start_uefi_host {
 sub start_qemu {
     my ($option, %how) = @_;
     my $machine = $option->{machine} // '';
+    my $cpu     = $option->{cpu};
+    $cpu .= ",phys-bits=$option->{phys_bits}" if $option->{phys_bits};
     $machine = 'pc' . ($machine eq '' ? '' : ",$machine") if $machine =~ /^(?:[^,]*=|$)/;
     start([
         @{$how{wrapper} // []}, qw(qemu-system-x86_64 -accel tcg -machine), "$machine,memory-backend=m0",
         '-object', "memory-backend-ram,id=m0,size=$option->{host_mem},reserve=off", '-smp', $option->{smp},
         qw(-display none -monitor none -net none -no-reboot), @{$how{serial} // [qw(-serial stdio)]},
-        $option->{cpu} eq 'none' ? () : ('-cpu', $option->{cpu}), @{$how{qemu}}, split ' ', $option->{qemu_args} // ''
+        $option->{cpu} eq 'none' ? () : ('-cpu', $cpu), @{$how{qemu}}, split ' ', $option->{qemu_args} // ''
     ], %how);
     return;
 }

@@ -96,7 +96,7 @@ sub boot {
     }
 
     my $dir = tempdir;
-    my ($code, undef, $err) = run(script('boot'), '--quiet', '--xen', xen, '--timeout', 300, '--log',
+    my ($code, undef, $err) = run(script('boot'), '--quiet', '--xen', xen, '--timeout', 600, '--log',
         "$dir/log", @options, $image, '--', @kernel);
     my $log = -e "$dir/log" ? read_file("$dir/log") : '';
     return ($code, $log, reports($log), $err);

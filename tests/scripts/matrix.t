@@ -82,9 +82,11 @@ write_file("$dir/$_->[0].t", $_->[1]) for
     ['bad', 'print "1..2\nok 1\nnot ok 2 - it is not\n", map("# reason $_\n", 1 .. 20); exit 1'],
     ['short', 'print "1..2\nok 1\n"'],
     ['skip', 'print "1..0 # SKIP no such Xen\n"'],
+    ['words', 'print "1..1\n", "@ARGV" eq "a b" ? "" : "not ", "ok 1\n"'],
     ['xen', 'print "1..1\n", ($ENV{XENOLITH_XEN} // "") eq "4.20" ? "" : "not ", "ok 1\n"'];
 my $up = join '/', ('..') x 12; # from the top of the tree to any place
-write_file("$dir/runs", join '', map { "$_->[0] t $_->[1] file - - - pass $up$dir/$_->[0].t\n" }
+write_file("$dir/runs", join '', "words t - file - - - pass $up$dir/words.t a b\n",
+    map { "$_->[0] t $_->[1] file - - - pass $up$dir/$_->[0].t\n" }
     ['good', '-'], ['bad', '-'], ['short', '-'], ['skip', '-'], ['xen', '4.20']);
 
 sub runs {
@@ -92,11 +94,12 @@ sub runs {
 }
 
 my $out;
-($code, $out, $err) = runs('good', 'skip', 'xen');
+($code, $out, $err) = runs('good', 'skip', 'xen', 'words');
 is $code, 0, 'rows that pass or are skipped: exit code is 0' or diag $out, $err;
 like $out, qr/^good .* ok$/m,      'the summary shows a row that passed as ok';
+like $out, qr/^words .* ok$/m,     'words after the name of a file are its arguments';
 like $out, qr/^skip .* skipped$/m, 'the summary shows a row that was skipped as skipped';
-like $out, qr/^slowest: \w+ \d+ s, \w+ \d+ s, \w+ \d+ s$/m, 'the summary has the slowest rows with their times';
+like $out, qr/^slowest: \w+ \d+ s, \w+ \d+ s, \w+ \d+ s, \w+ \d+ s$/m, 'the summary has the slowest rows with their times';
 like $out, qr/^skipped: skip\n\z/m, 'the last line names the rows that were skipped';
 ($code, $out) = runs('--xen', '4.14', 'xen');
 is $code, 1, '--xen replaces the Xen of a row';
@@ -186,7 +189,10 @@ for my $signal (qw(INT TERM HUP KILL)) {
 is $code, 0, 'tests/matrix is a valid table';
 for my $file (glob "$FindBin::Bin/../scenarios/*.t $FindBin::Bin/../scenarios/*/*.t") {
     my ($path) = $file =~ m{(scenarios/.*)};
-    like $out, qr{ tests/\Q$path\E$}m, "tests/matrix has a row for tests/$path";
+    like $out, qr{ tests/\Q$path\E(?: |$)}m, "tests/matrix has a row for tests/$path";
 }
+my @maps = map { m{([^/]+)\.map$} } glob "$FindBin::Bin/../maps/*.map";
+is_deeply [sort map { m{ tests/scenarios/maps\.t (\S+)$} } grep { /^host-(\S+) .* \1$/ } split /\n/, $out], [sort @maps],
+    'tests/matrix has a row host-NAME for each tests/maps/NAME.map, and no other';
 
 done_testing;

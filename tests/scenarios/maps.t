@@ -1,0 +1,104 @@
+#!/usr/bin/env perl
+# SPDX-License-Identifier: MIT
+#
+# dom0 on a host with the memory map tests/maps/NAME.map: with most of the host's memory, and with sizes
+# whose last page lies one before, at, and one after the first and the last PFN of a hole. The expected
+# values are computed from the map: the PFNs of RAM and of identity, to the page, and the number of
+# renumbered frames. XENOLITH_EDGES is the number of those sizes (6). Without this test the kernel would be
+# known to work only on QEMU's own maps.
+
+use strict;
+use warnings;
+use Test::More;
+
+use FindBin;
+use lib $FindBin::Bin;
+use Host;
+use Run;
+
+my ($name) = @ARGV;
+defined $name or BAIL_OUT('expected the NAME of a map of tests/maps');
+my $file = script("../tests/maps/$name.map");
+-e $file or BAIL_OUT("$file: no such map");
+
+# The map that Xen gets, with --e820-fit
+my ($code, $printed, $said) = run(script('boot'), '--e820', $file, '--e820-fit', '--print');
+is $code, 0, 'scripts/boot --print exits with 0' or BAIL_OUT($said);
+diag $said if $said ne '';
+my @map = map { [/^0x(\S+) 0x(\S+) (.*)/] } split /\n/, $printed;
+my @ram = ram(@map);
+my $most = $ram[-1][1];
+
+# RAM in whole pages, as [START, END] of PFNs: ranges of RAM without what other ranges claim. Unusable memory
+# is RAM for a dom0, because Xen does not let dom0 map it as a device.
+sub ram {
+    my (@map) = @_;
+    no warnings 'portable';
+    my %edge;
+    for my $range (@map) {
+        my ($start, $end, $type) = (hex $range->[0], hex $range->[1], $range->[2]);
+        next if $start == $end;
+        my $i = $type =~ /^(?:usable|unusable)$/ ? 0 : 1;
+        $edge{$start}[$i]++;
+        $edge{$end}[$i]--;
+    }
+    my (@found, $start);
+    my @depth = (0, 0);
+    for my $at (sort { $a <=> $b } keys %edge) {
+        $depth[$_] += $edge{$at}[$_] // 0 for 0, 1;
+        my $is_ram = $depth[0] && !$depth[1];
+        $start = $at if $is_ram && !defined $start;
+        next if $is_ram || !defined $start;
+        push @found, [ceil_div($start, 4096), int($at / 4096)];
+        $start = undef;
+    }
+    return grep { $_->[0] < $_->[1] } @found;
+}
+
+# The number of PFNs of RAM below a PFN
+sub ram_below {
+    my ($pfn) = @_;
+    my $sum = 0;
+    for (grep { $_->[0] < $pfn } @ram) { $sum += ($_->[1] < $pfn ? $_->[1] : $pfn) - $_->[0] }
+    return $sum;
+}
+
+# The ranges of the report that are not identity, joined
+sub reported {
+    my (@ranges) = @_;
+    my @found;
+    for my $range (grep { $_->[2] ne 'identity' } @ranges) {
+        if (@found && $found[-1][1] == $range->[0]) { $found[-1][1] = $range->[1] }
+        else                                        { push @found, [@$range[0, 1]] }
+    }
+    return @found;
+}
+
+sub agrees {
+    my ($nr) = @_;
+    return sub {
+        my ($r, $reports, $log) = @_;
+        my $end = $r->{ranges}[-1][1];
+        is $r->{nr_pages}, $nr, "nr_pages is $nr" if defined $nr;
+        is_deeply [reported(@{$r->{ranges}})], [map { [$_->[0], $_->[1] < $end ? $_->[1] : $end] } grep { $_->[0] < $end } @ram],
+            'the PFNs that are not identity are the pages of RAM in the map';
+        is $r->{beyond}, 'identity', 'PFNs beyond the ranges are identity';
+        is $r->{renumbered}, $r->{nr_pages} - ram_below($r->{nr_pages}),
+            'number of renumbered frames is the number of PFNs below nr_pages that are not RAM';
+        };
+}
+
+boots "$name: dom0 with all memory that Xen has", ['--e820', $file, '--e820-fit'], agrees();
+
+# The largest hole below three quarters of RAM, above the 16 MiB that a dom0 needs at least
+my $limit = 3 / 4 * ram_below($most);
+my @holes = grep { $_->[0] >= pages('16M') && $_->[1] < $limit } map { [$ram[$_ - 1][1], $ram[$_][0]] } 1 .. $#ram;
+my ($hole) = sort { $b->[1] - $b->[0] <=> $a->[1] - $a->[0] } @holes;
+my @edges = map { ($_, $_ + 1, $_ - 1) } @{$hole // []};
+splice @edges, $ENV{XENOLITH_EDGES} if ($ENV{XENOLITH_EDGES} // 6) < @edges;
+for my $edge (@edges) {
+    boots "$name: dom0 of $edge pages; a hole is [$hole->[0], $hole->[1])",
+        ['--e820', $file, '--e820-fit', '--mem', 4 * $edge . 'K'], agrees($edge);
+}
+
+done_testing;
