@@ -34,7 +34,7 @@ FREESTANDING := -m64 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zon
           -fstack-protector-strong -mstack-protector-guard=global -ffile-prefix-map=$(CURDIR)=. \
           -fcf-protection=none
 CFLAGS_KERNEL = $(COMMON) $(FREESTANDING) -isystem $(XEN_HEADERS) $(XEN_ABI) \
-          -ffile-prefix-map=$(XEN_HEADERS)=xen-headers
+          -ffile-prefix-map=$(XEN_HEADERS)=xen-headers $(PADDR_BITS:%=-DPADDR_BITS=%)
 LDFLAGS_KERNEL := -nostdlib -static -Wl,--build-id=none -Wl,-z,noexecstack \
           -Wl,-z,max-page-size=4096 -Wl,--fatal-warnings
 
@@ -92,7 +92,7 @@ $(B)/xenolith-legacy: NOTES = --legacy
 $(B)/xenolith $(B)/xenolith-legacy: $(OBJS) $(B)/linker.lds scripts/check/notes
 	@echo '  LD      $@'
 	@$(CC) -m64 $(LDFLAGS_KERNEL) -T $(B)/linker.lds -o $@.tmp $(filter %.o,$^)
-	@scripts/check/notes $(NOTES) $@.tmp
+	@scripts/check/notes $(NOTES) $(PADDR_BITS:%=--maxphys %) $@.tmp
 	@mv $@.tmp $@
 
 $(B)/elfnotes-legacy.S.o: elfnotes.S Makefile

@@ -34,8 +34,10 @@
 /*
  * The width of the widest machine address that this kernel handles, in bits: the width that a
  * page-table entry can hold (Intel SDM vol. 3, 4.5: bits 51:12 of an entry). The MAXPHYS_SIZE ELF
- * note promises this width.
+ * note promises this width. make PADDR_BITS=46 builds a kernel as narrow as Linux was in 2017.
  */
+#ifndef PADDR_BITS
 #define PADDR_BITS 52
+#endif
 
 #endif

@@ -47,7 +47,7 @@ sub run_domus {
     my %host = (%$option, cpu => $option->{cpu} // default_cpu(map { $_->{builder} } @$guests));
     my (@script, @files, $previous, %shared);
     my $largest = 0;
-    my $seconds = 120;
+    my $seconds = 120 + ($option->{more_seconds} // 0);
     my $share   = sub { # the name in /job of a file, which is copied once
         my ($path, $name) = @_;
         return $shared{$path} if $shared{$path};

@@ -75,14 +75,15 @@ sub run_in_dom0 {
     };
     # max: Linux makes no page structures for the rest of the host; notests: no self-tests of ciphers;
     # rodata=off: no search for writable code, which takes half a second; norandmaps: libraries stay at one
-    # address, so QEMU uses its translation of their code again.
+    # address, so QEMU uses its translation of their code again. acpi_no_memhotplug: the memory devices of a host by
+    # memory map are the host's RAM, not that of dom0.
     # eager-fpu: to switch the FPU lazily, Xen sets CR0.TS and waits for the #NM of the next FPU instruction.
     # QEMU's XSAVE and XRSTOR raise none, so Linux would save and load the registers of another domain.
     my $xen_args = ' spec-ctrl=eager-fpu'
         . xen_arguments(\%option, "$option{dom0_mem},max:$option{dom0_mem} dom0_max_vcpus=1");
     start_bios_host(
         \%option, $xen_args,
-        [["$linux/vmlinux", 'vmlinux', 'console=hvc0 quiet panic=1 cryptomgr.notests rodata=off ima=off norandmaps'],
+        [["$linux/vmlinux", 'vmlinux', 'console=hvc0 quiet panic=1 cryptomgr.notests rodata=off ima=off norandmaps acpi_no_memhotplug'],
             [$ramdisk, 'ramdisk', '']],
         hear => $console,
         qemu => [map { ('-virtfs', shared(@$_)) } [job => $job], [out => $out]],

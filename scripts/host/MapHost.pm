@@ -19,6 +19,7 @@ use List::Util qw(max min sum0);
 use E820;
 use Machine;
 use Options;
+use Qemu 'qemu_quoted';
 use RandomMap;
 
 our @EXPORT = qw(choose_map);
@@ -26,13 +27,15 @@ our @EXPORT = qw(choose_map);
 use constant {KiB => 1 << 10, MiB => 1 << 20, GiB => 1 << 30, TiB => 1 << 40};
 
 # Limits, each with its reason
-my $low_end     = 3840 * MiB;         # QEMU's devices begin here
-my $tables      = MiB;                # SeaBIOS keeps ACPI tables in the last part of low RAM
-my $top         = 1 << 47;            # Xen's M2P and its bits to leave out of an address end here
-my $max_entries = 128;                # E820MAX of Xen's boot code
-my $max_gap     = 64 * GiB;           # between RAM and RAM of one memory device
-my $max_gaps    = 2 * TiB;            # Xen looks at each page of a gap: about five seconds for 1 TiB
-my $part        = 100;                # Xen keeps 40 bytes for each page of 4 KiB, and touches them
+my $low_end     = 3840 * MiB;           # QEMU's devices begin here
+my $low_max     = $low_end - 2 * MiB;   # SeaBIOS keeps ACPI tables above; QEMU splits RAM that reaches $low_end
+my $low_min     = 64 * MiB;             # Xen, its modules and a small dom0
+my $top         = 1 << 47;              # Xen's M2P ends here
+my $max_pdx     = 1 << 32;              # entries of Xen's frame table without CONFIG_BIGMEM
+my $max_entries = 128;                  # E820MAX of Xen's boot code
+my $max_gap     = 64 * GiB;             # between RAM and RAM of one memory device
+my $max_gaps    = 2 * TiB;              # Xen looks at each page of a gap: about five seconds for 1 TiB
+my $part        = 100;                  # Xen keeps 40 bytes for each page of 4 KiB, and touches them
 
 # choose_map(OPTION): the host of --e820, if there is one. Ends the program if the host cannot be had.
 sub choose_map {
@@ -77,17 +80,23 @@ sub told {
     return sprintf '%s [0x%x, 0x%x)', @$misfit{qw(what start end)};
 }
 
+# What becomes of it with --e820-fit. A range that is unusable is nothing to which dom0 has access: below
+# 4 GiB, QEMU's devices and SeaBIOS's tables would be lost with it.
+sub fate {
+    my ($misfit) = @_;
+    return $misfit->{is_entry} ? 'is left out' : 'becomes ' . type_name(type_of($misfit));
+}
+
+sub type_of {
+    my ($misfit) = @_;
+    return $misfit->{start} < 4 * GiB ? RESERVED : UNUSABLE;
+}
+
 sub refuse {
     my ($name, $first, @more) = @_;
     my $more = @more ? ' (and ' . @more . ' more ranges)' : '';
     bad("--e820 $name: no host has " . told($first) . ": $first->{why}$more; with --e820-fit it " . fate($first));
     return;
-}
-
-# What becomes of it with --e820-fit
-sub fate {
-    my ($misfit) = @_;
-    return $misfit->{is_entry} ? 'is left out' : 'becomes unusable';
 }
 
 sub ram {
@@ -98,13 +107,17 @@ sub ram {
 sub misfits {
     my (@map) = @_;
     my @ram = ram(@map);
-    @ram && $ram[0][0] < $low_end or bad('--e820: expected RAM below 4 GiB, where Xen is loaded, found none');
-    return (
+    my $low = sum0(map { min($_->[1], 4 * GiB) - $_->[0] } grep { $_->[0] < 4 * GiB } @ram);
+    $low >= $low_min or bad('--e820: expected 64 MiB of RAM below 4 GiB for Xen and dom0, found ' . int($low / MiB) . ' MiB');
+    my @misfits = (
         overlaps(0xa0000, MiB, 'QEMU has video memory and ROMs there', @ram),
-        overlaps($low_end - $tables, 4 * GiB, "QEMU has at most 3839 MiB of RAM for a map below 4 GiB", @ram),
+        overlaps($low_max, 4 * GiB, 'QEMU has at most 3838 MiB of RAM for a map below 4 GiB', @ram),
         overlaps($top, ~0, 'Xen has no frame numbers for RAM at 2^47 and above', @ram),
-        gaps(@map), too_large(@ram), too_many(@map),
     );
+    for my $more (sub { out_of_reach(@ram) }, sub { gaps(@map) }, sub { too_large(@ram) }, sub { too_many(@map) }) {
+        @misfits = $more->() if !@misfits;
+    }
+    return @misfits;
 }
 
 sub overlaps {
@@ -113,18 +126,46 @@ sub overlaps {
         grep { $_->[0] < $end && $_->[1] > $start } @ram;
 }
 
+# RAM for which Xen has no page structures. Xen leaves out the longest run of address bits that are 0 in all
+# pieces of RAM (pfn_pdx_hole_setup of xen/common/pdx.c, srat_parse_regions of xen/arch/x86/srat.c).
+sub out_of_reach {
+    my @devices = devices(grep { $_->[0] >= 4 * GiB } @_) or return;
+    my $mask    = filled(max($devices[0]{start}, 1 << 30) - 1);
+    $mask |= $_->{start} | filled($_->{start} ^ $_->{end} - 1) for @devices;
+    my ($from, $nr) = (0, 0);
+    my $bits = reverse sprintf '%064b', $mask >> 12;
+    while ($bits =~ /(?<=.{18})0+(?=.*1)/g) {
+        ($from, $nr) = ($-[0], length $&) if length $& > $nr;
+    }
+    my $entries = sub {
+        my ($pfn) = @_;
+        return $pfn >> $from + $nr << $from | $pfn & (1 << $from) - 1;
+    };
+    return map { {
+        start => $_->{start} + 4096 * max(0, $max_pdx - $entries->($_->{start} >> 12)),
+        end   => $_->{end},
+        what  => 'RAM',
+        why   => 'Xen has page structures for 16 TiB, and finds no address bits that it can leave out',
+    } } grep { $entries->($_->{end} - 1 >> 12) >= $max_pdx } @devices;
+}
+
+# A number whose bits are 1 from the highest 1 of $n on
+sub filled {
+    my ($n) = @_;
+    return (1 << length sprintf '%b', $n) - 1;
+}
+
 # The long gaps, if Xen would look for minutes at the pages of all gaps. The last GiB of a gap stays one.
 sub gaps {
     my (@map) = @_;
-    my @known = sort { $a->[0] <=> $b->[0] } grep { $_->[0] < $_->[1] } @map;
+    my @known = sort { $a->[0] <=> $b->[0] } grep { $_->[2] == RAM || $_->[2] == UNUSABLE } @map;
     my $last  = max(map { $_->[1] } ram(@map));
-    my ($at, $sum, @long) = (0, 0);
+    my ($at, $sum, @long) = (4 * GiB, 0);
     for my $range (grep { $_->[0] < $last } @known) {
         my $size = $range->[0] - $at;
         $sum += $size if $size > 0;
-        push @long, {start => $at, end => $range->[0] - GiB, what => 'the gap', why => 'Xen looks at each page of a gap, ' .
-            'and needs minutes for more than 2 TiB', is_gap => 1} if $size > 4 * GiB;
-        $sum += $range->[1] - $range->[0] if $range->[2] != RAM && $range->[2] != UNUSABLE;
+        push @long, {start => $at, end => $range->[0] - GiB, what => 'the gap', is_gap => 1,
+            why => 'Xen looks at each page of a gap, and needs minutes for more than 2 TiB'} if $size > 4 * GiB;
         $at = max($at, $range->[1]);
     }
     return $sum > $max_gaps ? @long : ();
@@ -135,10 +176,10 @@ sub too_large {
     my (@ram) = @_;
     my $room = memory_of_this_machine() * 3 / 4 * $part - sum0(map { $_->[1] - $_->[0] } @ram);
     return if $room >= 0;
-    my @high   = grep { $_->[0] >= 4 * GiB } @ram;
-    my @middle = @high > 2 ? @high[1 .. $#high - 1] : @high;
+    my @high     = grep { $_->[0] >= 4 * GiB } @ram;
+    my @middle   = @high > 2 ? @high[1 .. $#high - 1] : @high;
     my ($victim) = sort { $b->[1] - $b->[0] <=> $a->[1] - $a->[0] } @middle;
-    my $size   = min($victim->[1] - $victim->[0], int(-$room / GiB + 1) * GiB);
+    my $size     = min($victim->[1] - $victim->[0], int(-$room / GiB + 1) * GiB);
     return {start => $victim->[1] - $size, end => $victim->[1], what => 'RAM', why => 'Xen keeps information of 1 % of its ' .
         'size, more than three quarters of the memory of this machine'};
 }
@@ -148,24 +189,30 @@ sub memory_of_this_machine {
     return $kib * KiB;
 }
 
+# The last ranges that are no RAM
 sub too_many {
-    my (@map) = @_;
-    return map { {start => $map[$_][0], end => $map[$_][1], what => 'range number ' . ($_ + 1) . ',', is_entry => 1,
-        why => "Xen reads $max_entries ranges"} } $max_entries .. $#map;
+    my (@map)   = @_;
+    my @victims = reverse grep { $map[$_][2] != RAM } 0 .. $#map;
+    push @victims, reverse grep { $map[$_][2] == RAM } 0 .. $#map;
+    my $nr = @map - $max_entries;
+    return map { {start => $map[$_][0], end => $map[$_][1], what => 'the range', is_entry => 1, entry => $map[$_],
+        why => "Xen reads $max_entries ranges, and the map has " . @map} } @victims[0 .. $nr - 1];
 }
 
 # The map without what does not fit
 sub without {
     my ($misfit, @map) = @_;
-    return @map[0 .. $#map - 1] if $misfit->{is_entry};
+    return grep { $_ != $misfit->{entry} } @map if $misfit->{is_entry};
     my ($start, $end) = @$misfit{qw(start end)};
-    my $hole = [$start, $end, UNUSABLE];
-    return sort { $a->[0] <=> $b->[0] } @map, $hole if $misfit->{is_gap};
-    return map {
+    my $hole = [$start, $end, type_of($misfit)];
+    my @rest = map {
         my ($from, $to, $type) = @$_;
-        $type != RAM || $from >= $end || $to <= $start ? $_
-            : grep { $_->[0] < $_->[1] } [$from, $start, RAM], $hole, [$end, $to, RAM];
+        my $is_cut = $from < $end && $to > $start && ($type == RAM || $misfit->{is_gap});
+        !$is_cut ? $_ : grep { $_->[0] < $_->[1] } [$from, min($to, $start), $type], [max($from, $end), $to, $type];
     } @map;
+    my $place = grep { $_->[0] < $start } @rest;
+    splice @rest, $place, 0, $hole;
+    return @rest;
 }
 
 # The host
@@ -174,10 +221,14 @@ sub make_host {
     my ($option, @map) = @_;
     my @ram  = ram(@map);
     my $low  = max(map { $_->[1] } grep { $_->[0] < 4 * GiB } @ram);
-    my $size = ceil_to($low + $tables, MiB);
+    my $size = ceil_to($low + MiB, MiB); # SeaBIOS keeps ACPI tables in the last MiB
     my @devices = devices(grep { $_->[0] >= 4 * GiB } @ram);
+    tmp() !~ /:/ or no_host('TMPDIR: expected a path without a colon, which QEMU cannot load an ACPI table from, found ' . tmp());
     my @args = ('-option-rom', map_rom(@map));
     if (@devices) {
+        my $machines = `qemu-system-x86_64 -machine help 2>/dev/null </dev/null`;
+        $machines =~ /^pc-i440fx-2\.10 /m or no_host('--e820 with RAM above 4 GiB: expected a QEMU that has the machine ' .
+            'pc-i440fx-2.10, up to 10.0, found one without');
         my $end = max(map { $_->{end} } @devices);
         push @args, '-m', sprintf('%dM,slots=%d,maxmem=%dM', $size / MiB, scalar @devices, ceil_to($end, GiB) / MiB);
         for my $i (0 .. $#devices) {
@@ -185,12 +236,12 @@ sub make_host {
             push @args, '-object', sprintf('memory-backend-ram,id=far%d,size=%dM,reserve=off', $i, ($end - $start) / MiB),
                 '-device', sprintf('pc-dimm,memdev=far%d,addr=0x%x', $i, $start);
         }
-        push @args, '-acpitable', 'sig=SRAT,rev=3,data=' . srat($option->{smp}, {start => 0, end => $size}, @devices);
+        push @args, '-acpitable', 'sig=SRAT,rev=3,data=' . qemu_quoted(srat($option->{smp}, {start => 0, end => $size}, @devices));
         $option->{phys_bits} = max(40, 1 + length sprintf '%b', $end);
     }
     $option->{host_mem}  = $size / MiB . 'M';
     # Xen and the self-tests look at each page.
-    $option->{timeout} //= 120 + int(300 * sum0(map { $_->[1] - $_->[0] } @ram) / TiB);
+    $option->{more_seconds} = int(300 * sum0(map { $_->[1] - $_->[0] } @ram) / TiB);
     # A machine type from 2.11 on adds an SRAT of its own, with one piece from 4 GiB to the end.
     $option->{machine}   = (@devices ? 'pc-i440fx-2.10' : 'pc') . ",max-ram-below-4g=$low_end";
     $option->{qemu_args} = join ' ', @args, grep { defined } $option->{qemu_args};
@@ -204,7 +255,7 @@ sub ceil_to {
 
 # The memory devices for RAM from 4 GiB on: {start, end}, in units of 2 MiB, which QEMU wants
 sub devices {
-    my (@devices);
+    my @devices;
     for my $range (@_) {
         my ($start, $end) = (int($range->[0] / (2 * MiB)) * 2 * MiB, ceil_to($range->[1], 2 * MiB));
         if (@devices && $start - $devices[-1]{end} < $max_gap) { $devices[-1]{end} = max($devices[-1]{end}, $end) }
@@ -213,12 +264,15 @@ sub devices {
     return @devices;
 }
 
-# The body of an SRAT (ACPI specification, "System Resource Affinity Table"): the processors in node 0,
-# and each piece of RAM in a node of its own.
+# The body of an SRAT (ACPI specification, "System Resource Affinity Table"): each piece of RAM is a node.
+# The processors are spread from the first node to the last.
 sub srat {
     my ($nr_cpus, @pieces) = @_;
     my $body = pack 'VQ<', 1, 0;
-    $body .= pack 'CCCCVCCCCV', 0, 16, 0, $_, 1, 0, 0, 0, 0, 0 for 0 .. $nr_cpus - 1;
+    for my $cpu (0 .. $nr_cpus - 1) {
+        my $node = int($cpu * $#pieces / max(1, $nr_cpus - 1));
+        $body .= pack 'CCCCVCCCCV', 0, 16, $node, $cpu, 1, 0, 0, 0, 0, 0;
+    }
     $body .= pack 'CCVvQ<Q<VVQ<', 1, 40, $_, 0, $pieces[$_]{start}, $pieces[$_]{end} - $pieces[$_]{start}, 0, 1, 0
         for 0 .. $#pieces;
     return write_file('srat', $body);
@@ -229,14 +283,15 @@ sub map_rom {
     my (@map)  = @_;
     my ($code, $object) = map { tmp() . "/e820.$_" } qw(bin o);
     my $prefix = $ENV{CROSS_COMPILE} // '';
-    check_tool("$prefix$_") for qw(as ld);
-    for my $command (["${prefix}as", '--32', '-o', $object, top() . '/scripts/host/e820.S'],
+    check_tool("$prefix$_") for grep { $prefix !~ m{/} } qw(as ld);
+    for my $command (["${prefix}as", '--32', '-mx86-used-note=no', '-o', $object, top() . '/scripts/host/e820.S'],
         ["${prefix}ld", qw(-m elf_i386 --oformat binary -Ttext 0 -e 0 -o), $code, $object]) {
         my ($exit) = run(@$command);
         no_host("$command->[0] cannot build the option ROM for --e820; its message is above") if $exit;
     }
     open my $file, '<:raw', $code or no_host("$code: $!");
     my $rom = do { local $/; <$file> };
+    length $rom <= 512 or no_host("expected at most 512 bytes of code in the option ROM for --e820, found " . length $rom);
     my ($base) = map { $_->[1] } grep { $_->[0] == 0 } ram(@map);
     $rom .= pack 'vv', min(640, int(($base // ~0) / KiB)), scalar @map;
     $rom .= pack 'Q<Q<V', $_->[0], $_->[1] - $_->[0], $_->[2] for @map;

@@ -18,7 +18,7 @@ our @EXPORT = qw(random_map);
 
 use constant {PAGE => 4096, MiB => 1 << 20, GiB => 1 << 30};
 
-my $max_holes = 50; # so that the map has less than 128 ranges
+my $max_holes = 36; # each makes two ranges, and a map has 128 at most
 
 # The types of the holes; 0: the map says nothing about the hole.
 my @types = (2, 3, 4, 5, 7, 12, 20, 0);
@@ -79,7 +79,7 @@ sub random_map {
 # Neighbouring ranges of one type are one range.
 sub joined {
     my @map;
-    for my $range (@_) {
+    for my $range (grep { $_->[0] < $_->[1] } @_) {
         if (@map && $map[-1][1] == $range->[0] && $map[-1][2] == $range->[2]) { $map[-1][1] = $range->[1] }
         else                                                                  { push @map, [@$range] }
     }

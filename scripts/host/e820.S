@@ -2,7 +2,7 @@
 #
 # An option ROM that answers the BIOS call int 15h, AX=E820h, from its own table, and passes each other
 # call on. SeaBIOS runs the ROM before the boot loader, so QEMU's multiboot loader and the real-mode code
-# of Xen get the map of another machine. MapRom.pm adds the table and the two sums:
+# of Xen get the map of another machine. MapHost.pm adds the table and the two sums:
 #
 #     0         55 aa, then the size of the ROM in units of 512 bytes
 #     3         init, which SeaBIOS calls

@@ -189,7 +189,7 @@ sub check_domu {
                 "$name: scripts/verdict exits with 0: the kernel reports success" or show_why($log, $err);
         }
         my $reports = reports($log);
-        $guest->{check}->($reports->{boot}, $reports, $log) if $guest->{check};
+        $guest->{check}->($reports->{boot}, $reports, $log, $xl) if $guest->{check};
     };
     return;
 }

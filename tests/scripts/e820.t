@@ -76,7 +76,7 @@ c0000000-febfffff : PCI Bus 0000:00
 END
 my @sysfs = map { "/sys/firmware/memmap/$_" } (
     "1/type:Reserved\n", "1/start:0x9fc00\n", "1/end:0x9ffff\n", "0/start:0x0\n", "0/end:0x9fbff\n", "0/type:System RAM\n",
-    "10/end:0x13fffffff\n", "10/start:0x100000000\n", "10/type:System RAM\n",
+    "5/end:0x13fffffff\n", "5/start:0x100000000\n", "5/type:System RAM\n",
     "3/type:ACPI Non-volatile Storage\n", "3/start:0xbfff0000\n", "3/end:0xbfff2fff\n",
     "2/end:0xbffeffff\n", "2/type:System RAM\n", "2/start:0x100000\n",
     "4/end:0xbfffffff\n", "4/type:ACPI Tables\n", "4/start:0xbfff3000\n");
@@ -93,9 +93,9 @@ prints $map,            $map, 'plain lines';
 prints $bare,           $map, 'Linux without BIOS-e820';
 prints $map =~ s/0x0+(?=\w)/0x/gr, $map, 'plain lines with short numbers';
 prints $map =~ s/ usable/ 1/gr =~ s/ reserved/ type 2/r =~ s/ ACPI NVS/ (type 0x4)/r, $map, 'types by number';
-prints "0x0 0xa0000 usable\n0x100000 0x200000 type 77\n0x200000 0x300000 soft reserved\n0x300000 0x400000 persistent (type 7)\n",
+prints "0x0 0xa0000 usable\n0x100000 0x200000 type 77\n0x200000 0x300000 soft reserved\n0x300000 0x400000 persistent (type 7)\n0x400000 0x5000000 usable\n",
     "0x00000000 0x000a0000 usable\n0x00100000 0x00200000 type 77\n0x00200000 0x00300000 soft reserved\n"
-    . "0x00300000 0x00400000 persistent (type 7)\n", 'types of other kinds stay as they are';
+    . "0x00300000 0x00400000 persistent (type 7)\n0x00400000 0x05000000 usable\n", 'types of other kinds stay as they are';
 
 # Prefixes, line ends, and what else is in a log
 
@@ -126,12 +126,30 @@ for my $case (['Linux', $linux], ['old Linux', $old_linux], ['bare Linux', $bare
 }
 prints "# a comment\n\n$map", $map, 'comments and empty lines';
 
+prints $linux =~ s/\n/=\n\n/r =~ s/000(?=.*\n\z)/000=\n/r, $map, 'quoted-printable';
+prints "\xef\xbb\xbf" . $map =~ s/^/\xc2\xa0/mgr, $map, 'the mark of UTF-8, and blanks that do not wrap';
+prints $linux =~ s/^/\e[33m/mgr =~ s/\n/\e[0m\n/gr, $map, 'colours';
+prints $linux =~ s/\n/<br>\n/gr, $map, 'a web page';
+prints $linux =~ s/\n/\n\n\n\n/gr, $map, 'empty lines between the lines';
+prints $linux =~ s/(.*\n)/$1$1/gr, $map, 'each line twice';
+prints $linux =~ s/\n/\r/gr, $map, 'CR alone at the end of lines';
+prints $linux =~ s/\] reserved/]  device reserved/r =~ s/(.*9fc00.*\n)/$1BIOS-e820: [gap 0x00000000000a0000-0x00000000000fffff]\n/r, $map,
+    'Linux since 7.0';
+prints $old_xen =~ s/\(reserved\)/type 9/r, $map =~ s/reserved/type 9/r, 'old Xen, a type without a name';
+prints "pci 0000:00:02.0: [mem 0xfd000000-0xfdffffff] reserved\n\n\n\n\n$around\n$linux", $map, 'a line of a PCI device before the map';
+prints $iomem =~ s/^/> /mgr, $map, '/proc/iomem in a mail';
+prints $map =~ s/^/> /mgr,   $map, 'plain lines in a mail';
+prints $linux =~ s/.*\n.*\n//r, $map =~ s/.*\n.*\n//r, 'a log whose first lines are lost',
+    qr/the map begins at 0x100000; are the first lines missing\?$/;
+
 # Several maps
 
 my $user = $linux =~ s/BIOS-e820/user/gr =~ s/bffeffff/7ffeffff/r;
 prints "$linux$user", $map, 'the map of the BIOS before that of memmap=',
     qr/map has a map of kind BIOS-e820 from line 1 on, and one of kind user from line 7 on; the first one is used\n/;
 prints $linux . $linux, $map, 'two boots in one log', qr/one of kind BIOS-e820 from line 7 on; the first one is used\n/;
+prints $linux . $linux =~ s/9fbff/9efff/r =~ s/9fc00/9f000/r, $map, 'two boots with different maps', qr/from line 7 on/;
+prints $iomem . $iomem =~ s/9fbff/9efff/r, $map, 'two files of /proc/iomem', qr/from line 13 on/;
 prints $xen =~ s/^/(XEN)  /mgr . $linux =~ s/BIOS-e820/Xen/gr, $map, "Xen's map before that of its dom0", qr/one of kind Xen from line 7/;
 
 # Damaged maps
@@ -156,25 +174,55 @@ for my $case (['Linux', $linux], ['old Linux', $old_linux], ['Xen', $xen], ['old
         like $err, qr/line [34]: expected a range with start, end and type/, "$what: a line wrapped after $cut characters has its number";
     }
 }
-refused $linux =~ s/ACPI NVS/ACPI XYZ/r, qr/line 4: expected a range with start, end and type, .*ACPI XYZ$/, 'an unknown type';
+refused $linux =~ s/ACPI NVS/ACPI XYZ/r, qr/line 4: expected a range with start, end and type .*ACPI XYZ$/, 'an unknown type';
+# A change of one line of a map that is refused, whatever the line: name, map, pattern, replacement
+for my $case (
+    ['two joined lines of old Xen',  $old_xen,   qr/\(reserved\)\n/,         '(reserved) '],
+    ['two joined lines of Linux',    $linux,     qr/reserved\n/,               'reserved '],
+    ['a lost digit',                 $linux,     qr/0x0000000100000000/,       '0x000000100000000'],
+    ['a lost digit of Xen',          $xen,       qr/0000000100000000/,         '000000100000000'],
+    ['a lost digit of old Linux',    $old_linux, qr/0000000100000000/,         '000000100000000'],
+    ['a lost type',                  $old_linux, qr/ \(usable\)\n\z/,         "\n"],
+    ['a first line with a lost type', $old_linux, qr/ \(usable\)/,             ''],
+    ['a garbled first line',         $linux,     qr/BIOS-e820/,                'BIOS-e82'],
+    ['a garbled last line',          $linux,     qr/BIOS-e820(?=.*\n\z)/,      'BIOS-e82'],
+    ['a first line in three parts',  $linux,     qr/-0x000000000009fbff\] /,   "\n-0x000000000009fbff]\n"],
+    ['three lines inside the map',   $linux,     qr/\n/,                       "\nfoo 1\nfoo 2\nfoo 3\n"],
+    ['one line inside the map',      $xen,       qr/\n/,                       "\nfoo 1\n"],
+    ['a lost 0x in the last line',   $map,       qr/0x(?=1.*\n\z)/,            ''],
+    ['a wrapped line of iomem',      $iomem,     qr/ : System RAM/,            "\n : System RAM"],
+    ) {
+    my ($name, $text, $pattern, $replacement) = @$case;
+    my $changed = $text =~ s/$pattern/$replacement/r;
+    isnt $changed, $text, "$name: the map is changed";
+    refused $changed, qr/line \d: expected a range with start, end and type .*damaged or wrapped/, $name;
+}
+refused join('', grep { !m{/1/} } @sysfs), qr{found no 1/start$}, '/sys/firmware/memmap without one directory';
+refused join('', @sysfs, @sysfs), qr/line 19: expected a range/, '/sys/firmware/memmap of two machines';
+refused $linux =~ s/0x000000013fffffff/0xffffffffffffffff/r, qr/line 6: expected an end below 2\^64/, 'an end at 2^64';
 refused "0x1000 0x0 usable\n", qr/line 1: expected a start that is not above the end, found: 0x1000 0x0 usable$/, 'a start above the end';
 refused "hello\n",             qr/expected a memory map .*, found no line of one$/, 'a file without a map';
 refused '',                    qr/found no line of one$/,                           'an empty file';
 refused "00000000-00000000 : System RAM\n" x 3, qr{/proc/iomem shows addresses to root alone$}, '/proc/iomem as another user';
-refused join('', grep { !/10\/type/ } @sysfs), qr/expected a range with start, end and type/, '/sys/firmware/memmap without a type';
+refused join('', grep { !/5\/type/ } @sysfs), qr/found no 5\/type$/, '/sys/firmware/memmap without a type';
 
 # What a host cannot have
 
 my $low = "0x0 0xa0000 usable\n";
-refused "${low}0x100000 0xf0000000 usable\n", qr/no host has RAM \[0xeff00000, 0xf0000000\): QEMU has at most 3839 MiB .*--e820-fit/, 'RAM at 3840 MiB';
+refused "${low}0x100000 0xf0000000 usable\n", qr/no host has RAM \[0xefe00000, 0xf0000000\): QEMU has at most 3838 MiB .*--e820-fit it becomes reserved$/, 'RAM at 3840 MiB';
 refused "0x0 0x100000 usable\n0x100000 0x10000000 usable\n", qr/no host has RAM \[0xa0000, 0x100000\): QEMU has video memory/, 'RAM at 640 KiB';
 refused "${low}0x100000 0x10000000 usable\n0x7fffffe00000 0x800000200000 usable\n", qr/RAM \[0x800000000000, 0x800000200000\): Xen has no frame/, 'RAM at 2^47';
 refused "${low}0x100000 0x10000000 usable\n0x400000000000 0x400040000000 usable\n",
-    qr/the gap \[0x10000000, 0x3fffc0000000\): Xen looks at each page/, 'a gap of 64 TiB';
+    qr/RAM \[0x400000000000, 0x400040000000\): Xen has page structures for 16 TiB/, 'RAM far away without RAM at 4 GiB';
+refused "${low}0x100000 0x10000000 usable\n0x100000000 0x110000000 usable\n0x400000000000 0x400040000000 usable\n",
+    qr/the gap \[0x110000000, 0x3fffc0000000\): Xen looks at each page/, 'a gap of 64 TiB';
+refused "${low}0x100000 0x10000000 usable\n0x100000000 0x110000000 usable\n0x110000000 0x400000000000 reserved\n0x400000000000 0x400040000000 usable\n",
+    qr/the gap \[0x110000000, 0x3fffc0000000\): Xen looks at each page/, 'a reserved range of 64 TiB';
 refused $low . join('', map { sprintf "0x%x 0x%x usable\n", ($_ << 20) + 4096, ($_ + 1) << 20 } 1 .. 140),
-    qr/no host has range number 129, \[0x[0-9a-f]+, 0x[0-9a-f]+\): Xen reads 128 ranges \(and 12 more ranges\).* is left out$/, 'more than 128 ranges';
-refused "0x100000000 0x200000000 usable\n", qr/expected RAM below 4 GiB, where Xen is loaded, found none$/, 'no low RAM';
-refused "${low}0x100000 0x10000000 usable\n0x100000000 0x200000000000 usable\n", qr/RAM \[0x[0-9a-f]+, 0x200000000000\): Xen keeps/, '32 TiB of RAM';
+    qr/no host has the range \[0x8c01000, 0x8d00000\): Xen reads 128 ranges, and the map has 141 \(and 12 more ranges\).* is left out$/, 'more than 128 ranges';
+refused "0x100000000 0x200000000 usable\n", qr/expected 64 MiB of RAM below 4 GiB for Xen and dom0, found 0 MiB$/, 'no low RAM';
+refused "${low}0x100000 0x10000000 usable\n0x100000000 0x200000000000 usable\n", qr/RAM \[0x100000000000, 0x200000000000\): Xen has page structures for 16 TiB/, '32 TiB of RAM';
+refused "${low}0x100000 0x10000000 usable\n0x100000000 0xf0000000000 usable\n", qr/RAM \[0x[0-9a-f]+, 0xf0000000000\): Xen keeps/, '15 TiB of RAM';
 
 sub fits {
     my ($text, $expected, $messages, $name) = @_;
@@ -183,11 +231,12 @@ sub fits {
     like $err, $messages, "$name: the message";
     return;
 }
-fits "${low}0x100000 0xf0000000 usable\n", "0x00000000 0x000a0000 usable\n0x00100000 0xeff00000 usable\n0xeff00000 0xf0000000 unusable\n",
-    qr/^boot: --e820-fit: RAM \[0xeff00000, 0xf0000000\) becomes unusable: QEMU has .*\n$/, 'RAM at 3840 MiB';
-fits "${low}0x100000 0x10000000 usable\n0x400000000000 0x400040000000 usable\n",
-    "0x000000000000 0x0000000a0000 usable\n0x000000100000 0x000010000000 usable\n0x000010000000 0x3fffc0000000 unusable\n"
-    . "0x400000000000 0x400040000000 usable\n", qr/the gap \[0x10000000, 0x3fffc0000000\) becomes unusable/, 'a gap of 64 TiB';
+fits "${low}0x100000 0xf0000000 usable\n", "0x00000000 0x000a0000 usable\n0x00100000 0xefe00000 usable\n0xefe00000 0xf0000000 reserved\n",
+    qr/^boot: --e820-fit: RAM \[0xefe00000, 0xf0000000\) becomes reserved: QEMU has .*\n$/, 'RAM at 3840 MiB';
+fits "${low}0x100000 0x10000000 usable\n0x100000000 0x110000000 usable\n0x400000000000 0x400040000000 usable\n",
+    "0x000000000000 0x0000000a0000 usable\n0x000000100000 0x000010000000 usable\n0x000100000000 0x000110000000 usable\n"
+    . "0x000110000000 0x3fffc0000000 unusable\n0x400000000000 0x400040000000 usable\n",
+    qr/the gap \[0x110000000, 0x3fffc0000000\) becomes unusable/, 'a gap of 64 TiB';
 
 # Options
 
