@@ -99,7 +99,7 @@ sub is_missing {
     if ($name eq 'make') {
         return "make has no target $rest[0]" if $rest[0] !~ /=$/ && !$is_target{$rest[0]} && $rest[0] !~ m{/};
         return "nothing reads $rest[0]"
-            if $rest[0] =~ /^(\w+)=$/ && $makefiles !~ /\$\(\Q$1\E\)|^\Q$1\E\s*[?:]?=/m
+            if $rest[0] =~ /^(\w+)=$/ && $makefiles !~ /\$\(\Q$1\E[:)]|^\Q$1\E\s*[?:]?=/m
             && read_file('scripts/fetch/deps') !~ /\b\Q$1\E\b/;
     } elsif ($name eq 'kernel') {
         return "the kernel has no argument $rest[0]" if !is_value(split(/=/, $rest[0], 2));
