@@ -16,18 +16,43 @@ use lib $FindBin::Bin;
 use Host;
 use Run;
 
+# All boots of a map: maps.t NAME, or maps.t random:FROM-TO for random maps, each with all memory
 my ($name) = @ARGV;
-defined $name or BAIL_OUT('expected the NAME of a map of tests/maps');
+defined $name or BAIL_OUT('expected the NAME of a map of tests/maps, or random:FROM-TO');
+if (my ($from, $to) = $name =~ /^random:(\d+)-(\d+)$/) {
+    for my $seed ($from .. $to) {
+        my ($ram) = read_ram("random:$seed");
+        boots "random map $seed: dom0 with all memory that Xen has", ['--e820', "random:$seed"], agrees($ram);
+    }
+    done_testing;
+    exit;
+}
 my $file = script("../tests/maps/$name.map");
 -e $file or BAIL_OUT("$file: no such map");
-
-# The map that Xen gets, with --e820-fit
-my ($code, $printed, $said) = run(script('boot'), '--e820', $file, '--e820-fit', '--print');
-is $code, 0, 'scripts/boot --print exits with 0' or BAIL_OUT($said);
+my ($ram, $said) = read_ram($file);
 diag $said if $said ne '';
-my @map = map { [/^0x(\S+) 0x(\S+) (.*)/] } split /\n/, $printed;
-my @ram = ram(@map);
-my $most = $ram[-1][1];
+boots "$name: dom0 with all memory that Xen has", ['--e820', $file, '--e820-fit'], agrees($ram);
+
+# The largest hole below three quarters of RAM, above the 16 MiB that a dom0 needs at least
+my $limit = 3 / 4 * ram_below($ram, $ram->[-1][1]);
+my @holes = grep { $_->[0] >= pages('16M') && $_->[1] < $limit } map { [$ram->[$_ - 1][1], $ram->[$_][0]] } 1 .. $#$ram;
+my ($hole) = sort { $b->[1] - $b->[0] <=> $a->[1] - $a->[0] } @holes;
+my @edges = map { ($_, $_ + 1, $_ - 1) } @{$hole // []};
+splice @edges, $ENV{XENOLITH_EDGES} if ($ENV{XENOLITH_EDGES} // 6) < @edges;
+for my $edge (@edges) {
+    boots "$name: dom0 of $edge pages; a hole is [$hole->[0], $hole->[1])",
+        ['--e820', $file, '--e820-fit', '--mem', 4 * $edge . 'K'], agrees($ram, $edge);
+}
+
+done_testing;
+
+# The RAM of a map as Xen gets it, and what scripts/boot says
+sub read_ram {
+    my ($map) = @_;
+    my ($code, $printed, $said) = run(script('boot'), '--e820', $map, '--e820-fit', '--print');
+    is $code, 0, "scripts/boot --e820 $map --print exits with 0" or BAIL_OUT($said);
+    return ([ram(map { [/^0x(\S+) 0x(\S+) (.*)/] } split /\n/, $printed)], $said);
+}
 
 # RAM in whole pages, as [START, END] of PFNs: ranges of RAM without what other ranges claim. Unusable memory
 # is RAM for a dom0, because Xen does not let dom0 map it as a device.
@@ -57,9 +82,9 @@ sub ram {
 
 # The number of PFNs of RAM below a PFN
 sub ram_below {
-    my ($pfn) = @_;
+    my ($ram, $pfn) = @_;
     my $sum = 0;
-    for (grep { $_->[0] < $pfn } @ram) { $sum += ($_->[1] < $pfn ? $_->[1] : $pfn) - $_->[0] }
+    for (grep { $_->[0] < $pfn } @$ram) { $sum += ($_->[1] < $pfn ? $_->[1] : $pfn) - $_->[0] }
     return $sum;
 }
 
@@ -75,30 +100,15 @@ sub reported {
 }
 
 sub agrees {
-    my ($nr) = @_;
+    my ($ram, $nr) = @_;
     return sub {
         my ($r, $reports, $log) = @_;
         my $end = $r->{ranges}[-1][1];
         is $r->{nr_pages}, $nr, "nr_pages is $nr" if defined $nr;
-        is_deeply [reported(@{$r->{ranges}})], [map { [$_->[0], $_->[1] < $end ? $_->[1] : $end] } grep { $_->[0] < $end } @ram],
+        is_deeply [reported(@{$r->{ranges}})], [map { [$_->[0], $_->[1] < $end ? $_->[1] : $end] } grep { $_->[0] < $end } @$ram],
             'the PFNs that are not identity are the pages of RAM in the map';
         is $r->{beyond}, 'identity', 'PFNs beyond the ranges are identity';
-        is $r->{renumbered}, $r->{nr_pages} - ram_below($r->{nr_pages}),
+        is $r->{renumbered}, $r->{nr_pages} - ram_below($ram, $r->{nr_pages}),
             'number of renumbered frames is the number of PFNs below nr_pages that are not RAM';
         };
 }
-
-boots "$name: dom0 with all memory that Xen has", ['--e820', $file, '--e820-fit'], agrees();
-
-# The largest hole below three quarters of RAM, above the 16 MiB that a dom0 needs at least
-my $limit = 3 / 4 * ram_below($most);
-my @holes = grep { $_->[0] >= pages('16M') && $_->[1] < $limit } map { [$ram[$_ - 1][1], $ram[$_][0]] } 1 .. $#ram;
-my ($hole) = sort { $b->[1] - $b->[0] <=> $a->[1] - $a->[0] } @holes;
-my @edges = map { ($_, $_ + 1, $_ - 1) } @{$hole // []};
-splice @edges, $ENV{XENOLITH_EDGES} if ($ENV{XENOLITH_EDGES} // 6) < @edges;
-for my $edge (@edges) {
-    boots "$name: dom0 of $edge pages; a hole is [$hole->[0], $hole->[1])",
-        ['--e820', $file, '--e820-fit', '--mem', 4 * $edge . 'K'], agrees($edge);
-}
-
-done_testing;
