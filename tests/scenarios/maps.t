@@ -29,9 +29,15 @@ if (my ($from, $to) = $name =~ /^random:(\d+)-(\d+)$/) {
 }
 my $file = script("../tests/maps/$name.map");
 -e $file or BAIL_OUT("$file: no such map");
-my ($ram, $said) = read_ram($file);
+my ($ram, $said, $printed) = read_ram($file);
 diag $said if $said ne '';
-boots "$name: dom0 with all memory that Xen has", ['--e820', $file, '--e820-fit'], agrees($ram);
+my $as_expected = agrees($ram);
+boots "$name: dom0 with all memory that Xen has", ['--e820', $file, '--e820-fit'], sub {
+    my ($r, $reports, $log) = @_;
+    $as_expected->($r, $reports, $log);
+    my (undef, $by_xen) = run(script('boot'), '--print', '--e820', write_file(tempdir . '/log', $log));
+    is joined($by_xen), joined($printed), 'the map that Xen prints is the map of the host';
+};
 
 # The largest hole below three quarters of RAM, above the 16 MiB that a dom0 needs at least
 my $limit = 3 / 4 * ram_below($ram, $ram->[-1][1]);
@@ -51,7 +57,14 @@ sub read_ram {
     my ($map) = @_;
     my ($code, $printed, $said) = run(script('boot'), '--e820', $map, '--e820-fit', '--print');
     is $code, 0, "scripts/boot --e820 $map --print exits with 0" or BAIL_OUT($said);
-    return ([ram(map { [/^0x(\S+) 0x(\S+) (.*)/] } split /\n/, $printed)], $said);
+    return ([ram(map { [/^0x(\S+) 0x(\S+) (.*)/] } split /\n/, $printed)], $said, $printed);
+}
+
+# Plain lines of a map, in which neighbouring ranges of one type are one range, as Xen joins them.
+sub joined {
+    my ($lines) = @_;
+    1 while $lines =~ s/^(0x\w+) (0x\w+) (.*)\n\2 (0x\w+) \3$/$1 $4 $3/m;
+    return $lines;
 }
 
 # RAM in whole pages, as [START, END] of PFNs: ranges of RAM without what other ranges claim. Unusable memory
