@@ -16,6 +16,7 @@ our @EXPORT = qw(@kinds %mark %area about commas count_of size_of shorten title 
     list_facts pieces arrows piece_label areas);
 
 my $max_pieces = 13; # each of these has room for two lines of text
+my $small_bits = 14; # ranges below 64 MiB are small, whatever their neighbours are
 
 # The kinds of pieces: id, name, colour, strokes (a path in a tile of 8 by 8), character of the text,
 # and explanation. The colours are Okabe and Ito's: they can be printed, and colour-blind people can
@@ -143,35 +144,53 @@ sub all_pieces {
     return @pieces;
 }
 
-# Joins neighbouring pieces smaller than $limit to one piece, except those that begin below $low.
-sub merge_below {
-    my ($limit, $low, @pieces) = @_;
-    my @merged;
-    for my $piece (@pieces) {
-        my $small = $piece->{end} - $piece->{start} < $limit && $piece->{start} >= $low;
-        my $last  = $merged[-1];
-        if ($small && $last && $last->{small}) {
-            $last->{end}  = $piece->{end};
-            $last->{kind} = 'mixed';
-            $last->{nr}++;
-            $last->{of}{$_} += $piece->{of}{$_} for keys %{$piece->{of}};
-        }
-        else {
-            push @merged, {%$piece, small => $small, of => {%{$piece->{of}}}};
-        }
-    }
-    return @merged;
+# Joins the smallest piece and the smaller of its neighbours. Returns false if no piece may be joined.
+sub join_smallest {
+    my ($low, $pieces) = @_;
+    my @size = map { $_->{end} - $_->{start} } @$pieces;
+    my ($first) = grep { $pieces->[$_]{start} >= $low } 0 .. $#$pieces;
+    return 0 if !defined $first || $first == $#$pieces;
+    my $least = $first;
+    for my $i ($first .. $#$pieces) { $least = $i if $size[$i] < $size[$least] }
+    my $is_before = $least > $first && ($least == $#$pieces || $size[$least - 1] < $size[$least + 1]);
+    my $i = $is_before ? $least - 1 : $least;
+    splice @$pieces, $i, 2, {joined(@$pieces[$i, $i + 1])};
+    return 1;
 }
 
-# At most $max_pieces pieces. Those below 1 MiB, where the BIOS's hole is, stay apart if possible.
+# Two pieces as one. Its kind is that of nine tenths of its pages, or else mixed.
+sub joined {
+    my ($one, $other) = @_;
+    my %of = %{$one->{of}};
+    $of{$_} += $other->{of}{$_} for keys %{$other->{of}};
+    my $pages = $other->{end} - $one->{start};
+    my ($most) = grep { $of{$_} >= 0.9 * $pages } keys %of;
+    return (start => $one->{start}, end => $other->{end}, kind => $most // 'mixed', nr => $one->{nr} + $other->{nr}, of => \%of);
+}
+
+# Joins neighbouring pieces that are both smaller than $limit, except those that begin below $low.
+sub join_small {
+    my ($limit, $low, @pieces) = @_;
+    my @few;
+    for my $piece (@pieces) {
+        my $is_small = $piece->{end} - $piece->{start} < $limit && $piece->{start} >= $low;
+        if   ($is_small && @few && $few[-1]{is_small}) { $few[-1] = {joined($few[-1], $piece), is_small => 1} }
+        else                                           { push @few, {%$piece, is_small => $is_small} }
+    }
+    return @few;
+}
+
+# At most $max_pieces pieces. Those below 1 MiB, where the BIOS's hole is, stay apart if possible. Many small
+# ranges side by side become one piece; a small range inside a large one becomes a part of it.
 sub pieces {
     my ($r) = @_;
     my @all = all_pieces($r);
     my @few = @all;
     for my $low (256, 0) {
-        for (my $bits = 1; @few > $max_pieces && $bits <= 62; $bits++) {
-            @few = merge_below(1 << $bits, $low, @all);
+        for (my $bits = 1; @few > $max_pieces && $bits <= $small_bits; $bits++) {
+            @few = join_small(1 << $bits, $low, @all);
         }
+        1 while @few > $max_pieces && join_smallest($low, \@few);
     }
     return @few;
 }
@@ -199,10 +218,11 @@ sub piece_label {
     my $piece = $pieces->[$i];
     my $kind  = $piece->{kind};
     my $size  = size_of($piece->{end} - $piece->{start});
-    if ($kind eq 'mixed') {
-        my @of = grep { $piece->{of}{$_} } map { $_->[0] } @kinds;
+    if ($piece->{nr} > 1) {
+        my @of = grep { $piece->{of}{$_} && $_ ne $kind } map { $_->[0] } @kinds;
         my $of = join ', ', map { "$name{$_} " . size_of($piece->{of}{$_}) } @of;
-        return (commas($piece->{nr}) . ' ranges', $size, $of);
+        return (commas($piece->{nr}) . ' ranges', $size, $of) if $kind eq 'mixed';
+        return ($name{$kind}, $size, 'inside: ' . $of);
     }
     # The report has only the first moves: it is complete for pieces below the last of these moves.
     my @moves = @{$r->{moves} // []};

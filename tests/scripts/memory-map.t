@@ -148,6 +148,16 @@ like $labels, qr/^identity, 388 KiB\n97 frames renumbered$/m, '1,000 holes: the 
 like $labels, qr/^room to grow, 2 GiB\nwith 969 frames from holes$/m, '1,000 holes: room to grow has the number of frames that no move names';
 like $text, qr/and 24 more runs, 96 KiB/, '1,000 holes: the text has the sum of the moves after the eighth';
 
+# Thirty nodes of 32 GiB with a hole of 512 KiB before each next node
+my @nodes = ([0, 159, 'ram'], [159, 256, 'identity']);
+for my $i (0 .. 29) {
+    my $end = ($i + 1) << 23;
+    push @nodes, [$i ? $i << 23 : 256, $end - 128, 'ram'], [$end - 128, $end, 'identity'];
+}
+($labels) = both('thirty nodes', report(ranges => \@nodes, nr_pages => 30 << 23));
+like $labels, qr/^RAM, 64 GiB\ninside: identity 1 MiB$/m, 'thirty nodes: a small hole inside a large piece does not make the piece mixed';
+unlike $labels, qr/ranges/, 'thirty nodes: no piece is mixed';
+
 my @low = map { [$_, $_ + 1, $_ % 2 ? 'missing' : 'ram'] } 0 .. 39;
 ($labels) = both('holes below 1 MiB', report(ranges => [@low, [40, 9999, 'ram']]));
 like $labels, qr/^40 ranges, 160 KiB\nRAM 80 KiB, missing 80 KiB$/m, 'holes below 1 MiB: more than 13 ranges become one piece';
