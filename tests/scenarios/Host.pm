@@ -96,7 +96,9 @@ sub boot {
     }
 
     my $dir = tempdir;
-    my ($code, undef, $err) = run(script('boot'), '--quiet', '--xen', xen, '--timeout', 600, '--log',
+    # A host by memory map has a time by its size.
+    my @timeout = (grep { $_ eq '--e820' } @options) ? () : ('--timeout', 300);
+    my ($code, undef, $err) = run(script('boot'), '--quiet', '--xen', xen, @timeout, '--log',
         "$dir/log", @options, $image, '--', @kernel);
     my $log = -e "$dir/log" ? read_file("$dir/log") : '';
     return ($code, $log, reports($log), $err);

@@ -18,8 +18,8 @@ use Run;
 
 our @EXPORT = qw(sweep_boots sweep_guests);
 
-# The arguments of scripts/boot for a row
-my @small = qw(--host-mem 1G --mem 512M);
+# The arguments of scripts/boot for a row. A boot takes three seconds of processor time; on some CPUs Xen hangs.
+my @small = qw(--timeout 60 --host-mem 1G --mem 512M);
 my %boot  = (
     xen      => sub { (@small, qw(--smp 2 --xen-args), $_[0]) },
     smp      => sub { (@small, qw(--cpu max,vendor=GenuineIntel), '--qemu-args', '-smp 2,cores=1,threads=2', '--xen-args', $_[0]) },
