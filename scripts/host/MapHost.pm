@@ -103,6 +103,11 @@ sub ram {
     return sort { $a->[0] <=> $b->[0] } grep { $_->[2] == RAM && $_->[0] < $_->[1] } @_;
 }
 
+# RAM and unusable ranges below 4 GiB: a dom0 takes both for RAM, so SeaBIOS's ACPI tables must lie above.
+sub low_ranges {
+    return grep { $_->[0] < 4 * GiB && ($_->[2] == RAM || $_->[2] == UNUSABLE) } @_;
+}
+
 # What keeps QEMU or Xen from having this map: {start, end, what, why}
 sub misfits {
     my (@map) = @_;
@@ -111,7 +116,7 @@ sub misfits {
     $low >= $low_min or bad('--e820: expected 64 MiB of RAM below 4 GiB for Xen and dom0, found ' . int($low / MiB) . ' MiB');
     my @misfits = (
         overlaps(0xa0000, MiB, 'QEMU has video memory and ROMs there', @ram),
-        overlaps($low_max, 4 * GiB, 'QEMU has at most 3838 MiB of RAM for a map below 4 GiB', @ram),
+        overlaps($low_max, 4 * GiB, 'QEMU has at most 3838 MiB of RAM for a map below 4 GiB', low_ranges(@map)),
         overlaps($top, ~0, 'Xen has no frame numbers for RAM at 2^47 and above', @ram),
     );
     for my $more (sub { out_of_reach(@ram) }, sub { gaps(@map) }, sub { too_large(@ram) }, sub { too_many(@map) }) {
@@ -207,7 +212,7 @@ sub without {
     my $hole = [$start, $end, type_of($misfit)];
     my @rest = map {
         my ($from, $to, $type) = @$_;
-        my $is_cut = $from < $end && $to > $start && ($type == RAM || $misfit->{is_gap});
+        my $is_cut = $from < $end && $to > $start && ($type == RAM || $type == UNUSABLE || $misfit->{is_gap});
         !$is_cut ? $_ : grep { $_->[0] < $_->[1] } [$from, min($to, $start), $type], [max($from, $end), $to, $type];
     } @map;
     my $place = grep { $_->[0] < $start } @rest;
@@ -220,7 +225,7 @@ sub without {
 sub make_host {
     my ($option, @map) = @_;
     my @ram  = ram(@map);
-    my $low  = max(map { $_->[1] } grep { $_->[0] < 4 * GiB } @ram);
+    my $low  = max(map { $_->[1] } low_ranges(@map));
     my $size = ceil_to($low + MiB, MiB); # SeaBIOS keeps ACPI tables in the last MiB
     my @devices = devices(grep { $_->[0] >= 4 * GiB } @ram);
     tmp() !~ /:/ or no_host('TMPDIR: expected a path without a colon, which QEMU cannot load an ACPI table from, found ' . tmp());

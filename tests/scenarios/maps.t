@@ -9,6 +9,8 @@
 
 use strict;
 use warnings;
+no warnings 'portable'; # hex() of 64-bit numbers
+use List::Util 'sum';
 use Test::More;
 
 use FindBin;
@@ -39,8 +41,8 @@ boots "$name: dom0 with all memory that Xen has", ['--e820', $file, '--e820-fit'
     is joined($by_xen), joined($printed), 'the map that Xen prints is the map of the host';
 };
 
-# The largest hole below three quarters of RAM, above the 16 MiB that a dom0 needs at least
-my $limit = 3 / 4 * ram_below($ram, $ram->[-1][1]);
+# The largest hole below three quarters of usable RAM, above the 16 MiB that a dom0 needs at least
+my $limit = 3 / 4 * sum(map { /^0x(\S+) 0x(\S+) usable$/ ? hex($2) - hex($1) : () } split /\n/, $printed) / 4096;
 my @holes = grep { $_->[0] >= pages('16M') && $_->[1] < $limit } map { [$ram->[$_ - 1][1], $ram->[$_][0]] } 1 .. $#$ram;
 my ($hole) = sort { $b->[1] - $b->[0] <=> $a->[1] - $a->[0] } @holes;
 my @edges = map { ($_, $_ + 1, $_ - 1) } @{$hole // []};
@@ -71,7 +73,6 @@ sub joined {
 # is RAM for a dom0, because Xen does not let dom0 map it as a device.
 sub ram {
     my (@map) = @_;
-    no warnings 'portable';
     my %edge;
     for my $range (@map) {
         my ($start, $end, $type) = (hex $range->[0], hex $range->[1], $range->[2]);

@@ -42,7 +42,7 @@ is_deeply {map { $_ => read_file("$dir/$_") } keys %expected}, \%expected,
     '--log has the console, --out the results, and dom0 has the script and the FILE in /job';
 my $ramdisk = `cpio -t --quiet <$dir/seen/ramdisk`;
 like $ramdisk, qr/^$_$/m, "the ramdisk has $_" for qw(init lib/xenolith.sh etc/xen/xl.conf);
-my $initrd = 'TMP,,/vmlinux console=hvc0 quiet panic=1 cryptomgr.notests rodata=off ima=off norandmaps,TMP,,/ramdisk';
+my $initrd = 'TMP,,/vmlinux console=hvc0 quiet panic=1 cryptomgr.notests rodata=off ima=off norandmaps acpi_no_memhotplug,TMP,,/ramdisk';
 like qemu_args(), qr/ -smp 1 .* -cpu max,-smap,-smep -kernel TMP\/xen -initrd $initrd -append .* -d int$/,
     'arguments of QEMU: CPU, Linux with its arguments, the ramdisk, and --qemu-args';
 like qemu_args(), qr/ spec-ctrl=eager-fpu dom0_mem=1024M,max:1024M dom0_max_vcpus=1 noreboot -virtfs local,path=TMP,,\/job,/,

@@ -112,7 +112,7 @@ for my $case ([{}, '--xen-dist', $machine], [{XENOLITH_XEN_DIST => $machine}]) {
     is_deeply [map { /\Q$machine\E/ ? 1 : $_ } @rows], [1, 1], 'scripts/matrix: all rows run on this Xen, also those that name a release';
 }
 my (undef, $make) = run('make', '-s', '-n', 'scenarios', 'XEN_DIST=~/xen tree', 'DEPS=no');
-like $make, qr{^scripts/matrix -j2 --tag check --xen-dist '\Q$ENV{HOME}\E/xen tree' }m, 'make scenarios XEN_DIST=~/xen tree';
+like $make, qr{^XENOLITH_EDGES=1 scripts/matrix -j2 --tag check --xen-dist '\Q$ENV{HOME}\E/xen tree' }m, 'make scenarios XEN_DIST=~/xen tree';
 
 # Xen and xl of different versions
 my (undef, undef, $err) = with_qemu('say "(XEN) Xen version 4.21-unstable (me)"; stays', 'host/dom0', '--xen-dist', $machine, $job);
