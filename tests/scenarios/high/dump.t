@@ -1,9 +1,10 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: MIT
 #
-# A domU whose first frames, those of its rings among them, lie below 4 GiB, and the others above 2^46. xl creates,
-# saves, restores and dumps it. A tool that saves or restores maps the complete M2P, 128 GiB here, which takes
-# minutes in QEMU. Without this test the published P2M would never have had such frames in the hands of the tools.
+# A domU whose first frames, those of its rings among them, lie below 4 GiB, and the others above 2^46. xl creates it
+# and dumps it, and the tools read its P2M. Without this test the published P2M would never have had such frames in
+# the hands of the tools. It is not saved: xl save and xl restore map the complete M2P, 128 GiB here, which takes ten
+# minutes in QEMU (docs/scaling.md).
 
 use strict;
 use warnings;
@@ -21,18 +22,18 @@ my $high = 1 << (46 - 12);
 # RAM, and gets frames of the others when this node has none.
 life ['--e820', script('../tests/maps/made-up-domu-46u.map'), '--xen-args', 'dom0_nodes=0 dma_bits=16', '--dom0-mem', '3300M'],
     high => {
-    title  => '400 MiB: save, restore and dump of frames above 2^46',
+    title  => '400 MiB: dump of frames above 2^46',
     memory => 400,
     args   => 'pattern_pages=64',
     config => ['cpus="0"'],
     steps  => [
-        ['create'], ['guest_command', 'p2m_list'], ['guest_command', 'pattern_pages'], ['dump'], ['mfndump'], ['save_restore'],
-        ['guest_command', 'p2m_list'], ['shutdown'],
+        ['create'], ['guest_command', 'p2m_list'], ['guest_command', 'pattern_pages'], ['dump'], ['mfndump'], ['tests'],
+        ['mem_set', 300], ['mem_set', 400], ['guest_command', 'p2m_list'], ['shutdown'],
     ],
     check => sub {
         my ($life) = @_;
         my $nr = grep { $_ >= $high } values %{$life->{list}};
-        cmp_ok $nr, '>', pages('100M'), 'after the restore, number of frames above 2^46 is more than 100 MiB of pages';
+        cmp_ok $nr, '>', pages('100M'), 'number of frames above 2^46 is more than 100 MiB of pages';
     },
     };
 
