@@ -170,13 +170,12 @@ sub check_neighbours {
     my ($first, $last, $kind) = (@$run[0, -1], $run->[0]{kind});
     return if $kind eq 'sysfs';
     my $loose = $kind eq '/proc/iomem';
-    my %is_of_run = map { $_->{at} => 1 } @$run;
-    for my $line (grep { !$is_of_run{$_->{at}} && ($_->{kind} // '') ne 'gap' } @$lines) {
-        my $is_copy   = grep { $_->{text} eq $line->{text} } @$run;
+    my %is_of_run = map { $_->{text} => 1 } @$run; # copies of its lines included
+    for my $line (grep { !$is_of_run{$_->{text}} && ($_->{kind} // '') ne 'gap' } @$lines) {
         my $is_inside = $line->{at} > $first->{at} && $line->{at} < $last->{at};
         my $is_near   = $line->{at} >= $first->{at} - $near && $line->{at} <= $last->{at} + $near;
         my $is_begun  = ($line->{kind} // '') eq $kind && !$line->{range} && !$line->{is_other};
-        damaged($path, $line) if !$is_copy && ($is_inside && !$loose || $is_near && $is_begun)
+        damaged($path, $line) if $is_inside && !$loose || $is_near && $is_begun
             || $loose && !$line->{kind} && $line->{text} =~ /[0-9a-f]{8,16}-[0-9a-f]{8,16}/;
     }
     for my $other (grep { $_ != $run && $_->[0]{kind} ne 'sysfs' } @runs) {

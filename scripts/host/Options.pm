@@ -54,7 +54,7 @@ my @table = (
     [e820 => 'FILE|random[:SEED]', '',
         'the host has the memory map in FILE: a boot log of Linux or Xen, /proc/iomem, /sys/firmware/memmap ' .
         '(docs/hosts.md), or a random map'],
-    ['e820-fit' => '', '', 'what QEMU or Xen cannot have of the map becomes unusable, and is reported'],
+    ['e820-fit' => '', '', 'what QEMU or Xen cannot have of the map becomes reserved or unusable, and is reported'],
     [print => '', '', 'print the map of --e820, and end'],
     ['dom0-mem' => 'SIZE', 'size', 'memory of the Linux dom0%'],
     [smp => 'N', 'number', "number of the host's processors%"],
