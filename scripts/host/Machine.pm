@@ -207,7 +207,7 @@ sub run {
     my $hear = ref $_[0] ? shift : sub { };
     my @lines;
     start([@_], hear => sub { push @lines, @_; $hear->(@_) }, signal => 'TERM');
-    $loop->run;
+    run_loop(sub { });
     return (exit_code(), @lines);
 }
 
@@ -298,13 +298,22 @@ sub watch {
     undef $deadline;
     $limit     = $seconds;
     set_deadline($seconds) if $seconds;
-    my $timer = IO::Async::Timer::Periodic->new(interval => $period, on_tick => \&tick);
-    $loop->add($timer->start);
-    my $end = $loop->run;
-    $loop->remove($timer);
+    my $end = run_loop(\&tick);
     read_files(1);
     check_space();
     return $end eq 'timeout' && $finishing ? 'finished' : $end;
+}
+
+# Runs the event loop until something stops it, and calls TICK five times a second. Without a timer the loop
+# could sleep for ever: Perl notes a signal, such as that of a child's end, and handles it between two of its own
+# operations. A signal that comes after the last operation before poll(2) is handled after poll(2).
+sub run_loop {
+    my ($tick) = @_;
+    my $timer = IO::Async::Timer::Periodic->new(interval => $period, on_tick => $tick);
+    $loop->add($timer->start);
+    my $end = $loop->run;
+    $loop->remove($timer);
+    return $end;
 }
 
 sub set_deadline {

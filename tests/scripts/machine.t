@@ -130,6 +130,22 @@ exit 0;
 END
 is $code, 130, 'SIGINT while the machine starts: exit code is 130';
 
+# The signal of a program's end that comes just before poll(2) does not end poll(2). Here the signal always does.
+($code, my $ended) = run(qw(timeout -s KILL 300), $^X, "-I$FindBin::Bin/../../scripts/host", '-MMachine', '-e', <<'END');
+my $poll   = \&IO::Poll::_poll;
+my $signal = POSIX::SigSet->new(POSIX::SIGCHLD());
+no warnings 'redefine';
+*IO::Poll::_poll = sub {
+    POSIX::sigprocmask(POSIX::SIG_BLOCK(), $signal);
+    my $nr = &$poll;
+    POSIX::sigprocmask(POSIX::SIG_UNBLOCK(), $signal);
+    return $nr;
+};
+print 'exit code ', (run(qw(sh -c), 'exec >&-; sleep 0.5; exit 7'))[0], "\n";
+END
+is $ended, "exit code 7\n", "a program's end is seen even if its signal does not end poll(2)";
+is $code, 0, 'the runner ends by itself';
+
 # QEMU gets no disposition of its parents. (glibc keeps signals 32 and 33 for itself.)
 with_qemu({under => \@ignoring},
     q{exec perl -e 'printf "line %08x\n", hex(substr `grep SigIgn /proc/self/status`, -9) & 0x7fffffff'}, @boot);
