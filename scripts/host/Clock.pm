@@ -5,8 +5,9 @@
 # states:
 #
 #     all threads sleep        the guest waits for a time or for a peer: the clock runs
-#     one is runnable          the guest computes: the clock runs as fast as the busiest thread gets
-#                              a processor, which on an idle host is the speed of time itself
+#     some are runnable        the guest computes: the clock runs as fast as that runnable thread which
+#                              gets the least of the processors, because the others may wait for it
+#                              in a loop. On an idle host this is the speed of time itself
 #     stopped, or in disk wait the guest cannot go on: the clock stands still
 #
 # On an idle host a hang is found as fast as by a clock on the wall. On a host where other programs
@@ -47,9 +48,9 @@ sub tick {
     $self->{last} = $now;
     $step = $max_step if $step > $max_step;
 
-    my ($states, $busiest) = $self->threads;
+    my ($states, $slowest) = $self->threads;
     return $self->{seconds} if $states =~ /[DTt]/;
-    $step = $busiest if $states =~ /R/ && $busiest < $step;
+    $step = $slowest if defined $slowest && $slowest < $step;
     return $self->{seconds} += $step;
 }
 
@@ -66,21 +67,21 @@ sub first_line {
     return <$file> // '';
 }
 
-# Returns the state letters of all threads (proc(5)), and the seconds of processor time that the
-# busiest thread has used since the last call.
+# Returns the state letters of all threads (proc(5)), and, if some are runnable, the least of the seconds of
+# processor time that one of them has used since the last call.
 sub threads {
     my ($self) = @_;
-    my ($states, $busiest, %used) = ('', 0);
+    my ($states, $slowest, %used) = ('');
     for my $thread (tree($self->{pid})) {
         my ($state, @fields) = split ' ', first_line("$thread/stat") =~ s/^.*\) //r or next;
         my $ticks = $fields[10] + $fields[11]; # utime and stime
         my $step  = ($ticks - ($self->{used}{$thread} // $ticks)) / $ticks_per_second;
-        $busiest = $step if $step > $busiest;
+        $slowest = $step if $state eq 'R' && (!defined $slowest || $step < $slowest);
         $used{$thread} = $ticks;
         $states .= $state;
     }
     $self->{used} = \%used;
-    return ($states, $busiest);
+    return ($states, $slowest);
 }
 
 1;
