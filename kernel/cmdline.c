@@ -4,6 +4,8 @@
 #include "lib/number.h"
 #include "lib/string.h"
 
+#include "xen/watchdog.h"
+
 /* Upper bound of the numbers on the command line: nine decimal digits. */
 #define MAX_NUMBER 999999999
 
@@ -36,17 +38,18 @@ static const struct argument {
     enum { CHOICE, TEXT, NUMBER } kind;
     size_t field;
 } arguments[] = {
-    {"test",          "all|none|NAME,...[,full]",           TEXT,   offsetof(struct options, tests)        },
-    {"done",          "reboot|poweroff|crash|wait",         CHOICE, offsetof(struct options, done)         },
-    {"loglevel",      "error|warn|info|debug",              CHOICE, offsetof(struct options, loglevel)     },
-    {"p2m",           "both|list|tree",                     CHOICE, offsetof(struct options, form)         },
-    {"balloon",       "none|max",                           CHOICE, offsetof(struct options, balloon)      },
-    {"grants",        "default|1|2",                        CHOICE, offsetof(struct options, grants)       },
-    {"pattern_pages", "0 to 999999999",                     NUMBER, offsetof(struct options, pattern_pages)},
-    {"bench",         "NAME",                               TEXT,   offsetof(struct options, bench)        },
-    {"seed",          "0 to 999999999",                     NUMBER, offsetof(struct options, seed)         },
-    {"shell",         "none|edit|line",                     CHOICE, offsetof(struct options, shell)        },
-    {"inject",        "a fault (kernel/selftest/inject.h)", TEXT,   offsetof(struct options, inject)       },
+    {"test",          "all|none|NAME,...[,full]",           TEXT,   offsetof(struct options, tests)           },
+    {"done",          "reboot|poweroff|crash|wait",         CHOICE, offsetof(struct options, done)            },
+    {"loglevel",      "error|warn|info|debug",              CHOICE, offsetof(struct options, loglevel)        },
+    {"p2m",           "both|list|tree",                     CHOICE, offsetof(struct options, form)            },
+    {"balloon",       "none|max",                           CHOICE, offsetof(struct options, balloon)         },
+    {"grants",        "default|1|2",                        CHOICE, offsetof(struct options, grants)          },
+    {"pattern_pages", "0 to 999999999",                     NUMBER, offsetof(struct options, pattern_pages)   },
+    {"bench",         "NAME",                               TEXT,   offsetof(struct options, bench)           },
+    {"seed",          "0 to 999999999",                     NUMBER, offsetof(struct options, seed)            },
+    {"watchdog",      "0 to 999999999",                     NUMBER, offsetof(struct options, watchdog_seconds)},
+    {"shell",         "none|edit|line",                     CHOICE, offsetof(struct options, shell)           },
+    {"inject",        "a fault (kernel/selftest/inject.h)", TEXT,   offsetof(struct options, inject)          },
 };
 
 static bool set_text(struct text *field, struct text value)
@@ -130,7 +133,9 @@ void cmdline_parse(struct options *o, const char *line)
 {
     *o = (struct options){
         .tests = {"all", 3},
-          .done = DONE_DEFAULT, .loglevel = LOG_INFO
+        .done = DONE_DEFAULT,
+        .loglevel = LOG_INFO,
+        .watchdog_seconds = WATCHDOG_SECONDS
     };
 
     while (*line) {

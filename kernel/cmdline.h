@@ -13,9 +13,10 @@
  *   pattern_pages=N                   pages of known contents (kernel/selftest/pattern_pages.h)
  *   bench=NAME                        benchmark to run after the tests (kernel/selftest/test.h)
  *   seed=N                            seed of the random test cases; the default is the clock
- *   shell=none|edit|line              no tests, but a shell on the console (kernel/shell/shell.h);
- *                                     "shell" alone is shell=edit
- *   inject=FAULT                      fault injection (kernel/selftest/inject.h)
+ *   watchdog=SECONDS                  time until Xen ends a domain that hangs (xen/watchdog.h); 15
+ * by default, 0: never shell=none|edit|line              no tests, but a shell on the console
+ * (kernel/shell/shell.h); "shell" alone is shell=edit inject=FAULT                      fault
+ * injection (kernel/selftest/inject.h)
  */
 #ifndef KERNEL_CMDLINE_H
 #define KERNEL_CMDLINE_H
@@ -48,7 +49,8 @@ struct options {
     enum shell_option shell;
     uint64_t pattern_pages; /* number of pages */
     uint64_t seed;          /* 0: no seed= was given */
-    unsigned int nr_bad;    /* number of words that were ignored with a warning */
+    uint64_t watchdog_seconds;
+    unsigned int nr_bad; /* number of words that were ignored with a warning */
 };
 
 /*

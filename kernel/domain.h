@@ -28,7 +28,7 @@
 /* The faults that the argument inject= asks for: see kernel/selftest/inject.h. */
 struct injected {
     bool short_plan; /* inject=tap-plan */
-    bool sweep, entry, stack;
+    bool sweep, entry, stack, hang;
     bool map, map_file; /* any inject=map:..., and inject=map:file */
     uint64_t alloc;     /* number, from 1, of the frame allocation that fails; 0: none */
     struct e820_entry holes[4];

@@ -11,6 +11,8 @@
 /* Xen's number of the watchdog timer, from 1 on; 0: disarmed, and the request for a new timer. */
 static uint32_t id;
 
+static uint32_t limit_seconds = WATCHDOG_SECONDS;
+
 static void set_timeout(uint32_t seconds)
 {
     struct sched_watchdog arg = {.id = id, .timeout = seconds};
@@ -24,15 +26,25 @@ static void set_timeout(uint32_t seconds)
         id = (uint32_t)rc;
 }
 
+void watchdog_set(uint32_t seconds)
+{
+    limit_seconds = seconds;
+    if (seconds)
+        watchdog_kick();
+    else
+        watchdog_stop();
+}
+
 void watchdog_start(void)
 {
-    set_timeout(WATCHDOG_SECONDS);
+    if (limit_seconds)
+        set_timeout(limit_seconds);
 }
 
 void watchdog_kick(void)
 {
     if (id)
-        set_timeout(WATCHDOG_SECONDS);
+        set_timeout(limit_seconds);
 }
 
 void watchdog_stop(void)

@@ -8,23 +8,34 @@
  * is armed only for work that has an end soon:
  *
  *      work                                    watchdog  a hang ends by
- *      boot, and the resume after a suspend    armed     Xen, after WATCHDOG_SECONDS
- *      self-tests, if the domain then ends     armed     Xen, after WATCHDOG_SECONDS
+ *      boot, and the resume after a suspend    armed     Xen, after 15 seconds or watchdog=SECONDS
+ *      self-tests, if the domain then ends     armed     Xen, after 15 seconds or watchdog=SECONDS
  *      all else with done=wait or a shell      disarmed  whoever waits for the domain: --timeout of
  *                                                        scripts/boot, xl destroy
+ *
+ * The timer also runs on while the host machine has no processor left for the domain. So a runner
+ * that counts the time of the machine itself (scripts/boot) gives the watchdog ten times as long.
  */
 #ifndef XEN_WATCHDOG_H
 #define XEN_WATCHDOG_H
 
+#include "lib/types.h"
+
 #define WATCHDOG_SECONDS 15
 
 /*
- * Arms the watchdog, with WATCHDOG_SECONDS from now. If Xen refuses, prints a warning; the watchdog
- * stays disarmed.
+ * Sets the time until the watchdog ends the domain: by default WATCHDOG_SECONDS, and 0: never. The
+ * time counts from now on if the watchdog is armed, and else from the next watchdog_start().
+ */
+void watchdog_set(uint32_t seconds);
+
+/*
+ * Arms the watchdog, with the time of watchdog_set() from now. If Xen refuses, prints a warning;
+ * the watchdog stays disarmed.
  */
 void watchdog_start(void);
 
-/* Sets the watchdog to WATCHDOG_SECONDS from now. Does nothing while it is disarmed. */
+/* Sets the armed watchdog to its whole time again. Does nothing while the watchdog is disarmed. */
 void watchdog_kick(void);
 
 /* Disarms the watchdog. */

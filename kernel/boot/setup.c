@@ -13,6 +13,7 @@
 #include "xen/console.h"
 #include "xen/evtchn.h"
 #include "xen/foreign_page.h"
+#include "xen/watchdog.h"
 
 /* Virtual pages of the image that fixmap_map maps to any frame: see mm/fixmap.h. */
 static uint8_t fixmap_pages[NR_FIXMAP_SLOTS][PAGE_SIZE]
@@ -91,6 +92,7 @@ int start_info_stage(struct domain *d)
     d->start_info = NULL;
     cmdline_parse(&d->options, d->boot.cmdline);
     printk_level = d->options.loglevel;
+    watchdog_set((uint32_t)d->options.watchdog_seconds);
     printk(LOG_INFO, "start_info: %s of %lu pages, P2M list at 0x%lx, flags 0x%x%s\n",
            boot_info_is_initdomain(&d->boot) ? "dom0" : "domU", d->boot.nr_pages, d->boot.list_va,
            d->boot.flags, d->boot.flags & SIF_VIRT_P2M_4TOOLS ? " (SIF_VIRT_P2M_4TOOLS)" : "");

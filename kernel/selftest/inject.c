@@ -105,13 +105,6 @@ static bool parse_map(struct injected *in, const char *s, const struct start_inf
     return *s == ' ' || *s == '\0';
 }
 
-static void __noreturn hang(void)
-{
-    printk(LOG_WARN, "inject: this kernel hangs from now on\n");
-    for (;;)
-        barrier();
-}
-
 static bool parse(struct injected *in, const char *s, struct start_info *si)
 {
     volatile uint64_t *nowhere = (volatile uint64_t *)(VIRT_BASE - PAGE_SIZE);
@@ -126,7 +119,7 @@ static bool parse(struct injected *in, const char *s, struct start_info *si)
     else if (take_word(&at, "trap"))
         *nowhere = 1;
     else if (take_word(&at, "hang"))
-        hang();
+        in->hang = true;
     else if (take_word(&at, "tap-plan"))
         in->short_plan = true;
     else if (take_word(&at, "sweep"))
@@ -247,8 +240,17 @@ static uint64_t __attribute__((noinline)) use_stack(size_t nr_bytes)
     return (nr_bytes > sizeof(here) ? use_stack(nr_bytes - sizeof(here)) : 0) + here[0];
 }
 
+static void __noreturn hang(void)
+{
+    printk(LOG_WARN, "inject: this kernel hangs from now on\n");
+    for (;;)
+        barrier();
+}
+
 void inject_late(struct domain *d)
 {
+    if (d->selftest.injected.hang)
+        hang();
     if (d->selftest.injected.entry)
         swap_entries(d);
     if (d->selftest.injected.stack)

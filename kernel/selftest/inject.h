@@ -4,11 +4,11 @@
  *
  *   magic, mfn_list, nr_pages   corrupt this field of start_info before it is validated
  *   trap                        write to an unmapped address in the stage inject
- *   hang                        never return from the stage inject: Xen's watchdog ends the domain
  *   tap-plan                    run one test less than the TAP plan announces
  *   sweep                       let every sweep take samples (kernel/selftest/sweep.h)
  *   entry                       swap two entries of the P2M list after boot
  *   stack                       overflow the stack into its guard page after boot
+ *   hang                        do nothing for ever after boot: the watchdog ends the domain
  *   alloc:N                     let the N-th frame allocation fail
  *   map:image, map:start_info, map:tables, map:list, map:ramdisk
  *                               add an E820 hole over the frames of this object
@@ -27,15 +27,15 @@
 
 /*
  * As the row of stages.c, which runs before start_info is validated: reads inject= from the
- * builder's page, and corrupts that page if a fault asks for it. Does not return from trap and
- * hang. -EINVAL: unknown fault.
+ * builder's page, and corrupts that page if a fault asks for it. Does not return from trap.
+ * -EINVAL: unknown fault.
  */
 int inject_stage(struct domain *d) __must_check;
 
 /* Replaces @d->map by the injected E820 map. -ENOMEM, -EPERM (ramdisk), or Xen's negative errno. */
 int inject_map(struct domain *d) __must_check;
 
-/* Applies inject=entry and inject=stack, which does not return. Called after the last stage. */
+/* Applies inject=entry, stack and hang; the last two do not return. Called after the last stage. */
 void inject_late(struct domain *d);
 
 #endif

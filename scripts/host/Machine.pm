@@ -29,7 +29,7 @@ use POSIX ();
 use Clock;
 
 our @EXPORT = qw(bad no_host say show tmp link_to write_lines start feed run merged watch go_on finish_in follow lines_of hear_input
-    every end_machine exit_code needs_space);
+    every stop_watching end_machine exit_code needs_space);
 
 our $me = basename($0); # in front of each message
 
@@ -288,8 +288,16 @@ sub every {
     return;
 }
 
+# stop_watching(WORD): ends watch(), which returns WORD.
+sub stop_watching {
+    my ($word) = @_;
+    $loop->stop($word);
+    return;
+}
+
 # watch(SECONDS): hears the machine until it ends ('gone'), until SECONDS of its clock have passed
-# ('timeout'), or until the time of finish_in has passed ('finished'). 0: there is no limit.
+# ('timeout'), until the time of finish_in has passed ('finished'), or until stop_watching(WORD). 0: there
+# is no limit.
 sub watch {
     my ($seconds) = @_;
     return 'gone' if !$process;

@@ -50,8 +50,12 @@ boot_fails 'a stack overflow: Xen ends the domain with a register dump', 6,
     qr/crash: Xen printed: Domain 0 \(vcpu#0\) crashed/;
 
 boot_fails 'a hang: Xen\'s watchdog ends the domain', 6,
-    ['--mem', '64M', '--timeout', '60', '--', 'inject=hang'],
+    ['--mem', '64M', '--timeout', '60', '--', 'watchdog=2', 'inject=hang'],
     qr/Watchdog timer fired for domain 0/, qr/crash: .*watchdog/;
+
+boot_fails 'a hang: scripts/boot ends the boot long before its time limit', 6,
+    ['--mem', '64M', '--timeout', '60', '--', 'inject=hang'],
+    qr/hangs from now on/, qr/crash: the guest hangs: it printed no line for 15 seconds after the line: .*hangs from now on/;
 
 boot_fails 'a host of 16 MiB: Xen panics', 6, ['--host-mem', '16M'],
     qr/^\(XEN\) Panic on CPU 0:/m, qr/crash: .*[Pp]anic/;

@@ -86,6 +86,8 @@ my @cases = (
     ['a line of the guest that looks like a panic of Xen', [], changed('a line', 'Panic on CPU, Domain 0 crashed'), 0, qr/2 passed/],
     ['a timeout', ['--timed-out'], changed('Test result.*\n', ''), 124, qr/timeout: .* after the line: \{"report/],
     ['a timeout without output', ['--timed-out'], '', 124, qr/timeout: time ran out before the guest printed a line/],
+    ['a hang', ['--silent', 15], changed('Test result.*\n', ''), 6,
+        qr/crash: the guest hangs: it printed no line for 15 seconds after the line: \{"report/],
     ['a crash before the timeout', ['--timed-out'], changed('SUCCESS', 'CRASH'), 6, qr/crash/],
     ['a diagnostic after a failed test', [], changed('ok 2.*', "not ok 2 - p2m: x\n# p2m[0x5] is 0x1, expected 0x2",
             'SUCCESS', 'FAILURE'), 5, qr/failure: 1 failed, the first: test 2 - p2m: x$/],

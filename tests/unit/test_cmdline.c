@@ -7,6 +7,8 @@
  */
 #include "tests/unit/harness.h"
 
+#include "xen/watchdog.h"
+
 #include "kernel/cmdline.h"
 
 #include <string.h>
@@ -126,6 +128,16 @@ static void test_a_bad_word_does_not_spoil_the_next(void **state)
     check_equal("number of bad arguments", o->nr_bad, 2);
 }
 
+static void test_watchdog(void **state)
+{
+    (void)state;
+    check_equal("watchdog of an empty line", parse("")->watchdog_seconds, WATCHDOG_SECONDS);
+    check_equal("watchdog=150", parse("watchdog=150")->watchdog_seconds, 150);
+    check_equal("watchdog=0", parse("watchdog=0")->watchdog_seconds, 0);
+    check_equal("watchdog=never: bad arguments", parse("watchdog=never")->nr_bad, 1);
+    check_equal("watchdog=never", parsed.watchdog_seconds, WATCHDOG_SECONDS);
+}
+
 static void test_seed(void **state)
 {
     (void)state;
@@ -232,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_every_word_of_every_argument),
         cmocka_unit_test(test_bad_words_are_reported),
         cmocka_unit_test(test_a_bad_word_does_not_spoil_the_next),
+        cmocka_unit_test(test_watchdog),
         cmocka_unit_test(test_seed),
         cmocka_unit_test(test_bench),
         cmocka_unit_test(test_names_of_tests),

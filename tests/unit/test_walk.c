@@ -101,6 +101,24 @@ static void test_boot(void **state)
                    ticks_after_stage[i] >= ticks_after_stage[i - 1] && ticks_after_stage[i]);
 }
 
+/* The command line is read by a boot stage, while the watchdog is armed. */
+static void test_watchdog_time(void **state)
+{
+    (void)state;
+    watchdog_stop();
+    watchdog_set(150);
+    check_equal("watchdog_set(150) while disarmed: watchdog", fake_events.watchdog_seconds, 0);
+    stages_start(&d);
+    check_equal("watchdog after watchdog_set(150) and the boot", fake_events.watchdog_seconds, 150);
+    watchdog_set(40);
+    check_equal("watchdog_set(40) while armed: watchdog", fake_events.watchdog_seconds, 40);
+    watchdog_set(0);
+    check_equal("watchdog_set(0) while armed: watchdog", fake_events.watchdog_seconds, 0);
+    stages_start(&d);
+    check_equal("watchdog after watchdog_set(0) and the boot", fake_events.watchdog_seconds, 0);
+    watchdog_set(WATCHDOG_SECONDS);
+}
+
 static void test_boot_fails(void **state)
 {
     (void)state;
@@ -168,6 +186,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_boot, start),
+        cmocka_unit_test_setup(test_watchdog_time, start),
         cmocka_unit_test_setup(test_boot_fails, start),
         cmocka_unit_test_setup(test_suspend_and_resume, start),
         cmocka_unit_test_setup(test_refusals, start),
