@@ -214,7 +214,9 @@ static int begin(xs_tx_t *tx, const char *path)
 
     if (!xs_is_quota(rc))
         return rc;
-    printk(LOG_WARN, "store: %s is read without a transaction: XS_TRANSACTION_START: %d (%s)\n",
+    printk(LOG_WARN,
+           "store: %s is read without a transaction: XS_TRANSACTION_START: result is %d (%s), "
+           "expected 0 (success)\n",
            path, rc, xs_error_name(rc));
     *tx = 0;
     return 0;

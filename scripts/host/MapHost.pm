@@ -127,7 +127,7 @@ sub misfits {
 
 sub overlaps {
     my ($start, $end, $why, @ram) = @_;
-    return map { {start => max($start, $_->[0]), end => min($end, $_->[1]), what => 'RAM', why => $why} }
+    return map { {start => max($start, $_->[0]), end => min($end, $_->[1]), what => $_->[2] == RAM ? 'RAM' : 'the range', why => $why} }
         grep { $_->[0] < $end && $_->[1] > $start } @ram;
 }
 

@@ -240,7 +240,7 @@ fits "${low}0x100000 0x10000000 usable\n0x100000000 0x110000000 usable\n0x400000
 
 fits "${low}0x100000 0x10000000 usable\n0xd0000000 0xf0000000 unusable\n",
     "0x00000000 0x000a0000 usable\n0x00100000 0x10000000 usable\n0xd0000000 0xefe00000 unusable\n0xefe00000 0xf0000000 reserved\n",
-    qr/RAM \[0xefe00000, 0xf0000000\) becomes reserved/, 'an unusable range up to 3840 MiB';
+    qr/the range \[0xefe00000, 0xf0000000\) becomes reserved/, 'an unusable range up to 3840 MiB';
 
 # Options
 

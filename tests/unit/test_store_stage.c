@@ -455,7 +455,7 @@ static void test_quota_and_shutdown(void **state)
     check_equal("request without a transaction", take_refused("suspend", 1), REQUEST_SUSPEND);
     check_says("message without a transaction", output(),
                "store: control/shutdown is read without a transaction: XS_TRANSACTION_START: "
-               "-28 (ENOSPC: quota");
+               "result is -28 (ENOSPC: quota");
     assert_string_equal(fake_store_get("control/shutdown"), "");
     check_equal("requests without a transaction: begin, read, write", fake_store.nr_requests, 3);
     check_equal("request that cannot be read", take_refused("poweroff", 2), REQUEST_NONE);
