@@ -54,7 +54,8 @@ cat "$conf" "${conf%/*}/sources.list" >DIR/conf
 lists=$(sed -n 's/.*Lists "\([^"]*\)".*/\1/p' "$conf")
 case $1 in
 update) source DIR/update ;;
-source) [ -s "$lists/names" ] && mkdir -p xen-4.17.7/xen && cp DIR/autogen.sh xen-4.17.7 ;;
+source) [ -s "$lists/names" ] && mkdir -p xen-4.17.7/{config,docs,xen} &&
+    cp DIR/autogen.sh xen-4.17.7 && touch xen-4.17.7/{Config.mk,config/StdGNU.mk,docs/x} ;;
 download)
     for package in "${@:2}"; do
         name=${package%/*}
@@ -160,6 +161,9 @@ for my $row (
     ['ovmf',                  'ovmf',                    '', ['OVMF_CODE.fd', 'OVMF_VARS.fd']],
     ['headers',               'headers/usr/include',     '', ['xen/io/ring.h', 'xen/xen.h']],
     ['dist', 'dist-4.17', '/boot/xen.gz', "configured\n"],
+    ['tree', 'tree-4.17', '', ['Config.mk', 'config/StdGNU.mk', map { "xen/$_" } qw(.config xen xen-syms)]],
+    ['tree', 'tree-4.17', '/xen/xen', "CONFIG_EXPERT=y\n# CONFIG_SELF_TESTS is not set\n# CONFIG_DEBUG is not set\n" .
+            "# CONFIG_DEBUG_INFO is not set\n"],
     ['linux', 'linux', '/vmlinux', 'an ELF file'],
     ['linux', 'linux', '/linux.cpio', ['bin/busybox', map { 'lib/modules/' . s{.*/}{}r } 'order', map { "$_.ko" } @$for_dom0]],
     ['net', 'linux/net.cpio', '', [map { "lib/modules/$_" } qw(failover.ko net net_failover.ko virtio_net.ko)]],
@@ -303,6 +307,7 @@ for my $row (
     ['hypervisor 3.1', 'Xen 3.1, expected 4.14, 4.17, 4.20, 4.17-debug, 4.17-minimal, 4.17-flask'],
     ['symbols 4.17',   'symbols of Xen 4.17, expected 4.17-debug'],
     ['dist 4.14',      'source of Xen 4.14, expected 4.17, 4.20'],
+    ['tree 4.20',      'source tree of Xen 4.20, expected 4.17'],
     ['toolstack 4.13', 'toolstack 4.13, expected 4.14, 4.17, 4.20'],
 ) {
     my ($args, $message) = @$row;
