@@ -80,11 +80,13 @@ check: deps-check
 debug-xen: deps-check
 	@scripts/fetch/xen hypervisor 4.17-debug >/dev/null
 
-## check-full       run check, long scenarios (other Xens, hosts beyond 1 TiB) and mutation tests
+## check-full       run check, long scenarios (other Xens, hosts beyond 1 TiB), mutation tests, and a fifth
+##                  of the faults in Xen, another fifth each day
 check-full: check
 	scripts/matrix -j2 --tag full $(ON_XEN) --logs $(B)/scenarios
 	scripts/matrix --tag heavy $(ON_XEN) --logs $(B)/scenarios
 	scripts/mutants -j2
+	scripts/xen-faults -j2 --fifth day/5
 
 $(B)/xenolith: $(B)/elfnotes.S.o
 $(B)/xenolith-legacy: $(B)/elfnotes-legacy.S.o
@@ -162,6 +164,12 @@ include tests/fuzz/fuzz.mk
 mutants: deps-check
 	scripts/mutants -j2
 
+## xen-faults       check that a self-test notices each fault of tests/xen-faults in a Xen that has it
+##                  (FAULTS='--only NAME ...': options of scripts/xen-faults)
+xen-faults: deps-check
+	@$(MAKE) --no-print-directory all
+	scripts/xen-faults -j2 $(FAULTS)
+
 ## check-commits    build and unit-test each commit that is not in origin/main (RANGE=main~3..)
 check-commits: deps-check
 	scripts/check/commits $(RANGE)
@@ -198,6 +206,6 @@ clean:
 deps-%:
 	@scripts/fetch/deps $*
 
-.PHONY: all run shell gdb picture check check-full unit unit-build coverage fuzz fuzz-build fuzz-corpus mutants check-commits \
+.PHONY: all run shell gdb picture check check-full unit unit-build coverage fuzz fuzz-build fuzz-corpus mutants xen-faults check-commits \
         lint scripts-check scenarios debug-xen dist xtf help clean always
 .DELETE_ON_ERROR:

@@ -251,11 +251,12 @@ like dry_run('gdb', 'BOOT=--mem 64M', 'ARGS=test=p2m'),
 like dry_run('picture', 'BOOT=--mem 64M'),
     qr{^scripts/boot .*--log (\S+) --mem 64M .*\nscripts/memory-map -o \S+ \1\n}m, 'make picture calls scripts/boot and scripts/memory-map';
 like dry_run('shell', 'SHELL_ARGS=--plain'), qr{^scripts/shell --plain$}m, 'make shell calls scripts/shell with SHELL_ARGS';
+like dry_run('xen-faults', 'FAULTS=--only x'), qr{^scripts/xen-faults -j2 --only x$}m, 'make xen-faults calls scripts/xen-faults with FAULTS';
 like dry_run('check'), qr{ unit lint debug-xen scripts-check\n.*^--no-print-directory scenarios$}ms, 'make check makes unit, lint, scripts-check and scenarios';
 like dry_run('fuzz', 'FUZZ=e820', 'FUZZ_JOBS=2', 'FUZZ_RUNS=7', 'FUZZ_SECONDS=5'),
     qr{run\.sh -j '2' -s '5' -n '7' \S+ e820$}m, 'make fuzz passes FUZZ, FUZZ_JOBS, FUZZ_RUNS and FUZZ_SECONDS';
 like dry_run('fuzz-corpus', 'FUZZ='), qr{run\.sh --merge }, 'make fuzz-corpus calls run.sh --merge';
-like dry_run('check-full'), qr{scripts/matrix .*--tag full .*\nscripts/matrix --tag heavy }, 'make check-full runs the rows of tests/matrix with the tags full and heavy';
+like dry_run('check-full'), qr{scripts/matrix .*--tag full .*\nscripts/matrix --tag heavy .*\n.*\nscripts/xen-faults .*--fifth }, 'make check-full runs the rows of tests/matrix with the tags full and heavy, and a fifth of tests/xen-faults';
 
 # The checks of this test find mistakes
 
