@@ -18,7 +18,7 @@ VERSION  = $(eval VERSION := $(or $(shell scripts/check/version),$(error scripts
 XEN_HEADERS = $(eval XEN_HEADERS := $(or $(shell scripts/fetch/xen headers),$(error scripts/fetch/xen \
           could not fetch the headers of Xen; its message is above)))$(XEN_HEADERS)
 
-LAYERS := lib arch/x86 mm xen kernel kernel/boot kernel/shell kernel/selftest tests/guest
+LAYERS := lib arch/x86 mm xen kernel kernel/boot kernel/shell kernel/selftest tests/guest $(patsubst %/,%,$(wildcard tests/guest/*/))
 SRCS   := $(sort $(wildcard $(addsuffix /*.c,$(LAYERS)) $(addsuffix /*.S,$(LAYERS))))
 OBJS   := $(addprefix $(B)/,$(addsuffix .o,$(SRCS)))
 

@@ -62,7 +62,7 @@ sub count {
     return scalar map { read_file($_) =~ /$pattern/g } @files;
 }
 
-my $nr_tests   = count(qr/^TEST(?:_LAST)?\(/m, glob 'tests/guest/*.c');
+my $nr_tests   = count(qr/^TEST(?:_LAST)?\(/m, glob 'tests/guest/{,*/}*.c');
 my $nr_mutants = count(qr/^[\w-]+ \S+ (?:unit|boot)$/m, 'tests/mutants');
 my %cost       = map { /^\S+\t(\S+)/ ? ($1 => [split /\t/]) : () } split /\n/, read_file('bench/results.tsv');
 my %column     = do { my $i = 0; map { $_ => $i++ } @{$cost{dom0}} };
@@ -135,7 +135,7 @@ my %is_name_now = map { $_ => 1 } map({ split /\|/ } values %argument), (map { $
 my ($renamed) = $text_of{'CHANGELOG.md'} =~ /^### Renamed\n(.*?)^### /ms;
 my @renamed = grep { $_->[0] ne 'old' && $_->[0] !~ /^-/ } map { [cells($_)] } ($renamed // '') =~ /^(\|.*)$/mg;
 cmp_ok scalar @renamed, '>', 20, 'CHANGELOG.md: the table of names is read';
-$source .= join '', map { read_file($_) } glob 'tests/guest/*.c';
+$source .= join '', map { read_file($_) } glob 'tests/guest/{,*/}*.c';
 for my $row (@renamed) {
     my ($old, $new) = map { /^(\w[\w\/-]*=?[\w-]*)/ } @$row;
     my @uses = $new =~ /^(\w+)=(.*)/ ? ($1, $2) : $new =~ /^(.*_)pages$/ ? $1 =~ s/_\z//r : $new;
@@ -152,7 +152,7 @@ is_deeply [$text_of{$_} =~ /$old_words/g], [], "$_ has no old word" for grep { $
 # What the source can print; results of self-tests are another list, because the format of all
 # results would match any result.
 my $version = quotemeta(read_file('VERSION') =~ s/\n//r) . '(?:\+\S+)?';
-my @sources = map { read_file($_) } glob '{lib,arch/x86,mm,xen,kernel,kernel/*,tests/guest}/*.c';
+my @sources = map { read_file($_) } glob '{lib,arch/x86,mm,xen,kernel,kernel/*,tests/guest,tests/guest/*}/*.c';
 my @formats = map { format_pattern($_) } map { string_literals($_) } @sources;
 my @results = map { format_pattern($_) } map { test_results($_) } @sources;
 
