@@ -142,6 +142,11 @@ void start_info_read(struct boot_info *info, const struct start_info *from, stru
     info->ramdisk_pfn = si->flags & SIF_MOD_START_PFN ? si->mod_start : boot_pfn(si->mod_start);
 }
 
+const struct start_info *start_info_copy(void)
+{
+    return copy.si.magic[0] ? &copy.si : NULL;
+}
+
 /* The PFNs of the rings at the last suspend. */
 static pfn_t console_pfn, store_pfn;
 

@@ -81,6 +81,12 @@ static inline uint64_t boot_pfn(uint64_t va)
 void start_info_read(struct boot_info *info, const struct start_info *from, struct pagetable *pt);
 
 /*
+ * The kernel's copy of the page, for tests of the fields that the kernel does not use. After a
+ * restore, Xen's tools have replaced some fields (start_info_resume). NULL before start_info_read.
+ */
+const struct start_info *start_info_copy(void);
+
+/*
  * Before a suspend: replaces the rings' MFNs by their PFNs in the kernel's copy of the page, as
  * Xen's tools expect it (process_start_info in Xen tools/libs/guest/xg_sr_restore_x86_pv.c). *@page
  * is the address of the copy: its frame is the argument of the suspend hypercall. Returns 0, or

@@ -5,8 +5,7 @@
  * Without these tests a Xen that follows an unchecked guest pointer, or takes an unknown number for
  * a known one, would look like any other Xen. By the public headers a hypercall fails with a
  * negative errno. The tests check which errno, and that Xen has written nothing. With an unchecked
- * pointer into Xen's own area a guest could take over the host (XSA-212: "broken check in
- * memory_exchange() permits PV guest breakout"); the tests include XENMEM_exchange.
+ * pointer into Xen's own area a guest could take over the host (abi_exchange.c).
  */
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -132,43 +131,6 @@ TEST(abi_readonly, "a hypercall never writes its output to a read-only page of t
     for (size_t i = 0; i < ARRAY_SIZE(before); i++)
         CHECK_EQ(((const uint64_t *)image_start)[i], before[i],
                  "after hypercalls with output in .text: word %lu of .text", i);
-}
-
-/* XENMEM_exchange of the frame of @s, with the list of new MFNs at @out. Xen must exchange nothing.
- */
-static void try_exchange(struct test *t, struct spot s, uint64_t out)
-{
-    uint64_t in = s.mfn.v;
-    struct xen_memory_exchange x = {
-        .in = {.nr_extents = 1, .domid = DOMID_SELF},
-        .out = {.nr_extents = 1, .domid = DOMID_SELF},
-    };
-    pfn_t pfn = m2p_get(&t->d->host.m2p, s.mfn);
-
-    set_xen_guest_handle(x.in.extent_start, &in);
-    set_xen_guest_handle(x.out.extent_start, (uint64_t *)out);
-    CHECK_RC(HYPERVISOR_memory_op(XENMEM_exchange, &x), -EFAULT,
-             "XENMEM_exchange of MFN 0x%lx, output list at 0x%lx (not writable)", s.mfn.v, out);
-    CHECK_EQ(x.nr_exchanged, 0,
-             "XENMEM_exchange with an unwritable output list at 0x%lx: nr_exchanged", out);
-    CHECK_EQ(m2p_get(&t->d->host.m2p, s.mfn).v, pfn.v,
-             "after XENMEM_exchange, output list at 0x%lx: M2P entry of MFN 0x%lx", out, s.mfn.v);
-}
-
-TEST(abi_exchange,
-     "XENMEM_exchange exchanges no frame if its output list is not writable (XSA-212)")
-{
-    uint64_t pages = host_current_pages();
-    struct spot s;
-
-    if (!spot_open(t, &s))
-        return;
-    try_exchange(t, s, XEN_AREA);
-    try_exchange(t, s, HYPERVISOR_VIRT_START); /* the M2P */
-    try_exchange(t, s, NONCANONICAL);
-    CHECK_EQ(host_current_pages(), pages, "after self-test %s: XENMEM_current_reservation",
-             t->test->name);
-    spot_close(s);
 }
 
 /* These commands return the number of extents that they have processed. */
