@@ -18,6 +18,7 @@
 /* Number of M2P entries in a 2 MiB page of the table. */
 #define MFNS_PER_2M (level_bytes(2) / sizeof(uint64_t))
 #define MAX_LOOKS   4096
+#define NR_BATCH    5
 
 TEST(abi_m2p_readonly,
      "a PV guest may not write to the M2P that Xen maps into it (MACH2PHYS_VIRT_START)")
@@ -75,4 +76,47 @@ TEST(abi_m2p_owner,
         try_frame(t, xen_frame(t->d), "a page table of Xen");
     else
         try_frame(t, mfn, "a frame of another domain");
+}
+
+/* Writes @pfn + i to the M2P entry of frame i, by one hypercall. */
+static void write_batch(struct test *t, const struct spot *s, unsigned int nr, const uint64_t *pfn)
+{
+    struct mmu_update req[NR_BATCH];
+    unsigned int done = 0;
+
+    for (unsigned int i = 0; i < nr; i++)
+        req[i] =
+            (struct mmu_update){.ptr = mfn_to_maddr(s[i].mfn) | MMU_MACHPHYS_UPDATE, .val = pfn[i]};
+    CHECK_RC(HYPERVISOR_mmu_update(req, nr, &done, DOMID_SELF), 0, "mmu_update of %u M2P entries",
+             nr);
+    CHECK_EQ(done, nr, "*pdone after mmu_update of %u M2P entries", nr);
+}
+
+TEST(abi_m2p_batch, "mmu_update writes each M2P entry of a batch: the first, the middle, the last")
+{
+    uint64_t own[NR_BATCH], other[NR_BATCH];
+    struct spot s[NR_BATCH];
+    struct room r;
+
+    if (!room_open(&r, t, NR_BATCH + 8))
+        return;
+    for (unsigned int i = 0; i < NR_BATCH; i++) {
+        s[i] = room_spot(&r);
+        own[i] = m2p_get(&t->d->host.m2p, s[i].mfn).v;
+        other[i] = 0x12300 + i;
+    }
+    for (unsigned int nr = 1; nr <= NR_BATCH; nr++) {
+        write_batch(t, s, nr, other);
+        for (unsigned int i = 0; i < NR_BATCH; i++)
+            CHECK_EQ(m2p_get(&t->d->host.m2p, s[i].mfn).v, i < nr ? other[i] : own[i],
+                     "after mmu_update of %u M2P entries: M2P entry of frame %u", nr, i);
+        write_batch(t, s, nr, own);
+        for (unsigned int i = 0; i < NR_BATCH; i++)
+            CHECK_EQ(m2p_get(&t->d->host.m2p, s[i].mfn).v, own[i],
+                     "after mmu_update of %u M2P entries to their old values: entry of frame %u",
+                     nr, i);
+    }
+    for (unsigned int i = 0; i < NR_BATCH; i++)
+        room_drop(&r, s[i]);
+    room_close(&r);
 }

@@ -32,6 +32,7 @@
 #define NR_CALLS     64             /* of a multicall                                       */
 #define BAD_CALL     (NR_CALLS / 2) /* the one that is not a valid hypercall    */
 #define NO_HYPERCALL 1000
+#define NO_COMMAND   63 /* of mmuext_op */
 #define NO_DOMAIN    0x7abc
 #define REQ_PER_PAGE (PAGE_SIZE / sizeof(struct mmu_update))
 /* <xen/vcpu.h>: "periods smaller than one millisecond may not be supported". */
@@ -268,6 +269,51 @@ TEST(abi_preemption, "Xen executes all requests of a large mmu_update that Xen p
     if (!batch_start(t, &b))
         return;
     try_batches(t, &b);
+    batch_stop(t, &b);
+}
+
+/* The last operation pins a frame, the others flush one address. */
+static void fill_ops(const struct batch *b, struct mmuext_op *ops, unsigned int nr)
+{
+    for (unsigned int i = 0; i < nr; i++)
+        ops[i] = (struct mmuext_op){.cmd = MMUEXT_INVLPG_LOCAL,
+                                    .arg1.linear_addr = (uintptr_t)image_start};
+    ops[nr - 1] = (struct mmuext_op){.cmd = MMUEXT_PIN_L1_TABLE, .arg1.mfn = b->spots[0].mfn.v};
+}
+
+static void try_mmuext(struct test *t, struct batch *b)
+{
+    struct mmuext_op *ops = (struct mmuext_op *)b->req;
+    unsigned int nr = (unsigned int)(b->nr * sizeof(*b->req) / sizeof(*ops)), tries = 0, done = 0;
+
+    do {
+        long rc;
+
+        fill_ops(b, ops, nr);
+        let_in(t);
+        rc = HYPERVISOR_mmuext_op(ops, nr, &done, DOMID_SELF);
+        keep_out(t);
+        CHECK_RC(rc, 0, "mmuext_op of %u operations, try %u", nr, tries);
+        CHECK_EQ(done, nr, "*pdone after mmuext_op of %u operations, try %u", nr, tries);
+        check_frame(t, pt_unpin(b->spots[0].mfn), 0, "unpin of the frame that the last one pinned",
+                    b->spots[0].mfn);
+    } while (!was_preempted() && ++tries < MAX_TRIES);
+    check_preempted(t, "mmuext_ops", tries);
+
+    ops[nr - 2].cmd = NO_COMMAND;
+    CHECK_RC(HYPERVISOR_mmuext_op(ops, nr, &done, DOMID_SELF), -ENOSYS,
+             "mmuext_op of %u operations (number %u is an unknown command)", nr, nr - 2);
+    CHECK_EQ(done, nr - 2, "*pdone after mmuext_op of %u operations (number %u is invalid)", nr,
+             nr - 2);
+}
+
+TEST(abi_mmuext_preemption, "Xen executes all operations of a large mmuext_op that Xen preempts")
+{
+    struct batch b;
+
+    if (!batch_start(t, &b))
+        return;
+    try_mmuext(t, &b);
     batch_stop(t, &b);
 }
 

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bits of page-table entries: those that a guest may set are kept, all others are refused.
+ *
+ * Without these tests Xen could drop a bit, for example NX, so that data could be executed; or
+ * accept one, for example PSE in a table of level 2, so that a guest maps 2 MiB of memory that is
+ * not its own (XSA-148). <xen/xen.h> lists the bits at HYPERVISOR_mmu_update. Xen refuses, by
+ * base_disallow_mask of arch/x86/mm.c, the bits PWT, PCD, PSE and G above level 1, and in a domain
+ * without a device the bits of the cache attributes at level 1. Xen sets U in every entry, A in
+ * entries of level 4, and in an L1 entry G, except if bit 52 marks a page of the guest's kernel
+ * (adjust_guest_l1e() to _l4e() of arch/x86/pv/mm.h).
+ */
+#include "lib/errno.h"
+
+#include "arch/x86/hypercall.h"
+#include "arch/x86/probe.h"
+
+#include "tests/guest/mmu/table_room.h"
+
+#define PTE_G        ((uint64_t)1 << 8)
+#define GUEST_KERNEL ((uint64_t)1 << 52)
+#define GNTTAB_BIT   62 /* which a debug build of Xen reserves in L1 entries */
+#define CACHE_BITS   (PTE_PWT | PTE_PCD | PTE_PSE)
+#define FIRST_HIGH   52 /* bits 51:12 are the address */
+#define RET_CODE     0xc3c3c3c3c3c3c3c3
+
+enum verdict { KEPT, REFUSED, EITHER };
+
+/* All entries here have bit 0 (P). */
+static bool is_flag(struct tree *tr, unsigned int level, unsigned int bit)
+{
+    return bit != 0 && (bit < PAGE_SHIFT || bit >= FIRST_HIGH) &&
+           !(level == 1 && bit == GNTTAB_BIT && tr->brief);
+}
+
+static enum verdict verdict_of(struct test *t, unsigned int level, unsigned int bit)
+{
+    uint64_t flag = (uint64_t)1 << bit;
+
+    if (flag == PTE_NX)
+        return pte_has_nx() ? KEPT : REFUSED;
+    if (level > 1)
+        return flag & (CACHE_BITS | PTE_G) ? REFUSED : KEPT;
+    if (flag & CACHE_BITS) /* a domU with a device may use them, too */
+        return boot_info_is_initdomain(&t->d->boot) ? KEPT : EITHER;
+    return KEPT;
+}
+
+/* What Xen makes of an entry that it accepts. */
+static uint64_t adjusted(unsigned int level, uint64_t entry)
+{
+    if (!pte_present(entry))
+        return entry;
+    if (level == 1 && !(entry & PTE_U))
+        entry |= GUEST_KERNEL;
+    entry |= PTE_U;
+    if (level == 1 && !(entry & GUEST_KERNEL))
+        entry |= PTE_G;
+    return entry | (level == PT_LEVELS ? PTE_A : 0);
+}
+
+/* The entry of which one bit is changed: at level 1, page[0], read-only. */
+static uint64_t base_entry(struct tree *tr, unsigned int level)
+{
+    return level == 1 ? pte_make(tr->page[0].mfn, PTE_P | PTE_U) : tree_entry(tr, level);
+}
+
+/* The ways by which an entry can be changed. Level 1 has all of them. */
+enum way { WAY_NORMAL, WAY_PRESERVE, WAY_NO_TRANSLATE, WAY_VA, WAY_STORE, NR_WAYS };
+
+static const char *const way_names[] = {
+    [WAY_NORMAL] = "MMU_NORMAL_PT_UPDATE",
+    [WAY_PRESERVE] = "MMU_PT_UPDATE_PRESERVE_AD",
+    [WAY_NO_TRANSLATE] = "MMU_PT_UPDATE_NO_TRANSLATE",
+    [WAY_VA] = "update_va_mapping",
+    [WAY_STORE] = "a store that Xen emulates",
+};
+
+static bool has_way(struct test *t, unsigned int level, enum way way)
+{
+    if (way == WAY_STORE) /* a domU would have to ask for this */
+        return level == 1 && boot_info_is_initdomain(&t->d->boot);
+    return level == 1 || way != WAY_VA;
+}
+
+/* Writes entry 0 of table[@level]; the tree is hooked, so that tr->va leads there. */
+static int write_by(struct tree *tr, unsigned int level, enum way way, uint64_t entry)
+{
+    struct spot table = tr->table[level];
+
+    switch (way) {
+    case WAY_VA:
+        return (int)HYPERVISOR_update_va_mapping(tr->va, entry, UVMF_INVLPG);
+    case WAY_STORE:
+        return probe_write((void *)table.va, entry);
+    case WAY_PRESERVE:
+        return table_update(table.mfn, 0, entry, MMU_PT_UPDATE_PRESERVE_AD);
+    case WAY_NO_TRANSLATE:
+        return table_update(table.mfn, 0, entry, MMU_PT_UPDATE_NO_TRANSLATE);
+    case WAY_NORMAL:
+    default:
+        return table_update(table.mfn, 0, entry, MMU_NORMAL_PT_UPDATE);
+    }
+}
+
+static void check_write(struct test *t, struct tree *tr, unsigned int level, enum way way,
+                        uint64_t entry, enum verdict verdict)
+{
+    uint64_t before = table_entry(tr->table[level], 0), after;
+    int rc = write_by(tr, level, way, entry), refusal = way == WAY_STORE ? -EFAULT : -EINVAL;
+
+    after = table_entry(tr->table[level], 0);
+    if (verdict != EITHER)
+        CHECK_RC(rc, verdict == KEPT ? 0 : refusal, "%s of an L%u entry from 0x%lx to 0x%lx",
+                 way_names[way], level, before, entry);
+    if (rc == 0)
+        CHECK_EQ(after, adjusted(level, entry), "after %s of an L%u entry from 0x%lx to 0x%lx: it",
+                 way_names[way], level, before, entry);
+    else
+        CHECK_EQ(after, before, "after a refused %s of an L%u entry to 0x%lx: it", way_names[way],
+                 level, entry);
+}
+
+/* From an empty entry, from a present one that differs in the bit alone, and back. */
+static void check_bit(struct test *t, struct tree *tr, unsigned int level, enum way way,
+                      unsigned int bit)
+{
+    enum verdict verdict = verdict_of(t, level, bit);
+    uint64_t base = base_entry(tr, level), entry = base ^ ((uint64_t)1 << bit);
+
+    check_write(t, tr, level, WAY_NORMAL, 0, KEPT);
+    check_write(t, tr, level, way, entry, verdict);
+    check_write(t, tr, level, WAY_NORMAL, 0, KEPT);
+    check_write(t, tr, level, way, base, KEPT);
+    if (way == WAY_PRESERVE && (((uint64_t)1 << bit) & (PTE_A | PTE_D)))
+        return; /* the file abi_accessed_dirty.c has these bits */
+    check_write(t, tr, level, way, entry, verdict);
+    check_write(t, tr, level, way, base, KEPT);
+}
+
+static void check_level(struct test *t, struct tree *tr, unsigned int level)
+{
+    for (enum way way = 0; way < NR_WAYS; way++)
+        for (unsigned int bit = 1; bit < 64 && has_way(t, level, way); bit++)
+            if (is_flag(tr, level, bit) && t->result < TEST_ERROR &&
+                !(tr->brief && verdict_of(t, level, bit) != KEPT))
+                check_bit(t, tr, level, way, bit);
+}
+
+TEST(abi_entry_bits, "each flag of an L1 to L4 entry is kept, or the entry is refused")
+{
+    struct tree tr;
+
+    if (!tree_open(&tr, t))
+        return;
+    tree_link(&tr, 3);
+    CHECK_RC(pt_pin(tr.table[PT_LEVELS].mfn, PT_LEVELS), 0, "pin of a zeroed frame as L4");
+    if (tree_hook(&tr)) {
+        for (unsigned int level = 1; level <= PT_LEVELS; level++)
+            check_level(t, &tr, level);
+        for (unsigned int level = 2; tr.brief && level <= PT_LEVELS; level++)
+            check_write(t, &tr, level, WAY_NORMAL, tree_entry(&tr, level) | PTE_PWT, REFUSED);
+        tree_unhook(&tr);
+    }
+    CHECK_RC(pt_unpin(tr.table[PT_LEVELS].mfn), 0, "unpin of an L4 table");
+    tree_close(&tr);
+}
+
+TEST(abi_pin_bits, "a pin of a table keeps each flag that its entries may have")
+{
+    struct tree tr;
+
+    if (!tree_open(&tr, t))
+        return;
+    for (unsigned int level = 1; level <= PT_LEVELS; level++) {
+        struct spot table = tr.table[level];
+        uint64_t base = base_entry(&tr, level);
+
+        table_fill(t, table, 0);
+        for (unsigned int bit = 1; bit < 64; bit++)
+            if (is_flag(&tr, level, bit) && verdict_of(t, level, bit) == KEPT)
+                table_store(t, table, bit, base ^ ((uint64_t)1 << bit));
+        CHECK_RC(pt_pin(table.mfn, level), 0, "pin as L%u, entries with one flag changed each",
+                 level);
+        for (unsigned int bit = 1; bit < 64; bit++)
+            if (is_flag(&tr, level, bit) && verdict_of(t, level, bit) == KEPT)
+                CHECK_EQ(table_entry(table, bit), adjusted(level, base ^ ((uint64_t)1 << bit)),
+                         "after the pin of an L%u table: the entry in which bit %u differs from "
+                         "0x%lx",
+                         level, bit, base);
+        CHECK_RC(pt_unpin(table.mfn), 0, "unpin as L%u", level);
+    }
+    tree_close(&tr);
+}
+
+static void check_fetch(struct test *t, struct tree *tr, bool has_nx, const char *what,
+                        unsigned int level)
+{
+    uint64_t result;
+
+    CHECK_RC(probe_exec((void *)tr->va, &result), has_nx ? -EFAULT : 0,
+             "call into a page, after %s wrote its L%u entry %s NX", what, level,
+             has_nx ? "with" : "without");
+}
+
+/* NX is set in a present entry and removed again, at one level after the other. */
+static void check_nx(struct test *t, struct tree *tr, unsigned int level, enum way way)
+{
+    uint64_t entry = level == 1 ? pte_make(tr->page[0].mfn, PTE_RX) : tree_entry(tr, level);
+
+    for (unsigned int nx = 0; nx < 4; nx++) {
+        uint64_t value = entry | (nx % 2 ? PTE_NX : 0);
+        int rc = level < PT_LEVELS ? write_by(tr, level, way, value)
+                                   : pt_write(t->d->pt.root, tr->slot, value);
+
+        CHECK_RC(rc, 0, "%s of an L%u entry to 0x%lx", way_names[way], level, value);
+        pt_flush();
+        check_fetch(t, tr, nx % 2, way_names[way], level);
+    }
+    if (level < PT_LEVELS)
+        CHECK_RC(write_by(tr, level, way, entry), 0, "%s of an L%u entry to 0x%lx", way_names[way],
+                 level, entry);
+    else
+        CHECK_RC(pt_write(t->d->pt.root, tr->slot, entry), 0, "mmu_update of an L4 entry");
+}
+
+TEST(abi_entry_nx, "a call into a page faults if an L1, L2, L3 or L4 entry of the page has NX")
+{
+    struct tree tr;
+
+    if (!pte_has_nx()) {
+        test_skip(t, "this CPU has no NX bit");
+        return;
+    }
+    if (!tree_open(&tr, t))
+        return;
+    table_fill(t, tr.page[0], RET_CODE);
+    tree_link(&tr, 3);
+    table_store(t, tr.table[1], 0, pte_make(tr.page[0].mfn, PTE_RX));
+    if (tree_hook(&tr)) {
+        for (unsigned int level = 1; level <= PT_LEVELS; level++)
+            for (enum way way = 0; way < NR_WAYS; way++)
+                if (has_way(t, level, way) && (level < PT_LEVELS || way == WAY_NORMAL))
+                    check_nx(t, &tr, level, way);
+        tree_unhook(&tr);
+    }
+    tree_close(&tr);
+}
+
+/* A page is writable only if the entries of all levels have W. */
+TEST(abi_entry_writable, "a store into a page faults if an L1, L2, L3 or L4 entry has no W")
+{
+    struct tree tr;
+
+    if (!tree_open(&tr, t))
+        return;
+    tree_link(&tr, 3);
+    if (tree_hook(&tr)) {
+        for (unsigned int level = 1; level <= PT_LEVELS; level++)
+            for (unsigned int i = 0; i < 4; i++) {
+                mfn_t table = level < PT_LEVELS ? tr.table[level].mfn : t->d->pt.root;
+                uint64_t entry = tree_entry(&tr, level) & ~(i % 2 ? 0 : PTE_W);
+
+                CHECK_RC(pt_write(table, level < PT_LEVELS ? 0 : tr.slot, entry), 0,
+                         "mmu_update of an L%u entry to 0x%lx", level, entry);
+                pt_flush();
+                CHECK_RC(probe_write((void *)tr.va, i), i % 2 ? 0 : -EFAULT,
+                         "store into a page whose L%u entry is 0x%lx", level, entry);
+            }
+        tree_unhook(&tr);
+    }
+    tree_close(&tr);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Updates of single page-table entries: the frame of the old entry is released at once, the frame
+ * of the new entry is held, and an update that Xen refuses changes neither.
+ *
+ * Without these tests Xen could lose a reference, so that a frame in use as a page table could also
+ * be mapped writable; or keep one, so that a frame can never be used as anything else again. The
+ * code is mod_l1_entry() to mod_l4_entry() of Xen arch/x86/mm.c, and ptwr_emulated_update() of
+ * arch/x86/pv/ro-page-fault.c for stores that Xen emulates.
+ */
+#include "lib/errno.h"
+
+#include "arch/x86/hypercall.h"
+#include "arch/x86/probe.h"
+
+#include "tests/guest/mmu/table_room.h"
+
+enum way { WAY_UPDATE, WAY_PRESERVE, WAY_VA, WAY_STORE, NR_WAYS };
+
+static const char *const way_names[] = {
+    [WAY_UPDATE] = "MMU_NORMAL_PT_UPDATE",
+    [WAY_PRESERVE] = "MMU_PT_UPDATE_PRESERVE_AD",
+    [WAY_VA] = "update_va_mapping",
+    [WAY_STORE] = "a store that Xen emulates",
+};
+
+static bool has_way(struct test *t, unsigned int level, enum way way)
+{
+    if (way == WAY_STORE) /* a domU would have to ask for this */
+        return level == 1 && boot_info_is_initdomain(&t->d->boot);
+    return level == 1 || way != WAY_VA;
+}
+
+/* Writes entry 0 of table[@level] of the hooked tree, or of the spare L4. */
+static int write_by(struct tree *tr, unsigned int level, enum way way, uint64_t entry)
+{
+    struct spot table = tr->table[level];
+
+    switch (way) {
+    case WAY_VA:
+        return (int)HYPERVISOR_update_va_mapping(tr->va, entry, UVMF_INVLPG);
+    case WAY_STORE:
+        return probe_write((void *)table.va, entry);
+    case WAY_PRESERVE:
+        return table_update(table.mfn, 0, entry, MMU_PT_UPDATE_PRESERVE_AD);
+    case WAY_UPDATE:
+    default:
+        return table_update(table.mfn, 0, entry, MMU_NORMAL_PT_UPDATE);
+    }
+}
+
+static void check_write(struct test *t, struct tree *tr, unsigned int level, enum way way,
+                        uint64_t entry)
+{
+    CHECK_RC(write_by(tr, level, way, entry), 0, "%s of an L%u entry from 0x%lx to 0x%lx",
+             way_names[way], level, table_entry(tr->table[level], 0), entry);
+}
+
+static uint64_t entry_of(unsigned int level, struct spot target)
+{
+    return pte_make(target.mfn, level == 1 ? PTE_RW : PTE_TABLE);
+}
+
+/* @target is named by an entry: Xen must refuse another type. Not tried where Xen logs it. */
+static void check_held(struct test *t, struct tree *tr, unsigned int level, enum way way,
+                       struct spot target)
+{
+    if (tr->brief)
+        return;
+    if (level == 1)
+        CHECK(pt_pin(target.mfn, 1) < 0,
+              "pin of MFN 0x%lx, which %s mapped writable: result is 0, expected a negative errno",
+              target.mfn.v, way_names[way]);
+    else
+        CHECK(spot_show(target, target.mfn, PTE_RW) < 0,
+              "writable mapping of MFN 0x%lx, which %s put into an L%u entry: result is 0, "
+              "expected a negative errno",
+              target.mfn.v, way_names[way], level);
+}
+
+/* The entry names @a, then @b, then nothing. */
+static void check_change(struct test *t, struct tree *tr, unsigned int level, enum way way,
+                         struct spot *a, struct spot *b)
+{
+    check_write(t, tr, level, way, entry_of(level, *a));
+    check_held(t, tr, level, way, *a);
+    if (t->result < TEST_ERROR)
+        check_write(t, tr, level, way, entry_of(level, *b));
+    check_held(t, tr, level, way, *b);
+    check_unused(&tr->room, a, "after an entry changed from this frame to another one");
+    if (t->result < TEST_ERROR)
+        check_write(t, tr, level, way, 0);
+    check_unused(&tr->room, b, "after an entry changed from this frame to 0");
+    CHECK_RC(table_update(tr->table[level].mfn, 0, 0, MMU_NORMAL_PT_UPDATE), 0,
+             "mmu_update of an L%u entry to 0", level);
+}
+
+/* An entry that names @a stays, and @b has no type, if Xen refuses an entry that names @b. */
+static void check_refusal(struct test *t, struct tree *tr, unsigned int level, enum way way,
+                          struct spot *a, struct spot *b)
+{
+    uint64_t entry = entry_of(level, *a);
+    /* at level 1, page[2] is a page table */
+    uint64_t bad = level == 1 ? pte_make(tr->page[2].mfn, PTE_RW) : entry_of(level, *b) | PTE_PSE;
+
+    check_write(t, tr, level, way, entry);
+    entry = table_entry(tr->table[level], 0);
+    CHECK(write_by(tr, level, way, bad) < 0,
+          "%s of an L%u entry from 0x%lx to 0x%lx: result is 0, expected a negative errno",
+          way_names[way], level, entry, bad);
+    CHECK_EQ(table_entry(tr->table[level], 0), entry, "after a refused %s: the L%u entry",
+             way_names[way], level);
+    check_held(t, tr, level, way, *a);
+    check_unused(&tr->room, b, "after an entry with this frame was refused");
+    if (t->result < TEST_ERROR)
+        check_write(t, tr, level, way, 0);
+    check_unused(&tr->room, a, "after an entry was refused, and the old entry became 0");
+    CHECK_RC(table_update(tr->table[level].mfn, 0, 0, MMU_NORMAL_PT_UPDATE), 0,
+             "mmu_update of an L%u entry to 0", level);
+}
+
+/* Calls @check for each level and way. The entry at that level is 0 before and after. */
+static void for_each_way(struct test *t,
+                         void (*check)(struct test *t, struct tree *tr, unsigned int level,
+                                       enum way way, struct spot *a, struct spot *b))
+{
+    struct tree tr;
+
+    if (!tree_open(&tr, t))
+        return;
+    for (unsigned int level = 1; level <= PT_LEVELS && t->result < TEST_ERROR; level++) {
+        tree_link(&tr, 3);
+        if (level < PT_LEVELS)
+            table_store(t, tr.table[level], 0, 0);
+        CHECK_RC(pt_pin(tr.table[PT_LEVELS].mfn, PT_LEVELS), 0, "pin of a zeroed frame as L4");
+        if (level < PT_LEVELS && !tree_hook(&tr))
+            break;
+        for (enum way way = 0; way < NR_WAYS && t->result < TEST_ERROR; way++)
+            if (has_way(t, level, way))
+                check(t, &tr, level, way, &tr.page[0], &tr.page[1]);
+        if (level < PT_LEVELS)
+            tree_unhook(&tr);
+        CHECK_RC(pt_unpin(tr.table[PT_LEVELS].mfn), 0, "unpin of an L4 table");
+        for (unsigned int l = 1; l <= PT_LEVELS; l++)
+            check_unused(&tr.room, &tr.table[l], "after its use as a page table");
+    }
+    tree_close(&tr);
+}
+
+TEST(abi_entry_change,
+     "an update of an entry releases the old frame at once, and holds the new one")
+{
+    for_each_way(t, check_change);
+}
+
+static void check_refusal_with_table(struct test *t, struct tree *tr, unsigned int level,
+                                     enum way way, struct spot *a, struct spot *b)
+{
+    if (tr->brief && (level != 2 || way != WAY_UPDATE))
+        return;
+    if (level == 1)
+        CHECK_RC(pt_pin(tr->page[2].mfn, 1), 0, "pin of a zeroed frame as L1");
+    check_refusal(t, tr, level, way, a, b);
+    if (level == 1)
+        CHECK_RC(pt_unpin(tr->page[2].mfn), 0, "unpin of an L1 table");
+}
+
+TEST(abi_entry_refused, "a refused update of an entry changes no reference")
+{
+    for_each_way(t, check_refusal_with_table);
+}
+
+/* From read-only to writable and back: only the right to write holds a type. */
+static void check_rights(struct test *t, struct tree *tr, enum way way)
+{
+    struct spot page = tr->page[0];
+
+    for (unsigned int i = 0; i < 4; i++) {
+        bool writable = i % 2;
+
+        check_write(t, tr, 1, way, pte_make(page.mfn, writable ? PTE_RW : PTE_RO));
+        CHECK_RC(HYPERVISOR_update_va_mapping(
+                     tr->va, pte_make(page.mfn, writable ? PTE_RW : PTE_RO), UVMF_INVLPG),
+                 0, "update_va_mapping to the same entry");
+        CHECK_RC(probe_write((void *)tr->va, 0), writable ? 0 : -EFAULT,
+                 "after %s: store into a page that is mapped %s", way_names[way],
+                 writable ? "writable" : "read-only");
+        if (writable) {
+            check_held(t, tr, 1, way, page);
+        } else {
+            CHECK_RC(pt_pin(page.mfn, 1), 0, "pin as L1 of MFN 0x%lx, which %s mapped read-only",
+                     page.mfn.v, way_names[way]);
+            CHECK_RC(pt_unpin(page.mfn), 0, "unpin of MFN 0x%lx", page.mfn.v);
+        }
+        if (t->result >= TEST_ERROR)
+            return;
+    }
+    check_write(t, tr, 1, way, 0);
+    check_unused(&tr->room, &tr->page[0], "after its mapping was removed");
+}
+
+TEST(abi_entry_rights, "a change of an L1 entry between read-only and writable changes the type")
+{
+    struct tree tr;
+
+    if (!tree_open(&tr, t))
+        return;
+    tree_link(&tr, 3);
+    table_store(t, tr.table[1], 0, 0);
+    if (tree_hook(&tr)) {
+        for (enum way way = 0; way < NR_WAYS && t->result < TEST_ERROR; way++)
+            if (has_way(t, 1, way))
+                check_rights(t, &tr, way);
+        tree_unhook(&tr);
+    }
+    tree_close(&tr);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Entries 256 to 271 of each L4 table are Xen's: <xen/arch-x86/xen-x86_64.h> reserves the addresses
+ * from HYPERVISOR_VIRT_START to HYPERVISOR_VIRT_END.
+ *
+ * Without these tests Xen could let a guest write such an entry, and so replace Xen's own mappings
+ * of all memory. The test tries the L4 table that is in use and another one, each MMU_* command
+ * that writes page tables, and a store; a write of an entry's own value comes first, since a Xen
+ * that lets it pass goes on. Guest entries must be writable by the same ways: mod_l4_entry() of
+ * Xen arch/x86/mm.c, and is_guest_l4_slot(), decide. (The file abi_baseptr.c checks what Xen writes
+ * to its entries.)
+ */
+#include "lib/errno.h"
+
+#include "arch/x86/probe.h"
+
+#include "tests/guest/mmu/table_room.h"
+
+#define LINEAR_SLOT 258 /* Xen maps the table itself */
+
+struct command {
+    unsigned int cmd;
+    const char *name;
+};
+
+static const struct command commands[] = {
+    {MMU_NORMAL_PT_UPDATE,       "MMU_NORMAL_PT_UPDATE"      },
+    {MMU_PT_UPDATE_PRESERVE_AD,  "MMU_PT_UPDATE_PRESERVE_AD" },
+    {MMU_PT_UPDATE_NO_TRANSLATE, "MMU_PT_UPDATE_NO_TRANSLATE"},
+};
+
+/* Tries to write @value to entry @i, which is Xen's. */
+static void check_refused(struct test *t, struct spot l4, unsigned int i, uint64_t value,
+                          const struct command *c)
+{
+    uint64_t before = table_entry(l4, i);
+
+    CHECK_RC(table_update(l4.mfn, i, value, c->cmd), -EINVAL,
+             "%s of L4 entry %u, which is Xen's, from 0x%lx to 0x%lx", c->name, i, before, value);
+    CHECK_EQ(table_entry(l4, i), before, "after a refused %s: L4 entry %u", c->name, i);
+}
+
+/*
+ * @present is a valid entry for a guest's slot. If Xen accepts one of the writes, no further one is
+ * tried. The last Xen slots of an L4 are not in use on most hosts, so the order is from the end.
+ */
+static void check_slots(struct test *t, struct tree *tr, struct spot l4, uint64_t present,
+                        bool is_current)
+{
+    unsigned int step = tr->brief ? XEN_SLOT_END - XEN_SLOT - 1 : 1;
+
+    for (unsigned int i = XEN_SLOT_END - 1; i >= XEN_SLOT; i -= step)
+        for (unsigned int c = 0; c < (tr->brief ? 1 : ARRAY_SIZE(commands)); c++) {
+            if (t->result >= TEST_ERROR)
+                return;
+            check_refused(t, l4, i, table_entry(l4, i), &commands[c]);
+            if (is_current || tr->brief || t->result >= TEST_ERROR)
+                continue;
+            check_refused(t, l4, i, present, &commands[c]);
+            if (t->result < TEST_ERROR)
+                check_refused(t, l4, i, 0, &commands[c]);
+        }
+}
+
+static void check_stores(struct test *t, struct spot l4)
+{
+    for (unsigned int i = XEN_SLOT - 1; i <= XEN_SLOT_END; i++) {
+        uint64_t before = table_entry(l4, i);
+
+        CHECK_RC(probe_write((uint64_t *)l4.va + i, before), -EFAULT,
+                 "store of its own value 0x%lx to entry %u of an L4 table", before, i);
+        CHECK_EQ(table_entry(l4, i), before, "after a store that faulted: L4 entry %u", i);
+    }
+}
+
+/* Slots beside Xen's, and the first and the last one, are the guest's. */
+static void check_guest_slots(struct test *t, struct tree *tr, struct spot l4)
+{
+    static const unsigned int slots[] = {0, XEN_SLOT - 1, XEN_SLOT_END, PTES_PER_TABLE - 1};
+    uint64_t entry = tree_entry(tr, PT_LEVELS);
+
+    for (unsigned int s = 0; s < ARRAY_SIZE(slots); s++)
+        for (unsigned int c = 0; c < ARRAY_SIZE(commands); c++) {
+            unsigned int i = slots[s];
+
+            CHECK_RC(table_update(l4.mfn, i, entry, commands[c].cmd), 0,
+                     "%s of L4 entry %u, which is the guest's, to 0x%lx", commands[c].name, i,
+                     entry);
+            CHECK_EQ(table_entry(l4, i), entry, "after %s: L4 entry %u", commands[c].name, i);
+            CHECK_RC(table_update(l4.mfn, i, 0, MMU_NORMAL_PT_UPDATE), 0,
+                     "MMU_NORMAL_PT_UPDATE of L4 entry %u, which is the guest's, to 0", i);
+            CHECK_EQ(table_entry(l4, i), 0, "after MMU_NORMAL_PT_UPDATE: L4 entry %u", i);
+        }
+}
+
+/* What Xen writes to its entries of a new L4 table. The M2P (entry 256) may come later. */
+static void check_contents(struct test *t, struct spot l4, struct spot root)
+{
+    for (unsigned int i = XEN_SLOT + 1; i < XEN_SLOT_END; i++)
+        if (i != LINEAR_SLOT)
+            CHECK_EQ(table_entry(l4, i), table_entry(root, i),
+                     "entry %u, which is Xen's, of a new L4 table", i);
+        else
+            CHECK_EQ(pte_mfn(table_entry(l4, i)).v, l4.mfn.v,
+                     "MFN in entry %u, Xen's linear page table, of a new L4 table", i);
+}
+
+TEST(abi_xen_slots, "no update and no store changes Xen's entries 256 to 271 of an L4 table")
+{
+    struct spot root = {.mfn = t->d->pt.root}, *l4;
+    uint64_t present;
+    struct tree tr;
+
+    if (!tree_open(&tr, t))
+        return;
+    l4 = &tr.table[PT_LEVELS];
+    present = tree_entry(&tr, PT_LEVELS);
+    CHECK_RC(pt_pin(l4->mfn, PT_LEVELS), 0, "pin of a zeroed frame, MFN 0x%lx, as L4", l4->mfn.v);
+    root.va = (uintptr_t)pt_show(&t->d->pt, root.mfn, PT_LEVELS);
+    check_contents(t, *l4, root);
+    check_slots(t, &tr, *l4, present, false);
+    check_stores(t, *l4);
+    if (!tr.brief)
+        check_slots(t, &tr, root, present, true);
+    check_stores(t, root);
+    CHECK_RC(pt_unpin(l4->mfn), 0, "unpin of an L4 table, MFN 0x%lx", l4->mfn.v);
+    tree_close(&tr);
+}
+
+TEST(abi_guest_slots, "each update command writes the guest's entries beside Xen's of an L4 table")
+{
+    struct spot *l4;
+    struct tree tr;
+
+    if (!tree_open(&tr, t))
+        return;
+    l4 = &tr.table[PT_LEVELS];
+    CHECK_RC(pt_pin(l4->mfn, PT_LEVELS), 0, "pin of a zeroed frame, MFN 0x%lx, as L4", l4->mfn.v);
+    check_guest_slots(t, &tr, *l4);
+    CHECK_RC(pt_unpin(l4->mfn), 0, "unpin of an L4 table, MFN 0x%lx", l4->mfn.v);
+    tree_close(&tr);
+}
