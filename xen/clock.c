@@ -32,21 +32,24 @@ static uint64_t scale(uint64_t ticks, int shift, uint32_t fraction)
     return (uint64_t)((unsigned __int128)ticks * fraction >> 32);
 }
 
-uint64_t clock_ns(void)
+uint64_t clock_of(const volatile struct vcpu_time_info *r)
 {
     uint32_t version;
     uint64_t ns;
 
-    if (!record)
-        return 0;
     do { /* An odd version: Xen is writing the record. A changed one: Xen has written it. */
-        version = record->version;
+        version = r->version;
         barrier();
-        ns = record->system_time + scale(ticks_since(record->tsc_timestamp), record->tsc_shift,
-                                         record->tsc_to_system_mul);
+        ns = r->system_time +
+             scale(ticks_since(r->tsc_timestamp), r->tsc_shift, r->tsc_to_system_mul);
         barrier();
-    } while (version % 2 || version != record->version);
+    } while (version % 2 || version != r->version);
     return ns;
+}
+
+uint64_t clock_ns(void)
+{
+    return record ? clock_of(record) : 0;
 }
 
 uint64_t clock_running_ns(void)

@@ -22,6 +22,9 @@ void clock_start(const struct vcpu_time_info *record);
  */
 uint64_t clock_ns(void);
 
+/* The system time by the record of another vCPU, which the caller must be: self-tests run there. */
+uint64_t clock_of(const volatile struct vcpu_time_info *r);
+
 /*
  * Nanoseconds for which vCPU 0 has run since the creation of the domain, Xen's work in its
  * hypercalls included (RUNSTATE_running of <xen/vcpu.h>). The time in which the vCPU waits, or in

@@ -14,47 +14,9 @@
 #include "xen/evtchn.h"
 
 #include "tests/guest/abi_room.h"
+#include "tests/guest/events/abi_port.h"
 
 #include <xen/vcpu.h>
-
-/* The limit of the two-level ABI: 64 words of 64 bits. xl sets a limit of 1023 ports or fewer. */
-#define MAX_PORTS 4096
-#define NR_VIRQS  24 /* <xen/xen.h> */
-
-static long close_port(evtchn_port_t port)
-{
-    struct evtchn_close close = {.port = port};
-
-    return HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
-}
-
-static long send(evtchn_port_t port)
-{
-    struct evtchn_send s = {.port = port};
-
-    return HYPERVISOR_event_channel_op(EVTCHNOP_send, &s);
-}
-
-static long unmask(evtchn_port_t port)
-{
-    struct evtchn_unmask u = {.port = port};
-
-    return HYPERVISOR_event_channel_op(EVTCHNOP_unmask, &u);
-}
-
-static long open_port(evtchn_port_t *port)
-{
-    struct evtchn_alloc_unbound alloc = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
-    long rc = HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &alloc);
-
-    *port = alloc.port;
-    return rc;
-}
-
-static void check_port(struct test *t, long rc, long expected, const char *step, evtchn_port_t port)
-{
-    CHECK_RC(rc, expected, "%s, port 0x%x", step, port);
-}
 
 static bool is_open(const uint64_t open[MAX_PORTS / 64], evtchn_port_t port)
 {
@@ -69,7 +31,8 @@ static long open_all(struct test *t, uint64_t open[MAX_PORTS / 64], unsigned int
     evtchn_port_t port;
     long rc;
 
-    for (rc = open_port(&port); !rc && nr < MAX_PORTS; rc = open_port(&port), nr++) {
+    for (rc = port_unbound(DOMID_SELF, &port); !rc && nr < MAX_PORTS;
+         rc = port_unbound(DOMID_SELF, &port), nr++) {
         if (!port || port >= MAX_PORTS) {
             test_fail(t, "EVTCHNOP_alloc_unbound returned port 0x%x, expected in [1, 0x%x)", port,
                       MAX_PORTS);
@@ -89,7 +52,18 @@ static void close_all(struct test *t, const uint64_t open[MAX_PORTS / 64])
 {
     for (evtchn_port_t port = 0; port < MAX_PORTS; port++)
         if (is_open(open, port))
-            check_port(t, close_port(port), 0, "EVTCHNOP_close", port);
+            check_port(t, port_close(port), 0, "EVTCHNOP_close", port);
+}
+
+/* All ports are open: each call that opens one fails. (Xen once took -ENOSPC for a port number.) */
+static void check_none_left(struct test *t)
+{
+    evtchn_port_t port;
+
+    CHECK_RC(port_ipi(0, &port), -ENOSPC, "EVTCHNOP_bind_ipi while all ports are open");
+    CHECK_RC(port_virq(VIRQ_DEBUG, 0, &port), -ENOSPC,
+             "EVTCHNOP_bind_virq of VIRQ_DEBUG while all ports are open");
+    CHECK_RC(port_pair(1, &port), -ENOSPC, "EVTCHNOP_bind_interdomain while all ports are open");
 }
 
 /* All ports are open. The highest one is closed, and is then the only port that can be opened. */
@@ -102,16 +76,20 @@ static void check_full(struct test *t, const uint64_t open[MAX_PORTS / 64], unsi
         CHECK_EQ(nr_open, nr + evtchn_count(), "number of open ports by EVTCHNOP_status");
         CHECK_EQ(highest, nr + evtchn_count(), "highest open port when all are open");
     }
+    check_none_left(t);
     while (last && !is_open(open, last))
         last--;
-    check_port(t, close_port(last), 0, "EVTCHNOP_close", last);
-    check_port(t, open_port(&again), 0, "EVTCHNOP_alloc_unbound after EVTCHNOP_close", last);
+    check_port(t, port_close(last), 0, "EVTCHNOP_close", last);
+    check_port(t, port_unbound(DOMID_SELF, &again), 0,
+               "EVTCHNOP_alloc_unbound after EVTCHNOP_close", last);
     CHECK_EQ(again, last,
              "port from EVTCHNOP_alloc_unbound while only one port, just closed, was free");
-    CHECK_RC(open_port(&again), -ENOSPC, "EVTCHNOP_alloc_unbound while all ports are open");
+    CHECK_RC(port_unbound(DOMID_SELF, &again), -ENOSPC,
+             "EVTCHNOP_alloc_unbound while all ports are open");
 }
 
-TEST(abi_ports, "EVTCHNOP_alloc_unbound fails with ENOSPC if, and only if, all ports are open")
+TEST(abi_ports,
+     "EVTCHNOP_alloc_unbound and _bind_* fail with ENOSPC if, and only if, all ports are open")
 {
     uint64_t open[MAX_PORTS / 64] = {0};
     unsigned int nr;
@@ -147,24 +125,25 @@ TEST(abi_bad_ports, "EVTCHNOP_send, _close and _unmask of a port that is not ope
         return;
 
     for (port = MAX_PORTS; port; port <<= 1) { /* the first number past the limit, up to 2^31 */
-        check_port(t, send(port), -EINVAL, "EVTCHNOP_send", port);
-        check_port(t, close_port(port), -EINVAL, "EVTCHNOP_close", port);
-        check_port(t, unmask(port), -EINVAL, "EVTCHNOP_unmask", port);
+        check_port(t, port_send(port), -EINVAL, "EVTCHNOP_send", port);
+        check_port(t, port_close(port), -EINVAL, "EVTCHNOP_close", port);
+        check_port(t, port_unmask(port), -EINVAL, "EVTCHNOP_unmask", port);
     }
-    check_port(t, close_port(0), -EINVAL, "EVTCHNOP_close", 0);
-    check_port(t, send(0), no_send, "EVTCHNOP_send", 0);
+    check_port(t, port_close(0), -EINVAL, "EVTCHNOP_close", 0);
+    check_port(t, port_send(0), no_send, "EVTCHNOP_send", 0);
 
-    rc = open_port(&port);
+    rc = port_unbound(DOMID_SELF, &port);
     if (rc) {
         if (!ports_are_used_up(t, rc))
             test_error(t, "EVTCHNOP_alloc_unbound: result is %ld (%s), expected 0", rc,
                        errno_name((int)rc));
         return;
     }
-    check_port(t, send(port), 0, "EVTCHNOP_send on an unbound port (Xen drops the event)", port);
-    check_port(t, close_port(port), 0, "EVTCHNOP_close", port);
-    check_port(t, close_port(port), -EINVAL, "second EVTCHNOP_close", port);
-    check_port(t, send(port), no_send, "EVTCHNOP_send after EVTCHNOP_close", port);
+    check_port(t, port_send(port), 0, "EVTCHNOP_send on an unbound port (Xen drops the event)",
+               port);
+    check_port(t, port_close(port), 0, "EVTCHNOP_close", port);
+    check_port(t, port_close(port), -EINVAL, "second EVTCHNOP_close", port);
+    check_port(t, port_send(port), no_send, "EVTCHNOP_send after EVTCHNOP_close", port);
 }
 
 TEST(abi_bad_bind,
@@ -237,7 +216,7 @@ TEST(abi_masked, "an event on a masked port is handled only after EVTCHNOP_unmas
     evtchn_dispatch();
     CHECK_EQ(nr, 0, "number of handler runs of masked port 0x%x", port);
     CHECK_EQ(*pending >> shift & 1, 1, "pending bit of masked port 0x%x after EVTCHNOP_send", port);
-    check_port(t, unmask(port), 0, "EVTCHNOP_unmask", port);
+    check_port(t, port_unmask(port), 0, "EVTCHNOP_unmask", port);
     CHECK_EQ(*mask >> shift & 1, 0, "mask bit of port 0x%x after EVTCHNOP_unmask", port);
     CHECK(shared->vcpu_info[0].evtchn_upcall_pending,
           "after EVTCHNOP_unmask of pending port 0x%x: vcpu_info[0].evtchn_upcall_pending is 0, "
@@ -246,7 +225,7 @@ TEST(abi_masked, "an event on a masked port is handled only after EVTCHNOP_unmas
     evtchn_dispatch();
     CHECK_EQ(nr, 1, "number of handler runs after the first EVTCHNOP_unmask of port 0x%x", port);
     CHECK_EQ(*pending >> shift & 1, 0, "pending bit of port 0x%x after its handler ran", port);
-    check_port(t, unmask(port), 0, "second EVTCHNOP_unmask", port);
+    check_port(t, port_unmask(port), 0, "second EVTCHNOP_unmask", port);
     evtchn_dispatch();
     CHECK_EQ(nr, 1,
              "total handler runs after a second EVTCHNOP_unmask, with no new event, of port 0x%x",

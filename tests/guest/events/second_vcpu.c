@@ -13,36 +13,25 @@
  * Xen crashed when it preempted VCPUOP_initialise (XSA-296, "VCPUOP_initialise DoS").
  */
 #include "lib/errno.h"
-#include "lib/panic.h"
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/hypercall.h"
-#include "arch/x86/probe.h"
-#include "arch/x86/smp.h"
-
-#include "xen/clock.h"
 
 #include "tests/guest/abi_room.h"
-#include "tests/guest/vcpu_time.h"
+#include "tests/guest/events/second_room.h"
 
-#include <xen/vcpu.h>
+#define MAX_ENTRIES   ((uint64_t)1 << 24) /* in the checksum: the P2M entries of 64 GiB */
+#define NR_TURNS      2
+#define CONTEXT_PAGES DIV_ROUND_UP(sizeof(struct vcpu_guest_context), PAGE_SIZE)
 
-#define SECOND      1 /* the number of the second vCPU */
-#define STACK_PAGES 2
-#define MAX_NS      (10 * NS_PER_S)     /* that vCPU 0 runs while it waits for vCPU 1 */
-#define MAX_ENTRIES ((uint64_t)1 << 24) /* in the checksum: the P2M entries of 64 GiB */
-#define NR_TURNS    2
-
-/* What both vCPUs share. A turn is one checksum, from VCPUOP_up to VCPUOP_down. */
-struct work {
+/* What both vCPUs share: one checksum. */
+struct sum {
     const uint64_t *list;
     uint64_t nr;
-    volatile uint64_t turn; /* the last one that vCPU 1 has begun, from 1 */
-    volatile uint64_t done; /* the last one that vCPU 1 has completed     */
     volatile uint64_t sum, stack;
 };
 
-static uint64_t checksum(const struct work *w)
+static uint64_t checksum(const struct sum *w)
 {
     uint64_t sum = 0;
 
@@ -51,76 +40,13 @@ static uint64_t checksum(const struct work *w)
     return sum;
 }
 
-/* Runs on vCPU 1. VCPUOP_down ends a turn; after VCPUOP_up the next turn begins behind it. */
-static void second_main(void *arg)
+/* Runs on vCPU 1. */
+static void sum_job(void *arg)
 {
-    struct work *w = arg;
+    struct sum *w = arg;
 
-    for (;;) {
-        w->turn++;
-        w->stack = (uintptr_t)__builtin_frame_address(0);
-        w->sum = checksum(w);
-        barrier();
-        w->done = w->turn;
-        (void)!HYPERVISOR_vcpu_op(VCPUOP_down, SECOND, NULL);
-    }
-}
-
-static bool wait_for(struct test *t, volatile uint64_t *value, uint64_t expected)
-{
-    uint64_t until = vcpu_running_ns(t) + MAX_NS;
-
-    while (*value != expected && vcpu_running_ns(t) < until)
-        barrier();
-    return *value == expected;
-}
-
-static long is_up(void)
-{
-    return HYPERVISOR_vcpu_op(VCPUOP_is_up, SECOND, NULL);
-}
-
-/*
- * Down, and no longer on a physical CPU (RUNSTATE_offline): the stack of vCPU 1 may be freed.
- * *@runstate is the last RUNSTATE_* of vCPU 1, or the errno of VCPUOP_get_runstate_info.
- */
-static bool wait_until_down(struct test *t, int *runstate)
-{
-    uint64_t until = vcpu_running_ns(t) + MAX_NS;
-    struct vcpu_runstate_info state = {0};
-
-    do {
-        *runstate = (int)HYPERVISOR_vcpu_op(VCPUOP_get_runstate_info, SECOND, &state);
-        if (*runstate)
-            return false;
-        *runstate = state.state;
-    } while ((is_up() || state.state != RUNSTATE_offline) && vcpu_running_ns(t) < until);
-    return !is_up() && state.state == RUNSTATE_offline;
-}
-
-static void take_turn(struct test *t, struct work *w, uint64_t turn, uintptr_t stack_end)
-{
-    uint64_t sum;
-    int state;
-
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_up, SECOND, NULL), 0,
-             "VCPUOP_up of vCPU 1, for checksum %lu of the P2M list", turn);
-    sum = checksum(w);
-    CHECK(wait_for(t, &w->done, turn),
-          "10 s after VCPUOP_up of vCPU 1: vCPU 1 has begun %lu checksums of the P2M list and "
-          "completed %lu, expected %lu completed",
-          w->turn, w->done, turn);
-    if (w->done == turn)
-        CHECK_EQ(w->sum, sum,
-                 "checksum %lu of the P2M list by vCPU 1 (vCPU 0 computed the expected one)", turn);
-    CHECK(stack_end - w->stack < STACK_PAGES * PAGE_SIZE,
-          "checksum %lu of the P2M list: stack frame of vCPU 1 is at 0x%lx, expected in [0x%lx, "
-          "0x%lx)",
-          turn, w->stack, stack_end - STACK_PAGES * PAGE_SIZE, stack_end);
-    CHECK(wait_until_down(t, &state),
-          "10 s after VCPUOP_down number %lu of vCPU 1: VCPUOP_is_up is %ld and runstate is %d, "
-          "expected 0 and %d (RUNSTATE_offline)",
-          turn, is_up(), state, RUNSTATE_offline);
+    w->stack = (uintptr_t)__builtin_frame_address(0);
+    w->sum = checksum(w);
 }
 
 /* A context whose CR3 is past all memory. The errno tells whether vCPU 1 is initialised already. */
@@ -135,109 +61,110 @@ static long try_bad_root(struct vcpu_guest_context *c)
     return rc;
 }
 
-/* Other calls that Xen must refuse. vCPU 1 stays uninitialised. */
+/* An address of the context that must be canonical, and other values that Xen must refuse. */
+static const struct bad {
+    const char *what;
+    size_t offset;
+    uint64_t flip; /* the bits that are changed */
+} bad_fields[] = {
+#define FIELD(name) #name, offsetof(struct vcpu_guest_context, name)
+    {FIELD(user_regs.rip),          (uint64_t)1 << 62           },
+    {FIELD(user_regs.rsp),          (uint64_t)1 << 62           },
+    {FIELD(kernel_sp),              (uint64_t)1 << 62           },
+    {FIELD(event_callback_eip),     (uint64_t)1 << 62           },
+    {FIELD(failsafe_callback_eip),  (uint64_t)1 << 62           },
+    {FIELD(syscall_callback_eip),   (uint64_t)1 << 62           },
+    {FIELD(fs_base),                (uint64_t)1 << 62           },
+    {FIELD(gs_base_kernel),         (uint64_t)1 << 62           },
+    {FIELD(gs_base_user),           (uint64_t)1 << 62           },
+    {FIELD(trap_ctxt[14].address),  (uint64_t)1 << 62           },
+    {FIELD(trap_ctxt[255].address), (uint64_t)1 << 62           },
+    {FIELD(ldt_base),               1                           },
+    {FIELD(ldt_ents),               8193                        },
+    {FIELD(gdt_ents),               FIRST_RESERVED_GDT_ENTRY + 1},
+    {FIELD(flags),                  VGCF_in_kernel              }, /* user mode, without a page table of user mode */
+#undef FIELD
+};
+
+static void try_bad_field(struct test *t, struct vcpu_guest_context *c, const struct bad *bad)
+{
+    uint64_t *field = (uint64_t *)((uint8_t *)c + bad->offset), value = *field;
+    long rc;
+
+    *field ^= bad->flip;
+    rc = HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, c);
+    CHECK_RC(rc, -EINVAL, "VCPUOP_initialise of vCPU 1, %s is 0x%lx", bad->what, *field);
+    if (!rc)
+        second_give_up();
+    *field = value;
+}
+
+/* Calls that Xen must refuse. vCPU 1 stays uninitialised. */
 static void try_bad_contexts(struct test *t, struct vcpu_guest_context *c)
 {
     CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_up, SECOND, NULL), -EINVAL,
              "VCPUOP_up of vCPU 1, which is not initialised");
+    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_is_up, SECOND, NULL), 0,
+             "VCPUOP_is_up of vCPU 1, which is not initialised");
     CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, (void *)HYPERVISOR_VIRT_START), -EFAULT,
              "VCPUOP_initialise of vCPU 1, context at Xen's address 0x%lx", HYPERVISOR_VIRT_START);
-    c->event_callback_eip ^= (uint64_t)1 << 62;
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, c), -EINVAL,
-             "VCPUOP_initialise of vCPU 1, event callback at non-canonical 0x%lx",
-             c->event_callback_eip);
-    c->event_callback_eip ^= (uint64_t)1 << 62;
+    for (size_t i = 0; i < ARRAY_SIZE(bad_fields); i++)
+        try_bad_field(t, c, &bad_fields[i]);
 }
 
-static void bring_up(struct test *t, struct vcpu_guest_context *context, struct work *work,
-                     uintptr_t stack_end)
-{
-    long rc = HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, context);
-    int state;
-
-    CHECK_RC(rc, 0, "VCPUOP_initialise of vCPU 1");
-    CHECK_EQ((uint64_t)is_up(), 0, "result of VCPUOP_is_up of vCPU 1 before VCPUOP_up");
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, context), -EEXIST,
-             "second VCPUOP_initialise of vCPU 1");
-    for (uint64_t turn = 1; !rc && turn <= NR_TURNS && t->result == TEST_SUCCESS; turn++)
-        take_turn(t, work, turn, stack_end);
-
-    if (!rc && !wait_until_down(t, &state)) /* it uses its stack, which can then not be freed */
-        panic(
-            "self-test %s: vCPU 1 does not go down: runstate is %d, expected %d; vCPU 1 has begun "
-            "%lu checksums of the P2M list and completed %lu",
-            t->test->name, state, RUNSTATE_offline, work->turn, work->done);
-}
-
-/* Memory of the test: the stack of vCPU 1, and its initial registers. */
-struct second {
-    struct room room;
-    struct vcpu_guest_context *context;
-    uint8_t *stack, *stack_end;
-    bool initialised; /* vCPU 1 is, by an earlier run: the self-tests run again after a suspend */
-};
-
-#define CONTEXT_PAGES DIV_ROUND_UP(sizeof(struct vcpu_guest_context), PAGE_SIZE)
-
-/* Prepares a context that runs @work. Skips the test if the domain has no second vCPU to
- * initialise.
+/* Runs before all jobs, the first of which initialises the vCPU: self-tests run in order of name.
  */
-static bool second_open(struct test *t, struct second *s, struct work *work)
+TEST(abi_bad_vcpu, "VCPUOP_initialise refuses an invalid vcpu_guest_context")
 {
-    uint64_t value;
+    struct vcpu_guest_context *context;
+    struct room r;
     long rc;
 
     if (t->d->host.nr_vcpus < 2) {
         test_skip(t, "this domain has one vCPU, the test needs two");
-        return false;
-    }
-    if (!room_open(&s->room, t, 16))
-        return false;
-    s->context = room_alloc(&s->room, CONTEXT_PAGES);
-    s->stack = room_alloc(&s->room, STACK_PAGES);
-    s->stack_end = s->stack + STACK_PAGES * PAGE_SIZE;
-    vcpu_context(s->context, second_main, work, s->stack_end, t->d->pt.root);
-    CHECK_RC(probe_read(s->stack - 8, &value), -EFAULT,
-             "read of the guard page below the stack of vCPU 1 at %p", (void *)(s->stack - 8));
-    rc = try_bad_root(s->context);
-    s->initialised = rc == -EEXIST;
-    if (s->initialised)
-        test_skip(t, "an earlier run initialised vCPU 1: Xen allows VCPUOP_initialise only once");
-    else
-        CHECK_RC(rc, -EINVAL, "VCPUOP_initialise of vCPU 1, CR3 at 2^51, past all memory");
-    return true;
-}
-
-static void second_close(struct second *s)
-{
-    room_free(&s->room, s->stack, STACK_PAGES);
-    room_free(&s->room, s->context, CONTEXT_PAGES);
-    room_close(&s->room);
-}
-
-/* Runs before second_vcpu, which initialises the vCPU: self-tests run in the order of their names.
- */
-TEST(abi_bad_vcpu, "VCPUOP_initialise refuses an invalid vcpu_guest_context")
-{
-    struct second s;
-
-    if (!second_open(t, &s, NULL))
         return;
-    if (!s.initialised)
-        try_bad_contexts(t, s.context);
-    second_close(&s);
+    }
+    if (!room_open(&r, t, 16))
+        return;
+    context = room_alloc(&r, CONTEXT_PAGES);
+    second_context(t, context);
+    rc = try_bad_root(context);
+    if (rc == -EEXIST) {
+        test_skip(t, "an earlier run initialised vCPU 1: Xen allows VCPUOP_initialise only once");
+    } else {
+        CHECK_RC(rc, -EINVAL, "VCPUOP_initialise of vCPU 1, CR3 at 2^51, past all memory");
+        try_bad_contexts(t, context);
+    }
+    room_free(&r, context, CONTEXT_PAGES);
+    room_close(&r);
+}
+
+static bool take_turn(struct test *t, struct sum *w, unsigned int turn, uintptr_t stack_end)
+{
+    uint64_t sum;
+
+    if (!second_start(t, sum_job, w))
+        return false;
+    sum = checksum(w);
+    if (!second_wait(t))
+        return false;
+    CHECK_EQ(w->sum, sum,
+             "checksum %u of the P2M list by vCPU 1 (vCPU 0 computed the expected one)", turn);
+    CHECK(stack_end - w->stack < SECOND_STACK_BYTES,
+          "checksum %u of the P2M list: stack frame of vCPU 1 is at 0x%lx, expected in [0x%lx, "
+          "0x%lx)",
+          turn, w->stack, stack_end - SECOND_STACK_BYTES, stack_end);
+    return true;
 }
 
 TEST(second_vcpu,
      "vCPU 1 computes the same P2M list checksum as vCPU 0, and again after VCPUOP_down and _up")
 {
-    static struct work work; /* vCPU 1 keeps this address for its whole life */
-    struct second s;
+    static struct sum work;
+    uintptr_t stack_end = second_stack_end();
 
-    work = (struct work){.list = t->d->p2m.list, .nr = min_u64(t->d->p2m.nr, MAX_ENTRIES)};
-    if (!second_open(t, &s, &work))
-        return;
-    if (!s.initialised)
-        bring_up(t, s.context, &work, (uintptr_t)s.stack_end);
-    second_close(&s);
+    work = (struct sum){.list = t->d->p2m.list, .nr = min_u64(t->d->p2m.nr, MAX_ENTRIES)};
+    for (unsigned int turn = 1; turn <= NR_TURNS; turn++)
+        if (!take_turn(t, &work, turn, stack_end))
+            return;
 }

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SCHEDOP_poll of <xen/sched.h>: "Poll a set of event-channel ports. Return when one or more are
+ * pending. An optional timeout may be specified."
+ *
+ * A driver that waits for one answer polls its port, masked, before interrupts work. Without these
+ * tests Xen could sleep although a port is pending, never wake, or read the bit of a port that does
+ * not exist: XSA-221 ("NULL pointer deref due to unmasked event channels"), do_poll() of Xen
+ * xen/common/sched/core.c. Xen refuses a port that is not open since 4.15.
+ */
+#include "lib/errno.h"
+
+#include "arch/x86/hypercall.h"
+
+#include "tests/guest/abi_room.h"
+#include "tests/guest/events/abi_alarm.h"
+#include "tests/guest/vcpu_time.h"
+
+#define MAX_POLL 128 /* do_poll(): "Fairly arbitrary limit" */
+#define NO_PORT  (MAX_PORTS * 32u)
+
+/* Two ports of the test, masked, and the list that is polled. */
+struct polled {
+    struct alarm a;
+    evtchn_port_t port, other;
+    evtchn_port_t list[MAX_POLL + 1];
+};
+
+static bool polled_open(struct polled *p, struct test *t)
+{
+    if (!port_opened(t, port_ipi(0, &p->port), "EVTCHNOP_bind_ipi"))
+        return false;
+    if (!port_opened(t, port_ipi(0, &p->other), "EVTCHNOP_bind_ipi, second port")) {
+        check_port(t, port_close(p->port), 0, "EVTCHNOP_close", p->port);
+        return false;
+    }
+    if (alarm_open(&p->a, t))
+        return true;
+    check_port(t, port_close(p->other), 0, "EVTCHNOP_close", p->other);
+    check_port(t, port_close(p->port), 0, "EVTCHNOP_close", p->port);
+    return false;
+}
+
+static void polled_close(struct polled *p)
+{
+    check_port(p->a.t, port_close(p->other), 0, "EVTCHNOP_close", p->other);
+    check_port(p->a.t, port_close(p->port), 0, "EVTCHNOP_close", p->port);
+    alarm_close(&p->a);
+}
+
+/* A list of @nr times p->port, with @last as its last entry. */
+static const evtchn_port_t *list(struct polled *p, unsigned int nr, evtchn_port_t last)
+{
+    for (unsigned int i = 0; i < nr; i++)
+        p->list[i] = i + 1 < nr ? p->port : last;
+    return p->list;
+}
+
+/*
+ * SCHEDOP_poll of a list that has no pending port. The timer, whose port is not masked, is the
+ * backstop: an event at it wakes the vCPU. The poll must end by its timeout, before the backstop.
+ */
+static void check_timeout(struct polled *p, unsigned int nr, evtchn_port_t last, const char *what)
+{
+    const evtchn_port_t *ports = list(p, nr, last);
+    struct alarm *a = &p->a;
+    struct test *t = a->t;
+    bool too_late = true;
+
+    event_mask(t, &a->e, a->port, false);
+    for (unsigned int i = 0; i < MAX_SLEEPS && too_late; i++) {
+        uint64_t until = clock_ns() + SLEEP_NS;
+        uint32_t version = clock_version(t);
+        bool early;
+
+        alarm_drop(a);
+        CHECK_RC(alarm_set(until + (BACKSTOP_NS << i), 0), 0, "VCPUOP_set_singleshot_timer");
+        CHECK_RC(poll_ports(ports, nr, until), 0, "SCHEDOP_poll of %s", what);
+        early = clock_is_before(t, until, version);
+        too_late = alarm_fired(a);
+        CHECK(!early, "SCHEDOP_poll of %s: returned before its timeout, 2 ms, with no port pending",
+              what);
+        CHECK_RC(alarm_stop(), 0, "VCPUOP_stop_singleshot_timer");
+    }
+    CHECK(!too_late,
+          "SCHEDOP_poll of %s, timeout 2 ms: %u times an event at another port ended the sleep, "
+          "expected the timeout",
+          what, MAX_SLEEPS);
+    alarm_drop(a);
+    event_mask(t, &a->e, a->port, true);
+}
+
+TEST(abi_poll_timeout, "SCHEDOP_poll of ports that are not pending sleeps until its timeout")
+{
+    struct polled p;
+
+    if (!polled_open(&p, t))
+        return;
+    check_timeout(&p, 0, 0, "0 ports");
+    check_timeout(&p, 1, p.port, "1 port");
+    check_timeout(&p, 2, p.other, "2 ports");
+    check_timeout(&p, MAX_POLL, p.other, "128 ports");
+    check_port(t, port_send(p.other), 0, "EVTCHNOP_send", p.other);
+    check_timeout(&p, 1, p.port, "1 port, while another port is pending");
+    event_ack(t, &p.a.e, p.other, 0);
+    polled_close(&p);
+}
+
+/* A poll of a pending port must not sleep: the timeout, 2 ms, only keeps a broken Xen from hanging.
+ */
+static void check_at_once(struct polled *p, unsigned int nr, evtchn_port_t last, const char *what)
+{
+    const evtchn_port_t *ports = list(p, nr, last);
+    struct test *t = p->a.t;
+    uint64_t blocked = vcpu_blocked_ns(t);
+
+    CHECK_RC(poll_ports(ports, nr, clock_ns() + SLEEP_NS), 0, "SCHEDOP_poll of %s", what);
+    blocked = vcpu_blocked_ns(t) - blocked;
+    CHECK(blocked == 0, "SCHEDOP_poll of %s: the vCPU was blocked for %lu ns, expected 0", what,
+          blocked);
+}
+
+TEST(abi_poll_pending, "SCHEDOP_poll returns at once if one of its ports is pending, masked or not")
+{
+    struct polled p;
+
+    if (!polled_open(&p, t))
+        return;
+    check_port(t, port_send(p.other), 0, "EVTCHNOP_send to a masked port", p.other);
+    check_at_once(&p, 1, p.other, "1 port, pending and masked");
+    check_at_once(&p, 2, p.other, "2 ports, the second one pending and masked");
+    check_at_once(&p, MAX_POLL, p.other, "128 ports, the last one pending and masked");
+    CHECK(port_is_pending(t, p.other),
+          "after SCHEDOP_poll of pending port 0x%x: its pending bit is 0, expected 1", p.other);
+    event_ack(t, &p.a.e, p.other, 0);
+    event_mask(t, &p.a.e, p.port, false);
+    check_port(t, port_send(p.port), 0, "EVTCHNOP_send to an unmasked port", p.port);
+    check_at_once(&p, 1, p.port, "1 port, pending and not masked");
+    check_at_once(&p, MAX_POLL, p.other, "128 ports, all but the last one pending");
+    event_mask(t, &p.a.e, p.port, true);
+    event_ack(t, &p.a.e, p.port, 0);
+    polled_close(&p);
+}
+
+/*
+ * The timer, whose port is masked, fires while the vCPU sleeps in a poll of @nr ports, the timer's
+ * the last one. @timeout: the poll has a timeout, later than the timer.
+ */
+static void check_woken(struct polled *p, unsigned int nr, bool timeout, const char *what)
+{
+    struct alarm *a = &p->a;
+    const evtchn_port_t *ports = list(p, nr, a->port);
+    struct test *t = a->t;
+    bool woken = false;
+
+    for (unsigned int i = 0; i < MAX_SLEEPS && !woken; i++) {
+        uint64_t at = clock_ns() + SLEEP_NS, until = at + (BACKSTOP_NS << i);
+
+        if (!timeout) /* Xen does not stop the timer of an earlier poll: let it fire now */
+            CHECK_RC(poll_ports(ports, 0, 1), 0, "SCHEDOP_poll of 0 ports, timeout in the past");
+        CHECK_RC(alarm_set(at, 0), 0, "VCPUOP_set_singleshot_timer");
+        CHECK_RC(poll_ports(ports, nr, timeout ? until : 0), 0, "SCHEDOP_poll of %s", what);
+        woken = clock_ns() < until;
+        CHECK(alarm_fired(a),
+              "SCHEDOP_poll of %s returned before the timer of the last port fired, expected after",
+              what);
+        alarm_drop(a);
+        CHECK_RC(alarm_stop(), 0, "VCPUOP_stop_singleshot_timer");
+    }
+    CHECK(woken || !timeout,
+          "SCHEDOP_poll of %s: %u times only the timeout ended the sleep, expected the event", what,
+          MAX_SLEEPS);
+}
+
+TEST(abi_poll_wakes, "an event at a polled port ends SCHEDOP_poll, also if the port is masked")
+{
+    struct polled p;
+
+    if (!polled_open(&p, t))
+        return;
+    check_woken(&p, 1, true, "1 port");
+    check_woken(&p, 2, true, "2 ports");
+    check_woken(&p, MAX_POLL, true, "128 ports");
+    if (t->result == TEST_SUCCESS) /* otherwise the vCPU could sleep for ever */
+        check_woken(&p, 1, false, "1 port, without a timeout");
+    polled_close(&p);
+}
+
+static void check_refused(struct polled *p, unsigned int nr, evtchn_port_t last, long expected,
+                          const char *what)
+{
+    const evtchn_port_t *ports = list(p, nr <= MAX_POLL + 1 ? nr : 1, last);
+    struct test *t = p->a.t;
+
+    CHECK_RC(poll_ports(ports, nr, clock_ns() + SLEEP_NS), expected, "SCHEDOP_poll of %s", what);
+}
+
+TEST(abi_poll_refused, "SCHEDOP_poll refuses more than 128 ports, and each port that is not open "
+                       "(XSA-221)")
+{
+    const struct host *h = &t->d->host;
+    bool old = h->major == 4 && h->minor < 15;
+    struct polled p;
+
+    if (!polled_open(&p, t))
+        return;
+    check_refused(&p, MAX_POLL + 1, p.port, -EINVAL, "129 ports");
+    check_refused(&p, UINT32_MAX, p.port, -EINVAL, "UINT32_MAX ports");
+    check_refused(&p, 1, NO_PORT, -EINVAL, "port 0x20000");
+    check_refused(&p, 1, UINT32_MAX, -EINVAL, "port UINT32_MAX");
+    check_refused(&p, 2, NO_PORT, -EINVAL, "2 ports, the second one is 0x20000");
+    check_refused(&p, MAX_POLL, NO_PORT, -EINVAL, "128 ports, the last one is 0x20000");
+    check_refused(&p, 1, 0, old ? 0 : -EINVAL, "port 0");
+    check_refused(&p, 2, 0, old ? 0 : -EINVAL, "2 ports, the second one is 0");
+    check_refused(&p, MAX_POLL, 0, old ? 0 : -EINVAL, "128 ports, the last one is 0");
+    check_port(t, port_close(p.other), 0, "EVTCHNOP_close", p.other);
+    check_refused(&p, 1, p.other, old ? 0 : -EINVAL, "a port that was closed");
+    CHECK_RC(port_ipi(0, &p.other), 0, "EVTCHNOP_bind_ipi");
+    polled_close(&p);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System time and wall-clock time as Xen publishes them: struct vcpu_time_info and struct
+ * shared_info of <xen/xen.h>. (Xen xen/arch/x86/time.c.)
+ *
+ * A kernel computes the time from this record without a hypercall. Without these tests the time
+ * could go backwards, or run faster or slower than Xen's own clock, by which Xen's timers fire: a
+ * kernel then sleeps too long, or finds that its timers fire early. A version that stays odd makes
+ * the kernel wait for ever.
+ *
+ * The second source is Xen's own clock. VCPUOP_get_runstate_info returns the time spent in each
+ * state, and <xen/vcpu.h> promises: "The sum of these times is guaranteed not to drift from system
+ * time".
+ */
+#include "lib/errno.h"
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/hypercall.h"
+
+#include "tests/guest/events/abi_alarm.h"
+
+#include <xen/vcpu.h>
+
+#define SAMPLE_NS (30 * NS_PER_MS)
+#define FULL_NS   (3 * NS_PER_S) /* with test=full: Xen updates the record once in a second */
+
+/* Plausible seconds since 1970: from 2005, which is before the first Xen 3, on, for 200 years. */
+#define YEAR_2005 1104537600
+#define YEAR_2205 7416000000
+
+static uint64_t sample_ns(const struct test *t)
+{
+    return cmdline_wants_full(&t->d->options) ? FULL_NS : SAMPLE_NS;
+}
+
+static const volatile struct vcpu_time_info *record(const struct test *t)
+{
+    return &t->d->shared->vcpu_info[0].time;
+}
+
+/*
+ * Two readings are compared if the record was the same at both: Xen also writes the record when it
+ * moves the vCPU to another processor, whose clock may be behind in QEMU.
+ */
+TEST(abi_time_monotonic,
+     "system time of struct vcpu_time_info never goes backwards, and its version "
+     "is even")
+{
+    uint64_t now = clock_ns(), until = now + sample_ns(t), nr = 0, last;
+    uint32_t version = record(t)->version, previous;
+    bool same;
+
+    do {
+        last = now, previous = version;
+        now = clock_ns();
+        version = record(t)->version;
+        same = version == previous;
+        nr++;
+    } while ((now >= last || !same) && version % 2 == 0 && now < until);
+    CHECK(now >= last || !same,
+          "system time, reading %lu: 0x%lx ns, expected >= 0x%lx, the one before", nr, now, last);
+    CHECK(version % 2 == 0, "vcpu_info[0].time.version, reading %lu: 0x%x is odd, expected even",
+          nr, version);
+    CHECK(version, "vcpu_info[0].time.version is 0, expected > 0: Xen has written the record");
+}
+
+/* The sum of all runstate times of vCPU 0: Xen's clock, less the time when Xen made the vCPU. */
+static bool runstate_sum(struct test *t, uint64_t *sum)
+{
+    struct vcpu_runstate_info info;
+    long rc = HYPERVISOR_vcpu_op(VCPUOP_get_runstate_info, 0, &info);
+
+    CHECK_RC(rc, 0, "VCPUOP_get_runstate_info of vCPU 0");
+    *sum = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(info.time); i++)
+        *sum += info.time[i];
+    return !rc;
+}
+
+/*
+ * The difference of the two clocks lies between (system time before the hypercall - sum) and
+ * (system time after it - sum). Each sample narrows this range. If the range is empty, one of the
+ * clocks drifts.
+ */
+TEST(abi_time_drift,
+     "system time of struct vcpu_time_info advances as the sum of the runstate times "
+     "(<xen/vcpu.h>)")
+{
+    uint64_t start = clock_ns(), until = start + sample_ns(t), now, sum;
+    int64_t low = INT64_MIN / 2, high = INT64_MAX / 2;
+    uint32_t version = 0;
+
+    do {
+        uint64_t before = clock_ns();
+
+        if (!runstate_sum(t, &sum))
+            return;
+        now = clock_ns();
+        if (record(t)->version != version) { /* another processor, or Xen has set its clock */
+            version = record(t)->version;
+            low = INT64_MIN / 2, high = INT64_MAX / 2;
+            continue;
+        }
+        if ((int64_t)(before - sum) > low)
+            low = (int64_t)(before - sum);
+        if ((int64_t)(now - sum) < high)
+            high = (int64_t)(now - sum);
+    } while (low <= high + SLACK_NS && now < until);
+    CHECK(
+        low <= high + SLACK_NS,
+        "after %lu ns: system time less the sum of the runstate times of vCPU 0 has changed by %ld "
+        "ns, expected at most %u",
+        now - start, low - high, SLACK_NS);
+}
+
+struct wall {
+    uint32_t version;
+    uint64_t sec;
+    uint32_t nsec;
+};
+
+static struct wall wall(const struct test *t)
+{
+    const volatile struct shared_info *s = t->d->shared;
+    struct wall w = {.version = s->wc_version};
+
+    barrier();
+    w.sec = (uint64_t)s->wc_sec_hi << 32 | s->wc_sec;
+    w.nsec = s->wc_nsec;
+    return w;
+}
+
+TEST(abi_wall_clock,
+     "shared_info has a plausible wall-clock time, with an even version, in two equal "
+     "readings")
+{
+    struct wall first = wall(t), second;
+    unsigned int tries = 0;
+
+    do { /* control software may set the time meanwhile: then the version differs */
+        second = first;
+        first = wall(t);
+    } while (first.version != second.version && ++tries < 4);
+    CHECK(first.version && first.version % 2 == 0,
+          "shared_info.wc_version is 0x%x, expected an even number > 0", first.version);
+    CHECK_EQ(first.version, second.version, "shared_info.wc_version in a second reading");
+    CHECK_EQ(first.sec, second.sec, "shared_info.wc_sec in a second reading");
+    CHECK_EQ(first.nsec, second.nsec, "shared_info.wc_nsec in a second reading");
+    CHECK(first.nsec < NS_PER_S, "shared_info.wc_nsec is %u, expected < 1000000000", first.nsec);
+    CHECK(first.sec >= YEAR_2005 && first.sec < YEAR_2205,
+          "shared_info.wc_sec_hi and wc_sec are %lu s since 1970, expected in [%lu, %lu)",
+          first.sec, (uint64_t)YEAR_2005, (uint64_t)YEAR_2205);
+}

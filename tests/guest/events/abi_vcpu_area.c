@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory of the guest into which Xen writes: VCPUOP_register_runstate_memory_area and
+ * VCPUOP_register_vcpu_time_memory_area of <xen/vcpu.h>.
+ *
+ * A kernel reads there how long its vCPU was preempted, and user mode reads the time. Without these
+ * tests Xen could stop to update an area, or go on to write into one that the guest has replaced
+ * and uses for something else. (Xen xen/common/domain.c, xen/arch/x86/domain.c, time.c.)
+ *
+ * The areas are static: a Xen that writes into an old area then damages nothing.
+ */
+#include "lib/errno.h"
+#include "lib/string.h"
+
+#include "arch/x86/hypercall.h"
+
+#include "tests/guest/events/abi_alarm.h"
+
+#include <xen/vcpu.h>
+
+#define PATTERN      0x5a
+#define NONCANONICAL 0x0000800000000000
+/* Between HYPERVISOR_VIRT_START and _END, behind the M2P. */
+#define XEN_AREA (HYPERVISOR_VIRT_START + ((uint64_t)3 << 40))
+
+static struct vcpu_runstate_info runstates[2];
+static struct vcpu_time_info times[2];
+
+static long register_runstate(unsigned int vcpu, uint64_t address)
+{
+    struct vcpu_register_runstate_memory_area arg = {.addr.p = address};
+
+    return HYPERVISOR_vcpu_op(VCPUOP_register_runstate_memory_area, vcpu, &arg);
+}
+
+static long register_time(unsigned int vcpu, uint64_t address)
+{
+    struct vcpu_register_time_memory_area arg = {.addr.p = address};
+
+    return HYPERVISOR_vcpu_op(VCPUOP_register_vcpu_time_memory_area, vcpu, &arg);
+}
+
+static bool is_pattern(const void *area, size_t len_bytes)
+{
+    for (size_t i = 0; i < len_bytes; i++)
+        if (((const volatile uint8_t *)area)[i] != PATTERN)
+            return false;
+    return true;
+}
+
+static struct vcpu_runstate_info runstate(struct test *t, unsigned int vcpu)
+{
+    struct vcpu_runstate_info info = {.state = -1};
+
+    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_get_runstate_info, vcpu, &info), 0,
+             "VCPUOP_get_runstate_info of vCPU %u", vcpu);
+    return info;
+}
+
+/* Blocks vCPU 0 for 1 ms, and until Xen has scheduled it anew. */
+static void sleep(struct test *t)
+{
+    uint64_t before = runstate(t, 0).state_entry_time;
+    evtchn_port_t none = 0;
+
+    for (unsigned int i = 0; i < MAX_SLEEPS && runstate(t, 0).state_entry_time == before; i++)
+        CHECK_RC(poll_ports(&none, 0, clock_ns() + (NS_PER_MS << i)), 0, "SCHEDOP_poll of 0 ports");
+}
+
+/*
+ * The area is what Xen knew when it scheduled vCPU 0: of the times only the one of the state
+ * "running" may have grown since. Xen may schedule the vCPU between the two readings: then they are
+ * repeated.
+ */
+static void check_runstate_area(struct test *t, const struct vcpu_runstate_info *area,
+                                const char *when)
+{
+    volatile const struct vcpu_runstate_info *a = area;
+    struct vcpu_runstate_info now;
+    unsigned int tries = 0;
+
+    do
+        now = runstate(t, 0);
+    while (now.state_entry_time != a->state_entry_time && ++tries < 4);
+    CHECK_EQ(a->state_entry_time, now.state_entry_time,
+             "%s: runstate area of vCPU 0: state_entry_time", when);
+    CHECK_EQ((uint64_t)a->state, RUNSTATE_running, "%s: runstate area of vCPU 0: state", when);
+    CHECK_EQ(a->time[RUNSTATE_blocked], now.time[RUNSTATE_blocked],
+             "%s: runstate area of vCPU 0: time[RUNSTATE_blocked]", when);
+    CHECK_EQ(a->time[RUNSTATE_runnable], now.time[RUNSTATE_runnable],
+             "%s: runstate area of vCPU 0: time[RUNSTATE_runnable]", when);
+    CHECK(a->time[RUNSTATE_running] <= now.time[RUNSTATE_running],
+          "%s: runstate area of vCPU 0: time[RUNSTATE_running] is %lu, expected <= %lu", when,
+          a->time[RUNSTATE_running], now.time[RUNSTATE_running]);
+}
+
+static void check_runstate_other(struct test *t)
+{
+    struct vcpu_runstate_info now;
+
+    memset(runstates, PATTERN, sizeof(runstates));
+    CHECK_RC(register_runstate(1, (uintptr_t)&runstates[1]), 0,
+             "VCPUOP_register_runstate_memory_area of vCPU 1");
+    now = runstate(t, 1);
+    CHECK_EQ((uint64_t)runstates[1].state, (uint64_t)now.state,
+             "runstate area of vCPU 1, just registered by vCPU 0: state");
+    CHECK_EQ(runstates[1].state_entry_time, now.state_entry_time,
+             "runstate area of vCPU 1, just registered by vCPU 0: state_entry_time");
+    CHECK(is_pattern(&runstates[0], sizeof(runstates[0])),
+          "VCPUOP_register_runstate_memory_area of vCPU 1: the old area of vCPU 0 was written");
+    CHECK_RC(register_runstate(1, 0), 0, "VCPUOP_register_runstate_memory_area of vCPU 1: none");
+}
+
+TEST(abi_runstate_area,
+     "Xen updates the runstate area of a vCPU each time it schedules the vCPU, and "
+     "never again after another area was registered")
+{
+    uint64_t entry;
+
+    memset(runstates, PATTERN, sizeof(runstates));
+    CHECK_RC(register_runstate(0, (uintptr_t)&runstates[0]), 0,
+             "VCPUOP_register_runstate_memory_area of vCPU 0");
+    check_runstate_area(t, &runstates[0], "just registered");
+    entry = runstates[0].state_entry_time;
+    sleep(t);
+    check_runstate_area(t, &runstates[0], "after SCHEDOP_poll");
+    CHECK(runstates[0].state_entry_time > entry,
+          "runstate area of vCPU 0: state_entry_time after SCHEDOP_poll is 0x%lx, expected > 0x%lx",
+          runstates[0].state_entry_time, entry);
+
+    CHECK_RC(register_runstate(0, (uintptr_t)&runstates[1]), 0,
+             "VCPUOP_register_runstate_memory_area of vCPU 0, second area");
+    memset(&runstates[0], PATTERN, sizeof(runstates[0]));
+    CHECK_RC(register_runstate(0, XEN_AREA), -EFAULT,
+             "VCPUOP_register_runstate_memory_area at Xen's address 0x%lx", XEN_AREA);
+    CHECK_RC(register_runstate(0, NONCANONICAL), -EFAULT,
+             "VCPUOP_register_runstate_memory_area at non-canonical 0x%lx", NONCANONICAL);
+    sleep(t);
+    CHECK(is_pattern(&runstates[0], sizeof(runstates[0])),
+          "after a second area was registered: the first runstate area of vCPU 0 was written");
+    check_runstate_area(t, &runstates[1], "second area, after SCHEDOP_poll");
+
+    CHECK_RC(register_runstate(0, 0), 0, "VCPUOP_register_runstate_memory_area of vCPU 0: none");
+    memset(runstates, PATTERN, sizeof(runstates));
+    sleep(t);
+    CHECK(is_pattern(runstates, sizeof(runstates)),
+          "after no area was registered: a runstate area of vCPU 0 was written");
+    if (event_vcpus(t) > 1)
+        check_runstate_other(t);
+}
+
+/* Registering an area makes Xen update the record in shared_info and the area. */
+static void check_time_area(struct test *t, const struct vcpu_time_info *area, uint32_t version,
+                            const char *when)
+{
+    struct vcpu_time_info now = t->d->shared->vcpu_info[0].time;
+
+    CHECK_EQ(area->version, now.version, "%s: time area of vCPU 0: version", when);
+    CHECK(area->version % 2 == 0 && area->version != version,
+          "%s: time area of vCPU 0: version is 0x%x, expected an even number other than 0x%x", when,
+          area->version, version);
+    CHECK_EQ(area->tsc_timestamp, now.tsc_timestamp, "%s: time area of vCPU 0: tsc_timestamp",
+             when);
+    CHECK_EQ(area->system_time, now.system_time, "%s: time area of vCPU 0: system_time", when);
+    CHECK_EQ(area->tsc_to_system_mul, now.tsc_to_system_mul,
+             "%s: time area of vCPU 0: tsc_to_system_mul", when);
+    CHECK_EQ((uint64_t)area->tsc_shift, (uint64_t)now.tsc_shift,
+             "%s: time area of vCPU 0: tsc_shift", when);
+}
+
+TEST(abi_time_area,
+     "Xen writes the time record of a vCPU to its registered area, and never again after "
+     "another area was registered")
+{
+    uint32_t version = t->d->shared->vcpu_info[0].time.version;
+
+    memset(times, PATTERN, sizeof(times));
+    CHECK_RC(register_time(0, (uintptr_t)&times[0]), 0,
+             "VCPUOP_register_vcpu_time_memory_area of vCPU 0");
+    check_time_area(t, &times[0], version, "just registered");
+    version = times[0].version;
+    CHECK_RC(register_time(0, (uintptr_t)&times[1]), 0,
+             "VCPUOP_register_vcpu_time_memory_area of vCPU 0, second area");
+    CHECK_EQ(times[0].version, version,
+             "after a second area was registered: version in the first time area of vCPU 0");
+    check_time_area(t, &times[1], version, "second area");
+    version = times[1].version;
+    CHECK_RC(register_time(0, XEN_AREA), -EFAULT,
+             "VCPUOP_register_vcpu_time_memory_area at Xen's address 0x%lx", XEN_AREA);
+    CHECK_RC(register_time(0, NONCANONICAL), -EFAULT,
+             "VCPUOP_register_vcpu_time_memory_area at non-canonical 0x%lx", NONCANONICAL);
+    CHECK_RC(register_time(0, 0), 0, "VCPUOP_register_vcpu_time_memory_area of vCPU 0: none");
+    CHECK_EQ(times[1].version, version,
+             "after no area was registered: version in the second time area of vCPU 0");
+    CHECK(t->d->shared->vcpu_info[0].time.version % 2 == 0,
+          "vcpu_info[0].time.version is 0x%x, expected an even number",
+          t->d->shared->vcpu_info[0].time.version);
+}
