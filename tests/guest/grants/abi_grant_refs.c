@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Grant references and entries that GNTTABOP_map_grant_ref must refuse (<xen/grant_table.h>): each
+ * with its own status, and without a trace.
+ *
+ * Without these tests a grantee could map a page that was granted to another domain, or that the
+ * granter does not own, and a use mark or a handle could be lost with each refusal: then the
+ * granter could never end a grant, or the grantee never map one again.
+ */
+#include "lib/errno.h"
+
+#include "arch/x86/hypercall.h"
+
+#include "tests/guest/grants/grant_steps.h"
+
+#define REF        GRANT_FIRST
+#define ROOM_PAGES 40
+#define HOST       GNTMAP_host_map
+#define RO         GNTMAP_readonly
+
+/* A room with a frame to grant, and an address to map at. */
+struct target {
+    struct grant_room *g;
+    struct spot frame, at;
+};
+
+static struct target target_open(struct grant_room *g)
+{
+    return (struct target){g, room_spot(&g->fr.room), room_spot(&g->fr.room)};
+}
+
+static void target_close(struct target *a)
+{
+    grant_check_untyped(a->g, a->frame.mfn, "after refused mappings");
+    grant_drop(a->g, a->at);
+    grant_drop(a->g, a->frame);
+}
+
+static void refuse(struct target *a, uint32_t ref, uint32_t flags, int16_t status, const char *what)
+{
+    struct grant_mapping m = {.addr = a->at.va, .flags = HOST | flags, .ref = ref};
+
+    grant_must_refuse(a->g, &m, status, what);
+    grant_check_no_pte(a->g, a->at.va, what);
+    if (ref < GRANT_END)
+        grant_check_marks(a->g, ref, 0, what);
+}
+
+/* Entries that are no grant of a whole page to this domain. */
+static const struct {
+    const char *what;
+    uint16_t flags;
+    unsigned int version; /* 0: both */
+    bool for_other;       /* granted to another domain */
+} entries[] = {
+    {"entry of another domain",        GTF_permit_access,                0, true },
+    {"entry without flags",            0,                                0, false},
+    {"entry with GTF_accept_transfer", GTF_accept_transfer,              0, false},
+    {"entry with GTF_transitive",      GTF_transitive,                   2, false},
+    {"entry of a part of a page",      GTF_permit_access | GTF_sub_page, 2, false},
+};
+
+static void check_entries(struct grant_room *g)
+{
+    struct target a = target_open(g);
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(entries); i++) {
+        bool here = entries[i].version ? entries[i].version == g->version : g->more;
+
+        if (!here && !(g->first && i == 0))
+            continue;
+        if (entries[i].version && grant_xen_is_debug(g))
+            continue;
+        grant_write(g, REF, entries[i].flags, entries[i].for_other ? NO_DOMAIN : g->fr.self,
+                    a.frame.mfn);
+        if (g->more)
+            refuse(&a, REF, 0, GNTST_general_error, entries[i].what);
+        refuse(&a, REF, RO, GNTST_general_error, entries[i].what);
+    }
+    if (g->more) {
+        grant_give(g, REF, a.frame.mfn, true);
+        refuse(&a, REF, 0, GNTST_general_error, "read-only entry, mapped writable");
+    }
+    target_close(&a);
+}
+
+TEST(abi_grant_entry_refused,
+     "GNTTABOP_map_grant_ref refuses an entry that does not grant this domain a whole page")
+{
+    grant_room_each(t, ROOM_PAGES, check_entries);
+}
+
+/* The second mapping is the first writable one: Xen reads the entry's rights, but not its frame. */
+static void check_second_writable(struct target *a, struct spot other)
+{
+    struct grant_room *g = a->g;
+    struct test *t = g->fr.room.t;
+    struct grant_mapping first = {.addr = a->at.va, .flags = HOST | RO, .ref = REF};
+    struct grant_mapping second = {.addr = other.va, .flags = HOST, .ref = REF};
+
+    grant_give(g, REF, a->frame.mfn, false);
+    if (!grant_must_map(g, &first, "writable entry, mapped read-only"))
+        return;
+    grant_write(g, REF, grant_flags(g, REF), g->fr.self, other.mfn);
+    if (grant_must_map(g, &second, "writable, of an entry whose frame changed while mapped")) {
+        CHECK_EQ(pte_mfn(grant_pte(g, other.va)).v, a->frame.mfn.v,
+                 "MFN of the first writable mapping of a grant whose frame changed while mapped");
+        grant_check_marks(g, REF, GRANT_WRITE, "mapped read-only and writable");
+        grant_must_unmap(g, &second, "second mapping");
+    }
+    grant_must_unmap(g, &first, "first mapping");
+}
+
+/* A second mapping: Xen reads the entry's rights again, but not its frame (act->mfn). */
+static void check_second(struct grant_room *g)
+{
+    struct test *t = g->fr.room.t;
+    struct target a = target_open(g);
+    struct spot other = room_spot(&g->fr.room);
+    struct grant_mapping first = {.addr = a.at.va, .flags = HOST | RO, .ref = REF};
+    struct grant_mapping second = {.addr = other.va, .flags = HOST, .ref = REF};
+
+    grant_give(g, REF, a.frame.mfn, true);
+    if (grant_must_map(g, &first, "read-only entry, mapped read-only")) {
+        if (g->first)
+            grant_must_refuse(g, &second, GNTST_general_error,
+                              "read-only entry that is mapped read-only, mapped writable");
+        second.flags = GNTMAP_device_map;
+        if (g->more)
+            grant_must_refuse(g, &second, GNTST_general_error,
+                              "read-only entry that is mapped read-only, writable for a device");
+        if (g->more)
+            CHECK_GNTST(grant_copy_to(g, other.mfn, REF), GNTST_general_error,
+                        "GNTTABOP_copy to a read-only entry that is mapped read-only");
+        grant_check_marks(g, REF, GRANT_READ, "mapped read-only, second mapping refused");
+        second.flags = HOST | RO;
+        grant_write(g, REF, grant_flags(g, REF), g->fr.self, other.mfn);
+        if (grant_must_map(g, &second, "entry whose frame changed while it was mapped")) {
+            CHECK_EQ(
+                pte_mfn(grant_pte(g, other.va)).v, a.frame.mfn.v,
+                "MFN of the second mapping of a grant whose frame changed while it was mapped");
+            grant_must_unmap(g, &second, "second mapping");
+        }
+        grant_check_marks(g, REF, GRANT_READ, "second mapping removed");
+        grant_must_unmap(g, &first, "first mapping");
+        grant_check_marks(g, REF, 0, "both mappings removed");
+    }
+    check_second_writable(&a, other);
+    grant_drop(g, other);
+    target_close(&a);
+}
+
+TEST(abi_grant_second_map,
+     "Xen gives a second mapping of a grant no more rights than its entry, and the same frame")
+{
+    grant_room_each(t, ROOM_PAGES, check_second);
+}
+
+/* Frames that this domain does not own. Xen logs nothing. */
+static void check_frames(struct grant_room *g)
+{
+    struct domain *d = g->fr.room.t->d;
+    struct target a = target_open(g);
+    bool fits = g->version == 2 || d->host.max_mfn < UINT32_MAX; /* a domU's has 35 bits */
+    mfn_t past = fits ? to_mfn(d->host.max_mfn + 1) : grant_no_frame(g);
+    const struct {
+        const char *what;
+        mfn_t mfn;
+    } frames[] = {
+        {"frame past the last MFN",   past             },
+        {"highest frame of an entry", grant_no_frame(g)},
+        {"frame of Xen",              xen_frame(d)     },
+    };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(frames); i++) {
+        if (i == 2 && !g->more)
+            continue;
+        grant_give(g, REF, frames[i].mfn, false);
+        refuse(&a, REF, RO, GNTST_bad_page, frames[i].what);
+        if (i < 2) /* Xen logs the third one */
+            refuse(&a, REF, 0, GNTST_bad_page, frames[i].what);
+    }
+    target_close(&a);
+}
+
+TEST(abi_grant_frame_refused,
+     "GNTTABOP_map_grant_ref refuses a granted frame that the granter does not own")
+{
+    grant_room_each(t, ROOM_PAGES, check_frames);
+}
+
+/* The first reference past the table, by GNTTABOP_query_size. */
+static uint32_t end_of_table(struct grant_room *g)
+{
+    struct test *t = g->fr.room.t;
+    struct gnttab_query_size query = {.dom = DOMID_SELF};
+
+    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_query_size, &query, 1), 0, "GNTTABOP_query_size");
+    return query.nr_frames * (uint32_t)(PAGE_SIZE / (g->version == 1 ? sizeof(grant_entry_v1_t)
+                                                                     : sizeof(grant_entry_v2_t)));
+}
+
+static void check_ends(struct grant_room *g)
+{
+    struct test *t = g->fr.room.t;
+    struct target a = target_open(g);
+    struct grant_mapping m = {.addr = a.at.va, .flags = HOST, .ref = REF};
+    uint32_t end = end_of_table(g);
+
+    grant_give(g, REF, a.frame.mfn, false);
+    if (g->first)
+        refuse(&a, end, 0, GNTST_bad_gntref, "first reference past the table");
+    if (g->more) {
+        refuse(&a, end - 1, 0, GNTST_general_error, "last reference of the table, unused");
+        refuse(&a, UINT32_MAX, 0, GNTST_bad_gntref, "reference 0xffffffff");
+        CHECK_GNTST(
+            grant_map_from(g, &m, DOMID_SELF), GNTST_bad_domain,
+            "GNTTABOP_map_grant_ref of DOMID_SELF, which <xen/grant_table.h> does not allow");
+        CHECK_GNTST(grant_map_from(g, &m, DOMID_IO), GNTST_bad_domain,
+                    "GNTTABOP_map_grant_ref of DOMID_IO");
+    }
+    grant_check_no_pte(g, a.at.va, "after refused mappings");
+    target_close(&a);
+}
+
+TEST(abi_grant_ref_refused,
+     "GNTTABOP_map_grant_ref refuses a reference past the table, and DOMID_SELF as granter")
+{
+    grant_room_each(t, ROOM_PAGES, check_ends);
+}
+
+/*
+ * Handles: Xen gives them from a list per vCPU, first in, first out, 256 in a page of records. If a
+ * refusal lost its handle, 600 of them would use up more than a page.
+ */
+#define NR_REFUSED 600
+#define NR_GOOD    300
+
+/* The highest handle of many mappings, one after the other. */
+static grant_handle_t highest_handle(struct target *a)
+{
+    struct grant_mapping m = {.addr = a->at.va, .flags = HOST, .ref = REF};
+    grant_handle_t highest = 0;
+
+    for (unsigned int i = 0; i < NR_GOOD; i++) {
+        if (!grant_must_map(a->g, &m, "a valid grant"))
+            break;
+        highest = m.handle > highest ? m.handle : highest;
+        grant_must_unmap(a->g, &m, "a valid mapping");
+    }
+    return highest;
+}
+
+static void refuse_many(struct target *a, mfn_t bad, struct gnttab_map_grant_ref *op)
+{
+    struct test *t = a->g->fr.room.t;
+
+    grant_give(a->g, REF + 1, bad, false);
+    for (unsigned int i = 0; i < NR_REFUSED; i++)
+        op[i] = (struct gnttab_map_grant_ref){
+            .host_addr = a->at.va, .flags = HOST, .ref = REF + 1, .dom = a->g->fr.self};
+    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_map_grant_ref, op, NR_REFUSED), 0,
+             "GNTTABOP_map_grant_ref of %d grants of bad frames", NR_REFUSED);
+    for (unsigned int i = 0; i < NR_REFUSED; i++)
+        CHECK_GNTST(op[i].status, GNTST_bad_page, "GNTTABOP_map_grant_ref of a bad frame, try %u",
+                    i);
+}
+
+static void check_handles(struct grant_room *g)
+{
+    struct test *t = g->fr.room.t;
+    uint64_t nr = DIV_ROUND_UP(NR_REFUSED * sizeof(struct gnttab_map_grant_ref), PAGE_SIZE);
+    void *ops = room_alloc(&g->fr.room, nr);
+    struct target a = target_open(g);
+    grant_handle_t before, after;
+
+    grant_give(g, REF, a.frame.mfn, false);
+    before = highest_handle(&a);
+    refuse_many(&a, grant_no_frame(g), ops);
+    after = highest_handle(&a);
+    CHECK(
+        after <= before,
+        "highest handle of %d mappings, one at a time, after %d refused ones, is 0x%x, expected at "
+        "most 0x%x: Xen has lost handles",
+        NR_GOOD, NR_REFUSED, after, before);
+    target_close(&a);
+    room_free(&g->fr.room, ops, nr);
+}
+
+TEST(abi_grant_handles, "a refused GNTTABOP_map_grant_ref uses up no handle")
+{
+    grant_room_each(t, ROOM_PAGES, check_handles);
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * GNTTABOP_query_size, GNTTABOP_setup_table, GNTTABOP_swap_grant_ref and GNTTABOP_cache_flush
+ * (<xen/grant_table.h>).
+ *
+ * Without these tests a guest could be given the frames of a grant table in another order after a
+ * resume, grow its table past the limit, or move a grant that is in use.
+ */
+#include "lib/errno.h"
+
+#include "arch/x86/hypercall.h"
+
+#include "tests/guest/grants/grant_steps.h"
+
+#define REF        GRANT_FIRST
+#define REF_B      (GRANT_FIRST + 1)
+#define ROOM_PAGES 40
+#define HOST       GNTMAP_host_map
+#define RO         GNTMAP_readonly
+
+static struct gnttab_query_size query(struct test *t, domid_t domain, int16_t expected)
+{
+    struct gnttab_query_size q = {.dom = domain, .status = 1};
+
+    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_query_size, &q, 1), 0,
+             "GNTTABOP_query_size of domain 0x%x", domain);
+    CHECK_GNTST(q.status, expected, "GNTTABOP_query_size of domain 0x%x", domain);
+    return q;
+}
+
+static int16_t setup(struct test *t, domid_t domain, uint32_t nr, uint64_t *list)
+{
+    struct gnttab_setup_table s = {.dom = domain, .nr_frames = nr, .status = 1};
+
+    set_xen_guest_handle(s.frame_list, list);
+    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_setup_table, &s, 1), 0,
+             "GNTTABOP_setup_table of %u frames of domain 0x%x", nr, domain);
+    return s.status;
+}
+
+/* The frames of the table, a second time, are those that the kernel has mapped. */
+static void check_frames(struct grant_room *g, uint64_t *list, uint32_t nr)
+{
+    struct test *t = g->fr.room.t;
+    const struct grants *k = &t->d->grants;
+
+    for (uint32_t i = 0; i <= nr; i++)
+        list[i] = UINT64_MAX;
+    CHECK_GNTST(setup(t, DOMID_SELF, nr, list), GNTST_okay, "GNTTABOP_setup_table of %u frames",
+                nr);
+    for (uint32_t i = 0; i < nr; i++)
+        CHECK_EQ(list[i], pt_mfn(&g->fr.room.pt, foreign_va(k->table, i)).v,
+                 "frame %u of the grant table, by another GNTTABOP_setup_table of %u frames", i,
+                 nr);
+    CHECK_EQ(list[nr], UINT64_MAX, "entry behind the %u frames of GNTTABOP_setup_table", nr);
+}
+
+static void check_table(struct grant_room *g)
+{
+    struct test *t = g->fr.room.t;
+    const struct grants *k = &t->d->grants;
+    uint64_t *list = room_alloc(&g->fr.room, 1);
+    uint64_t *end = list + PAGE_SIZE / sizeof(*list);
+    struct gnttab_query_size q = query(t, DOMID_SELF, GNTST_okay), own;
+
+    CHECK(q.nr_frames >= k->nr_frames && q.nr_frames <= q.max_nr_frames,
+          "GNTTABOP_query_size: %u frames, limit %u, expected the %u frames of the kernel, or more "
+          "up to the limit",
+          q.nr_frames, q.max_nr_frames, k->nr_frames);
+    own = query(t, g->fr.self, GNTST_okay);
+    CHECK_EQ(own.nr_frames, q.nr_frames, "nr_frames of GNTTABOP_query_size of domain %u",
+             g->fr.self);
+    CHECK_EQ(own.max_nr_frames, q.max_nr_frames, "max_nr_frames of GNTTABOP_query_size");
+    (void)query(t, NO_DOMAIN, GNTST_bad_domain);
+    for (uint32_t nr = 0; nr <= k->nr_frames && nr < 16; nr++)
+        check_frames(g, list, nr);
+    CHECK_GNTST(setup(t, NO_DOMAIN, 1, list), GNTST_bad_domain,
+                "GNTTABOP_setup_table of domain 0x%x", NO_DOMAIN);
+    CHECK_GNTST(setup(t, DOMID_SELF, 1, end), GNTST_bad_virt_addr,
+                "GNTTABOP_setup_table, list at an address without a mapping");
+    if (g->first)
+        CHECK_GNTST(setup(t, DOMID_SELF, q.max_nr_frames + 1, list), GNTST_general_error,
+                    "GNTTABOP_setup_table of one frame more than the limit %u", q.max_nr_frames);
+    own = query(t, DOMID_SELF, GNTST_okay);
+    CHECK_EQ(own.nr_frames, q.nr_frames, "number of grant table frames after these requests");
+    room_free(&g->fr.room, list, 1);
+}
+
+TEST(abi_grant_setup_table,
+     "GNTTABOP_setup_table returns the same frames each time, and refuses more than the limit")
+{
+    grant_room_each(t, ROOM_PAGES, check_table);
+}
+
+static int16_t swap(struct test *t, uint32_t a, uint32_t b)
+{
+    struct gnttab_swap_grant_ref op = {.ref_a = a, .ref_b = b, .status = 1};
+
+    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_swap_grant_ref, &op, 1), 0,
+             "GNTTABOP_swap_grant_ref of references %u and %u", a, b);
+    return op.status;
+}
+
+/* Reference @ref grants @mfn with @flags: Xen maps it, and no other. */
+static void check_swapped(struct grant_room *g, uint32_t ref, uint64_t va, mfn_t mfn,
+                          uint16_t flags)
+{
+    struct test *t = g->fr.room.t;
+    struct grant_mapping m = {.addr = va, .flags = HOST | RO, .ref = ref};
+
+    CHECK_EQ(grant_flags(g, ref), flags, "after GNTTABOP_swap_grant_ref: flags of reference %u",
+             ref);
+    if (!grant_must_map(g, &m, "after GNTTABOP_swap_grant_ref"))
+        return;
+    CHECK_EQ(pte_mfn(grant_pte(g, va)).v, mfn.v,
+             "MFN mapped by reference %u after GNTTABOP_swap_grant_ref", ref);
+    grant_must_unmap(g, &m, "after GNTTABOP_swap_grant_ref");
+}
+
+/* Two swaps in one hypercall: the second one restores the entries. */
+static void check_swap_batch(struct grant_room *g, struct spot a, struct spot b)
+{
+    struct test *t = g->fr.room.t;
+    struct gnttab_swap_grant_ref op[2] = {
+        {.ref_a = REF,   .ref_b = REF_B, .status = 1},
+        {.ref_a = REF_B, .ref_b = REF,   .status = 1},
+    };
+
+    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_swap_grant_ref, op, 2), 0,
+             "GNTTABOP_swap_grant_ref, two requests");
+    for (unsigned int i = 0; i < 2; i++)
+        CHECK_GNTST(op[i].status, GNTST_okay, "GNTTABOP_swap_grant_ref, request %u of two", i);
+    check_swapped(g, REF, a.va, a.mfn, GTF_permit_access);
+    check_swapped(g, REF_B, a.va, b.mfn, GTF_permit_access | GTF_readonly);
+}
+
+/* The status words move with their entries. (Xen swaps no entry whose mark is Xen's own.) */
+static void check_swapped_marks(struct grant_room *g)
+{
+    struct test *t = g->fr.room.t;
+
+    grant_write_marks(g, REF, GTF_reading);
+    grant_write_marks(g, REF_B, GTF_writing);
+    CHECK_GNTST(swap(t, REF, REF_B), GNTST_okay, "GNTTABOP_swap_grant_ref");
+    grant_check_marks(g, REF, GTF_writing, "status words exchanged");
+    grant_check_marks(g, REF_B, GTF_reading, "status words exchanged");
+    CHECK_GNTST(swap(t, REF, REF_B), GNTST_okay, "GNTTABOP_swap_grant_ref");
+    grant_write_marks(g, REF, 0);
+    grant_write_marks(g, REF_B, 0);
+}
+
+static void check_swap_refused(struct grant_room *g, struct grant_mapping *m)
+{
+    struct test *t = g->fr.room.t;
+    uint32_t last = UINT32_MAX;
+
+    if (!grant_must_map(g, m, "a valid grant"))
+        return;
+    CHECK_GNTST(swap(t, REF, REF_B), GNTST_eagain, "GNTTABOP_swap_grant_ref, reference a mapped");
+    grant_check_marks(g, REF, GRANT_WRITE, "GNTTABOP_swap_grant_ref refused");
+    if (g->more) {
+        CHECK_GNTST(swap(t, REF_B, REF), GNTST_eagain,
+                    "GNTTABOP_swap_grant_ref, reference b mapped");
+        CHECK_GNTST(swap(t, last, REF_B), GNTST_bad_gntref,
+                    "GNTTABOP_swap_grant_ref, reference a past the table");
+        CHECK_GNTST(swap(t, REF_B, last), GNTST_bad_gntref,
+                    "GNTTABOP_swap_grant_ref, reference b past the table");
+    }
+    CHECK_GNTST(swap(t, REF, REF), GNTST_okay,
+                "GNTTABOP_swap_grant_ref of a mapped reference with itself");
+    grant_check_marks(g, REF, GRANT_WRITE, "reference swapped with itself");
+    grant_check_marks(g, REF_B, 0, "GNTTABOP_swap_grant_ref refused");
+    grant_must_unmap(g, m, "after a refused GNTTABOP_swap_grant_ref");
+}
+
+static void check_swap(struct grant_room *g)
+{
+    struct test *t = g->fr.room.t;
+    struct spot a = room_spot(&g->fr.room), b = room_spot(&g->fr.room);
+    struct grant_mapping m = {.addr = a.va, .flags = HOST, .ref = REF};
+    uint16_t rw = GTF_permit_access, ro = GTF_permit_access | GTF_readonly;
+
+    grant_give(g, REF, a.mfn, false);
+    grant_give(g, REF_B, b.mfn, true);
+    CHECK_GNTST(swap(t, REF, REF_B), GNTST_okay, "GNTTABOP_swap_grant_ref");
+    check_swapped(g, REF, a.va, b.mfn, ro);
+    check_swapped(g, REF_B, a.va, a.mfn, rw);
+    CHECK_GNTST(swap(t, REF_B, REF), GNTST_okay, "GNTTABOP_swap_grant_ref");
+    check_swapped(g, REF, a.va, a.mfn, rw);
+    check_swapped(g, REF_B, a.va, b.mfn, ro);
+    check_swap_batch(g, a, b);
+    grant_write(g, REF_B, 0, 0, to_mfn(0));
+    CHECK_GNTST(swap(t, REF, REF_B), GNTST_okay,
+                "GNTTABOP_swap_grant_ref with an unused reference");
+    CHECK_EQ(grant_flags(g, REF), 0, "flags of a reference swapped with an unused one");
+    check_swapped(g, REF_B, b.va, a.mfn, rw);
+    CHECK_GNTST(swap(t, REF, REF_B), GNTST_okay,
+                "GNTTABOP_swap_grant_ref with an unused reference");
+    if (g->version == 2)
+        check_swapped_marks(g);
+    if (g->first)
+        check_swap_refused(g, &m);
+    grant_drop(g, b);
+    grant_drop(g, a);
+}
+
+TEST(abi_grant_swap,
+     "GNTTABOP_swap_grant_ref exchanges two grants, and refuses a grant that is mapped")
+{
+    grant_room_each(t, ROOM_PAGES, check_swap);
+}
+
+static const struct {
+    const char *what;
+    uint16_t offset, length;
+    uint32_t op;
+    int expected; /* 1: -EINVAL or -EOPNOTSUPP */
+} flushes[] = {
+    {"whole page",                      0,    4096, GNTTAB_CACHE_CLEAN,                            0      },
+    {"last byte, clean and invalidate", 4095, 1,    GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_INVAL,       0      },
+    {"length 0",                        8,    0,    GNTTAB_CACHE_CLEAN,                            0      },
+    {"no operation",                    8,    8,    0,                                             0      },
+    {"offset 4096",                     4096, 0,    GNTTAB_CACHE_CLEAN,                            -EINVAL},
+    {"length 4097",                     0,    4097, GNTTAB_CACHE_CLEAN,                            -EINVAL},
+    {"one byte past the page",          1,    4096, GNTTAB_CACHE_CLEAN,                            -EINVAL},
+    {"unknown operation 4",             0,    8,    4,                                             -EINVAL},
+    {"by reference",                    0,    8,    GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_SOURCE_GREF, 1      },
+};
+
+static long flush(uint64_t maddr, uint16_t offset, uint16_t length, uint32_t op)
+{
+    struct gnttab_cache_flush f = {
+        .a.dev_bus_addr = maddr, .offset = offset, .length = length, .op = op};
+
+    return HYPERVISOR_grant_table_op(GNTTABOP_cache_flush, &f, 1);
+}
+
+static void check_flush(struct grant_room *g)
+{
+    struct test *t = g->fr.room.t;
+    struct spot s = room_spot(&g->fr.room);
+    uint64_t past = mfn_to_maddr(to_mfn(t->d->host.max_mfn + 1));
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(flushes); i++) {
+        long rc = flush(mfn_to_maddr(s.mfn), flushes[i].offset, flushes[i].length, flushes[i].op);
+
+        if (flushes[i].expected == 1)
+            CHECK(rc == -EINVAL || rc == -EOPNOTSUPP,
+                  "GNTTABOP_cache_flush, %s: result is %ld, expected -22 (EINVAL) or -95 "
+                  "(EOPNOTSUPP)",
+                  flushes[i].what, rc);
+        else
+            CHECK_RC(rc, flushes[i].expected, "GNTTABOP_cache_flush, %s", flushes[i].what);
+    }
+    CHECK_RC(flush(past, 0, 8, GNTTAB_CACHE_CLEAN), -EINVAL,
+             "GNTTABOP_cache_flush of a frame past the last MFN");
+    grant_drop(g, s);
+}
+
+TEST(abi_grant_cache_flush, "GNTTABOP_cache_flush refuses a range that leaves the page")
+{
+    grant_room_each(t, ROOM_PAGES, check_flush);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * GNTTABOP_unmap_grant_ref and GNTTABOP_unmap_and_replace (<xen/grant_table.h>).
+ *
+ * Without these tests Xen could end a mapping that the caller did not name, or end the use of a
+ * grant while a PTE still maps the page: then the granter takes the page back, and the grantee can
+ * still write to it. (XSA-224 and XSA-234 were errors of Xen in the same code: "host and device
+ * mappings were not counted in pairs" and "insufficient grant unmapping checks for x86 PV guests".)
+ */
+#include "arch/x86/hypercall.h"
+
+#include "tests/guest/grants/grant_steps.h"
+
+#define REF        GRANT_FIRST
+#define ROOM_PAGES 32
+#define HOST       GNTMAP_host_map
+#define RO         GNTMAP_readonly
+
+/* A granted frame, mapped at @m.addr, the address of the spot @at. */
+struct mapped {
+    struct grant_room *g;
+    struct spot frame, at, other;
+    struct grant_mapping m;
+};
+
+/* @at and @other have adjoining addresses or not; nothing is mapped at @other. */
+static bool mapped_open(struct mapped *a, struct grant_room *g, uint32_t flags)
+{
+    struct room *r = &g->fr.room;
+
+    a->g = g;
+    a->frame = room_spot(r), a->at = room_spot(r), a->other = room_spot(r);
+    a->m = (struct grant_mapping){.addr = a->at.va, .flags = flags, .ref = REF};
+    if (flags & GNTMAP_contains_pte)
+        a->m.addr = grant_pte_maddr(g, a->at.va);
+    grant_give(g, REF, a->frame.mfn, false);
+    return grant_must_map(g, &a->m, "a valid grant");
+}
+
+static void mapped_close(struct mapped *a)
+{
+    grant_check_no_pte(a->g, a->at.va, "mapping removed");
+    grant_check_marks(a->g, REF, 0, "mapping removed");
+    grant_check_untyped(a->g, a->frame.mfn, "mapping removed");
+    grant_drop(a->g, a->other);
+    grant_drop(a->g, a->at);
+    grant_drop(a->g, a->frame);
+}
+
+/* The mapping of @a is still there, with all that belongs to it. */
+static void check_intact(struct mapped *a, const char *when)
+{
+    struct test *t = a->g->fr.room.t;
+    bool readonly = a->m.flags & RO;
+    uint64_t pte = grant_pte(a->g, a->at.va);
+
+    CHECK(pte_present(pte) && mfn_eq(pte_mfn(pte), a->frame.mfn) && !(pte & PTE_W) == readonly,
+          "%s: PTE of address 0x%lx is 0x%lx, expected MFN 0x%lx, %s", when, a->at.va, pte,
+          a->frame.mfn.v, readonly ? "read-only" : "writable");
+    grant_check_marks(a->g, REF, readonly ? GRANT_READ : GRANT_WRITE, when);
+}
+
+static void refuse(struct mapped *a, uint64_t addr, grant_handle_t handle, int16_t expected,
+                   const char *what)
+{
+    struct test *t = a->g->fr.room.t;
+
+    CHECK_GNTST(grant_unmap_at(a->g, addr, 0, handle), expected, "GNTTABOP_unmap_grant_ref, %s",
+                what);
+    check_intact(a, what);
+}
+
+/* The address of an ordinary mapping, with the same rights, of another frame. */
+static void refuse_other(struct mapped *a)
+{
+    struct test *t = a->g->fr.room.t;
+    uint64_t before;
+
+    CHECK_RC(spot_show(a->other, a->other.mfn, PTE_RW), 0, "update_va_mapping of 0x%lx",
+             a->other.va);
+    before = grant_pte(a->g, a->other.va);
+    refuse(a, a->other.va, a->m.handle, GNTST_general_error, "address of another frame");
+    CHECK_EQ(grant_pte(a->g, a->other.va), before,
+             "PTE of another frame after a refused GNTTABOP_unmap_grant_ref");
+    CHECK_RC(spot_show(a->other, INVALID_MFN, 0), 0, "update_va_mapping of 0x%lx to 0",
+             a->other.va);
+}
+
+static void check_refused(struct grant_room *g)
+{
+    struct test *t = g->fr.room.t;
+    struct mapped a;
+
+    if (mapped_open(&a, g, HOST)) {
+        if (g->first) {
+            refuse(&a, a.at.va, UINT32_MAX, GNTST_bad_handle, "handle 0xffffffff");
+            refuse(&a, a.other.va, a.m.handle, GNTST_general_error, "address without a mapping");
+        }
+        if (g->more)
+            refuse(&a, a.at.va, a.m.handle ^ 1, GNTST_bad_handle, "handle of no mapping");
+        if (g->more)
+            refuse_other(&a);
+        refuse(&a, 0, a.m.handle, GNTST_okay, "neither address (nothing to do)");
+        grant_must_unmap(g, &a.m, "a valid handle and address");
+        if (g->more)
+            CHECK_GNTST(grant_unmap_at(g, a.at.va, 0, a.m.handle), GNTST_bad_handle,
+                        "GNTTABOP_unmap_grant_ref, handle of a mapping that was removed before");
+    }
+    mapped_close(&a);
+}
+
+TEST(abi_grant_unmap_refused,
+     "a refused GNTTABOP_unmap_grant_ref leaves the mapping, its rights and its use marks")
+{
+    grant_room_each(t, ROOM_PAGES, check_refused);
+}
+
+/*
+ * Two mappings of one frame, with other rights: the handle of one does not end the other, because
+ * Xen counts writable types (XSA-234).
+ */
+static void check_rights(struct grant_room *g)
+{
+    struct test *t = g->fr.room.t;
+    struct grant_mapping ro;
+    struct mapped a;
+
+    if (mapped_open(&a, g, HOST)) {
+        ro = (struct grant_mapping){.addr = a.other.va, .flags = HOST | RO, .ref = REF};
+        if (grant_must_map(g, &ro, "read-only, besides a writable mapping")) {
+            if (g->first)
+                refuse(&a, ro.addr, a.m.handle, GNTST_general_error,
+                       "address of a read-only mapping, handle of a writable mapping");
+            if (g->more)
+                refuse(&a, a.at.va, ro.handle, GNTST_general_error,
+                       "address of a writable mapping, handle of a read-only mapping");
+            CHECK(pte_present(grant_pte(g, ro.addr)),
+                  "after refused unmaps: PTE of the read-only mapping at 0x%lx is not present",
+                  ro.addr);
+            grant_must_unmap(g, &ro, "the read-only mapping");
+            check_intact(&a, "after the unmap of a read-only mapping of the same grant");
+        }
+        grant_must_unmap(g, &a.m, "the writable mapping");
+    }
+    mapped_close(&a);
+}
+
+TEST(abi_grant_unmap_rights,
+     "GNTTABOP_unmap_grant_ref removes no mapping with other rights than the handle's (XSA-234)")
+{
+    grant_room_each(t, ROOM_PAGES, check_rights);
+}
+
+/* The granter ends the entry while the page is mapped. (Xen keeps the frame in a table of its own.)
+ */
+static void check_ended(struct grant_room *g)
+{
+    struct test *t = g->fr.room.t;
+    struct mapped a;
+
+    for (unsigned int i = 0; i < 2; i++) {
+        if (mapped_open(&a, g, HOST | (i ? RO : 0))) {
+            uint16_t marks = g->version == 1 ? grant_marks(g, REF) : 0;
+
+            grant_write(g, REF, marks, NO_DOMAIN, to_mfn(0));
+            grant_must_unmap(g, &a.m, "after the granter has ended the entry");
+            CHECK_EQ(grant_flags(g, REF), 0, "flags of an ended entry after its last unmap");
+        }
+        mapped_close(&a);
+    }
+}
+
+TEST(abi_grant_unmap_ended,
+     "GNTTABOP_unmap_grant_ref removes a mapping whose grant entry has been overwritten")
+{
+    grant_room_each(t, ROOM_PAGES, check_ended);
+}
+
+/* Moves what is mapped at @new_addr to @host_addr, by the handle of @a. Returns the status. */
+static int16_t replace_at(struct mapped *a, uint64_t host_addr, uint64_t new_addr)
+{
+    struct test *t = a->g->fr.room.t;
+    struct gnttab_unmap_and_replace op = {
+        .host_addr = host_addr,
+        .new_addr = new_addr,
+        .handle = a->m.handle,
+        .status = 1,
+    };
+
+    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_unmap_and_replace, &op, 1), 0,
+             "GNTTABOP_unmap_and_replace of 0x%lx by 0x%lx", host_addr, new_addr);
+    return op.status;
+}
+
+static int16_t replace(struct mapped *a, uint64_t new_addr)
+{
+    return replace_at(a, a->m.addr, new_addr);
+}
+
+/* The ordinary mapping of @other.mfn moves from @other.va to @at.va, with rights and references. */
+static void check_moved(struct mapped *a, uint64_t flags)
+{
+    struct grant_room *g = a->g;
+    struct test *t = g->fr.room.t;
+    uint64_t before;
+
+    CHECK_RC(spot_show(a->other, a->other.mfn, flags), 0, "update_va_mapping of 0x%lx",
+             a->other.va);
+    before = grant_pte(g, a->other.va);
+    CHECK_GNTST(replace(a, a->other.va), GNTST_okay, "GNTTABOP_unmap_and_replace, 0x%lx by 0x%lx",
+                a->at.va, a->other.va);
+    CHECK_EQ(grant_pte(g, a->at.va), before, "after GNTTABOP_unmap_and_replace: PTE of host_addr");
+    grant_check_no_pte(g, a->other.va, "after GNTTABOP_unmap_and_replace: new_addr");
+    grant_check_marks(g, REF, 0, "after GNTTABOP_unmap_and_replace");
+    if (flags & PTE_W && g->more)
+        CHECK(pt_pin(a->other.mfn, 1) != 0,
+              "pin as L1 of MFN 0x%lx, whose writable mapping GNTTABOP_unmap_and_replace moved: "
+              "result is 0 (success), expected -22 (EINVAL)",
+              a->other.mfn.v);
+    CHECK_RC(spot_show(a->at, INVALID_MFN, 0), 0, "update_va_mapping of host_addr to 0");
+    grant_check_untyped(g, a->other.mfn, "moved by GNTTABOP_unmap_and_replace, then unmapped");
+}
+
+static void check_replace(struct grant_room *g)
+{
+    struct test *t = g->fr.room.t;
+    struct mapped a;
+
+    if (mapped_open(&a, g, HOST))
+        check_moved(&a, PTE_RO);
+    mapped_close(&a);
+    if (mapped_open(&a, g, HOST | RO))
+        check_moved(&a, PTE_RW);
+    mapped_close(&a);
+    if (mapped_open(&a, g, HOST))
+        CHECK_GNTST(replace(&a, 0), GNTST_okay, "GNTTABOP_unmap_and_replace, new_addr 0");
+    mapped_close(&a);
+}
+
+TEST(abi_grant_replace,
+     "GNTTABOP_unmap_and_replace moves the PTE of new_addr to host_addr, with its references")
+{
+    grant_room_each(t, ROOM_PAGES, check_replace);
+}
+
+static void check_replace_refused(struct grant_room *g)
+{
+    struct test *t = g->fr.room.t;
+    struct mapped a;
+    uint64_t before;
+
+    if (mapped_open(&a, g, HOST | GNTMAP_contains_pte)) {
+        CHECK_RC(spot_show(a.other, a.other.mfn, PTE_RO), 0, "update_va_mapping of new_addr");
+        before = grant_pte(g, a.other.va);
+        CHECK_GNTST(replace(&a, a.other.va), GNTST_general_error,
+                    "GNTTABOP_unmap_and_replace of a mapping with contains_pte");
+        check_intact(&a, "after the refused GNTTABOP_unmap_and_replace");
+        CHECK_EQ(grant_pte(g, a.other.va), before,
+                 "after the refused GNTTABOP_unmap_and_replace: PTE of new_addr");
+        grant_must_unmap(g, &a.m, "after a refused GNTTABOP_unmap_and_replace");
+    }
+    mapped_close(&a);
+    if (!g->more)
+        return;
+    if (mapped_open(&a, g, HOST)) {
+        /* Xen takes the PTE of new_addr first. When it refuses host_addr, that PTE is gone. */
+        CHECK_RC(spot_show(a.other, a.other.mfn, PTE_RW), 0, "update_va_mapping of new_addr");
+        CHECK_GNTST(replace_at(&a, a.at.va + PAGE_SIZE, a.other.va), GNTST_general_error,
+                    "GNTTABOP_unmap_and_replace, host_addr without a mapping");
+        check_intact(&a, "after GNTTABOP_unmap_and_replace with another host_addr");
+        CHECK_RC(spot_show(a.other, INVALID_MFN, 0), 0, "update_va_mapping of new_addr to 0");
+        grant_check_untyped(g, a.other.mfn, "new_addr of a refused GNTTABOP_unmap_and_replace");
+        CHECK_GNTST(replace(&a, HYPERVISOR_VIRT_START), GNTST_general_error,
+                    "GNTTABOP_unmap_and_replace, new_addr in Xen's area");
+        check_intact(&a, "after GNTTABOP_unmap_and_replace with new_addr in Xen's area");
+        grant_must_unmap(g, &a.m, "after a refused GNTTABOP_unmap_and_replace");
+    }
+    mapped_close(&a);
+}
+
+TEST(abi_grant_replace_refused,
+     "GNTTABOP_unmap_and_replace refuses contains_pte and an address of Xen, and changes no PTE")
+{
+    grant_room_each(t, ROOM_PAGES, check_replace_refused);
+}
