@@ -200,7 +200,7 @@ static void check_misaligned(struct grant_room *g)
     struct spot at = room_spot(&g->fr.room), frame = room_spot(&g->fr.room);
 
     grant_give(g, REF, frame.mfn, false);
-    for (unsigned int offset = g->more ? 1 : 4; g->first && offset <= 4; offset += 3) {
+    for (unsigned int offset = 1; g->first && offset <= (g->more ? 4 : 1); offset += 3) {
         struct grant_mapping m = {.flags = HOST | PTE_ADDR, .ref = REF};
         int16_t status;
 
