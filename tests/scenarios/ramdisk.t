@@ -49,7 +49,7 @@ sub reads {
 reads('ramdisk of one byte',   1,         '--mem',      '64M');
 reads('ramdisk of 4095 bytes', 4095,      '--mem',      '64M');
 reads('ramdisk of 200 MiB',    200 << 20, '--host-mem', '2G', '--mem', '1G');
-reads('ramdisk of 56 MiB in the 64 MiB of RAM below a hole', 56 << 20,
+reads('ramdisk of 52 MiB in the 64 MiB of RAM below a hole', 52 << 20,
     '--host-mem', '4G', '--mem', '1G', '--machine', 'max-ram-below-4g=64M');
 
 reads('ramdisk of 100 MiB, legacy image: the builder maps it behind the kernel', 100 << 20,
