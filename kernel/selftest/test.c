@@ -34,10 +34,24 @@ static void worsen(struct test *t, enum test_result result)
         t->result = result;
 }
 
+/* The title as TAP 14 has it: a backslash before each "#", which would begin a directive. */
+static const char *title_of(const struct test *t)
+{
+    static char title[MAX_TEXT];
+    const char *at = t->test->what, *hash;
+    size_t len = 0;
+
+    for (; (hash = strchr(at, '#')) && len < sizeof(title); at = hash + 1)
+        len += format(title + len, sizeof(title) - len, "%.*s\\#", (int)(hash - at), at);
+    if (len < sizeof(title))
+        format(title + len, sizeof(title) - len, "%s", at);
+    return title;
+}
+
 static void print_not_ok(const struct test *t)
 {
     if (t->number)
-        print("not ok %u - %s: %s\n", t->number, t->test->name, t->test->what);
+        print("not ok %u - %s: %s\n", t->number, t->test->name, title_of(t));
     else
         printk(LOG_ERROR, "benchmark %s: a check failed, so its figures may be wrong\n",
                t->test->name);
@@ -201,7 +215,7 @@ static void print_result(const struct test *t)
         print("# %u more diagnostics of this test are not printed\n",
               t->nr_messages - MAX_MESSAGES);
     if (!t->nr_messages)
-        print("ok %u - %s: %s%s%s\n", t->number, t->test->name, t->test->what,
+        print("ok %u - %s: %s%s%s\n", t->number, t->test->name, title_of(t),
               t->result == TEST_SKIP ? " # SKIP " : "", t->result == TEST_SKIP ? t->reason : "");
 }
 
