@@ -245,13 +245,22 @@ static enum test_result check_names(const struct options *o)
     return result;
 }
 
+static bool is_wanted(const struct domain *d, const struct guest_test *g)
+{
+    const struct options *o = &d->options;
+
+    if (g->rule && !boot_info_is_initdomain(&d->boot) && !cmdline_wants_full(o))
+        return cmdline_names_test(o, g->name);
+    return cmdline_wants_test(o, g->name);
+}
+
 enum test_result tests_run(struct domain *d)
 {
     enum test_result worst = check_names(&d->options);
     unsigned int planned = 0, number = 0, skipped = 0;
 
     for (const struct guest_test *const *g = guest_tests_start; g < guest_tests_end; g++)
-        planned += cmdline_wants_test(&d->options, (*g)->name);
+        planned += is_wanted(d, *g);
     print("TAP version 14\n1..%u%s\n", planned, planned ? "" : " # SKIP no test asked for");
     if (!planned && worst == TEST_SUCCESS)
         return TEST_SKIP;
@@ -259,7 +268,7 @@ enum test_result tests_run(struct domain *d)
     for (const struct guest_test *const *g = guest_tests_start; g < guest_tests_end; g++) {
         struct test t = {.d = d, .test = *g};
 
-        if (!cmdline_wants_test(&d->options, (*g)->name))
+        if (!is_wanted(d, *g))
             continue;
         if (d->selftest.injected.short_plan && number)
             break;

@@ -44,23 +44,33 @@ struct test {
 struct guest_test {
     const char *name, *what;
     void (*run)(struct test *t);
+    bool rule; /* see TEST_RULE */
 };
 
 /* The linker collects pointers: it would be free to put gaps between structures of 24 bytes. */
-#define TEST(ident, description) GUEST_TEST(test, ident, description, ".guest_tests." #ident)
+#define TEST(ident, description) GUEST_TEST(test, ident, description, ".guest_tests." #ident, false)
+/*
+ * For a test of a rule of Xen's interface on which this kernel does not depend. A dom0 runs it with
+ * the others. A domU runs it if test= has the name or "full": such a test takes Xen and the domain
+ * through states that a domain under a toolstack should not be in while it is saved or ballooned.
+ */
+#define TEST_RULE(ident, description) \
+    GUEST_TEST(test, ident, description, ".guest_tests." #ident, true)
 /* For a test that checks what the other tests have left. */
 #define TEST_LAST(ident, description) \
-    GUEST_TEST(test, ident, description, ".guest_tests_last." #ident)
+    GUEST_TEST(test, ident, description, ".guest_tests_last." #ident, false)
 /*
  * For a benchmark: a function that prints a line of JSON. The description says what is measured. A
  * benchmark makes no claim, is no part of the TAP plan, and runs only if it is named by bench=NAME.
  */
-#define BENCH(ident, description) GUEST_TEST(bench, ident, description, ".guest_benches." #ident)
-#define GUEST_TEST(kind, ident, description, where)                                                \
-    static void kind##_##ident(struct test *t);                                                    \
-    static const struct guest_test guest_##kind##_##ident = {#ident, description, kind##_##ident}; \
-    static const struct guest_test *const guest_##kind##_at_##ident                                \
-        __attribute__((used, section(where))) = &guest_##kind##_##ident;                           \
+#define BENCH(ident, description) \
+    GUEST_TEST(bench, ident, description, ".guest_benches." #ident, false)
+#define GUEST_TEST(kind, ident, description, where, is_rule)                                      \
+    static void kind##_##ident(struct test *t);                                                   \
+    static const struct guest_test guest_##kind##_##ident = {#ident, description, kind##_##ident, \
+                                                             is_rule};                            \
+    static const struct guest_test *const guest_##kind##_at_##ident                               \
+        __attribute__((used, section(where))) = &guest_##kind##_##ident;                          \
     static void kind##_##ident(struct test *t)
 
 /* Runs the tests that the command line names. Returns the worst result. */

@@ -23,7 +23,7 @@ our %text_of   = map { $_ => read_file($_) } @documents;
 our %argument = read_file('kernel/cmdline.c') =~ /^    \{"(\w+)", +"([^"]+)",/mg;
 
 our %is_test = map { $_ => 1 } qw(all none full NAME),
-    map { read_file($_) =~ /^TEST(?:_LAST)?\((\w+),/mg } glob 'tests/guest/{,*/}*.c';
+    map { read_file($_) =~ /^TEST(?:_LAST|_RULE)?\(\s*(\w+),/mg } glob 'tests/guest/{,*/}*.c';
 
 # What a script prints for --help.
 sub help {

@@ -62,7 +62,7 @@ sub count {
     return scalar map { read_file($_) =~ /$pattern/g } @files;
 }
 
-my $nr_tests   = count(qr/^TEST(?:_LAST)?\(/m, glob 'tests/guest/{,*/}*.c');
+my $nr_tests   = count(qr/^TEST(?:_LAST|_RULE)?\(/m, glob 'tests/guest/{,*/}*.c');
 my $nr_mutants = count(qr/^[\w-]+ \S+ (?:unit|boot)$/m, 'tests/mutants');
 my %cost       = map { /^\S+\t(\S+)/ ? ($1 => [split /\t/]) : () } split /\n/, read_file('bench/results.tsv');
 my %column     = do { my $i = 0; map { $_ => $i++ } @{$cost{dom0}} };
@@ -169,7 +169,7 @@ sub string_literals {
 # The results of self-tests. Their numbers, which change, are not compared.
 sub test_results {
     my ($text) = @_;
-    my %claim = $text =~ /^TEST(?:_LAST)?\((\w+),((?:\s*"[^"]*")+)\)/mg;
+    my %claim = $text =~ /^TEST(?:_LAST|_RULE)?\(\s*(\w+),((?:\s*"[^"]*")+)\)/mg;
     return map { "ok %u - $_: " . join '', $claim{$_} =~ /"([^"]*)"/g } keys %claim;
 }
 

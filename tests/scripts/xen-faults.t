@@ -19,7 +19,7 @@ use Test::More;
 # The table of this tree
 
 my @rows = read_table(script('../tests/xen-faults'));
-my %is_test = map { $_ => 1 } map { read_file($_) =~ /^TEST(?:_LAST)?\((\w+),/mg } glob script('../tests/guest/{,*/}*.c');
+my %is_test = map { $_ => 1 } map { read_file($_) =~ /^TEST(?:_LAST|_RULE)?\(\s*(\w+),/mg } glob script('../tests/guest/{,*/}*.c');
 my %is_row  = map { $_ => 1 } read_file(script('../tests/matrix')) =~ /^([\w.@+-]+)\s/mg;
 my @unknown = grep { !$is_test{$_} && !$is_row{$_} } map { (@{$_->{by}}, $_->{boot} =~ /^scenario (.*)/) } @rows;
 is_deeply \@unknown, [], 'each test that a row of tests/xen-faults names is a self-test or a row of tests/matrix';

@@ -49,8 +49,9 @@ static void write_lines(struct test *t, char *line)
     }
 }
 
-TEST(abi_console, "CONSOLEIO_write takes a text of any length, and CONSOLEIO_read with a size of 0 "
-                  "returns 0")
+TEST_RULE(abi_console,
+          "CONSOLEIO_write takes a text of any length, and CONSOLEIO_read with a size of 0 "
+          "returns 0")
 {
     static char line[LINE_BYTES];
 

@@ -110,7 +110,7 @@ static bool try_virq(struct test *t, unsigned int virq, unsigned int vcpu, bool 
     return true;
 }
 
-TEST(abi_virq_rebind, "each VIRQ of each vCPU can be bound again after EVTCHNOP_close")
+TEST_RULE(abi_virq_rebind, "each VIRQ of each vCPU can be bound again after EVTCHNOP_close")
 {
     evtchn_port_t port;
 
@@ -130,7 +130,8 @@ TEST(abi_virq_rebind, "each VIRQ of each vCPU can be bound again after EVTCHNOP_
     events_restore(t);
 }
 
-TEST(abi_ipi_rebind, "each vCPU can have several IPIs, and EVTCHNOP_status names the vCPU of each")
+TEST_RULE(abi_ipi_rebind,
+          "each vCPU can have several IPIs, and EVTCHNOP_status names the vCPU of each")
 {
     struct evtchn_status bound = {.status = EVTCHNSTAT_ipi};
     evtchn_port_t first, second;
@@ -170,8 +171,9 @@ static void try_move(struct test *t, evtchn_port_t port, bool movable, const cha
         check_port(t, port_move(port, 1), 0, "EVTCHNOP_bind_vcpu to vCPU 1", port);
 }
 
-TEST(abi_bind_vcpu, "EVTCHNOP_bind_vcpu moves unbound ports and global VIRQs, and refuses IPIs and "
-                    "VIRQs of a vCPU")
+TEST_RULE(abi_bind_vcpu,
+          "EVTCHNOP_bind_vcpu moves unbound ports and global VIRQs, and refuses IPIs and "
+          "VIRQs of a vCPU")
 {
     struct evtchn_status unbound = {.status = EVTCHNSTAT_unbound, .u.unbound.dom = host_domid()};
     struct evtchn_status global = {.status = EVTCHNSTAT_virq, .u.virq = VIRQ_TBUF};

@@ -128,7 +128,8 @@ static void try_pair(struct pair *p)
     event_mask(t, &p->e, p->b, true);
 }
 
-TEST(abi_event_pair, "an event sent to one port of a loopback pair arrives at the other port only")
+TEST_RULE(abi_event_pair,
+          "an event sent to one port of a loopback pair arrives at the other port only")
 {
     struct pair p = {.t = t, .self = host_domid()};
 
@@ -143,8 +144,8 @@ TEST(abi_event_pair, "an event sent to one port of a loopback pair arrives at th
     events_restore(t);
 }
 
-TEST(abi_event_pair_remote,
-     "EVTCHNOP_bind_interdomain refuses a port that waits for another domain")
+TEST_RULE(abi_event_pair_remote,
+          "EVTCHNOP_bind_interdomain refuses a port that waits for another domain")
 {
     evtchn_port_t port, other;
     struct events e;

@@ -136,9 +136,9 @@ static void try_row(struct test *t, const struct row *row, evtchn_port_t free, s
     events_check(t, e, row->what, free);
 }
 
-TEST(abi_event_refused,
-     "a call of event_channel_op that fails has the errno of its cause, and opens "
-     "no port and writes no bit")
+TEST_RULE(abi_event_refused,
+          "a call of event_channel_op that fails has the errno of its cause, and opens "
+          "no port and writes no bit")
 {
     evtchn_port_t free, highest;
     unsigned int nr_open;

@@ -108,8 +108,9 @@ static unsigned int check_boundaries(struct state *s, const uint64_t *opened)
     return nr;
 }
 
-TEST(abi_event_bits, "EVTCHNOP_send sets the pending bit of its port, and selector bit and upcall "
-                     "flag of the port's vCPU, and no other bit")
+TEST_RULE(abi_event_bits,
+          "EVTCHNOP_send sets the pending bit of its port, and selector bit and upcall "
+          "flag of the port's vCPU, and no other bit")
 {
     evtchn_port_t last = cmdline_wants_full(&t->d->options) ? MAX_PORTS - 1 : LAST_PORT, port = 0;
     uint64_t opened[NR_WORDS] = {0};
@@ -187,8 +188,9 @@ static bool try_sequence(struct state *s, unsigned int number, unsigned int leng
     return true;
 }
 
-TEST(abi_event_sequences, "after each sequence of mask, send, unmask and acknowledge, shared_info "
-                          "has the bits of <xen/xen.h>, and after EVTCHNOP_close no pending bit")
+TEST_RULE(abi_event_sequences,
+          "after each sequence of mask, send, unmask and acknowledge, shared_info "
+          "has the bits of <xen/xen.h>, and after EVTCHNOP_close no pending bit")
 {
     unsigned int length = cmdline_wants_full(&t->d->options) ? 5 : LENGTH, nr = 1;
     struct state s = {.t = t};

@@ -52,9 +52,9 @@ static void check_results(struct test *t, const struct multicall_entry *calls, u
                  "%s: call %u (from 0)", when, i);
 }
 
-TEST(abi_multicall_results,
-     "a multicall writes the result of each of its calls, and of no entry past "
-     "the last one")
+TEST_RULE(abi_multicall_results,
+          "a multicall writes the result of each of its calls, and of no entry past "
+          "the last one")
 {
     static const unsigned int numbers[] = {0, 1, 2, 3, NR_MOST};
     struct multicall_entry *calls;
@@ -73,9 +73,9 @@ TEST(abi_multicall_results,
 }
 
 /* Two calls lie at the end of a page; the third would be in a page that is not mapped. */
-TEST(abi_multicall_partial,
-     "a multicall with an entry that cannot be read executes those before it, "
-     "and fails with EFAULT")
+TEST_RULE(abi_multicall_partial,
+          "a multicall with an entry that cannot be read executes those before it, "
+          "and fails with EFAULT")
 {
     struct multicall_entry *calls;
     struct room r;
@@ -105,9 +105,9 @@ TEST(abi_multicall_partial,
 static const uint8_t holes[] = {11, 38, 43, 44, 45, 46, 47, 50, 51, 52, 53,
                                 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
 
-TEST(abi_hypercall_holes,
-     "each number that <xen/xen.h> gives to no hypercall fails with ENOSYS, also "
-     "in a multicall")
+TEST_RULE(abi_hypercall_holes,
+          "each number that <xen/xen.h> gives to no hypercall fails with ENOSYS, also "
+          "in a multicall")
 {
     struct multicall_entry call;
 

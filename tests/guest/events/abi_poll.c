@@ -90,7 +90,7 @@ static void check_timeout(struct polled *p, unsigned int nr, evtchn_port_t last,
     event_mask(t, &a->e, a->port, true);
 }
 
-TEST(abi_poll_timeout, "SCHEDOP_poll of ports that are not pending sleeps until its timeout")
+TEST_RULE(abi_poll_timeout, "SCHEDOP_poll of ports that are not pending sleeps until its timeout")
 {
     struct polled p;
 
@@ -120,7 +120,8 @@ static void check_at_once(struct polled *p, unsigned int nr, evtchn_port_t last,
           blocked);
 }
 
-TEST(abi_poll_pending, "SCHEDOP_poll returns at once if one of its ports is pending, masked or not")
+TEST_RULE(abi_poll_pending,
+          "SCHEDOP_poll returns at once if one of its ports is pending, masked or not")
 {
     struct polled p;
 
@@ -172,7 +173,7 @@ static void check_woken(struct polled *p, unsigned int nr, bool timeout, const c
           MAX_SLEEPS);
 }
 
-TEST(abi_poll_wakes, "an event at a polled port ends SCHEDOP_poll, also if the port is masked")
+TEST_RULE(abi_poll_wakes, "an event at a polled port ends SCHEDOP_poll, also if the port is masked")
 {
     struct polled p;
 
@@ -195,8 +196,9 @@ static void check_refused(struct polled *p, unsigned int nr, evtchn_port_t last,
     CHECK_RC(poll_ports(ports, nr, clock_ns() + SLEEP_NS), expected, "SCHEDOP_poll of %s", what);
 }
 
-TEST(abi_poll_refused, "SCHEDOP_poll refuses more than 128 ports, and each port that is not open "
-                       "(XSA-221)")
+TEST_RULE(abi_poll_refused,
+          "SCHEDOP_poll refuses more than 128 ports, and each port that is not open "
+          "(XSA-221)")
 {
     const struct host *h = &t->d->host;
     bool old = h->major == 4 && h->minor < 15;

@@ -52,9 +52,9 @@ static uint64_t block(struct test *t, const char *when)
     return vcpu_blocked_ns(t) - blocked;
 }
 
-TEST(abi_block,
-     "SCHEDOP_block sleeps until an event comes, and delivers its upcall; with a pending "
-     "event it does not sleep")
+TEST_RULE(abi_block,
+          "SCHEDOP_block sleeps until an event comes, and delivers its upcall; with a pending "
+          "event it does not sleep")
 {
     struct alarm a;
     uint64_t at, blocked;
@@ -84,7 +84,8 @@ TEST(abi_block,
     alarm_close(&a);
 }
 
-TEST(abi_yield, "SCHEDOP_yield returns 0 and does not block; an unknown sched_op fails with ENOSYS")
+TEST_RULE(abi_yield,
+          "SCHEDOP_yield returns 0 and does not block; an unknown sched_op fails with ENOSYS")
 {
     static const unsigned int unknown[] = {8, 1000, (unsigned int)1 << 31, UINT32_MAX};
     uint64_t blocked = vcpu_blocked_ns(t), zero[4] = {0};
@@ -119,9 +120,9 @@ static void check_watchdog(struct test *t, uint32_t id)
 }
 
 /* The kernel may have one of the watchdogs itself. So the test opens all that are left. */
-TEST(abi_watchdog,
-     "SCHEDOP_watchdog has two watchdogs, refuses a third one, and each number that is "
-     "not in use")
+TEST_RULE(abi_watchdog,
+          "SCHEDOP_watchdog has two watchdogs, refuses a third one, and each number that is "
+          "not in use")
 {
     uint32_t ids[NR_WATCHDOGS];
     unsigned int nr = 0;
@@ -168,7 +169,8 @@ static void check_pinning(struct test *t)
     }
 }
 
-TEST(abi_pin_override, "SCHEDOP_pin_override is for the hardware domain alone, and can be undone")
+TEST_RULE(abi_pin_override,
+          "SCHEDOP_pin_override is for the hardware domain alone, and can be undone")
 {
     struct sched_pin_override undo = {.pcpu = -1};
 
@@ -179,8 +181,8 @@ TEST(abi_pin_override, "SCHEDOP_pin_override is for the hardware domain alone, a
                  "SCHEDOP_pin_override by a domU");
 }
 
-TEST(abi_remote_shutdown,
-     "SCHEDOP_remote_shutdown of a domain that does not exist fails with ESRCH")
+TEST_RULE(abi_remote_shutdown,
+          "SCHEDOP_remote_shutdown of a domain that does not exist fails with ESRCH")
 {
     struct sched_remote_shutdown arg = {.domain_id = NO_DOMAIN, .reason = SHUTDOWN_poweroff};
 

@@ -42,9 +42,9 @@ static const volatile struct vcpu_time_info *record(const struct test *t)
  * Two readings are compared if the record was the same at both: Xen also writes the record when it
  * moves the vCPU to another processor, whose clock may be behind in QEMU.
  */
-TEST(abi_time_monotonic,
-     "system time of struct vcpu_time_info never goes backwards, and its version "
-     "is even")
+TEST_RULE(abi_time_monotonic,
+          "system time of struct vcpu_time_info never goes backwards, and its version "
+          "is even")
 {
     uint64_t now = clock_ns(), until = now + sample_ns(t), nr = 0, last;
     uint32_t version = record(t)->version, previous;
@@ -82,9 +82,9 @@ static bool runstate_sum(struct test *t, uint64_t *sum)
  * (system time after it - sum). Each sample narrows this range. If the range is empty, one of the
  * clocks drifts.
  */
-TEST(abi_time_drift,
-     "system time of struct vcpu_time_info advances as the sum of the runstate times "
-     "(<xen/vcpu.h>)")
+TEST_RULE(abi_time_drift,
+          "system time of struct vcpu_time_info advances as the sum of the runstate times "
+          "(<xen/vcpu.h>)")
 {
     uint64_t start = clock_ns(), until = start + sample_ns(t), now, sum;
     int64_t low = INT64_MIN / 2, high = INT64_MAX / 2;
@@ -130,9 +130,9 @@ static struct wall wall(const struct test *t)
     return w;
 }
 
-TEST(abi_wall_clock,
-     "shared_info has a plausible wall-clock time, with an even version, in two equal "
-     "readings")
+TEST_RULE(abi_wall_clock,
+          "shared_info has a plausible wall-clock time, with an even version, in two equal "
+          "readings")
 {
     struct wall first = wall(t), second;
     unsigned int tries = 0;

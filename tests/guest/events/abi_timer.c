@@ -101,9 +101,9 @@ static void try_way(struct alarm *a, const struct way *way)
     CHECK_RC(way->stop(), 0, "%s of a timer that is not set", way->stop_name);
 }
 
-TEST(abi_singleshot,
-     "the single-shot timer of a vCPU fires once, not before its time, and not after "
-     "it was stopped")
+TEST_RULE(abi_singleshot,
+          "the single-shot timer of a vCPU fires once, not before its time, and not after "
+          "it was stopped")
 {
     struct alarm a;
 
@@ -118,9 +118,9 @@ TEST(abi_singleshot,
  * <xen/vcpu.h>: "Request the timeout to be in the future (return -ETIME if it's passed) but can be
  * ignored by the hypervisor". Xen 4.14 heeds the flag, Xen 4.17 ignores it.
  */
-TEST(abi_singleshot_future,
-     "VCPU_SSHOTTMR_future: a time in the past has either the result ETIME or "
-     "a timer event, not both")
+TEST_RULE(abi_singleshot_future,
+          "VCPU_SSHOTTMR_future: a time in the past has either the result ETIME or "
+          "a timer event, not both")
 {
     struct alarm a;
     uint64_t at;
@@ -146,8 +146,8 @@ TEST(abi_singleshot_future,
     alarm_close(&a);
 }
 
-TEST(abi_timer_of_other,
-     "VCPUOP_set_singleshot_timer and _stop_ refuse another vCPU than the caller")
+TEST_RULE(abi_timer_of_other,
+          "VCPUOP_set_singleshot_timer and _stop_ refuse another vCPU than the caller")
 {
     struct vcpu_set_singleshot_timer arg = {.timeout_abs_ns = 1};
     long expected = t->d->host.nr_vcpus > 1 ? -EINVAL : -ENOENT;
@@ -198,8 +198,9 @@ static void check_stopped(struct alarm *a)
     alarm_drop(a);
 }
 
-TEST(abi_periodic, "the periodic timer of a vCPU fires once in each period, and not after it was "
-                   "stopped")
+TEST_RULE(abi_periodic,
+          "the periodic timer of a vCPU fires once in each period, and not after it was "
+          "stopped")
 {
     static const uint64_t refused[] = {0, 1, NS_PER_MS - 1, INT64_MAX, UINT64_MAX};
     struct alarm a;

@@ -43,9 +43,9 @@ static void check_times(struct test *t, const struct vcpu_runstate_info *a,
 
 /* A sleep counts as blocked, from one scheduling to the next, which is the entry of the new state.
  */
-TEST(abi_runstate,
-     "VCPUOP_get_runstate_info: the caller is running, and the time it slept counts as "
-     "RUNSTATE_blocked")
+TEST_RULE(abi_runstate,
+          "VCPUOP_get_runstate_info: the caller is running, and the time it slept counts as "
+          "RUNSTATE_blocked")
 {
     uint64_t slept = 0;
 
@@ -74,7 +74,7 @@ TEST(abi_runstate,
           MAX_SLEEPS, slept);
 }
 
-TEST(abi_vcpu_absent, "each vcpu_op for a vCPU that does not exist fails with ENOENT")
+TEST_RULE(abi_vcpu_absent, "each vcpu_op for a vCPU that does not exist fails with ENOENT")
 {
     static uint64_t zero[8]; /* an argument that Xen could read */
     unsigned int absent = t->d->host.nr_vcpus;
@@ -87,9 +87,9 @@ TEST(abi_vcpu_absent, "each vcpu_op for a vCPU that does not exist fails with EN
     }
 }
 
-TEST(abi_vcpu_self,
-     "vCPU 0 is up, VCPUOP_up of it changes nothing, and an unknown vcpu_op fails with "
-     "ENOSYS")
+TEST_RULE(abi_vcpu_self,
+          "vCPU 0 is up, VCPUOP_up of it changes nothing, and an unknown vcpu_op fails with "
+          "ENOSYS")
 {
     struct vcpu_get_physid id = {0};
     long rc;
@@ -127,9 +127,9 @@ static void try_info(struct test *t, unsigned int vcpu, mfn_t mfn, const struct 
 /*
  * Of the last vCPU: if that is not vCPU 0, the kernel does not depend on its vcpu_info.
  */
-TEST(abi_vcpu_info_refused,
-     "VCPUOP_register_vcpu_info refuses a vcpu_info that crosses a page, and "
-     "a frame that is not writable")
+TEST_RULE(abi_vcpu_info_refused,
+          "VCPUOP_register_vcpu_info refuses a vcpu_info that crosses a page, and "
+          "a frame that is not writable")
 {
     static const struct info_row rows[] = {
         {"crosses the end of the page", PAGE_SIZE - sizeof(struct vcpu_info) + 8, -ENXIO},

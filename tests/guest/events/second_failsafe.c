@@ -84,9 +84,9 @@ void second_failsafe_end(void)
 }
 
 /* Xen finds BAD_FS when it first runs vCPU 1. */
-TEST(second_vcpu_failsafe,
-     "a selector that cannot be loaded enters the failsafe callback, once, with "
-     "the registers of the vCPU")
+TEST_RULE(second_vcpu_failsafe,
+          "a selector that cannot be loaded enters the failsafe callback, once, with "
+          "the registers of the vCPU")
 {
     const struct trap_frame *f = &found.frame;
 

@@ -94,9 +94,9 @@ static void try_down(struct test *t, struct counter *c)
     counts_on(t, c, "after VCPUOP_down and VCPUOP_up of vCPU 1");
 }
 
-TEST(second_vcpu_down,
-     "after VCPUOP_down by another vCPU a running vCPU stands still, and VCPUOP_up "
-     "continues it")
+TEST_RULE(second_vcpu_down,
+          "after VCPUOP_down by another vCPU a running vCPU stands still, and VCPUOP_up "
+          "continues it")
 {
     static struct counter c;
 

@@ -117,8 +117,9 @@ static void try_timer(struct test *t, struct sleeper *s, struct events *e)
           s->timer);
 }
 
-TEST(second_vcpu_events, "an event for a vCPU that sleeps wakes the vCPU, in SCHEDOP_block and in "
-                         "SCHEDOP_poll")
+TEST_RULE(second_vcpu_events,
+          "an event for a vCPU that sleeps wakes the vCPU, in SCHEDOP_block and in "
+          "SCHEDOP_poll")
 {
     static struct sleeper s;
     struct events e;

@@ -139,7 +139,8 @@ static void try_flushes(struct flushes *f)
     (void)second_wait(t);
 }
 
-TEST(second_vcpu_flush, "vCPU 1 uses no stale translation after vCPU 0 flushed the TLB of vCPU 1")
+TEST_RULE(second_vcpu_flush,
+          "vCPU 1 uses no stale translation after vCPU 0 flushed the TLB of vCPU 1")
 {
     static struct flushes f; /* vCPU 1 keeps this address for its whole life */
 

@@ -40,8 +40,9 @@ static void sample_job(void *arg)
     } while ((s->now >= s->last || !s->same) && s->version % 2 == 0 && s->now < until);
 }
 
-TEST(second_vcpu_time, "system time of vCPU 1 advances and never goes backwards on vCPU 1, and the "
-                       "version of its record is even")
+TEST_RULE(second_vcpu_time,
+          "system time of vCPU 1 advances and never goes backwards on vCPU 1, and the "
+          "version of its record is even")
 {
     static struct samples s;
 

@@ -68,8 +68,8 @@ static void check_calls(struct grant_room *g)
     room_free(&g->fr.room, page, 1);
 }
 
-TEST(abi_grant_commands,
-     "HYPERVISOR_grant_table_op refuses unknown commands, bad counts and addresses of Xen")
+TEST_RULE(abi_grant_commands,
+          "HYPERVISOR_grant_table_op refuses unknown commands, bad counts and addresses of Xen")
 {
     grant_room_each(t, ROOM_PAGES, check_calls);
 }
@@ -219,7 +219,7 @@ static void check_edge(struct grant_room *g)
     copy_to_edge(g);
 }
 
-TEST(abi_grant_edge, "grant operations up to the first one that Xen cannot read are complete")
+TEST_RULE(abi_grant_edge, "grant operations up to the first one that Xen cannot read are complete")
 {
     grant_room_each(t, ROOM_PAGES, check_edge);
 }
@@ -268,7 +268,7 @@ static void check_mixed(struct grant_room *g)
     foreign_room_drop(&g->fr, r);
 }
 
-TEST(abi_grant_mixed, "a bad request in a batch changes the result of no other request")
+TEST_RULE(abi_grant_mixed, "a bad request in a batch changes the result of no other request")
 {
     grant_room_each(t, ROOM_PAGES, check_mixed);
 }

@@ -136,8 +136,8 @@ static void check_all_bounds(struct grant_room *g)
     copies_close(&c);
 }
 
-TEST(abi_grant_copy_bounds,
-     "GNTTABOP_copy changes the given bytes and no other, by reference and by frame number")
+TEST_RULE(abi_grant_copy_bounds,
+          "GNTTABOP_copy changes the given bytes and no other, by reference and by frame number")
 {
     grant_room_each(t, ROOM_PAGES, check_all_bounds);
 }
@@ -224,8 +224,8 @@ static void check_refusals(struct grant_room *g)
     copies_close(&c);
 }
 
-TEST(abi_grant_copy_refused,
-     "GNTTABOP_copy refuses each bad argument with its own status, and then copies nothing")
+TEST_RULE(abi_grant_copy_refused,
+          "GNTTABOP_copy refuses each bad argument with its own status, and then copies nothing")
 {
     grant_room_each(t, ROOM_PAGES, check_refusals);
 }
@@ -337,8 +337,9 @@ static void check_random(struct grant_room *g)
     room_free(&g->fr.room, m, 2);
 }
 
-TEST(abi_grant_copy_batch,
-     "in a batch of random copies, good and bad, GNTTABOP_copy carries out the good ones in order")
+TEST_RULE(
+    abi_grant_copy_batch,
+    "in a batch of random copies, good and bad, GNTTABOP_copy carries out the good ones in order")
 {
     grant_room_each(t, ROOM_PAGES, check_random);
 }

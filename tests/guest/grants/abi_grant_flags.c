@@ -99,8 +99,9 @@ static void check_flags(struct grant_room *g)
     grant_page_drop(g, page);
 }
 
-TEST(abi_grant_flags,
-     "GNTTABOP_map_grant_ref writes a PTE with the granted frame and exactly the rights asked for")
+TEST_RULE(
+    abi_grant_flags,
+    "GNTTABOP_map_grant_ref writes a PTE with the granted frame and exactly the rights asked for")
 {
     grant_room_each(t, ROOM_PAGES, check_flags);
 }
@@ -145,7 +146,8 @@ static void check_device(struct grant_room *g)
     grant_drop(g, at);
 }
 
-TEST(abi_grant_device, "a grant mapped for host and device is in use until both mappings are gone")
+TEST_RULE(abi_grant_device,
+          "a grant mapped for host and device is in use until both mappings are gone")
 {
     grant_room_each(t, ROOM_PAGES, check_device);
 }
@@ -167,7 +169,7 @@ static void check_neither(struct grant_room *g)
     grant_drop(g, at);
 }
 
-TEST(abi_grant_no_flag, "GNTTABOP_map_grant_ref refuses flags without host_map and device_map")
+TEST_RULE(abi_grant_no_flag, "GNTTABOP_map_grant_ref refuses flags without host_map and device_map")
 {
     grant_room_each(t, ROOM_PAGES, check_neither);
 }
@@ -219,8 +221,8 @@ static void check_misaligned(struct grant_room *g)
     grant_drop(g, at);
 }
 
-TEST(abi_grant_pte_misaligned,
-     "GNTTABOP_map_grant_ref refuses a misaligned PTE address, and writes to no PTE (XSA-227)")
+TEST_RULE(abi_grant_pte_misaligned,
+          "GNTTABOP_map_grant_ref refuses a misaligned PTE address, and writes to no PTE (XSA-227)")
 {
     grant_room_each(t, ROOM_PAGES, check_misaligned);
 }
@@ -264,8 +266,8 @@ static void check_place(struct grant_room *g)
     grant_drop(g, frame);
 }
 
-TEST(abi_grant_pte_place,
-     "GNTTABOP_map_grant_ref refuses an address that names no L1 entry, and undoes all it did")
+TEST_RULE(abi_grant_pte_place,
+          "GNTTABOP_map_grant_ref refuses an address that names no L1 entry, and undoes all it did")
 {
     grant_room_each(t, ROOM_PAGES, check_place);
 }

@@ -110,8 +110,8 @@ static void check_orders(struct grant_room *g)
     grant_drop(g, a.frame);
 }
 
-TEST(abi_grant_marks, "Xen clears GTF_writing with the last writable mapping of a grant, and "
-                      "GTF_reading with the last one (XSA-230)")
+TEST_RULE(abi_grant_marks, "Xen clears GTF_writing with the last writable mapping of a grant, and "
+                           "GTF_reading with the last one (XSA-230)")
 {
     grant_room_each(t, ROOM_PAGES, check_orders);
 }
@@ -193,7 +193,8 @@ static void check_count(struct grant_room *g)
     room_free(&g->fr.room, many, nr_pages);
 }
 
-TEST(abi_grant_count, "Xen counts 128 mappings of a grant, and refuses one that it cannot count")
+TEST_RULE(abi_grant_count,
+          "Xen counts 128 mappings of a grant, and refuses one that it cannot count")
 {
     grant_room_each(t, ROOM_PAGES, check_count);
 }

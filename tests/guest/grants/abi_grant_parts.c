@@ -111,8 +111,8 @@ static void part_close(struct part *p)
 
 static struct grant_room room; /* of either test */
 
-TEST(abi_grant_sub_page,
-     "GNTTABOP_copy of a granted part of a page reaches no byte next to the part")
+TEST_RULE(abi_grant_sub_page,
+          "GNTTABOP_copy of a granted part of a page reaches no byte next to the part")
 {
     struct part p;
 
@@ -148,8 +148,8 @@ static void refuse_transitive(struct part *p, domid_t domain, const char *what)
     grant_check_marks(p->g, REF_PAGE, 0, "after a refused copy from a transitive grant");
 }
 
-TEST(abi_grant_transitive,
-     "GNTTABOP_copy refuses a transitive grant of the granter's own grant, or of no domain's")
+TEST_RULE(abi_grant_transitive,
+          "GNTTABOP_copy refuses a transitive grant of the granter's own grant, or of no domain's")
 {
     struct part p;
 

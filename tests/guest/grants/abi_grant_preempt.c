@@ -196,8 +196,8 @@ static void try_copies(struct grant_room *g, struct gnttab_copy *op, uint8_t *a)
 
 static struct grant_room room; /* of either test */
 
-TEST(abi_grant_copy_preempt,
-     "Xen carries out each copy of a large GNTTABOP_copy that Xen preempts, once (XSA-318)")
+TEST_RULE(abi_grant_copy_preempt,
+          "Xen carries out each copy of a large GNTTABOP_copy that Xen preempts, once (XSA-318)")
 {
     struct grant_room *g = &room;
     struct spot a, b;
@@ -324,8 +324,8 @@ static void try_mappings(struct grant_room *g, struct requests *q, uint64_t va, 
     check_preempted(t, &unmaps);
 }
 
-TEST(abi_grant_map_preempt,
-     "Xen carries out each of 1024 maps and unmaps in a hypercall that Xen preempts, once")
+TEST_RULE(abi_grant_map_preempt,
+          "Xen carries out each of 1024 maps and unmaps in a hypercall that Xen preempts, once")
 {
     struct grant_room *g = &room;
     struct foreign_range *r;

@@ -184,8 +184,8 @@ static void check_release(struct grant_room *g)
     grant_drop(g, at);
 }
 
-TEST(abi_grant_release,
-     "Xen keeps no page reference for a mapping or a copy of a grant that has ended")
+TEST_RULE(abi_grant_release,
+          "Xen keeps no page reference for a mapping or a copy of a grant that has ended")
 {
     grant_room_each(t, ROOM_PAGES, check_release);
 }
@@ -213,8 +213,9 @@ static void check_mapped(struct grant_room *g)
     grant_drop(g, at);
 }
 
-TEST(abi_grant_release_mapped,
-     "Xen frees a frame that was released while a grant maps it with the last unmap, not before")
+TEST_RULE(
+    abi_grant_release_mapped,
+    "Xen frees a frame that was released while a grant maps it with the last unmap, not before")
 {
     grant_room_each(t, ROOM_PAGES, check_mapped);
 }

@@ -86,8 +86,8 @@ static void check_table(struct grant_room *g)
     room_free(&g->fr.room, list, 1);
 }
 
-TEST(abi_grant_setup_table,
-     "GNTTABOP_setup_table returns the same frames each time, and refuses more than the limit")
+TEST_RULE(abi_grant_setup_table,
+          "GNTTABOP_setup_table returns the same frames each time, and refuses more than the limit")
 {
     grant_room_each(t, ROOM_PAGES, check_table);
 }
@@ -204,8 +204,8 @@ static void check_swap(struct grant_room *g)
     grant_drop(g, a);
 }
 
-TEST(abi_grant_swap,
-     "GNTTABOP_swap_grant_ref exchanges two grants, and refuses a grant that is mapped")
+TEST_RULE(abi_grant_swap,
+          "GNTTABOP_swap_grant_ref exchanges two grants, and refuses a grant that is mapped")
 {
     grant_room_each(t, ROOM_PAGES, check_swap);
 }
@@ -257,7 +257,7 @@ static void check_flush(struct grant_room *g)
     grant_drop(g, s);
 }
 
-TEST(abi_grant_cache_flush, "GNTTABOP_cache_flush refuses a range that leaves the page")
+TEST_RULE(abi_grant_cache_flush, "GNTTABOP_cache_flush refuses a range that leaves the page")
 {
     grant_room_each(t, ROOM_PAGES, check_flush);
 }

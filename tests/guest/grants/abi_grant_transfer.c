@@ -72,8 +72,8 @@ static bool can_transfer(struct test *t)
     return false;
 }
 
-TEST(abi_grant_transfer_refused,
-     "GNTTABOP_transfer refuses a page that is mapped, and leaves it to the caller")
+TEST_RULE(abi_grant_transfer_refused,
+          "GNTTABOP_transfer refuses a page that is mapped, and leaves it to the caller")
 {
     if (can_transfer(t))
         grant_room_each(t, ROOM_PAGES, check_refused);
@@ -101,6 +101,8 @@ static void check_self(struct grant_room *g, struct spot s)
     struct test *t = g->fr.room.t;
     uint64_t pages = host_current_pages(), pfn = m2p_get(&t->d->host.m2p, s.mfn).v;
 
+    if (g->version == 1 && pfn > UINT32_MAX) /* the entry has 32 bits for the PFN */
+        return;
     grant_write(g, REF, GTF_accept_transfer, g->fr.self, to_mfn(pfn));
     CHECK_GNTST(transfer(g, s.mfn, g->fr.self, REF), GNTST_okay,
                 "GNTTABOP_transfer to an entry that accepts the page");
@@ -131,8 +133,8 @@ static void check_transfer(struct grant_room *g)
         grant_drop(g, s);
 }
 
-TEST(abi_grant_transfer,
-     "GNTTABOP_transfer moves a page to an entry that accepts it; else the page is gone")
+TEST_RULE(abi_grant_transfer,
+          "GNTTABOP_transfer moves a page to an entry that accepts it; else the page is gone")
 {
     if (can_transfer(t))
         grant_room_each(t, ROOM_PAGES, check_transfer);

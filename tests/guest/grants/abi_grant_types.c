@@ -62,8 +62,8 @@ static void check_table(struct grant_room *g)
     grant_drop(g, table);
 }
 
-TEST(abi_grant_table_frame,
-     "a granted page table can be mapped read-only, but a grant gives no way to write it")
+TEST_RULE(abi_grant_table_frame,
+          "a granted page table can be mapped read-only, but a grant gives no way to write it")
 {
     grant_room_each(t, ROOM_PAGES, check_table);
 }
@@ -125,8 +125,9 @@ static void check_writable(struct grant_room *g)
     grant_drop(g, frame);
 }
 
-TEST(abi_grant_as_table,
-     "a frame cannot become a page table while a grant maps it writable, and can while read-only")
+TEST_RULE(
+    abi_grant_as_table,
+    "a frame cannot become a page table while a grant maps it writable, and can while read-only")
 {
     grant_room_each(t, ROOM_PAGES, check_writable);
 }
@@ -149,8 +150,8 @@ static void check_over(struct grant_room *g)
     grant_drop(g, frame);
 }
 
-TEST(abi_grant_over_mapping,
-     "GNTTABOP_map_grant_ref drops the page reference of the PTE that it replaces")
+TEST_RULE(abi_grant_over_mapping,
+          "GNTTABOP_map_grant_ref drops the page reference of the PTE that it replaces")
 {
     grant_room_each(t, ROOM_PAGES, check_over);
 }

@@ -109,8 +109,8 @@ static void check_refused(struct grant_room *g)
     mapped_close(&a);
 }
 
-TEST(abi_grant_unmap_refused,
-     "a refused GNTTABOP_unmap_grant_ref leaves the mapping, its rights and its use marks")
+TEST_RULE(abi_grant_unmap_refused,
+          "a refused GNTTABOP_unmap_grant_ref leaves the mapping, its rights and its use marks")
 {
     grant_room_each(t, ROOM_PAGES, check_refused);
 }
@@ -145,8 +145,9 @@ static void check_rights(struct grant_room *g)
     mapped_close(&a);
 }
 
-TEST(abi_grant_unmap_rights,
-     "GNTTABOP_unmap_grant_ref removes no mapping with other rights than the handle's (XSA-234)")
+TEST_RULE(
+    abi_grant_unmap_rights,
+    "GNTTABOP_unmap_grant_ref removes no mapping with other rights than the handle's (XSA-234)")
 {
     grant_room_each(t, ROOM_PAGES, check_rights);
 }
@@ -170,8 +171,8 @@ static void check_ended(struct grant_room *g)
     }
 }
 
-TEST(abi_grant_unmap_ended,
-     "GNTTABOP_unmap_grant_ref removes a mapping whose grant entry has been overwritten")
+TEST_RULE(abi_grant_unmap_ended,
+          "GNTTABOP_unmap_grant_ref removes a mapping whose grant entry has been overwritten")
 {
     grant_room_each(t, ROOM_PAGES, check_ended);
 }
@@ -237,8 +238,8 @@ static void check_replace(struct grant_room *g)
     mapped_close(&a);
 }
 
-TEST(abi_grant_replace,
-     "GNTTABOP_unmap_and_replace moves the PTE of new_addr to host_addr, with its references")
+TEST_RULE(abi_grant_replace,
+          "GNTTABOP_unmap_and_replace moves the PTE of new_addr to host_addr, with its references")
 {
     grant_room_each(t, ROOM_PAGES, check_replace);
 }
@@ -278,8 +279,9 @@ static void check_replace_refused(struct grant_room *g)
     mapped_close(&a);
 }
 
-TEST(abi_grant_replace_refused,
-     "GNTTABOP_unmap_and_replace refuses contains_pte and an address of Xen, and changes no PTE")
+TEST_RULE(
+    abi_grant_replace_refused,
+    "GNTTABOP_unmap_and_replace refuses contains_pte and an address of Xen, and changes no PTE")
 {
     grant_room_each(t, ROOM_PAGES, check_replace_refused);
 }

@@ -69,7 +69,7 @@ static void check_bad_version(struct grant_room *g)
     grant_drop(g, frame);
 }
 
-TEST(abi_grant_bad_version, "GNTTABOP_set_version refuses versions other than 1 and 2")
+TEST_RULE(abi_grant_bad_version, "GNTTABOP_set_version refuses versions other than 1 and 2")
 {
     grant_room_each(t, ROOM_PAGES, check_bad_version);
 }
@@ -96,7 +96,7 @@ static void check_busy(struct grant_room *g)
     grant_drop(g, frame);
 }
 
-TEST(abi_grant_version_busy, "GNTTABOP_set_version returns -EBUSY while a grant is mapped")
+TEST_RULE(abi_grant_version_busy, "GNTTABOP_set_version returns -EBUSY while a grant is mapped")
 {
     grant_room_each(t, ROOM_PAGES, check_busy);
 }
@@ -172,8 +172,8 @@ static bool both_open(struct grant_room *g, struct test *t)
 
 static struct grant_room both; /* of a test that uses both versions */
 
-TEST(abi_grant_version,
-     "a change of the grant table's version clears all entries but the eight reserved ones")
+TEST_RULE(abi_grant_version,
+          "a change of the grant table's version clears all entries but the eight reserved ones")
 {
     if (!both_open(&both, t))
         return;
@@ -214,8 +214,8 @@ static void check_reserved_mapped(struct grant_room *g, unsigned int from, uint3
     grant_drop(g, frame);
 }
 
-TEST(abi_grant_version_reserved,
-     "a change of the version keeps the use marks of a reserved grant that is mapped")
+TEST_RULE(abi_grant_version_reserved,
+          "a change of the version keeps the use marks of a reserved grant that is mapped")
 {
     if (!both_open(&both, t))
         return;
@@ -246,8 +246,8 @@ static void check_wide(struct grant_room *g)
     grant_write(g, RESERVED, 0, 0, to_mfn(0));
 }
 
-TEST(abi_grant_version_wide,
-     "GNTTABOP_set_version to 1 refuses a reserved entry that version 1 cannot hold")
+TEST_RULE(abi_grant_version_wide,
+          "GNTTABOP_set_version to 1 refuses a reserved entry that version 1 cannot hold")
 {
     if (!both_open(&both, t))
         return;
@@ -316,8 +316,8 @@ static void check_status_frames(struct grant_room *g)
     }
 }
 
-TEST(abi_grant_status_frames,
-     "Xen frees the status frames with the change to version 1, if none is mapped (XSA-255)")
+TEST_RULE(abi_grant_status_frames,
+          "Xen frees the status frames with the change to version 1, if none is mapped (XSA-255)")
 {
     if (!both_open(&both, t))
         return;

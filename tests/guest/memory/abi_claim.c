@@ -69,8 +69,8 @@ static void try_claims(struct test *t, domid_t self)
     CHECK_EQ(host_current_pages(), pages, "after claims: XENMEM_current_reservation");
 }
 
-TEST(abi_claim,
-     "XENMEM_claim_pages accepts one claim of a dom0, within its maximum, and none of a domU")
+TEST_RULE(abi_claim,
+          "XENMEM_claim_pages accepts one claim of a dom0, within its maximum, and none of a domU")
 {
     domid_t self = host_domid();
     long rc;

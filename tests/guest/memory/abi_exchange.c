@@ -125,8 +125,8 @@ static void try_in(struct extents *e, uint64_t m2p, const char *where)
     extents_check_pages(e, 0, "XENMEM_exchange with its input list in Xen's area");
 }
 
-TEST(abi_exchange_in,
-     "XENMEM_exchange with an input list in Xen's area reads and exchanges nothing")
+TEST_RULE(abi_exchange_in,
+          "XENMEM_exchange with an input list in Xen's area reads and exchanges nothing")
 {
     struct extents e;
 
@@ -182,7 +182,7 @@ static void try_numbers(struct extents *e, const struct numbers *n)
     extents_check_pages(e, 0, n->what);
 }
 
-TEST(abi_exchange_numbers, "XENMEM_exchange refuses numbers that contradict each other")
+TEST_RULE(abi_exchange_numbers, "XENMEM_exchange refuses numbers that contradict each other")
 {
     struct extents e;
 
@@ -233,8 +233,8 @@ static void try_bad(struct extents *e, uint64_t bad, unsigned int order)
     check_done(e, &x, 0, bad >> order << order, step);
 }
 
-TEST(abi_exchange_partial,
-     "XENMEM_exchange stops at a bad extent: nr_exchanged is exact, the rest is untouched")
+TEST_RULE(abi_exchange_partial,
+          "XENMEM_exchange stops at a bad extent: nr_exchanged is exact, the rest is untouched")
 {
     struct extents e;
 
@@ -247,7 +247,7 @@ TEST(abi_exchange_partial,
 }
 
 /* Xen continues an exchange that it has preempted by the number in nr_exchanged. */
-TEST(abi_exchange_resume, "XENMEM_exchange skips the first nr_exchanged extents")
+TEST_RULE(abi_exchange_resume, "XENMEM_exchange skips the first nr_exchanged extents")
 {
     struct xen_memory_exchange x;
     struct extents e;

@@ -47,8 +47,8 @@ static bool all_filled(const struct extents *e)
     return true;
 }
 
-TEST(abi_release_bad_extent,
-     "decrease_reservation stops at a bad extent: its result is the number of frames released")
+TEST_RULE(abi_release_bad_extent,
+          "decrease_reservation stops at a bad extent: its result is the number of frames released")
 {
     uint64_t past = t->d->host.ram_end, none = INVALID_ENTRY;
     struct extents e;
@@ -71,8 +71,8 @@ TEST(abi_release_bad_extent,
  * Three extents of two frames; the second frame of the second extent is not this domain's. Xen may
  * release the first frame of that extent, but counts no part of an extent.
  */
-TEST(abi_release_bad_frame,
-     "a bad frame inside an extent ends decrease_reservation: later extents stay")
+TEST_RULE(abi_release_bad_frame,
+          "a bad frame inside an extent ends decrease_reservation: later extents stay")
 {
     static const char step[] = "release of 3 extents of order 1, a frame of the second is bad";
     struct extents e;
@@ -101,7 +101,7 @@ TEST(abi_release_bad_frame,
 }
 
 /* Only this domain's memory: a domain that does not exist, one that is no guest, and dom0. */
-TEST(abi_extent_domain, "memory_op does nothing for a domain that is not this one")
+TEST_RULE(abi_extent_domain, "memory_op does nothing for a domain that is not this one")
 {
     static const char step[] = "memory_op for another domain";
     static const domid_t domains[] = {NO_DOMAIN, DOMID_IO, DOMID_XEN, DOMID_INVALID, 0};
@@ -158,8 +158,8 @@ static void try_unreadable(struct extents *e, void *page, uint64_t readable)
     extents_check_pages(e, (int64_t)readable, "populate by a list that ends in an unmapped page");
 }
 
-TEST(abi_extent_list_end,
-     "memory_op does the extents before an unreadable part of the list, and counts just these")
+TEST_RULE(abi_extent_list_end,
+          "memory_op does the extents before an unreadable part of the list, and counts just these")
 {
     struct extents e;
     void *page;
@@ -188,7 +188,7 @@ static void try_count(struct extents *e, uint64_t nr, long expected)
     extents_check_pages(e, -expected, step);
 }
 
-TEST(abi_extent_count, "memory_op does nothing if nr_extents is more than it can continue")
+TEST_RULE(abi_extent_count, "memory_op does nothing if nr_extents is more than it can continue")
 {
     static const uint64_t absurd[] = {
         MAX_EXTENTS + 1ul,       UINT32_MAX,        (uint64_t)1 << 32,
@@ -245,7 +245,8 @@ static void try_order(struct extents *e, uint64_t low, unsigned int order)
     extents_check_pages(e, 0, step);
 }
 
-TEST(abi_extent_max_order, "memory_op refuses an extent of an order past the limit of this domain")
+TEST_RULE(abi_extent_max_order,
+          "memory_op refuses an extent of an order past the limit of this domain")
 {
     /* Xen's option memop-max-order= can raise the limit of each domain to MAX_ORDER, 20. */
     static const unsigned int orders[] = {21, 31, 32, 63, 64, UINT32_MAX};

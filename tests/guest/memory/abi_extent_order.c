@@ -69,8 +69,9 @@ static void try_order(struct extents *e, unsigned int order)
     extents_check_pages(e, (int64_t)nr, "populate of single frames");
 }
 
-TEST(abi_extent_order,
-     "an extent of each order 0 to 9 is populated and released as a whole, in the order of PFNs")
+TEST_RULE(
+    abi_extent_order,
+    "an extent of each order 0 to 9 is populated and released as a whole, in the order of PFNs")
 {
     struct extents e;
 
@@ -102,8 +103,8 @@ static void check_many(struct extents *e, const uint64_t *mfns, long nr_done, co
     extents_check_pages(e, nr_done * (int64_t)nr, step);
 }
 
-TEST(abi_extent_many,
-     "a list of extents of order 3 is populated and released, each extent as a whole")
+TEST_RULE(abi_extent_many,
+          "a list of extents of order 3 is populated and released, each extent as a whole")
 {
     static const char populate[] = "populate of 4 extents", release[] = "release of 4 extents";
     uint64_t nr = (uint64_t)NR_MANY << ORDER_MANY;
@@ -181,8 +182,8 @@ static bool swap(struct extents *e, const struct swap *s, unsigned int order)
     return rc == 0;
 }
 
-TEST(abi_exchange_order,
-     "XENMEM_exchange of small extents for one of each order 0 to 9, and back, moves each PFN")
+TEST_RULE(abi_exchange_order,
+          "XENMEM_exchange of small extents for one of each order 0 to 9, and back, moves each PFN")
 {
     struct extents e;
 

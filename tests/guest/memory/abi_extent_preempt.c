@@ -195,8 +195,9 @@ static void close_many(struct extents *e)
     extents_close(e);
 }
 
-TEST(abi_extent_preempt,
-     "decrease_reservation and populate_physmap of many frames, preempted by Xen, do each once")
+TEST_RULE(
+    abi_extent_preempt,
+    "decrease_reservation and populate_physmap of many frames, preempted by Xen, do each once")
 {
     struct seen released = {0}, populated = {0};
     struct extents e;
@@ -226,7 +227,8 @@ static bool are_pairs(const struct extents *e, uint64_t nr)
     return true;
 }
 
-TEST(abi_exchange_preempt, "XENMEM_exchange of many frames, preempted by Xen, exchanges each once")
+TEST_RULE(abi_exchange_preempt,
+          "XENMEM_exchange of many frames, preempted by Xen, exchanges each once")
 {
     unsigned int order = extents_max_order(t) ? 1 : 0;
     struct seen exchanged = {0};

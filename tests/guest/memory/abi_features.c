@@ -38,7 +38,7 @@ static uint32_t features_of(struct test *t)
      BIT(supervisor_mode_kernel) | BIT(hvm_callback_vector) | BIT(hvm_safe_pvclock) |             \
      BIT(hvm_pirqs) | BIT(ARM_SMCCC_supported) | BIT(not_direct_mapped))
 
-TEST(abi_features, "Xen announces the features of a PV guest, XENFEAT_dom0 to a dom0 only")
+TEST_RULE(abi_features, "Xen announces the features of a PV guest, XENFEAT_dom0 to a dom0 only")
 {
     uint32_t found = features_of(t);
     bool initdom = boot_info_is_initdomain(&t->d->boot);
@@ -50,7 +50,8 @@ TEST(abi_features, "Xen announces the features of a PV guest, XENFEAT_dom0 to a 
              t->d->boot.flags);
 }
 
-TEST(abi_features_end, "XENVER_get_features refuses a submap past the last one, and writes nothing")
+TEST_RULE(abi_features_end,
+          "XENVER_get_features refuses a submap past the last one, and writes nothing")
 {
     static const unsigned int past[] = {XENFEAT_NR_SUBMAPS, 2, 0x80000000, UINT32_MAX};
 
@@ -92,8 +93,8 @@ static long page_op(unsigned int cmd, mfn_t to, mfn_t from)
 }
 
 /* <xen/features.h>: "Does this Xen host support the MMU_{CLEAR,COPY}_PAGE hypercall?" */
-TEST(abi_highmem_assist,
-     "MMUEXT_CLEAR_PAGE and MMUEXT_COPY_PAGE write a whole page, and no page table")
+TEST_RULE(abi_highmem_assist,
+          "MMUEXT_CLEAR_PAGE and MMUEXT_COPY_PAGE write a whole page, and no page table")
 {
     struct extents e;
 

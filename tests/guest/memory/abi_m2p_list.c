@@ -19,7 +19,7 @@
 #define MAX_EXTENTS  (PAGE_SIZE / sizeof(uint64_t) - 2)
 #define UNWRITTEN    0x5a5a5a5a5a5a5a5a
 
-TEST(abi_m2p_place, "XENMEM_machphys_mapping names the M2P where <xen/arch-x86/xen.h> has it")
+TEST_RULE(abi_m2p_place, "XENMEM_machphys_mapping names the M2P where <xen/arch-x86/xen.h> has it")
 {
     struct xen_machphys_mapping m = {0};
 
@@ -65,8 +65,8 @@ static void check_extent(struct test *t, const uint64_t *mfns, unsigned int i)
           i, mfns[i], PAGES_PER_2M, t->d->host.ram_end);
 }
 
-TEST(abi_m2p_list,
-     "XENMEM_machphys_mfn_list covers the M2P up to the end of RAM, and fits its buffer")
+TEST_RULE(abi_m2p_list,
+          "XENMEM_machphys_mfn_list covers the M2P up to the end of RAM, and fits its buffer")
 {
     uint64_t expected = DIV_ROUND_UP(t->d->host.ram_end, MFNS_PER_2M), *mfns, *full;
     struct xen_machphys_mfn_list list = {.max_extents = MAX_EXTENTS};

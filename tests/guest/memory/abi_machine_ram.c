@@ -59,7 +59,8 @@ static void check_frames(struct test *t, const struct memory_map *m)
     }
 }
 
-TEST(abi_machine_ram, "dom0: the machine E820 map is sorted, and names all RAM that Xen speaks of")
+TEST_RULE(abi_machine_ram,
+          "dom0: the machine E820 map is sorted, and names all RAM that Xen speaks of")
 {
     const struct host *h = &t->d->host;
     struct memory_map m;

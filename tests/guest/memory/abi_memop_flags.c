@@ -68,7 +68,7 @@ static void try_memory(struct extents *e, unsigned int flags)
  * The node that a domU names is a wish: Xen ignores it. The flag for "no other node" makes it an
  * order, which a domU may not give.
  */
-TEST(abi_memop_node, "Xen refuses memory of a NUMA node that it cannot have (XSA-231)")
+TEST_RULE(abi_memop_node, "Xen refuses memory of a NUMA node that it cannot have (XSA-231)")
 {
     bool initdom = boot_info_is_initdomain(&t->d->boot);
     struct extents e;
@@ -99,8 +99,8 @@ static const struct {
     {"populate with 255 address bits",                  XENMEMF_address_bits(255)      },
 };
 
-TEST(abi_memop_hint,
-     "a NUMA node without XENMEMF_exact_node_request is a wish: Xen has memory for it")
+TEST_RULE(abi_memop_hint,
+          "a NUMA node without XENMEMF_exact_node_request is a wish: Xen has memory for it")
 {
     struct extents e;
 
@@ -154,7 +154,7 @@ static void try_bits(struct extents *e, unsigned int bits)
         test_error(t, "Xen has no frame left for this domain");
 }
 
-TEST(abi_memop_bits, "memory that is asked for with XENMEMF_address_bits(n) lies below 2^n")
+TEST_RULE(abi_memop_bits, "memory that is asked for with XENMEMF_address_bits(n) lies below 2^n")
 {
     static const unsigned int limits[] = {28, 30, 32};
     static const unsigned int absurd[] = {1, 11, 12};
@@ -174,7 +174,7 @@ TEST(abi_memop_bits, "memory that is asked for with XENMEMF_address_bits(n) lies
 }
 
 /* <xen/memory.h>: "populate-on-demand" is for a domain whose memory Xen translates. */
-TEST(abi_memop_pod, "a PV guest cannot populate itself on demand (XENMEMF_populate_on_demand)")
+TEST_RULE(abi_memop_pod, "a PV guest cannot populate itself on demand (XENMEMF_populate_on_demand)")
 {
     struct extents e;
 

@@ -110,8 +110,8 @@ static void try_machine(const struct map_room *m, unsigned int size)
     check_rest(m, m->nr, size, name);
 }
 
-TEST(abi_machine_map,
-     "dom0: XENMEM_machine_memory_map fits its buffer, and counts each entry that it writes")
+TEST_RULE(abi_machine_map,
+          "dom0: XENMEM_machine_memory_map fits its buffer, and counts each entry that it writes")
 {
     unsigned int count = 0;
     struct map_room m;
@@ -203,8 +203,8 @@ static void try_set(struct map_room *m, unsigned int nr_own)
     CHECK_RC(set_map(DOMID_SELF, m->own, nr_own), 0, "XENMEM_set_memory_map of the former map");
 }
 
-TEST(abi_own_map,
-     "XENMEM_memory_map stores as many entries of the map that was set as fit the buffer")
+TEST_RULE(abi_own_map,
+          "XENMEM_memory_map stores as many entries of the map that was set as fit the buffer")
 {
     struct map_room m;
     long rc;

@@ -79,7 +79,7 @@ static void check_end(struct test *t, uint64_t end)
               byte);
 }
 
-TEST(abi_ramdisk, "a ramdisk that is a cpio archive ends where start_info.mod_len says")
+TEST_RULE(abi_ramdisk, "a ramdisk that is a cpio archive ends where start_info.mod_len says")
 {
     bool is_last = false, is_first = true;
     uint64_t at = 0;

@@ -129,7 +129,7 @@ static bool try_use(struct extents *e, size_t u)
     return true;
 }
 
-TEST(abi_release, "a frame that was used and is not any more is gone once it is released")
+TEST_RULE(abi_release, "a frame that was used and is not any more is gone once it is released")
 {
     struct extents e;
 
@@ -169,8 +169,8 @@ static void granted_close(struct granted *g)
     foreign_room_close(&g->fr);
 }
 
-TEST(abi_release_granted,
-     "a frame that was granted, mapped by its grant and unmapped is gone once it is released")
+TEST_RULE(abi_release_granted,
+          "a frame that was granted, mapped by its grant and unmapped is gone once it is released")
 {
     struct granted g;
 
@@ -192,8 +192,8 @@ TEST(abi_release_granted,
  * A frame of a grant mapping has two references of the mapping and one of its own. To release it
  * drops its own, so it stays usable by the grantee until the grant is unmapped.
  */
-TEST(abi_release_grant_mapped,
-     "a released frame whose grant is mapped stays until the grant is unmapped")
+TEST_RULE(abi_release_grant_mapped,
+          "a released frame whose grant is mapped stays until the grant is unmapped")
 {
     struct granted g;
 
@@ -214,7 +214,8 @@ TEST(abi_release_grant_mapped,
     granted_close(&g);
 }
 
-TEST(abi_release_then_use, "a released frame can be neither mapped, nor pinned, nor released again")
+TEST_RULE(abi_release_then_use,
+          "a released frame can be neither mapped, nor pinned, nor released again")
 {
     struct extents e;
     struct spot s;

@@ -64,8 +64,8 @@ static void try_pinned(struct extents *e, unsigned int level)
     check_freed(e, i, "unpin of a released page table");
 }
 
-TEST(abi_release_pinned,
-     "a released page table stays pinned until it is unpinned, and is freed then (XSA-252)")
+TEST_RULE(abi_release_pinned,
+          "a released page table stays pinned until it is unpinned, and is freed then (XSA-252)")
 {
     struct extents e;
 
@@ -103,7 +103,7 @@ static void try_mapped(struct extents *e, struct spot *s)
     check_freed(e, 0, "removal of the last mapping of a released frame");
 }
 
-TEST(abi_release_mapped, "a released frame stays usable until its last mapping is removed")
+TEST_RULE(abi_release_mapped, "a released frame stays usable until its last mapping is removed")
 {
     struct extents e;
     struct spot other, s[2];
@@ -141,8 +141,8 @@ static void try_tables(struct extents *e, const struct extent_tree *tree)
     }
 }
 
-TEST(abi_release_tables,
-     "a released page table that is in use at level 1, 2 or 3 is freed when it is out of use")
+TEST_RULE(abi_release_tables,
+          "a released page table that is in use at level 1, 2 or 3 is freed when it is out of use")
 {
     struct extents e;
     struct extent_tree tree;
@@ -178,7 +178,8 @@ static void try_exchange(struct extents *e, const char *what)
 }
 
 /* steal_page() of Xen's arch/x86/mm.c allows no reference beside that of the domain itself. */
-TEST(abi_exchange_in_use, "XENMEM_exchange of a frame that is mapped or pinned fails with EINVAL")
+TEST_RULE(abi_exchange_in_use,
+          "XENMEM_exchange of a frame that is mapped or pinned fails with EINVAL")
 {
     struct extents e;
     struct spot s;

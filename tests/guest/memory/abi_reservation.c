@@ -46,7 +46,7 @@ static void take(struct extents *e, uint64_t i, unsigned int order)
     extents_check_pages(e, rc == 1 ? (int64_t)nr : 0, step);
 }
 
-TEST(abi_increase, "XENMEM_increase_reservation returns frames that are this domain's")
+TEST_RULE(abi_increase, "XENMEM_increase_reservation returns frames that are this domain's")
 {
     struct extents e;
 
@@ -92,7 +92,7 @@ static void try_past_max(struct extents *e, uint64_t room)
     extents_check_kept(e, 0, 1, step);
 }
 
-TEST(abi_reservation_max, "a domain gets no frame more than XENMEM_maximum_reservation")
+TEST_RULE(abi_reservation_max, "a domain gets no frame more than XENMEM_maximum_reservation")
 {
     uint64_t current = host_current_pages(), max = host_maximum_pages();
     struct extents e;
@@ -114,8 +114,8 @@ static long size_of(unsigned int cmd, domid_t domain)
     return HYPERVISOR_memory_op(cmd, &arg);
 }
 
-TEST(abi_reservation,
-     "reservations of this domain: by its number as by DOMID_SELF, current <= maximum")
+TEST_RULE(abi_reservation,
+          "reservations of this domain: by its number as by DOMID_SELF, current <= maximum")
 {
     static const unsigned int cmds[] = {XENMEM_current_reservation, XENMEM_maximum_reservation,
                                         XENMEM_maximum_gpfn};
@@ -143,7 +143,8 @@ static long vnuma(domid_t domain, uint16_t pad)
     return HYPERVISOR_memory_op(XENMEM_get_vnumainfo, &arg);
 }
 
-TEST(abi_vnuma, "XENMEM_get_vnumainfo refuses a domain without virtual NUMA, and bad arguments")
+TEST_RULE(abi_vnuma,
+          "XENMEM_get_vnumainfo refuses a domain without virtual NUMA, and bad arguments")
 {
     if (t->d->host.has_flask) {
         test_skip(t, "XSM/FLASK may deny XENMEM_get_vnumainfo");
@@ -156,7 +157,7 @@ TEST(abi_vnuma, "XENMEM_get_vnumainfo refuses a domain without virtual NUMA, and
 }
 
 /* <xen/memory.h>: "translated guests only". */
-TEST(abi_physmap, "add_to_physmap and remove_from_physmap are refused to a PV guest")
+TEST_RULE(abi_physmap, "add_to_physmap and remove_from_physmap are refused to a PV guest")
 {
     struct xen_add_to_physmap add = {.domid = DOMID_SELF, .space = XENMAPSPACE_gmfn};
     struct xen_remove_from_physmap remove = {.domid = DOMID_SELF};

@@ -24,7 +24,7 @@
 #define PADDING      ((uint64_t)512 << 10) /* at least so much is mapped behind the stack      */
 #define MAPPED_ALIGN ((uint64_t)4 << 20)   /* the initial mapping ends at a multiple of 4 MiB */
 
-TEST(abi_start_magic, "start_info.magic is xen-3.0-x86_64, and flags has no unknown bit")
+TEST_RULE(abi_start_magic, "start_info.magic is xen-3.0-x86_64, and flags has no unknown bit")
 {
     const struct start_info *si = start_info_copy();
 
@@ -37,7 +37,7 @@ TEST(abi_start_magic, "start_info.magic is xen-3.0-x86_64, and flags has no unkn
 }
 
 /* Only a privileged domain gets the machine's memory map: with no buffer, the number of entries. */
-TEST(abi_start_rights, "start_info.flags names the rights that Xen grants: SIF_PRIVILEGED")
+TEST_RULE(abi_start_rights, "start_info.flags names the rights that Xen grants: SIF_PRIVILEGED")
 {
     bool privileged = t->d->boot.flags & SIF_PRIVILEGED;
     struct xen_memory_map map = {0};
@@ -56,7 +56,7 @@ static uint64_t now_pfn(const struct test *t, uint64_t va)
     return plan_renumbered(&t->d->plan, to_pfn(boot_pfn(va))).v;
 }
 
-TEST(abi_start_pt_base, "start_info.pt_base is the address of the L4 table in CR3")
+TEST_RULE(abi_start_pt_base, "start_info.pt_base is the address of the L4 table in CR3")
 {
     const struct start_info *si = start_info_copy();
 
@@ -80,8 +80,8 @@ static uint64_t tables_of(uint64_t end, uint64_t bytes)
  * Xen's own builder has just the tables of the initial mapping there. The mapping ends behind the
  * tables, the stack and the padding.
  */
-TEST(abi_start_pt_frames,
-     "dom0: start_info.nr_pt_frames is the number of tables of the first mapping")
+TEST_RULE(abi_start_pt_frames,
+          "dom0: start_info.nr_pt_frames is the number of tables of the first mapping")
 {
     const struct start_info *si = start_info_copy();
     uint64_t stack_end = si->pt_base + (si->nr_pt_frames + 1) * PAGE_SIZE;
@@ -101,7 +101,8 @@ TEST(abi_start_pt_frames,
 }
 
 /* The P2M list is in the kernel mapping, or has frames and page tables of its own. */
-TEST(abi_start_list, "start_info: mfn_list, first_p2m_pfn and nr_p2m_frames describe the P2M list")
+TEST_RULE(abi_start_list,
+          "start_info: mfn_list, first_p2m_pfn and nr_p2m_frames describe the P2M list")
 {
     const struct boot_info *b = &t->d->boot;
     const struct revectored *r = &t->d->revectored;
@@ -128,8 +129,8 @@ TEST(abi_start_list, "start_info: mfn_list, first_p2m_pfn and nr_p2m_frames desc
 }
 
 /* Xen owns the frame, so it has no PFN (share_xen_page_with_guest() of Xen's arch/x86/mm.c). */
-TEST(abi_start_shared_info,
-     "start_info.shared_info is a frame without a PFN, which this domain may map")
+TEST_RULE(abi_start_shared_info,
+          "start_info.shared_info is a frame without a PFN, which this domain may map")
 {
     mfn_t mfn = maddr_to_mfn(t->d->boot.shared_info);
     pfn_t pfn = m2p_get(&t->d->host.m2p, mfn);
@@ -162,16 +163,16 @@ static void check_ring(struct test *t, const char *name, mfn_t mfn, evtchn_port_
 }
 
 /* Nothing but the builder has written these parts of shared_info. */
-TEST(abi_start_masks,
-     "shared_info: upcalls are masked for each vCPU that this domain does not have")
+TEST_RULE(abi_start_masks,
+          "shared_info: upcalls are masked for each vCPU that this domain does not have")
 {
     for (unsigned int i = t->d->host.nr_vcpus; i < XEN_LEGACY_MAX_VCPUS; i++)
         CHECK_EQ(t->d->shared->vcpu_info[i].evtchn_upcall_mask, 1,
                  "shared_info.vcpu_info[%u].evtchn_upcall_mask", i);
 }
 
-TEST(abi_start_rings,
-     "start_info: a domU's rings are frames of its own, with ports to another domain")
+TEST_RULE(abi_start_rings,
+          "start_info: a domU's rings are frames of its own, with ports to another domain")
 {
     const struct boot_info *b = &t->d->boot;
 
@@ -194,7 +195,8 @@ TEST(abi_start_rings,
           "start_info: MFN 0x%lx is the ring of xenstore and console", b->console.v);
 }
 
-TEST(abi_start_ramdisk, "start_info: mod_start is a PFN if and only if SIF_MOD_START_PFN is set")
+TEST_RULE(abi_start_ramdisk,
+          "start_info: mod_start is a PFN if and only if SIF_MOD_START_PFN is set")
 {
     const struct boot_info *b = &t->d->boot;
     uint64_t end = b->ramdisk_pfn + boot_info_ramdisk_pages(b);

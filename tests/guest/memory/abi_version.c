@@ -83,7 +83,8 @@ static const struct {
     {"XENVER_changeset",                               XENVER_changeset,0,                                                               XEN_CHANGESET_INFO_LEN,                                                                                   XEN_CHANGESET_INFO_LEN},
 };
 
-TEST(abi_version_strings, "each XENVER string ends, is printable, and fills its field with zeros")
+TEST_RULE(abi_version_strings,
+          "each XENVER string ends, is printable, and fills its field with zeros")
 {
     for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
         CHECK_RC(ask(strings[i].cmd), 0, "%s", strings[i].name);
@@ -104,7 +105,7 @@ static bool has_word(const char *text, const char *word)
 }
 
 /* Each word is "KIND-MAJOR.MINOR-ARCH": the kinds of guests that this Xen can run. */
-TEST(abi_capabilities, "XENVER_capabilities names this kind of guest: xen-3.0-x86_64")
+TEST_RULE(abi_capabilities, "XENVER_capabilities names this kind of guest: xen-3.0-x86_64")
 {
     const char *s = (const char *)answer.bytes;
 
@@ -129,7 +130,7 @@ TEST(abi_capabilities, "XENVER_capabilities names this kind of guest: xen-3.0-x8
     }
 }
 
-TEST(abi_version, "XENVER numbers are those of the headers: version, page size, Xen's address")
+TEST_RULE(abi_version, "XENVER numbers are those of the headers: version, page size, Xen's address")
 {
     long version = HYPERVISOR_xen_version(XENVER_version, NULL);
     unsigned int major = (unsigned int)(version >> 16), minor = version & 0xffff;
@@ -154,7 +155,7 @@ TEST(abi_version, "XENVER numbers are those of the headers: version, page size, 
 }
 
 /* Xen's command line may name secrets of the host. */
-TEST(abi_commandline, "XENVER_commandline tells a dom0 Xen's arguments, and a domU nothing")
+TEST_RULE(abi_commandline, "XENVER_commandline tells a dom0 Xen's arguments, and a domU nothing")
 {
     long rc = ask(XENVER_commandline);
 
@@ -190,7 +191,7 @@ static void try_build_id(struct test *t, uint32_t len, uint32_t size)
     check_unwritten(t, sizeof(len) + (fits ? size : 0), "XENVER_build_id");
 }
 
-TEST(abi_build_id, "XENVER_build_id fits its buffer, and is denied to a domU")
+TEST_RULE(abi_build_id, "XENVER_build_id fits its buffer, and is denied to a domU")
 {
     long size = HYPERVISOR_xen_version(XENVER_build_id, NULL);
 
@@ -222,7 +223,7 @@ static void format_handle(char *text, size_t len_bytes)
                      i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", answer.bytes[i]);
 }
 
-TEST(abi_guest_handle, "XENVER_guest_handle is the UUID that the toolstack gave this domain")
+TEST_RULE(abi_guest_handle, "XENVER_guest_handle is the UUID that the toolstack gave this domain")
 {
     struct xs_reply vm;
     char text[64];
@@ -239,7 +240,7 @@ TEST(abi_guest_handle, "XENVER_guest_handle is the UUID that the toolstack gave 
 }
 
 /* Numbers that no Xen has: removed commands, and such past the last one. */
-TEST(abi_unknown_facts, "unknown commands of memory_op and xen_version fail with ENOSYS")
+TEST_RULE(abi_unknown_facts, "unknown commands of memory_op and xen_version fail with ENOSYS")
 {
     static const unsigned int memory[] = {8, 40, 50, 63},
                               version[] = {40, 63, 64, 1000, UINT32_MAX};

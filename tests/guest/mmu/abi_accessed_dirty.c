@@ -74,7 +74,8 @@ static void check_level(struct test *t, struct tree *tr, unsigned int level)
     }
 }
 
-TEST(abi_preserve_ad, "MMU_PT_UPDATE_PRESERVE_AD keeps the A and D bits, other commands do not")
+TEST_RULE(abi_preserve_ad,
+          "MMU_PT_UPDATE_PRESERVE_AD keeps the A and D bits, other commands do not")
 {
     struct tree tr;
 

@@ -94,7 +94,8 @@ static void check_round_trip(struct test *t, struct tree *tr, bool pinned)
     check_unused(&tr->room, l4, "after MMUEXT_NEW_BASEPTR of another L4 table, the old table");
 }
 
-TEST(abi_new_baseptr, "after MMUEXT_NEW_BASEPTR, the old L4 table holds no type and no reference")
+TEST_RULE(abi_new_baseptr,
+          "after MMUEXT_NEW_BASEPTR, the old L4 table holds no type and no reference")
 {
     struct tree tr;
 
@@ -105,8 +106,8 @@ TEST(abi_new_baseptr, "after MMUEXT_NEW_BASEPTR, the old L4 table holds no type 
     tree_close(&tr);
 }
 
-TEST(abi_new_user_baseptr,
-     "after MMUEXT_NEW_USER_BASEPTR, the old user L4 table holds no type and no reference")
+TEST_RULE(abi_new_user_baseptr,
+          "after MMUEXT_NEW_USER_BASEPTR, the old user L4 table holds no type and no reference")
 {
     mfn_t none = to_mfn(0), root = t->d->pt.root;
     struct spot *l4;
@@ -129,7 +130,7 @@ TEST(abi_new_user_baseptr,
 }
 
 /* The bad frame is a copy of the L4 table in CR3, so that a Xen that accepts it goes on. */
-TEST(abi_bad_baseptr, "a refused MMUEXT_NEW_BASEPTR or _USER_BASEPTR keeps the table in use")
+TEST_RULE(abi_bad_baseptr, "a refused MMUEXT_NEW_BASEPTR or _USER_BASEPTR keeps the table in use")
 {
     mfn_t past = to_mfn(t->d->host.max_mfn + 1), none = to_mfn(0), root = t->d->pt.root;
     struct spot *user, *copy;
@@ -162,7 +163,7 @@ static long m2p_strict(unsigned int cmd)
     return HYPERVISOR_any(__HYPERVISOR_vm_assist, cmd, VMASST_TYPE_m2p_strict, 0, 0);
 }
 
-TEST(abi_m2p_strict, "VMASST_TYPE_m2p_strict hides the M2P from the user L4 table")
+TEST_RULE(abi_m2p_strict, "VMASST_TYPE_m2p_strict hides the M2P from the user L4 table")
 {
     struct spot *l4;
     struct tree tr;

@@ -140,7 +140,7 @@ static bool is_device(struct test *t, struct spot s, mfn_t mfn)
     return mapped && !mfn_eq(p2m_get_ram(&t->d->p2m, pfn), mfn);
 }
 
-TEST(abi_device_cache, "Xen makes each cachable mapping of a device frame uncached (UC)")
+TEST_RULE(abi_device_cache, "Xen makes each cachable mapping of a device frame uncached (UC)")
 {
     struct tree tr;
 
@@ -178,7 +178,7 @@ static void check_shared_info(struct test *t, struct spot s)
     CHECK_RC(spot_show(s, s.mfn, PTE_RO), 0, "update_va_mapping, read-only");
 }
 
-TEST(abi_ram_cache, "a mapping of RAM keeps the cache attributes that a dom0 asks for")
+TEST_RULE(abi_ram_cache, "a mapping of RAM keeps the cache attributes that a dom0 asks for")
 {
     struct tree tr;
 

@@ -102,7 +102,7 @@ static void check_kinds(struct test *t, struct spot s)
     }
 }
 
-TEST(abi_descriptors, "update_descriptor refuses system descriptors, and corrects the DPL")
+TEST_RULE(abi_descriptors, "update_descriptor refuses system descriptors, and corrects the DPL")
 {
     struct spot *page;
     struct tree tr;
@@ -121,7 +121,8 @@ TEST(abi_descriptors, "update_descriptor refuses system descriptors, and correct
     tree_close(&tr);
 }
 
-TEST(abi_descriptor_place, "update_descriptor refuses a misaligned address and a frame of no use")
+TEST_RULE(abi_descriptor_place,
+          "update_descriptor refuses a misaligned address and a frame of no use")
 {
     mfn_t past = to_mfn(t->d->host.max_mfn + 1);
     struct spot *table;
@@ -163,7 +164,7 @@ static void check_bad_page(struct test *t, struct tree *tr, unsigned int i, uint
     check_unused(&tr->room, &tr->page[0], "after a refused set_gdt");
 }
 
-TEST(abi_gdt_entries, "set_gdt validates each of the 512 descriptors of a frame")
+TEST_RULE(abi_gdt_entries, "set_gdt validates each of the 512 descriptors of a frame")
 {
     struct tree tr;
     uint64_t frame;
@@ -193,7 +194,8 @@ static void install(struct test *t, struct spot s, const char *what)
     CHECK_RC(try_ds(SELECTOR(5)), 0, "load of DS with entry 5 of %s", what);
 }
 
-TEST(abi_gdt_change, "a refused set_gdt keeps the old GDT; another GDT releases the old frames")
+TEST_RULE(abi_gdt_change,
+          "a refused set_gdt keeps the old GDT; another GDT releases the old frames")
 {
     uint64_t frames[MAX_FRAMES];
     struct spot *a, *b;

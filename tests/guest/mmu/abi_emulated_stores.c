@@ -126,7 +126,7 @@ static void check_store(struct test *t, struct spot l1, unsigned int i, unsigned
     CHECK_EQ(table_entry(l1, i ^ 1), 0, "after a store into L1 entry %u: its neighbour", i);
 }
 
-TEST(abi_store_size, "Xen emulates stores of 1, 2, 4 and 8 bytes into an L1 table")
+TEST_RULE(abi_store_size, "Xen emulates stores of 1, 2, 4 and 8 bytes into an L1 table")
 {
     static const unsigned int entries[] = {0, 1, 255, 511};
     struct tree tr;
@@ -145,7 +145,7 @@ TEST(abi_store_size, "Xen emulates stores of 1, 2, 4 and 8 bytes into an L1 tabl
 }
 
 /* Entry 0 names page[0]. A store changes its frame, byte by byte or at once. */
-TEST(abi_store_frame, "an emulated store releases the old frame of an L1 entry")
+TEST_RULE(abi_store_frame, "an emulated store releases the old frame of an L1 entry")
 {
     struct spot *a, *b, l1;
     struct tree tr;
@@ -193,8 +193,8 @@ static void check_cmpxchg(struct test *t, struct spot l1, unsigned int bytes, un
     CHECK_RC(pt_write(l1.mfn, 0, 0), 0, "mmu_update of L1 entry 0 to 0");
 }
 
-TEST(abi_store_cmpxchg,
-     "Xen emulates CMPXCHG of an L1 entry, and writes only if the operands match")
+TEST_RULE(abi_store_cmpxchg,
+          "Xen emulates CMPXCHG of an L1 entry, and writes only if the operands match")
 {
     struct spot *a, *b, l1;
     struct tree tr;
@@ -221,7 +221,7 @@ TEST(abi_store_cmpxchg,
     stores_close(&tr);
 }
 
-TEST(abi_vm_assist, "vm_assist refuses an unknown type with EINVAL, and an unknown command")
+TEST_RULE(abi_vm_assist, "vm_assist refuses an unknown type with EINVAL, and an unknown command")
 {
     CHECK_RC(HYPERVISOR_any(__HYPERVISOR_vm_assist, VMASST_CMD_enable, 31, 0, 0), -EINVAL,
              "vm_assist(enable, 31)");

@@ -147,7 +147,7 @@ static void check_level(struct test *t, struct tree *tr, unsigned int level)
                 check_bit(t, tr, level, way, bit);
 }
 
-TEST(abi_entry_bits, "each flag of an L1 to L4 entry is kept, or the entry is refused")
+TEST_RULE(abi_entry_bits, "each flag of an L1 to L4 entry is kept, or the entry is refused")
 {
     struct tree tr;
 
@@ -166,7 +166,7 @@ TEST(abi_entry_bits, "each flag of an L1 to L4 entry is kept, or the entry is re
     tree_close(&tr);
 }
 
-TEST(abi_pin_bits, "a pin of a table keeps each flag that its entries may have")
+TEST_RULE(abi_pin_bits, "a pin of a table keeps each flag that its entries may have")
 {
     struct tree tr;
 
@@ -224,7 +224,7 @@ static void check_nx(struct test *t, struct tree *tr, unsigned int level, enum w
         CHECK_RC(pt_write(t->d->pt.root, tr->slot, entry), 0, "mmu_update of an L4 entry");
 }
 
-TEST(abi_entry_nx, "a call into a page faults if an L1, L2, L3 or L4 entry of the page has NX")
+TEST_RULE(abi_entry_nx, "a call into a page faults if an L1, L2, L3 or L4 entry of the page has NX")
 {
     struct tree tr;
 
@@ -248,7 +248,7 @@ TEST(abi_entry_nx, "a call into a page faults if an L1, L2, L3 or L4 entry of th
 }
 
 /* A page is writable only if the entries of all levels have W. */
-TEST(abi_entry_writable, "a store into a page faults if an L1, L2, L3 or L4 entry has no W")
+TEST_RULE(abi_entry_writable, "a store into a page faults if an L1, L2, L3 or L4 entry has no W")
 {
     struct tree tr;
 

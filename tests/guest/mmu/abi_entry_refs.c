@@ -147,8 +147,8 @@ static void for_each_way(struct test *t,
     tree_close(&tr);
 }
 
-TEST(abi_entry_change,
-     "an update of an entry releases the old frame at once, and holds the new one")
+TEST_RULE(abi_entry_change,
+          "an update of an entry releases the old frame at once, and holds the new one")
 {
     for_each_way(t, check_change);
 }
@@ -165,7 +165,7 @@ static void check_refusal_with_table(struct test *t, struct tree *tr, unsigned i
         CHECK_RC(pt_unpin(tr->page[2].mfn), 0, "unpin of an L1 table");
 }
 
-TEST(abi_entry_refused, "a refused update of an entry changes no reference")
+TEST_RULE(abi_entry_refused, "a refused update of an entry changes no reference")
 {
     for_each_way(t, check_refusal_with_table);
 }
@@ -199,7 +199,8 @@ static void check_rights(struct test *t, struct tree *tr, enum way way)
     check_unused(&tr->room, &tr->page[0], "after its mapping was removed");
 }
 
-TEST(abi_entry_rights, "a change of an L1 entry between read-only and writable changes the type")
+TEST_RULE(abi_entry_rights,
+          "a change of an L1 entry between read-only and writable changes the type")
 {
     struct tree tr;
 

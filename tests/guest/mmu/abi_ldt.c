@@ -37,7 +37,7 @@ static void check_load(struct test *t, unsigned int i, int expected, const char 
         test_fail(t, "load of DS with selector 0x%x, as before, faults", ds);
 }
 
-TEST(abi_ldt, "MMUEXT_SET_LDT makes the descriptors of the LDT usable, up to its last entry")
+TEST_RULE(abi_ldt, "MMUEXT_SET_LDT makes the descriptors of the LDT usable, up to its last entry")
 {
     struct spot *a, *b;
     struct tree tr;
@@ -65,7 +65,7 @@ TEST(abi_ldt, "MMUEXT_SET_LDT makes the descriptors of the LDT usable, up to its
     tree_close(&tr);
 }
 
-TEST(abi_bad_ldt, "MMUEXT_SET_LDT refuses a bad address or size, and keeps the old LDT")
+TEST_RULE(abi_bad_ldt, "MMUEXT_SET_LDT refuses a bad address or size, and keeps the old LDT")
 {
     struct spot *a;
     struct tree tr;
@@ -91,7 +91,7 @@ TEST(abi_bad_ldt, "MMUEXT_SET_LDT refuses a bad address or size, and keeps the o
 }
 
 /* The LDT must not be writable by the guest: a descriptor could then become a call gate. */
-TEST(abi_ldt_writable, "a selector of an LDT that is mapped writable cannot be loaded")
+TEST_RULE(abi_ldt_writable, "a selector of an LDT that is mapped writable cannot be loaded")
 {
     struct spot *a;
     struct tree tr;
@@ -110,7 +110,7 @@ TEST(abi_ldt_writable, "a selector of an LDT that is mapped writable cannot be l
 
 /* The address of an LDT means another frame with other page tables, so Xen must forget the frame.
  */
-TEST(abi_ldt_baseptr, "MMUEXT_NEW_BASEPTR makes Xen forget the frames of the LDT")
+TEST_RULE(abi_ldt_baseptr, "MMUEXT_NEW_BASEPTR makes Xen forget the frames of the LDT")
 {
     struct spot *a, *l4;
     struct tree tr;
@@ -156,7 +156,7 @@ static void check_ldt_page(struct test *t, struct tree *tr, unsigned int page)
     table_store(t, tr->page[1], 3, DATA_SEGMENT);
 }
 
-TEST(abi_ldt_pages, "Xen uses each of the 16 pages of the largest LDT, and releases it")
+TEST_RULE(abi_ldt_pages, "Xen uses each of the 16 pages of the largest LDT, and releases it")
 {
     static const unsigned int pages[] = {0, 1, 14, 15};
     struct tree tr;

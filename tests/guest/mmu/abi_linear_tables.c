@@ -96,8 +96,9 @@ static bool is_allowed(struct tree *tr)
     return !pt_unpin(l2.mfn) && allowed;
 }
 
-TEST(abi_linear_chain,
-     "Xen allows read-only linear page tables at levels 2 to 4, and no chain of them (XSA-240)")
+TEST_RULE(
+    abi_linear_chain,
+    "Xen allows read-only linear page tables at levels 2 to 4, and no chain of them (XSA-240)")
 {
     struct tree tr;
 
@@ -112,7 +113,8 @@ TEST(abi_linear_chain,
 }
 
 /* The entry of a linear page table shows the table itself as a page: at level 2, as an L1 table. */
-TEST(abi_linear_read, "an L2 or L3 table that maps itself read-only can be read and not written")
+TEST_RULE(abi_linear_read,
+          "an L2 or L3 table that maps itself read-only can be read and not written")
 {
     struct tree tr;
 

@@ -92,7 +92,8 @@ static void write_batch(struct test *t, const struct spot *s, unsigned int nr, c
     CHECK_EQ(done, nr, "*pdone after mmu_update of %u M2P entries", nr);
 }
 
-TEST(abi_m2p_batch, "mmu_update writes each M2P entry of a batch: the first, the middle, the last")
+TEST_RULE(abi_m2p_batch,
+          "mmu_update writes each M2P entry of a batch: the first, the middle, the last")
 {
     uint64_t own[NR_BATCH], other[NR_BATCH];
     struct spot s[NR_BATCH];

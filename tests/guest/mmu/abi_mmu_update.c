@@ -307,7 +307,8 @@ static void try_mmuext(struct test *t, struct batch *b)
              nr - 2);
 }
 
-TEST(abi_mmuext_preemption, "Xen executes all operations of a large mmuext_op that Xen preempts")
+TEST_RULE(abi_mmuext_preemption,
+          "Xen executes all operations of a large mmuext_op that Xen preempts")
 {
     struct batch b;
 

@@ -47,7 +47,8 @@ static void check_batch(struct test *t, struct tree *tr, unsigned int bad)
         check_unused(&tr->room, &tr->page[i], "after a batch of mmuext_op");
 }
 
-TEST(abi_mmuext_partial, "mmuext_op stops at the first invalid operation, and *pdone is its index")
+TEST_RULE(abi_mmuext_partial,
+          "mmuext_op stops at the first invalid operation, and *pdone is its index")
 {
     struct tree tr;
 
@@ -58,7 +59,7 @@ TEST(abi_mmuext_partial, "mmuext_op stops at the first invalid operation, and *p
     tree_close(&tr);
 }
 
-TEST(abi_mmuext_command, "mmuext_op refuses unknown commands, domains and lists of operations")
+TEST_RULE(abi_mmuext_command, "mmuext_op refuses unknown commands, domains and lists of operations")
 {
     struct mmuext_op op = {.cmd = MMUEXT_TLB_FLUSH_LOCAL};
     unsigned int done = 77;
@@ -87,7 +88,8 @@ TEST(abi_mmuext_command, "mmuext_op refuses unknown commands, domains and lists 
  * uncached: cache_flush_permitted() of Xen arch/x86/include/asm/iocap.h, and l1_disallow_mask() of
  * arch/x86/mm.c.
  */
-TEST(abi_flush_cache, "MMUEXT_FLUSH_CACHE succeeds in a dom0, and fails in a domU without a device")
+TEST_RULE(abi_flush_cache,
+          "MMUEXT_FLUSH_CACHE succeeds in a dom0, and fails in a domU without a device")
 {
     bool initdom = boot_info_is_initdomain(&t->d->boot), uncached;
     struct spot s;
@@ -133,7 +135,8 @@ static long clear_page(mfn_t mfn)
     return mmuext((struct mmuext_op){.cmd = MMUEXT_CLEAR_PAGE, .arg1.mfn = mfn.v});
 }
 
-TEST(abi_copy_page, "MMUEXT_CLEAR_PAGE and MMUEXT_COPY_PAGE write one whole page, and no other")
+TEST_RULE(abi_copy_page,
+          "MMUEXT_CLEAR_PAGE and MMUEXT_COPY_PAGE write one whole page, and no other")
 {
     struct spot *a, *b, *c;
     struct tree tr;
@@ -158,7 +161,8 @@ TEST(abi_copy_page, "MMUEXT_CLEAR_PAGE and MMUEXT_COPY_PAGE write one whole page
 }
 
 /* A page table may be the source, since it may be read. */
-TEST(abi_copy_page_refused, "MMUEXT_CLEAR_PAGE and MMUEXT_COPY_PAGE refuse to write a page table")
+TEST_RULE(abi_copy_page_refused,
+          "MMUEXT_CLEAR_PAGE and MMUEXT_COPY_PAGE refuse to write a page table")
 {
     struct spot *table, *page;
     struct tree tr;

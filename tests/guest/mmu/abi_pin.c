@@ -78,7 +78,8 @@ static void check_twice(struct test *t, struct tree *tr, unsigned int level)
     check_unused(&tr->room, target(tr, level), "named by 512 entries of a table, after its unpin");
 }
 
-TEST(abi_pin_entries, "a pin of a table validates each of its entries, and an unpin releases each")
+TEST_RULE(abi_pin_entries,
+          "a pin of a table validates each of its entries, and an unpin releases each")
 {
     struct tree tr;
 
@@ -112,7 +113,7 @@ static void check_one(struct test *t, struct tree *tr, unsigned int level, unsig
     check_unused(&tr->room, named, "named by one entry of a table, after its unpin");
 }
 
-TEST(abi_pin_types, "an entry of a pinned table holds a type of the frame, until the unpin")
+TEST_RULE(abi_pin_types, "an entry of a pinned table holds a type of the frame, until the unpin")
 {
     struct tree tr;
 
@@ -196,8 +197,9 @@ static void check_deep(struct test *t, struct tree *tr, unsigned int level, enum
     check_unused(&tr->room, &tr->page[0], "after a refused pin of a tree, the page that it maps");
 }
 
-TEST(abi_pin_refused, "a refused pin leaves no type and no reference in the table and the tables "
-                      "that it names (XSA-299)")
+TEST_RULE(abi_pin_refused,
+          "a refused pin leaves no type and no reference in the table and the tables "
+          "that it names (XSA-299)")
 {
     struct tree tr;
 
@@ -216,7 +218,8 @@ TEST(abi_pin_refused, "a refused pin leaves no type and no reference in the tabl
     tree_close(&tr);
 }
 
-TEST(abi_pin_twice, "a second pin, and an unpin of a table that is not pinned, change no count")
+TEST_RULE(abi_pin_twice,
+          "a second pin, and an unpin of a table that is not pinned, change no count")
 {
     struct tree tr;
 
@@ -254,7 +257,7 @@ static void check_is_table(struct test *t, struct tree *tr, unsigned int level, 
     CHECK_RC(pt_write(table.mfn, 1, 0), 0, "%s: mmu_update of entry 1 to 0", when);
 }
 
-TEST(abi_pin_nested, "a pinned table keeps its type when a table that names it is unpinned")
+TEST_RULE(abi_pin_nested, "a pinned table keeps its type when a table that names it is unpinned")
 {
     struct tree tr;
 

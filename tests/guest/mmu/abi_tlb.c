@@ -73,7 +73,7 @@ static void check_flushes(struct test *t, struct tree *tr,
     }
 }
 
-TEST(abi_tlb_flush, "no stale translation is usable after a flush of the local TLB")
+TEST_RULE(abi_tlb_flush, "no stale translation is usable after a flush of the local TLB")
 {
     struct tree tr;
 
@@ -85,7 +85,7 @@ TEST(abi_tlb_flush, "no stale translation is usable after a flush of the local T
     tlb_close(&tr);
 }
 
-TEST(abi_tlb_multicall, "no stale translation is usable after a flush in a multicall")
+TEST_RULE(abi_tlb_multicall, "no stale translation is usable after a flush in a multicall")
 {
     struct tree tr;
 
@@ -115,7 +115,7 @@ static void check_whole(struct test *t, struct tree *tr, const struct tlb_flush 
     CHECK_EQ(nr_stale, 0, "after %s: number of stale translations of %d pages", f->name, NR_STALE);
 }
 
-TEST(abi_tlb_flush_whole, "a flush of the whole TLB leaves no stale translation of 64 pages")
+TEST_RULE(abi_tlb_flush_whole, "a flush of the whole TLB leaves no stale translation of 64 pages")
 {
     struct tree tr;
 
@@ -151,7 +151,8 @@ static void check_upper(struct test *t, struct tree *tr, struct spot second[], u
     check_read(t, tr->va, 0, when);
 }
 
-TEST(abi_tlb_tables, "no stale translation is usable after mmu_update of an L2, L3 or L4 entry")
+TEST_RULE(abi_tlb_tables,
+          "no stale translation is usable after mmu_update of an L2, L3 or L4 entry")
 {
     struct spot second[PT_LEVELS];
     struct tree tr;
@@ -197,7 +198,7 @@ static void check_type_change(struct test *t, struct tree *tr, unsigned int leve
     table_fill(t, page, 0);
 }
 
-TEST(abi_tlb_type, "a writable translation is not usable after the frame became a page table")
+TEST_RULE(abi_tlb_type, "a writable translation is not usable after the frame became a page table")
 {
     struct tree tr;
 

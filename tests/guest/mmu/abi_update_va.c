@@ -25,7 +25,7 @@ static void check_va(struct test *t, uintptr_t va, uint64_t pte, const char *wha
              "update_va_mapping of 0x%lx (%s) to 0x%lx", va, what, pte);
 }
 
-TEST(abi_update_va, "update_va_mapping refuses an address without an L1 table of this domain")
+TEST_RULE(abi_update_va, "update_va_mapping refuses an address without an L1 table of this domain")
 {
     struct tree tr;
     uint64_t pte;
@@ -50,7 +50,8 @@ TEST(abi_update_va, "update_va_mapping refuses an address without an L1 table of
     tree_close(&tr);
 }
 
-TEST(abi_update_va_mask, "update_va_mapping with an unreadable mask of vCPUs fails with EFAULT")
+TEST_RULE(abi_update_va_mask,
+          "update_va_mapping with an unreadable mask of vCPUs fails with EFAULT")
 {
     struct spot s;
 
@@ -70,7 +71,7 @@ TEST(abi_update_va_mask, "update_va_mapping with an unreadable mask of vCPUs fai
 }
 
 /* Writes by mmu_update go to one word of a page that is no page table, and nowhere else. */
-TEST(abi_update_memory, "mmu_update of a frame that is no page table stores the value")
+TEST_RULE(abi_update_memory, "mmu_update of a frame that is no page table stores the value")
 {
     static const unsigned int words[] = {0, 1, 255, 511};
     struct tree tr;
@@ -95,7 +96,8 @@ TEST(abi_update_memory, "mmu_update of a frame that is no page table stores the 
 }
 
 /* The first, the middle and the last of many updates take effect, at three levels. */
-TEST(abi_update_batch, "each update of a batch of mmu_update is carried out, whatever the level")
+TEST_RULE(abi_update_batch,
+          "each update of a batch of mmu_update is carried out, whatever the level")
 {
     static struct mmu_update req[3 * PTES_PER_TABLE];
     unsigned int done = 0, nr = 0;
@@ -148,7 +150,7 @@ static void check_partial(struct test *t, struct tree *tr, unsigned int bad)
     }
 }
 
-TEST(abi_update_partial, "mmu_update of L1 entries stops at the first invalid request")
+TEST_RULE(abi_update_partial, "mmu_update of L1 entries stops at the first invalid request")
 {
     struct tree tr;
 

@@ -105,7 +105,7 @@ static void check_contents(struct test *t, struct spot l4, struct spot root)
                      "MFN in entry %u, Xen's linear page table, of a new L4 table", i);
 }
 
-TEST(abi_xen_slots, "no update and no store changes Xen's entries 256 to 271 of an L4 table")
+TEST_RULE(abi_xen_slots, "no update and no store changes Xen's entries 256 to 271 of an L4 table")
 {
     struct spot root = {.mfn = t->d->pt.root}, *l4;
     uint64_t present;
@@ -127,7 +127,8 @@ TEST(abi_xen_slots, "no update and no store changes Xen's entries 256 to 271 of 
     tree_close(&tr);
 }
 
-TEST(abi_guest_slots, "each update command writes the guest's entries beside Xen's of an L4 table")
+TEST_RULE(abi_guest_slots,
+          "each update command writes the guest's entries beside Xen's of an L4 table")
 {
     struct spot *l4;
     struct tree tr;

@@ -144,7 +144,8 @@ static void check_valid(const struct peer *p, struct vcpu_guest_context *c)
              "IOPL (0x3000) and IF (0x200) of RFLAGS by XEN_DOMCTL_getvcpucontext");
 }
 
-TEST(abi_peer_context, "XEN_DOMCTL_setvcpucontext refuses each context that Xen could not load")
+TEST_RULE(abi_peer_context,
+          "XEN_DOMCTL_setvcpucontext refuses each context that Xen could not load")
 {
     struct vcpu_guest_context *c;
     struct peer p;

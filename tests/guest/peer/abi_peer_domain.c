@@ -21,7 +21,7 @@
 #define ROOM_PAGES 24
 #define NR_FRAMES  4
 
-TEST(abi_peer_create, "XEN_DOMCTL_getdomaininfo reports a new domain as it was created")
+TEST_RULE(abi_peer_create, "XEN_DOMCTL_getdomaininfo reports a new domain as it was created")
 {
     struct peer_domctl op = {.u.create = {.max_vcpus = 1}};
     struct peer_info info;
@@ -72,7 +72,7 @@ static void step(const struct peer *p, enum peer_cmd cmd, long expected, bool pa
 
 /* The vCPU of the peer has no context and is down, so the peer does not run while it is unpaused.
  */
-TEST(abi_peer_pause, "pausedomain and unpausedomain count: a domain runs when the count is 0")
+TEST_RULE(abi_peer_pause, "pausedomain and unpausedomain count: a domain runs when the count is 0")
 {
     struct peer_domctl op = {0};
     struct peer p;
@@ -95,8 +95,8 @@ TEST(abi_peer_pause, "pausedomain and unpausedomain count: a domain runs when th
 /* <xen/domctl.h>: the reason of a shutdown is in bits 23:16 of the flags. */
 #define SHUTDOWN_FLAGS(reason) (PEER_SHUTDOWN | (uint32_t)(reason) << 16)
 
-TEST(abi_peer_shutdown,
-     "SCHEDOP_remote_shutdown shuts down that domain; resumedomain starts it again")
+TEST_RULE(abi_peer_shutdown,
+          "SCHEDOP_remote_shutdown shuts down that domain; resumedomain starts it again")
 {
     struct sched_remote_shutdown shutdown = {.reason = SHUTDOWN_suspend};
     struct peer_domctl op = {0};
@@ -213,7 +213,7 @@ static void try_mmu(const struct peer *p)
              "mmu_update of a page table of domain %u, which is gone", p->id);
 }
 
-TEST(abi_peer_gone, "a hypercall that names a destroyed domain fails with ESRCH (bad_domain)")
+TEST_RULE(abi_peer_gone, "a hypercall that names a destroyed domain fails with ESRCH (bad_domain)")
 {
     struct peer p;
 

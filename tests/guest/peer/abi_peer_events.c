@@ -198,7 +198,7 @@ static void check_pending_here(struct test *t, evtchn_port_t port)
              "pending bit of port %u of this domain after EVTCHNOP_bind_interdomain", port);
 }
 
-TEST(abi_peer_send, "EVTCHNOP_send sets the pending bit of the bound port of the other domain")
+TEST_RULE(abi_peer_send, "EVTCHNOP_send sets the pending bit of the bound port of the other domain")
 {
     volatile struct shared_info *shared;
     struct channel c, second;
@@ -223,7 +223,8 @@ TEST(abi_peer_send, "EVTCHNOP_send sets the pending bit of the bound port of the
     peer_close(&p);
 }
 
-TEST(abi_peer_reset, "EVTCHNOP_reset closes the ports of another domain only while it is paused")
+TEST_RULE(abi_peer_reset,
+          "EVTCHNOP_reset closes the ports of another domain only while it is paused")
 {
     struct evtchn_reset op;
     struct peer_domctl none = {0};
@@ -245,7 +246,8 @@ TEST(abi_peer_reset, "EVTCHNOP_reset closes the ports of another domain only whi
     peer_close(&p);
 }
 
-TEST(abi_peer_bind_third, "EVTCHNOP_bind_interdomain refuses a port that is not unbound for itself")
+TEST_RULE(abi_peer_bind_third,
+          "EVTCHNOP_bind_interdomain refuses a port that is not unbound for itself")
 {
     evtchn_port_t port, third, highest;
     struct channel c;
@@ -270,7 +272,8 @@ TEST(abi_peer_bind_third, "EVTCHNOP_bind_interdomain refuses a port that is not 
     peer_close(&p);
 }
 
-TEST(abi_peer_close, "a port is unbound for the domain of the other end after that end has closed")
+TEST_RULE(abi_peer_close,
+          "a port is unbound for the domain of the other end after that end has closed")
 {
     struct channel c;
     evtchn_port_t again;
@@ -293,8 +296,8 @@ TEST(abi_peer_close, "a port is unbound for the domain of the other end after th
     peer_close(&p);
 }
 
-TEST(abi_peer_port_limit,
-     "a domain gets its ports up to max_evtchn_port, lowest first, then ENOSPC")
+TEST_RULE(abi_peer_port_limit,
+          "a domain gets its ports up to max_evtchn_port, lowest first, then ENOSPC")
 {
     evtchn_port_t port;
     struct channel c;

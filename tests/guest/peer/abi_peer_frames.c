@@ -48,7 +48,8 @@ static void check_freed(const struct peer *p, mfn_t mfn, uint64_t nr_left, const
              mfn.v);
 }
 
-TEST(abi_peer_release, "a released frame is free at once, or when another domain unmaps the frame")
+TEST_RULE(abi_peer_release,
+          "a released frame is free at once, or when another domain unmaps the frame")
 {
     struct spot s;
     struct peer p;
@@ -74,7 +75,7 @@ TEST(abi_peer_release, "a released frame is free at once, or when another domain
     peer_close(&p);
 }
 
-TEST(abi_peer_death, "a domain that was destroyed stays, dying, while its frames are mapped")
+TEST_RULE(abi_peer_death, "a domain that was destroyed stays, dying, while its frames are mapped")
 {
     struct spot rw, ro;
     struct peer p;
@@ -100,7 +101,7 @@ TEST(abi_peer_death, "a domain that was destroyed stays, dying, while its frames
     peer_close(&p);
 }
 
-TEST(abi_peer_death_shared, "a domain stays, dying, while its shared_info is mapped elsewhere")
+TEST_RULE(abi_peer_death_shared, "a domain stays, dying, while its shared_info is mapped elsewhere")
 {
     struct peer_info info = {0};
     struct spot s;
@@ -120,7 +121,7 @@ TEST(abi_peer_death_shared, "a domain stays, dying, while its shared_info is map
     peer_close(&p);
 }
 
-TEST(abi_peer_dying, "a dying domain gets no new page")
+TEST_RULE(abi_peer_dying, "a dying domain gets no new page")
 {
     uint64_t list[1] = {PEER_EXTRA_PFN};
     struct spot s;

@@ -91,7 +91,7 @@ static uint64_t settled(void)
     return last;
 }
 
-TEST(abi_peer_leak, "Xen has the memory of a domain back when the domain is gone")
+TEST_RULE(abi_peer_leak, "Xen has the memory of a domain back when the domain is gone")
 {
     uint64_t before, after, lost;
 

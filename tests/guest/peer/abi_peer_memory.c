@@ -45,7 +45,8 @@ static void fill(uint64_t list[NR_EXTRA], uint64_t step)
         list[i] = PEER_EXTRA_PFN + i * step;
 }
 
-TEST(abi_peer_populate, "XENMEM_populate_physmap for another domain counts and names its frames")
+TEST_RULE(abi_peer_populate,
+          "XENMEM_populate_physmap for another domain counts and names its frames")
 {
     uint64_t own = host_current_pages(), list[NR_EXTRA];
     struct peer p;
@@ -72,7 +73,7 @@ TEST(abi_peer_populate, "XENMEM_populate_physmap for another domain counts and n
     peer_close(&p);
 }
 
-TEST(abi_peer_max_mem, "Xen gives a domain no page above the limit of XEN_DOMCTL_max_mem")
+TEST_RULE(abi_peer_max_mem, "Xen gives a domain no page above the limit of XEN_DOMCTL_max_mem")
 {
     uint64_t list[NR_EXTRA];
     struct peer p;
@@ -114,7 +115,8 @@ static long exchange(uint64_t *in, uint64_t *out, domid_t in_dom, domid_t out_do
     return rc;
 }
 
-TEST(abi_peer_exchange, "XENMEM_exchange for another domain replaces frames of that domain only")
+TEST_RULE(abi_peer_exchange,
+          "XENMEM_exchange for another domain replaces frames of that domain only")
 {
     uint64_t in[2], out[2] = {PEER_EXTRA_PFN, PEER_EXTRA_PFN + 1}, nr;
     struct peer p;
@@ -156,7 +158,8 @@ static void check_outstanding(const struct peer *p, uint64_t expected, const cha
     CHECK_EQ(info.outstanding_pages, expected, "%s: outstanding_pages of domain %u", when, p->id);
 }
 
-TEST(abi_peer_claim, "XENMEM_claim_pages reserves what a domain still needs, once, below its limit")
+TEST_RULE(abi_peer_claim,
+          "XENMEM_claim_pages reserves what a domain still needs, once, below its limit")
 {
     uint64_t list[NR_EXTRA];
     struct peer p;
@@ -186,7 +189,7 @@ static uint64_t most_of_free_memory(void)
     return peer_xen_free_bytes() / PAGE_SIZE * 3 / 4;
 }
 
-TEST(abi_peer_claim_death, "a claim of memory (XENMEM_claim_pages) ends with its domain")
+TEST_RULE(abi_peer_claim_death, "a claim of memory (XENMEM_claim_pages) ends with its domain")
 {
     uint64_t nr_pages = most_of_free_memory();
 
@@ -220,7 +223,8 @@ static long own_map(struct e820_entry entries[NR_ENTRIES], unsigned int *nr)
     return rc;
 }
 
-TEST(abi_peer_memory_map, "XENMEM_set_memory_map for another domain leaves the own map as it is")
+TEST_RULE(abi_peer_memory_map,
+          "XENMEM_set_memory_map for another domain leaves the own map as it is")
 {
     struct e820_entry before[NR_ENTRIES] = {0}, after[NR_ENTRIES] = {0};
     struct e820_entry entry = {.addr = 0x123000, .len_bytes = PAGE_SIZE, .type = 1};
@@ -253,7 +257,7 @@ TEST(abi_peer_memory_map, "XENMEM_set_memory_map for another domain leaves the o
 }
 
 /* The peer has no P2M that Xen keeps: it is a PV domain. */
-TEST(abi_peer_physmap, "XENMEM_{add_to,remove_from}_physmap of a PV domain fail with EACCES")
+TEST_RULE(abi_peer_physmap, "XENMEM_{add_to,remove_from}_physmap of a PV domain fail with EACCES")
 {
     struct xen_add_to_physmap add = {.space = XENMAPSPACE_shared_info, .gpfn = PEER_PFN};
     struct xen_remove_from_physmap remove = {.gpfn = PEER_PFN};

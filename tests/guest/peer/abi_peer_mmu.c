@@ -60,7 +60,7 @@ static void map_by_each(const struct peer *p, struct spot s)
     peer_unmap(p, s);
 }
 
-TEST(abi_peer_map, "a frame of another domain is mapped only if FD names its owner")
+TEST_RULE(abi_peer_map, "a frame of another domain is mapped only if FD names its owner")
 {
     struct spot s;
     struct peer p;
@@ -116,8 +116,8 @@ static void wipe(struct test *t, struct spot s)
     check_frame(t, spot_show(s, INVALID_MFN, 0), 0, "update_va_mapping to 0", s.mfn);
 }
 
-TEST(abi_peer_foreign_levels,
-     "mmu_update of an L2, L3 or L4 entry fails with EINVAL if FD is another domain")
+TEST_RULE(abi_peer_foreign_levels,
+          "mmu_update of an L2, L3 or L4 entry fails with EINVAL if FD is another domain")
 {
     struct spot table, child;
     struct peer p;
@@ -151,7 +151,8 @@ static const struct {
     {"MMUEXT_SET_LDT",            MMUEXT_SET_LDT           },
 };
 
-TEST(abi_peer_own_ops, "mmuext_op for the calling vCPU (CR3, TLB, cache, LDT) allows no other FD")
+TEST_RULE(abi_peer_own_ops,
+          "mmuext_op for the calling vCPU (CR3, TLB, cache, LDT) allows no other FD")
 {
     uint64_t none = 0;
     struct peer p;
@@ -179,8 +180,8 @@ static long copy_page(mfn_t to, mfn_t from, domid_t owner)
     return HYPERVISOR_mmuext_op(&op, 1, NULL, owner);
 }
 
-TEST(abi_peer_copy,
-     "MMUEXT_CLEAR_PAGE and MMUEXT_COPY_PAGE change the frames that they name, of domain FD")
+TEST_RULE(abi_peer_copy,
+          "MMUEXT_CLEAR_PAGE and MMUEXT_COPY_PAGE change the frames that they name, of domain FD")
 {
     struct peer p;
 
@@ -209,7 +210,7 @@ static long set_m2p(mfn_t mfn, uint64_t pfn, uint64_t domains)
     return HYPERVISOR_any(__HYPERVISOR_mmu_update, (uintptr_t)&req, 1, 0, domains);
 }
 
-TEST(abi_peer_m2p, "MMU_MACHPHYS_UPDATE changes the M2P entry of a frame of FD, without a PFD")
+TEST_RULE(abi_peer_m2p, "MMU_MACHPHYS_UPDATE changes the M2P entry of a frame of FD, without a PFD")
 {
     const struct m2p *m2p = &t->d->host.m2p;
     struct peer p;

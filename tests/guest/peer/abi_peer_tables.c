@@ -79,7 +79,7 @@ static void check_types(const struct peer *p, const uint64_t expected[PT_LEVELS]
     }
 }
 
-TEST(abi_peer_no_page, "getpageframeinfo3 calls shared_info no page of the domain (XTAB)")
+TEST_RULE(abi_peer_no_page, "getpageframeinfo3 calls shared_info no page of the domain (XTAB)")
 {
     struct peer_info info = {0};
     struct peer_domctl op = {0};
@@ -102,8 +102,8 @@ TEST(abi_peer_no_page, "getpageframeinfo3 calls shared_info no page of the domai
     peer_close(&p);
 }
 
-TEST(abi_peer_pin,
-     "tables pinned with FD have the type that getpageframeinfo3 reports, until unpin")
+TEST_RULE(abi_peer_pin,
+          "tables pinned with FD have the type that getpageframeinfo3 reports, until unpin")
 {
     static const uint64_t none[PT_LEVELS] = {0};
     struct spot s;
@@ -183,7 +183,7 @@ static void update_l1(const struct peer *p)
                         "mmu_update without PFD of an L1 of another domain", table_of(p, 1));
 }
 
-TEST(abi_peer_pfd, "mmu_update with PFD updates the tables of that domain at each level")
+TEST_RULE(abi_peer_pfd, "mmu_update with PFD updates the tables of that domain at each level")
 {
     struct peer p;
 

@@ -104,7 +104,7 @@ static void transfer(struct peer *p, volatile struct grant_entry_v1 *e, struct s
         refill(p, s, pfn);
 }
 
-TEST(abi_peer_transfer, "GNTTABOP_transfer moves a frame to the domain that accepts it")
+TEST_RULE(abi_peer_transfer, "GNTTABOP_transfer moves a frame to the domain that accepts it")
 {
     volatile struct grant_entry_v1 *table;
     struct spot s, given;

@@ -66,8 +66,9 @@ static void restore_callbacks(struct test *t)
     CHECK_RC(traps_start(), 0, "set_trap_table and set_callbacks of this kernel");
 }
 
-TEST(abi_callback_types, "callback_op knows each type of callback, and refuses a non-canonical "
-                         "address and other types")
+TEST_RULE(abi_callback_types,
+          "callback_op knows each type of callback, and refuses a non-canonical "
+          "address and other types")
 {
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
         CHECK_RC(register_callback(types[i].type, 0, NONCANONICAL), -EINVAL,
@@ -83,7 +84,7 @@ TEST(abi_callback_types, "callback_op knows each type of callback, and refuses a
 }
 
 /* set_callbacks returns no errno, but must not install a bad address. */
-TEST(abi_set_callbacks, "set_callbacks does not install a non-canonical callback for SYSCALL")
+TEST_RULE(abi_set_callbacks, "set_callbacks does not install a non-canonical callback for SYSCALL")
 {
     struct user u;
 
@@ -101,7 +102,7 @@ TEST(abi_set_callbacks, "set_callbacks does not install a non-canonical callback
 }
 
 /* Xen 4.14 ends the domain in this case. */
-TEST(abi_no_syscall, "SYSCALL in user mode raises #UD if no callback is registered")
+TEST_RULE(abi_no_syscall, "SYSCALL in user mode raises #UD if no callback is registered")
 {
     struct user u;
 
@@ -163,9 +164,9 @@ static void check_syscall32(struct test *t)
     CHECK_EQ(f->rsp, USER_STACK, "syscall in 32-bit user mode: RSP in the frame");
 }
 
-TEST(abi_user_sysenter,
-     "SYSENTER, and SYSCALL of 32-bit code, enter at their own callbacks, or raise "
-     "#UD on a CPU of another vendor")
+TEST_RULE(abi_user_sysenter,
+          "SYSENTER, and SYSCALL of 32-bit code, enter at their own callbacks, or raise "
+          "#UD on a CPU of another vendor")
 {
     struct user u;
 

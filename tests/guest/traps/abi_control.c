@@ -56,7 +56,8 @@ static void set_ts(struct test *t)
     CHECK_RC(taskswitch(1), 0, "fpu_taskswitch(1)");
 }
 
-TEST(abi_task_switched, "the next FPU instruction raises #NM once if, and only if, CR0.TS is set")
+TEST_RULE(abi_task_switched,
+          "the next FPU instruction raises #NM once if, and only if, CR0.TS is set")
 {
     uint64_t cr0;
 
@@ -91,7 +92,7 @@ static void check_xmm0(struct test *t, const char *when, uint64_t value)
 }
 
 /* A guest that handles #NM loads the FPU registers of another task there, so Xen must not. */
-TEST(abi_fpu_registers, "TS, #NM, a hypercall and user mode keep the FPU registers")
+TEST_RULE(abi_fpu_registers, "TS, #NM, a hypercall and user mode keep the FPU registers")
 {
     const uint64_t value = 0x1122334455667788;
     struct user u;
@@ -119,7 +120,7 @@ TEST(abi_fpu_registers, "TS, #NM, a hypercall and user mode keep the FPU registe
     user_close(&u);
 }
 
-TEST(abi_fpu_exception, "an unmasked x87 exception raises #MF at the next FWAIT")
+TEST_RULE(abi_fpu_exception, "an unmasked x87 exception raises #MF at the next FWAIT")
 {
     snippets_begin(t);
     snippet_fill(0);
@@ -130,7 +131,7 @@ TEST(abi_fpu_exception, "an unmasked x87 exception raises #MF at the next FWAIT"
 }
 
 /* The exception handler reads CR2 by the same emulation, and vcpu_info.arch.cr2 is a copy. */
-TEST(abi_cr2, "mov to CR2 sets CR2 and vcpu_info.arch.cr2")
+TEST_RULE(abi_cr2, "mov to CR2 sets CR2 and vcpu_info.arch.cr2")
 {
     volatile struct vcpu_info *vcpu = &t->d->shared->vcpu_info[0];
     static const uint64_t values[] = {0x123456789abcdef0, ~(uint64_t)0, 1, 0};
@@ -145,7 +146,7 @@ TEST(abi_cr2, "mov to CR2 sets CR2 and vcpu_info.arch.cr2")
     snippets_end();
 }
 
-TEST(abi_page_fault_cr2, "a page fault has the exact address in CR2, of any alignment")
+TEST_RULE(abi_page_fault_cr2, "a page fault has the exact address in CR2, of any alignment")
 {
     volatile struct vcpu_info *vcpu = &t->d->shared->vcpu_info[0];
     static const uint16_t offsets[] = {0, 1, 7, 0x123, 0x800, 0xffd, 0xfff};
@@ -163,7 +164,7 @@ TEST(abi_page_fault_cr2, "a page fault has the exact address in CR2, of any alig
     snippets_end();
 }
 
-TEST(abi_cr3, "CR3 reads as the level 4 table, and a mov to CR3 accepts only a level 4 table")
+TEST_RULE(abi_cr3, "CR3 reads as the level 4 table, and a mov to CR3 accepts only a level 4 table")
 {
     uint64_t root = mfn_to_maddr(t->d->pt.root);
     uint64_t past = mfn_to_maddr(to_mfn(t->d->host.max_mfn + 1));
@@ -199,7 +200,7 @@ static void check_rdtsc(struct test *t, bool user_faults)
 }
 
 /* A guest chooses TSD and DE (and others by CPUID); Xen chooses the rest. */
-TEST(abi_cr4, "a mov to CR4 changes the bits that a guest may choose, and ignores all others")
+TEST_RULE(abi_cr4, "a mov to CR4 changes the bits that a guest may choose, and ignores all others")
 {
     struct user u;
     uint64_t cr4;

@@ -94,8 +94,9 @@ static const struct row {
     {UINT32_MAX, 0,                  -ENODEV, 0                     },
 };
 
-TEST(abi_debugreg, "set_debugreg refuses addresses of Xen, DR7.GD and reserved values, and fixes "
-                   "reserved bits")
+TEST_RULE(abi_debugreg,
+          "set_debugreg refuses addresses of Xen, DR7.GD and reserved values, and fixes "
+          "reserved bits")
 {
     debug_begin(t);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -160,7 +161,8 @@ static void check_aliases(struct test *t)
     set_de(t, false);
 }
 
-TEST(abi_debugreg_mov, "mov to and from a debug register has the results of set_ and get_debugreg")
+TEST_RULE(abi_debugreg_mov,
+          "mov to and from a debug register has the results of set_ and get_debugreg")
 {
     bool de;
 
@@ -224,7 +226,8 @@ static void check_point(struct test *t, size_t i, bool enabled)
     }
 }
 
-TEST(abi_breakpoints, "a breakpoint raises #DB with its bit of DR6, if it is enabled and matches")
+TEST_RULE(abi_breakpoints,
+          "a breakpoint raises #DB with its bit of DR6, if it is enabled and matches")
 {
     debug_begin(t);
     for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
@@ -235,7 +238,8 @@ TEST(abi_breakpoints, "a breakpoint raises #DB with its bit of DR6, if it is ena
 }
 
 /* Execution breakpoints are faults: a debugger returns to the instruction with RF set. */
-TEST(abi_resume_flag, "an iret with RF set runs an instruction that has an execution breakpoint")
+TEST_RULE(abi_resume_flag,
+          "an iret with RF set runs an instruction that has an execution breakpoint")
 {
     debug_begin(t);
     CHECK_RC(set_dr(1, (uintptr_t)s_end), 0, "set_debugreg of DR1");
@@ -276,7 +280,8 @@ static bool on_step(struct trap_frame *frame, uint64_t cr2)
 
 /* The third instruction is a mov from CR3: Xen emulates the instruction, and then the single step.
  */
-TEST(abi_single_step, "with TF set each instruction raises one #DB, with DR6.BS, also if emulated")
+TEST_RULE(abi_single_step,
+          "with TF set each instruction raises one #DB, with DR6.BS, also if emulated")
 {
     static const uint8_t lengths[] = {1, 1, 3, 1};
     uint64_t rip = (uintptr_t)s_nops;

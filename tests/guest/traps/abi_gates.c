@@ -136,7 +136,8 @@ static void check_gate_mask(struct test *t, const struct source *s, unsigned int
              s->what);
 }
 
-TEST(abi_gate_mask, "an exception masks upcalls if, and only if, its trap_info has the IF flag")
+TEST_RULE(abi_gate_mask,
+          "an exception masks upcalls if, and only if, its trap_info has the IF flag")
 {
     size_t nr;
 
@@ -161,7 +162,7 @@ static const struct {
 };
 
 /* "Level == 0: Noone may enter, 1, 2: Kernel may enter, 3: Everyone may enter" */
-TEST(abi_gate_dpl, "INT n in kernel mode raises #GP if the trap_info has DPL 0, else vector n")
+TEST_RULE(abi_gate_dpl, "INT n in kernel mode raises #GP if the trap_info has DPL 0, else vector n")
 {
     bool truncated;
 
@@ -189,7 +190,7 @@ TEST(abi_gate_dpl, "INT n in kernel mode raises #GP if the trap_info has DPL 0, 
 }
 
 /* Xen has a faster way for INT 0x80, which tests only whether there is an entry. */
-TEST(abi_gate_cleared, "set_trap_table(NULL) removes every entry: INT n raises #GP again")
+TEST_RULE(abi_gate_cleared, "set_trap_table(NULL) removes every entry: INT n raises #GP again")
 {
     if (!gates_begin(t))
         return;
@@ -233,7 +234,7 @@ static void check_array(struct test *t, const char *what, struct trap_info middl
     restore_table(t);
 }
 
-TEST(abi_gate_array, "set_trap_table installs the entries in front of an end or a bad address")
+TEST_RULE(abi_gate_array, "set_trap_table installs the entries in front of an end or a bad address")
 {
     if (!gates_begin(t))
         return;

@@ -45,7 +45,7 @@ static void check_iret(struct test *t, const char *what, uint64_t rflags)
     CHECK_EQ(snippet_out.rsp, NEW_RSP, "%s: RSP", what);
 }
 
-TEST(abi_iret, "iret loads RIP, RFLAGS, RSP, RAX, RCX and R11, and keeps all other registers")
+TEST_RULE(abi_iret, "iret loads RIP, RFLAGS, RSP, RAX, RCX and R11, and keeps all other registers")
 {
     snippets_begin(t);
     for (unsigned int rpl = 0; rpl < 3; rpl++) /* "RING0, RING1, RING2 -> RING3 kernel mode" */
@@ -60,7 +60,7 @@ TEST(abi_iret, "iret loads RIP, RFLAGS, RSP, RAX, RCX and R11, and keeps all oth
 
 /* The guest left by SYSCALL, so Xen returns by SYSRET, which loads RIP from RCX, RFLAGS from R11.
  */
-TEST(abi_iret_in_syscall, "iret with VGCF_in_syscall loads RIP, RFLAGS, RSP and RAX")
+TEST_RULE(abi_iret_in_syscall, "iret with VGCF_in_syscall loads RIP, RFLAGS, RSP and RAX")
 {
     snippets_begin(t);
     for (size_t i = 0; i < ARRAY_SIZE(flag_sets); i++) {
@@ -90,7 +90,7 @@ static void check_mask(struct test *t, uint64_t vgcf, uint64_t rflags, unsigned 
              vgcf);
 }
 
-TEST(abi_iret_mask, "iret sets evtchn_upcall_mask to the inverse of IF")
+TEST_RULE(abi_iret_mask, "iret sets evtchn_upcall_mask to the inverse of IF")
 {
     snippets_begin(t);
     check_mask(t, 0, FLAGS_ALWAYS | FLAG_IF, 0);
@@ -124,8 +124,8 @@ static void check_iopl(struct test *t, const char *what, uint64_t rflags, uint64
  * With an IOPL of 3 a guest could disable the interrupts of the CPU. <xen/xen.h>: with
  * VMASST_TYPE_architectural_iopl frames have "architectural IOPL", which is Xen's copy.
  */
-TEST(abi_iret_iopl, "iret never sets IOPL, VM or a clear IF of the CPU, with and without "
-                    "VMASST_TYPE_architectural_iopl")
+TEST_RULE(abi_iret_iopl, "iret never sets IOPL, VM or a clear IF of the CPU, with and without "
+                         "VMASST_TYPE_architectural_iopl")
 {
     snippets_begin(t);
     for (uint64_t iopl = 0; iopl <= FLAG_IOPL; iopl += 0x1000) {
@@ -165,7 +165,8 @@ static const struct bad_frame {
  * SS that could not be loaded. SYSRET to a non-canonical RIP faults in ring 0 with the guest's RSP
  * on Intel's CPUs, so Xen must use IRETQ there (XSA-7).
  */
-TEST(abi_iret_faults, "an iret with a bad CS, SS or RIP raises #GP with the selector as error code")
+TEST_RULE(abi_iret_faults,
+          "an iret with a bad CS, SS or RIP raises #GP with the selector as error code")
 {
     snippets_begin(t);
     for (size_t i = 0; i < ARRAY_SIZE(bad_frames); i++) {

@@ -128,8 +128,8 @@ static void check_missing_in_user(struct test *t, const struct ldt *l, unsigned 
     CHECK_EQ(snippet_trap.cr2, va, "load of DS in user mode, %s: CR2", what);
 }
 
-TEST(abi_ldt_segments,
-     "segment loads in kernel and user mode use the LDT up to its limit, and fault past it")
+TEST_RULE(abi_ldt_segments,
+          "segment loads in kernel and user mode use the LDT up to its limit, and fault past it")
 {
     struct ldt l;
 
@@ -184,7 +184,7 @@ static void run_outsb(void)
  * DS keeps the segment of entry 1, whose descriptor was in the LDT when DS was loaded. Then the LDT
  * ends in front of this entry, in a page that Xen has mapped again, because ES uses entry 0.
  */
-TEST(abi_ldt_limit, "emulation by Xen uses no descriptor past the limit of the LDT (XSA-298)")
+TEST_RULE(abi_ldt_limit, "emulation by Xen uses no descriptor past the limit of the LDT (XSA-298)")
 {
     struct ldt l;
 

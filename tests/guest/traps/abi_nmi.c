@@ -55,7 +55,7 @@ static void check_nmi(struct test *t, bool masked)
     check_trap_gprs(t, "NMI", 1 << RAX | 1 << RCX | 1 << R11 | 1 << RDI | 1 << RSI | 1 << RDX);
 }
 
-TEST(abi_nmi, "VCPUOP_send_nmi enters the callback of nmi_op, with upcalls masked")
+TEST_RULE(abi_nmi, "VCPUOP_send_nmi enters the callback of nmi_op, with upcalls masked")
 {
     snippets_begin(t);
     CHECK_RC(register_nmi(trap_entry(VECTOR_NMI)), 0, "XENNMI_register_callback");
@@ -91,7 +91,8 @@ static bool on_nmi(struct trap_frame *frame, uint64_t cr2)
     return true;
 }
 
-TEST(abi_nmi_nesting, "an NMI that arrives in the handler of an NMI waits for the handler's iret")
+TEST_RULE(abi_nmi_nesting,
+          "an NMI that arrives in the handler of an NMI waits for the handler's iret")
 {
     nested.nr = nested.max_depth = 0;
     trap_hook = on_nmi;
@@ -104,7 +105,7 @@ TEST(abi_nmi_nesting, "an NMI that arrives in the handler of an NMI waits for th
     trap_hook = NULL;
 }
 
-TEST(abi_bad_nmi, "nmi_op and VCPUOP_send_nmi refuse bad arguments")
+TEST_RULE(abi_bad_nmi, "nmi_op and VCPUOP_send_nmi refuse bad arguments")
 {
     long args[2] = {0};
 

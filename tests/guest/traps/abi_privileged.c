@@ -59,7 +59,8 @@ static const struct row {
     {"out to port, IOPL 0",     s_outl,    false, 0                                        },
 };
 
-TEST(abi_privileged, "Xen emulates or refuses each privileged instruction, and keeps all registers")
+TEST_RULE(abi_privileged,
+          "Xen emulates or refuses each privileged instruction, and keeps all registers")
 {
     snippets_begin(t);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -80,7 +81,8 @@ TEST(abi_privileged, "Xen emulates or refuses each privileged instruction, and k
 }
 
 /* <xen/arch-x86/xen.h>, XEN_EMULATE_PREFIX: "ud2a; .ascii "xen"". */
-TEST(abi_cpuid_prefix, "UD2 with the letters xen makes Xen emulate CPUID; other letters raise #UD")
+TEST_RULE(abi_cpuid_prefix,
+          "UD2 with the letters xen makes Xen emulate CPUID; other letters raise #UD")
 {
     snippets_begin(t);
     snippet_fill(FLAGS_OWN);
@@ -136,7 +138,8 @@ static void check_with_iopl(struct test *t)
     snippet_run(s_outl);
 }
 
-TEST(abi_privileged_iopl, "with IOPL 1 the kernel may run cli, sti, in and out (xen/physdev.h)")
+TEST_RULE(abi_privileged_iopl,
+          "with IOPL 1 the kernel may run cli, sti, in and out (xen/physdev.h)")
 {
     snippets_begin(t);
     CHECK_RC(set_iopl(1), 0, "PHYSDEVOP_set_iopl(1)");
@@ -181,7 +184,7 @@ static const struct {
     {"rdmsr of 0x40000001",    "wrmsr of 0x40000001",       0x40000001, false},
 };
 
-TEST(abi_msr_guarded, "rdmsr and wrmsr of MSRs for speculation, x2APIC and Xen raise #GP")
+TEST_RULE(abi_msr_guarded, "rdmsr and wrmsr of MSRs for speculation, x2APIC and Xen raise #GP")
 {
     snippets_begin(t);
     for (size_t i = 0; i < ARRAY_SIZE(guarded) && t->d->host.minor >= 15; i++) {
@@ -198,7 +201,8 @@ TEST(abi_msr_guarded, "rdmsr and wrmsr of MSRs for speculation, x2APIC and Xen r
 }
 
 /* Before 4.15 Xen lets a guest read any MSR, and ignores a write that it does not know. */
-TEST(abi_msr, "rdmsr and wrmsr of an MSR that a guest may not use raise #GP, and change nothing")
+TEST_RULE(abi_msr,
+          "rdmsr and wrmsr of an MSR that a guest may not use raise #GP, and change nothing")
 {
     bool strict = t->d->host.major > 4 || t->d->host.minor >= 15;
     uint64_t efer, bits = EFER_SCE | EFER_LME | EFER_LMA;
@@ -233,7 +237,8 @@ static bool has_hypercall(const uint8_t *entry, uint32_t i)
 }
 
 /* <xen/arch-x86/cpuid.h>, leaf 2: "Number of hypercall-transfer pages, MSR base address". */
-TEST(abi_hypercall_page, "wrmsr of the hypercall page MSR fills a writable page with hypercalls")
+TEST_RULE(abi_hypercall_page,
+          "wrmsr of the hypercall page MSR fills a writable page with hypercalls")
 {
     struct cpuid leaf = cpuid_xen(XEN_CPUID_LEAF(2));
     uint64_t past = mfn_to_maddr(to_mfn(t->d->host.max_mfn + 1));
@@ -286,7 +291,8 @@ static void check_xsetbv(struct test *t, const char *what, uint32_t index, uint6
         check_no_trap(t, what);
 }
 
-TEST(abi_xsetbv, "xsetbv works with CR4.OSXSAVE set, and refuses an invalid XCR number or value")
+TEST_RULE(abi_xsetbv,
+          "xsetbv works with CR4.OSXSAVE set, and refuses an invalid XCR number or value")
 {
     uint64_t cr4, xcr0;
 

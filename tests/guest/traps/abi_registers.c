@@ -59,7 +59,7 @@ static void check_frame_regs(struct test *t, const char *what, uint8_t mask, uns
              "%s: TF, NT and AC of RFLAGS in the handler", what);
 }
 
-TEST(abi_trap_registers, "an exception and the iret behind it keep all registers and flags")
+TEST_RULE(abi_trap_registers, "an exception and the iret behind it keep all registers and flags")
 {
     snippets_begin(t);
     for (size_t i = 0; i < ARRAY_SIZE(ways) * ARRAY_SIZE(flag_sets); i++) {
@@ -102,7 +102,8 @@ static void check_upcall_registers(struct test *t, uint32_t flags)
     evtchn_dispatch();
 }
 
-TEST(abi_upcall_registers, "an upcall at any instruction and the iret behind it keep all registers")
+TEST_RULE(abi_upcall_registers,
+          "an upcall at any instruction and the iret behind it keep all registers")
 {
     snippets_begin(t);
     for (unsigned int i = 0; i < NR_UPCALLS && t->result == TEST_SUCCESS; i++)
@@ -114,7 +115,8 @@ TEST(abi_upcall_registers, "an upcall at any instruction and the iret behind it 
  * XENVER_version has two arguments: <xen/arch-x86/xen-x86_64.h> lets Xen clobber RDI and RSI. RAX
  * is the result. The instruction SYSCALL leaves RIP in RCX and RFLAGS in R11.
  */
-TEST(abi_call_registers, "a hypercall keeps the flags and all registers but RAX and its arguments")
+TEST_RULE(abi_call_registers,
+          "a hypercall keeps the flags and all registers but RAX and its arguments")
 {
     const unsigned int except = 1 << RAX | 1 << RDI | 1 << RSI | 1 << RCX | 1 << R11;
     long version = HYPERVISOR_xen_version(XENVER_version, NULL);

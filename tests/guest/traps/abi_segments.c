@@ -104,7 +104,8 @@ static void save_bases(struct test *t, uint64_t *before)
         before[i] = rdmsr(bases[i].msr);
 }
 
-TEST(abi_segment_base, "set_segment_base and wrmsr set the FS base or a GS base, and no other base")
+TEST_RULE(abi_segment_base,
+          "set_segment_base and wrmsr set the FS base or a GS base, and no other base")
 {
     uint64_t before[ARRAY_SIZE(bases)];
 
@@ -123,8 +124,9 @@ TEST(abi_segment_base, "set_segment_base and wrmsr set the FS base or a GS base,
     restore_bases(t, before);
 }
 
-TEST(abi_segment_base_bad, "a non-canonical segment base is refused by set_segment_base and wrmsr, "
-                           "and changes nothing (XSA-193)")
+TEST_RULE(abi_segment_base_bad,
+          "a non-canonical segment base is refused by set_segment_base and wrmsr, "
+          "and changes nothing (XSA-193)")
 {
     uint64_t before[ARRAY_SIZE(bases)];
 
@@ -135,7 +137,8 @@ TEST(abi_segment_base_bad, "a non-canonical segment base is refused by set_segme
 }
 
 /* The MSR could be right in Xen's memory alone. */
-TEST(abi_segment_base_use, "loads by FS and GS use the bases that were set, by hypercall or wrmsr")
+TEST_RULE(abi_segment_base_use,
+          "loads by FS and GS use the bases that were set, by hypercall or wrmsr")
 {
     static const uint64_t words[2] = {0x1111222233334444, 0x5555666677778888};
     static const char *const code[2] = {s_read_fs, s_read_gs};
@@ -168,7 +171,8 @@ static uint16_t read_gs(void)
 }
 
 /* Xen loads a null selector in place of one that it cannot load; the call succeeds nevertheless. */
-TEST(abi_segment_gs_user, "SEGBASE_GS_USER_SEL loads GS, changes the user's GS base, and no other")
+TEST_RULE(abi_segment_gs_user,
+          "SEGBASE_GS_USER_SEL loads GS, changes the user's GS base, and no other")
 {
     static const struct {
         uint16_t selector, gs;
@@ -257,7 +261,8 @@ static void check_load(struct test *t, const char *name, const char *code, uint1
     check_trap_gprs(t, "load of a bad selector", 0);
 }
 
-TEST(abi_selectors, "a load of a selector that the guest may not use raises #GP with the selector")
+TEST_RULE(abi_selectors,
+          "a load of a selector that the guest may not use raises #GP with the selector")
 {
     uint16_t ds, es, fs, gs = read_gs();
     uint64_t before[ARRAY_SIZE(bases)];

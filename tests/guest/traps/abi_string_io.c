@@ -104,7 +104,7 @@ static void check_strings(struct test *t, uint32_t *page)
     out(0);
 }
 
-TEST(abi_string_io, "INS and OUTS with REP move each word once, up to the first page fault")
+TEST_RULE(abi_string_io, "INS and OUTS with REP move each word once, up to the first page fault")
 {
     struct room r;
     uint32_t *page;
@@ -156,7 +156,7 @@ static void check_config(struct test *t, bool visible)
     out(0);
 }
 
-TEST(abi_pci_config, "parts of PCI CONFIG_DATA have the bytes of the whole; a domU reads ones")
+TEST_RULE(abi_pci_config, "parts of PCI CONFIG_DATA have the bytes of the whole; a domU reads ones")
 {
     snippets_begin(t);
     snippet_fill(0);
@@ -192,7 +192,7 @@ static void check_io_breakpoint(struct test *t, uint64_t port, uint64_t dr7, boo
              "DR6 after in, breakpoint at port 0x%lx, DR7 0x%lx", port, dr7);
 }
 
-TEST(abi_io_breakpoint, "an I/O breakpoint raises #DB behind an emulated IN from its ports")
+TEST_RULE(abi_io_breakpoint, "an I/O breakpoint raises #DB behind an emulated IN from its ports")
 {
     uint64_t cr4;
 

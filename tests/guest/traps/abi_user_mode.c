@@ -48,7 +48,8 @@ static void check_syscall(struct test *t, uint64_t rflags, bool masks)
              "SYSCALL in user mode: saved_upcall_mask in the frame");
 }
 
-TEST(abi_user_syscall, "SYSCALL in user mode enters the kernel at its callback, with all registers")
+TEST_RULE(abi_user_syscall,
+          "SYSCALL in user mode enters the kernel at its callback, with all registers")
 {
     struct user u;
 
@@ -96,7 +97,8 @@ static const struct {
     {"mov of Xen's data segment to DS", s_mov_ds,  0xe010,                13, 0xe010,                          0},
 };
 
-TEST(abi_user_faults, "an exception in user mode has the error code, CR2 and RIP of the Intel SDM")
+TEST_RULE(abi_user_faults,
+          "an exception in user mode has the error code, CR2 and RIP of the Intel SDM")
 {
     struct user u;
 
@@ -130,7 +132,7 @@ static void check_fetch(struct test *t, const char *what, uint64_t va, uint64_t 
     CHECK_EQ(snippet_trap.cr2, va, "%s in user mode: CR2", what);
 }
 
-TEST(abi_user_fetch, "a jump to a page that user mode may not execute raises #PF")
+TEST_RULE(abi_user_fetch, "a jump to a page that user mode may not execute raises #PF")
 {
     struct user u;
 
@@ -166,7 +168,7 @@ static long m2p_strict(unsigned int cmd)
  * <xen/xen.h>: a new L4 table has no M2P, and gets one when it becomes a table of kernel mode. With
  * VMASST_TYPE_m2p_strict it has one, and loses it when it becomes a table of user mode.
  */
-TEST(abi_user_m2p, "user mode cannot read the M2P, with and without VMASST_TYPE_m2p_strict")
+TEST_RULE(abi_user_m2p, "user mode cannot read the M2P, with and without VMASST_TYPE_m2p_strict")
 {
     check_m2p(t, "read of the M2P, VMASST_TYPE_m2p_strict disabled");
     if (m2p_strict(VMASST_CMD_enable)) {

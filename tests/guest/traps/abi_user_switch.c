@@ -46,7 +46,8 @@ static void check_bases(struct test *t, const char *when, uint64_t gs_user)
     check_msr(t, when, MSR_GS_SHADOW, gs_user);
 }
 
-TEST(abi_user_gs, "user mode has the GS base of SEGBASE_GS_USER, kernel mode that of _GS_KERNEL")
+TEST_RULE(abi_user_gs,
+          "user mode has the GS base of SEGBASE_GS_USER, kernel mode that of _GS_KERNEL")
 {
     struct user u;
 
@@ -85,8 +86,8 @@ static void nothing(void *context)
 }
 
 /* The event is pending when the iret unmasks upcalls, so no instruction of user mode runs. */
-TEST(abi_user_upcall,
-     "an upcall in user mode arrives on the kernel stack, with the user's registers")
+TEST_RULE(abi_user_upcall,
+          "an upcall in user mode arrives on the kernel stack, with the user's registers")
 {
     evtchn_port_t port;
     struct user u;
@@ -153,7 +154,7 @@ static void check_user_gate(struct test *t, unsigned int i, unsigned int dpl)
              "set_trap_table(NULL) and this kernel's own array");
 }
 
-TEST(abi_user_gates, "INT n in user mode raises #GP unless the trap_info has DPL 3")
+TEST_RULE(abi_user_gates, "INT n in user mode raises #GP unless the trap_info has DPL 3")
 {
     struct user u;
 
@@ -227,8 +228,8 @@ static void try_iobitmap(struct test *t, uint8_t *bitmap)
  * <xen/physdev.h>. Kernel mode counts as level 1. Xen reads the bitmap by the page tables of kernel
  * mode, also for an instruction of user mode.
  */
-TEST(abi_user_ports,
-     "kernel and user mode reach an I/O port by the IOPL or by the I/O bitmap alone")
+TEST_RULE(abi_user_ports,
+          "kernel and user mode reach an I/O port by the IOPL or by the I/O bitmap alone")
 {
     struct user u;
     uint8_t *bitmap;
@@ -255,7 +256,7 @@ static void share_addresses(struct test *t, struct user *u, bool share)
  * The second call changes the FS base, which the kernel reads afterwards. The list lies in memory
  * that both modes map at the same address: else Xen could not read the second call in user mode.
  */
-TEST(abi_multicall_iret, "a multicall ends with the iret that leaves for user mode (XSA-213)")
+TEST_RULE(abi_multicall_iret, "a multicall ends with the iret that leaves for user mode (XSA-213)")
 {
     struct multicall_entry *list;
     struct user u;
