@@ -57,7 +57,7 @@ is_deeply [with_qemu($works, @boot)], [0, $shown . $passed, ''],
     'success: standard output has the console and the verdict';
 nothing_is_left($dir, 'success');
 is qemu_args(), '-accel tcg -machine pc,memory-backend=m0 -object memory-backend-ram,id=m0,size=512M,reserve=off -smp 1'
-    . ' -display none -monitor none -net none -no-reboot -serial stdio -cpu max -kernel TMP/xen -initrd TMP,,/kernel'
+    . ' -display none -monitor none -net none -no-reboot -serial stdio -cpu max -kernel TMP/xen -initrd TMP,,/kernel watchdog=150'
     . ' -append console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all bootscrub=0 serial_tx_buffer=256k',
     'without options: arguments of QEMU';
 with_qemu('', @boot, '--mem', '1G,max:2364M', '--host-mem', '8G', '--smp', 2, '--machine', 'q35,max-ram-below-4g=64M',
@@ -66,7 +66,7 @@ with_qemu('', @boot, '--mem', '1G,max:2364M', '--host-mem', '8G', '--smp', 2, '-
 is qemu_args(), '-accel tcg -machine q35,max-ram-below-4g=64M,memory-backend=m0'
     . ' -object memory-backend-ram,id=m0,size=8G,reserve=off -smp 2'
     . ' -display none -monitor none -net none -no-reboot -serial stdio -kernel TMP/xen'
-    . ' -initrd TMP,,/kernel test=a,,b c,TMP,,/initrd' # a single comma starts the next module
+    . ' -initrd TMP,,/kernel watchdog=600 test=a,,b c,TMP,,/initrd' # a single comma starts the next module
     . ' -append console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all bootscrub=0 serial_tx_buffer=256k'
     . ' dom0_mem=1G,max:2364M noreboot xpti=1 -d int', 'with options: arguments of QEMU';
 
@@ -187,7 +187,7 @@ my %esp = (kernel => "a kernel\n", initrd => 'ramdisk', 'BOOTX64.EFI' => read_fi
 default=xenolith
 [xenolith]
 options=console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all bootscrub=0 serial_tx_buffer=256k dom0_mem=1G noreboot
-kernel=kernel test=a,b c
+kernel=kernel watchdog=150 test=a,b c
 ramdisk=initrd
 END
 is_deeply {map { $_ => read_file("$dir/seen/esp/EFI/BOOT/$_") } keys %esp}, \%esp,
