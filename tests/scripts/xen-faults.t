@@ -189,7 +189,7 @@ for my $line (
 ) {
     like $out, $line, "five rows: the output has a line like $line";
 }
-ok !-e "$dir/out/work", 'the copies of the tree are gone';
+ok !-e "$dir/out/copies", 'the copies of the tree are gone';
 is_deeply [map { read_file("$tree/xen/$_") =~ /return (\d)/g } qw(mm/a.c mm/b.c c.h)], [1, 2, 3, 4], 'the source tree is as before';
 is join(' ', split /\n/, read_file("$dir/built")), 'mm/a.c mm/a.c mm/a.c mm/a.c mm/b.c mm/a.c mm/b.c',
     'a row builds its file, the file of the row before if it is another one, and what includes a header';
@@ -282,7 +282,7 @@ for my $signal ([INT => 130], [TERM => 130]) {
         'xen-faults', '--source', $tree, '--kernel', $kernel, '--out', "$dir/out", '--table', "$dir/table", '-j2');
     is $code, $exit, "SIG$name: exit code is $exit";
     nothing_is_left($dir, "SIG$name");
-    ok !-e "$dir/out/work", "SIG$name: the copies of the tree are gone";
+    ok !-e "$dir/out/copies", "SIG$name: the copies of the tree are gone";
 }
 
 done_testing;
