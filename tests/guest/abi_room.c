@@ -66,9 +66,16 @@ void *room_alloc(struct room *r, uint64_t nr)
     return page;
 }
 
+/* Not heap_free: it also drops a page table that is empty now, but in which a spot has an entry. */
 void room_free(struct room *r, void *page, uint64_t nr)
 {
-    heap_free(&r->heap, page, nr * PAGE_SIZE);
+    for (uint64_t i = 0; i < nr; i++) {
+        uintptr_t va = (uintptr_t)page + i * PAGE_SIZE;
+        mfn_t mfn;
+
+        check_or_panic(r, pt_unmap(&r->pt, va, &mfn), "pt_unmap of address", va);
+        check_or_panic(r, frame_pool_free(&r->pool, mfn), "frame_pool_free of MFN", mfn.v);
+    }
 }
 
 struct spot room_spot(struct room *r)
