@@ -10,15 +10,9 @@
 #include "lib/string.h"
 
 #include "arch/x86/hypercall.h"
-#include "arch/x86/traps.h"
-#include "arch/x86/vectors.h"
-
-#include "xen/clock.h"
-#include "xen/evtchn.h"
 
 #include "tests/guest/grants/grant_steps.h"
-
-#include <xen/vcpu.h>
+#include "tests/guest/preemption.h"
 
 #define MAX_TRIES   100 /* hypercalls made until Xen is seen to preempt one */
 #define MAX_AT_END  5
@@ -32,32 +26,6 @@
 #define HOST        GNTMAP_host_map
 #define RO          GNTMAP_readonly
 
-/* RIP at the first upcall of a hypercall. */
-static volatile uint64_t upcall_rip;
-
-static bool note_upcall(struct trap_frame *frame, uint64_t fault_va)
-{
-    (void)fault_va;
-    if (frame->vector == VECTOR_EVENT && !upcall_rip)
-        upcall_rip = frame->rip;
-    return false;
-}
-
-/*
- * When did the timer of a hypercall fire? The RIP is that of SYSCALL if Xen preempted the
- * hypercall, and the one behind SYSCALL if Xen delivered the event after the last operation.
- */
-enum seen { SEEN_NOTHING, SEEN_AT_END, SEEN_PREEMPTED };
-
-static enum seen what_was_seen(void)
-{
-    const uint8_t *code = (const uint8_t *)upcall_rip;
-
-    if (code && code[0] == 0x0f && code[1] == 0x05)
-        return SEEN_PREEMPTED;
-    return code && code[-2] == 0x0f && code[-1] == 0x05 ? SEEN_AT_END : SEEN_NOTHING;
-}
-
 /* Hypercalls of one kind until now. */
 struct tries {
     const char *what;
@@ -67,11 +35,11 @@ struct tries {
 
 static void note_try(struct tries *tries)
 {
-    enum seen seen = what_was_seen();
+    enum upcall seen = preemption_seen();
 
     tries->nr++;
-    tries->at_end += seen == SEEN_AT_END;
-    tries->preempted |= seen == SEEN_PREEMPTED;
+    tries->at_end += seen == UPCALL_AT_END;
+    tries->preempted |= seen == UPCALL_PREEMPTED;
 }
 
 /* Has the test seen enough? */
@@ -94,34 +62,13 @@ static void check_preempted(struct test *t, const struct tries *tries)
                   tries->what);
 }
 
-static void timer_start(struct test *t)
-{
-    struct vcpu_set_periodic_timer timer = {.period_ns = NS_PER_MS};
-
-    trap_hook = note_upcall;
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_set_periodic_timer, 0, &timer), 0,
-             "VCPUOP_set_periodic_timer, period 1 ms");
-}
-
-static void timer_stop(struct test *t)
-{
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL), 0,
-             "VCPUOP_stop_periodic_timer");
-    evtchn_dispatch();
-    trap_hook = NULL;
-}
-
-/* The hypercall, with upcalls unmasked. The first upcall masks them again. */
 static long under_timer(const struct test *t, unsigned int cmd, void *ops, unsigned int nr)
 {
-    volatile uint8_t *mask = (volatile uint8_t *)&t->d->shared->vcpu_info[0].evtchn_upcall_mask;
     long rc;
 
-    evtchn_dispatch();
-    upcall_rip = 0;
-    *mask = 0;
+    preemption_let_in(t);
     rc = HYPERVISOR_grant_table_op(cmd, ops, nr);
-    *mask = 1;
+    preemption_keep_out(t);
     return rc;
 }
 
@@ -210,9 +157,9 @@ TEST_RULE(abi_grant_copy_preempt,
     (void)grant_page(g, &b);
     grant_give(g, REF_A, a.mfn, false);
     grant_give(g, REF_B, b.mfn, false);
-    timer_start(t);
+    preemption_start(t);
     try_copies(g, op, (uint8_t *)a.va);
-    timer_stop(t);
+    preemption_stop(t);
     grant_check_marks(g, REF_A, 0, "after preempted copies");
     grant_check_marks(g, REF_B, 0, "after preempted copies");
     grant_page_drop(g, b);
@@ -339,9 +286,9 @@ TEST_RULE(abi_grant_map_preempt,
     frame = room_spot(&g->fr.room);
     for (uint32_t i = 0; i < NR_MAPPINGS / PER_REF; i++)
         grant_give(g, GRANT_FIRST + i, frame.mfn, true);
-    timer_start(t);
+    preemption_start(t);
     try_mappings(g, q, foreign_va(r, 0), frame.mfn);
-    timer_stop(t);
+    preemption_stop(t);
     grant_check_untyped(g, frame.mfn, "after preempted unmaps");
     grant_drop(g, frame);
     foreign_room_drop(&g->fr, r);

@@ -12,76 +12,30 @@
 #include "lib/printk.h"
 
 #include "arch/x86/hypercall.h"
-#include "arch/x86/traps.h"
-#include "arch/x86/vectors.h"
 
 #include "xen/clock.h"
-#include "xen/evtchn.h"
 
 #include "tests/guest/memory/extents.h"
-
-#include <xen/vcpu.h>
+#include "tests/guest/preemption.h"
 
 #define NR_EXTENTS 3072
 #define NR_FULL    8192 /* with test=full */
 #define MAX_TRIES  20
-#define PERIOD     NS_PER_MS
 /* A memory_op that takes two periods must be preempted; this many are needed to say so. */
 #define NR_LONG 10
 
-/* RIP at the last upcall: that of a SYSCALL instruction if Xen preempted a hypercall. */
-static volatile uint64_t upcall_rip;
-
-static bool note_upcall(struct trap_frame *frame, uint64_t fault_va)
-{
-    (void)fault_va;
-    if (frame->vector == VECTOR_EVENT)
-        upcall_rip = frame->rip;
-    return false;
-}
-
-static bool was_preempted(void)
-{
-    const uint8_t *code = (const uint8_t *)upcall_rip;
-
-    return code && code[0] == 0x0f && code[1] == 0x05;
-}
-
-static volatile uint8_t *mask_of(const struct test *t)
-{
-    return &t->d->shared->vcpu_info[0].evtchn_upcall_mask;
-}
-
-/* A memory_op during which Xen may deliver one upcall. The upcall masks the others. */
+/* A memory_op during which Xen may deliver one upcall. *@ns is the time that it took. */
 static long interrupted_op(const struct test *t, unsigned int cmd, void *arg, uint64_t *ns)
 {
     uint64_t start;
     long rc;
 
-    evtchn_dispatch();
-    upcall_rip = 0;
+    preemption_let_in(t);
     start = clock_ns();
-    *mask_of(t) = 0;
     rc = HYPERVISOR_memory_op(cmd, arg);
-    *mask_of(t) = 1;
+    preemption_keep_out(t);
     *ns = clock_ns() - start;
     return rc;
-}
-
-static void timer(struct test *t, bool on)
-{
-    struct vcpu_set_periodic_timer set = {.period_ns = PERIOD};
-
-    if (on) {
-        trap_hook = note_upcall;
-        CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_set_periodic_timer, 0, &set), 0,
-                 "VCPUOP_set_periodic_timer, period 1 ms");
-        return;
-    }
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL), 0,
-             "VCPUOP_stop_periodic_timer");
-    evtchn_dispatch();
-    trap_hook = NULL;
 }
 
 /* The extents are the PFNs [0, nr); PFN nr, listed behind them, must survive. */
@@ -166,8 +120,8 @@ struct seen {
 static void note(struct seen *s, uint64_t ns)
 {
     s->tries++;
-    s->nr_long += ns >= 2 * PERIOD;
-    s->preempted = s->preempted || was_preempted();
+    s->nr_long += ns >= 2 * PREEMPTION_PERIOD;
+    s->preempted = s->preempted || preemption_seen() == UPCALL_PREEMPTED;
 }
 
 static void check_seen(struct test *t, const struct seen *s, const char *what)
@@ -185,13 +139,13 @@ static uint64_t open_many(struct extents *e, struct test *t)
     nr = ROUND_DOWN(min_u64(nr, t->d->frame_pool.free.nr_pfns / 4), 2);
     if (!extents_open(e, t, nr + 1))
         return 0;
-    timer(t, true);
+    preemption_start(t);
     return nr;
 }
 
 static void close_many(struct extents *e)
 {
-    timer(e->t, false);
+    preemption_stop(e->t);
     extents_close(e);
 }
 

@@ -14,13 +14,9 @@
 #include "lib/printk.h"
 
 #include "arch/x86/hypercall.h"
-#include "arch/x86/traps.h"
-#include "arch/x86/vectors.h"
-
-#include "xen/clock.h"
-#include "xen/evtchn.h"
 
 #include "tests/guest/abi_room.h"
+#include "tests/guest/preemption.h"
 
 #include <xen/vcpu.h>
 #include <xen/version.h>
@@ -35,8 +31,6 @@
 #define NO_COMMAND   63 /* of mmuext_op */
 #define NO_DOMAIN    0x7abc
 #define REQ_PER_PAGE (PAGE_SIZE / sizeof(struct mmu_update))
-/* <xen/vcpu.h>: "periods smaller than one millisecond may not be supported". */
-#define PERIOD_SHORTEST NS_PER_MS
 
 static struct mmu_update m2p_update(mfn_t mfn, uint64_t pfn)
 {
@@ -132,42 +126,11 @@ TEST(abi_mmu_command, "mmu_update refuses each unknown MMU_* command and an unkn
     spot_close(s);
 }
 
-/* RIP at the last upcall. It is the RIP of a SYSCALL instruction if Xen preempted a hypercall. */
-static volatile uint64_t upcall_rip;
-
-static bool note_upcall(struct trap_frame *frame, uint64_t fault_va)
-{
-    (void)fault_va;
-    if (frame->vector == VECTOR_EVENT)
-        upcall_rip = frame->rip;
-    return false;
-}
-
-static bool was_preempted(void)
-{
-    const uint8_t *code = (const uint8_t *)upcall_rip;
-
-    return code && code[0] == 0x0f && code[1] == 0x05;
-}
-
 static long set_period(uint64_t ns)
 {
     struct vcpu_set_periodic_timer timer = {.period_ns = ns};
 
     return HYPERVISOR_vcpu_op(VCPUOP_set_periodic_timer, 0, &timer);
-}
-
-/* Unmasks upcalls, so that Xen preempts a hypercall for one. The first upcall masks them again. */
-static void let_in(const struct test *t)
-{
-    evtchn_dispatch();
-    upcall_rip = 0;
-    *(volatile uint8_t *)&t->d->shared->vcpu_info[0].evtchn_upcall_mask = 0;
-}
-
-static void keep_out(const struct test *t)
-{
-    *(volatile uint8_t *)&t->d->shared->vcpu_info[0].evtchn_upcall_mask = 1;
 }
 
 /* Memory of a test that makes large batches. */
@@ -206,19 +169,15 @@ static bool batch_start(struct test *t, struct batch *b)
     b->req = room_alloc(&b->room, b->nr_pages);
     for (unsigned int i = 0; i < NR_FRAMES; i++)
         b->spots[i] = room_spot(&b->room);
-    trap_hook = note_upcall;
-    CHECK_RC(set_period(PERIOD_SHORTEST - 1), -EINVAL,
-             "VCPUOP_set_periodic_timer, period 999999 ns (minimum: 1 ms)");
-    CHECK_RC(set_period(PERIOD_SHORTEST), 0, "VCPUOP_set_periodic_timer, period 1 ms");
+    CHECK_RC(set_period(PREEMPTION_PERIOD - 1), -EINVAL,
+             "VCPUOP_set_periodic_timer of vCPU 0, period 999999 ns (minimum: 1 ms)");
+    preemption_start(t);
     return true;
 }
 
 static void batch_stop(struct test *t, struct batch *b)
 {
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL), 0,
-             "VCPUOP_stop_periodic_timer");
-    evtchn_dispatch();
-    trap_hook = NULL;
+    preemption_stop(t);
     for (unsigned int i = 0; i < NR_FRAMES; i++)
         room_drop(&b->room, b->spots[i]);
     room_free(&b->room, b->req, b->nr_pages);
@@ -243,14 +202,14 @@ static void try_batches(struct test *t, struct batch *b)
         long rc;
 
         fill(t, b, other);
-        let_in(t);
+        preemption_let_in(t);
         rc = HYPERVISOR_mmu_update(b->req, (unsigned int)b->nr, &done, DOMID_SELF);
-        keep_out(t);
+        preemption_keep_out(t);
         CHECK_RC(rc, 0, "mmu_update of %lu requests, try %u", b->nr, tries);
         CHECK_EQ(done, b->nr, "*pdone after mmu_update of %lu requests, try %u", b->nr, tries);
         check_m2p(t, mfn, other, "after the last request of a large mmu_update");
         check_frame(t, HYPERVISOR_mmu_update(&put_back, 1, NULL, DOMID_SELF), 0, RESTORE, mfn);
-    } while (!was_preempted() && ++tries < MAX_TRIES);
+    } while (preemption_seen() != UPCALL_PREEMPTED && ++tries < MAX_TRIES);
     check_preempted(t, "mmu_updates", tries);
 
     fill(t, b, own);
@@ -290,14 +249,14 @@ static void try_mmuext(struct test *t, struct batch *b)
         long rc;
 
         fill_ops(b, ops, nr);
-        let_in(t);
+        preemption_let_in(t);
         rc = HYPERVISOR_mmuext_op(ops, nr, &done, DOMID_SELF);
-        keep_out(t);
+        preemption_keep_out(t);
         CHECK_RC(rc, 0, "mmuext_op of %u operations, try %u", nr, tries);
         CHECK_EQ(done, nr, "*pdone after mmuext_op of %u operations, try %u", nr, tries);
         check_frame(t, pt_unpin(b->spots[0].mfn), 0, "unpin of the frame that the last one pinned",
                     b->spots[0].mfn);
-    } while (!was_preempted() && ++tries < MAX_TRIES);
+    } while (preemption_seen() != UPCALL_PREEMPTED && ++tries < MAX_TRIES);
     check_preempted(t, "mmuext_ops", tries);
 
     ops[nr - 2].cmd = NO_COMMAND;
@@ -333,15 +292,15 @@ static void try_multicalls(struct test *t, struct batch *b, struct multicall_ent
                 .result = 0x5a5a,
                 .args = {(uintptr_t)b->req, b->nr / NR_CALLS, 0, DOMID_SELF},
             };
-        let_in(t);
+        preemption_let_in(t);
         rc = HYPERVISOR_any(__HYPERVISOR_multicall, (uintptr_t)calls, NR_CALLS, 0, 0);
-        keep_out(t);
+        preemption_keep_out(t);
         CHECK_RC(rc, 0, "multicall of %d calls, try %u", NR_CALLS, tries);
         for (uint64_t i = 0; i < NR_CALLS; i++)
             CHECK_RC((long)calls[i].result, i == BAD_CALL ? -ENOSYS : 0,
                      "multicall of %d calls, try %u: call %lu (from 0), which is hypercall %lu",
                      NR_CALLS, tries, i, calls[i].op);
-    } while (!was_preempted() && ++tries < MAX_TRIES);
+    } while (preemption_seen() != UPCALL_PREEMPTED && ++tries < MAX_TRIES);
     check_preempted(t, "multicalls", tries);
 }
 
