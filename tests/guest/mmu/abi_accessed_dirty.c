@@ -8,38 +8,35 @@
  * are ORed with those in @val". The other commands write the value as it is. At level 4 Xen sets A
  * in any case (adjust_guest_l4e() of Xen arch/x86/pv/mm.h).
  */
-#include "arch/x86/probe.h"
-
-#include "tests/guest/mmu/table_room.h"
+#include "tests/guest/mmu/entry_ways.h"
 
 #define AD (PTE_A | PTE_D)
 
-struct command {
-    unsigned int cmd;
-    bool preserves;
-    const char *name;
-};
+/* The bits of @ad, in the old entry, that the command keeps. */
+static uint64_t kept(enum way way, uint64_t ad)
+{
+    return way == WAY_PRESERVE ? ad : 0;
+}
 
-static const struct command commands[] = {
-    {MMU_NORMAL_PT_UPDATE,       false, "MMU_NORMAL_PT_UPDATE"      },
-    {MMU_PT_UPDATE_NO_TRANSLATE, false, "MMU_PT_UPDATE_NO_TRANSLATE"},
-    {MMU_PT_UPDATE_PRESERVE_AD,  true,  "MMU_PT_UPDATE_PRESERVE_AD" },
-};
+static void check_write(struct test *t, struct tree *tr, unsigned int level, enum way way,
+                        uint64_t entry)
+{
+    CHECK_RC(way_write(tr, level, way, entry), 0, "%s of an L%u entry from 0x%lx to 0x%lx",
+             way_names[way], level, table_entry(tr->table[level], 0), entry);
+}
 
 /* @entry has neither bit. From an entry with @old bits to one with @new bits. */
-static void check_update(struct test *t, struct spot table, unsigned int level,
-                         const struct command *c, uint64_t entry, uint64_t old, uint64_t new)
+static void check_update(struct test *t, struct tree *tr, unsigned int level, enum way way,
+                         uint64_t entry, uint64_t old, uint64_t new)
 {
-    uint64_t expected = new | (c->preserves ? old : 0) | (level == PT_LEVELS ? PTE_A : 0);
+    uint64_t expected = new | kept(way, old) | (level == PT_LEVELS ? PTE_A : 0);
 
-    CHECK_RC(table_update(table.mfn, 0, 0, MMU_NORMAL_PT_UPDATE), 0, "mmu_update to 0");
-    CHECK_RC(table_update(table.mfn, 0, entry | old, MMU_NORMAL_PT_UPDATE), 0,
-             "mmu_update of an empty L%u entry to 0x%lx", level, entry | old);
-    CHECK_RC(table_update(table.mfn, 0, entry | new, c->cmd), 0, "%s of an L%u entry to 0x%lx",
-             c->name, level, entry | new);
-    CHECK_EQ(table_entry(table, 0) & AD, expected,
-             "after %s of an L%u entry from 0x%lx to 0x%lx: bits A (0x20) and D (0x40)", c->name,
-             level, entry | old, entry | new);
+    check_write(t, tr, level, WAY_NORMAL, 0);
+    check_write(t, tr, level, WAY_NORMAL, entry | old);
+    check_write(t, tr, level, way, entry | new);
+    CHECK_EQ(table_entry(tr->table[level], 0) & AD, expected,
+             "after %s of an L%u entry from 0x%lx to 0x%lx: bits A (0x20) and D (0x40)",
+             way_names[way], level, entry | old, entry | new);
 }
 
 /*
@@ -50,27 +47,25 @@ static void check_level(struct test *t, struct tree *tr, unsigned int level)
 {
     uint64_t entry = tree_entry(tr, level) & ~AD;
 
-    for (unsigned int i = 0; i < ARRAY_SIZE(commands); i++)
+    struct spot table = tr->table[level];
+
+    for (enum way way = 0; way < NR_COMMANDS; way++)
         for (unsigned int bits = 0; bits < 16; bits++) {
             uint64_t old = (bits & 1 ? PTE_A : 0) | (bits & 2 ? PTE_D : 0),
                      new = (bits & 4 ? PTE_A : 0) | (bits & 8 ? PTE_D : 0);
 
-            check_update(t, tr->table[level], level, &commands[i], entry, old, new);
+            check_update(t, tr, level, way, entry, old, new);
         }
-    for (unsigned int i = 0; i < ARRAY_SIZE(commands); i++) {
-        struct spot table = tr->table[level];
-
-        CHECK_RC(table_update(table.mfn, 0, entry | AD, MMU_NORMAL_PT_UPDATE), 0, "mmu_update");
-        CHECK_RC(table_update(table.mfn, 0, entry & ~PTE_W, commands[i].cmd), 0,
-                 "%s of an L%u entry that removes W, A and D", commands[i].name, level);
-        CHECK_EQ(table_entry(table, 0) & AD,
-                 (commands[i].preserves ? AD : 0) | (level == PT_LEVELS ? PTE_A : 0),
+    for (enum way way = 0; way < NR_COMMANDS; way++) {
+        check_write(t, tr, level, WAY_NORMAL, entry | AD);
+        check_write(t, tr, level, way, entry & ~PTE_W);
+        CHECK_EQ(table_entry(table, 0) & AD, kept(way, AD) | (level == PT_LEVELS ? PTE_A : 0),
                  "after %s of an L%u entry that removes W, A and D: bits A (0x20) and D (0x40)",
-                 commands[i].name, level);
-        CHECK_RC(table_update(table.mfn, 0, 0, commands[i].cmd), 0, "%s to 0", commands[i].name);
-        CHECK_EQ(table_entry(table, 0), commands[i].preserves ? AD : 0,
-                 "after %s of an L%u entry to 0: it", commands[i].name, level);
-        CHECK_RC(table_update(table.mfn, 0, 0, MMU_NORMAL_PT_UPDATE), 0, "mmu_update to 0");
+                 way_names[way], level);
+        check_write(t, tr, level, way, 0);
+        CHECK_EQ(table_entry(table, 0), kept(way, AD), "L%u entry after %s to 0", level,
+                 way_names[way]);
+        check_write(t, tr, level, WAY_NORMAL, 0);
     }
 }
 

@@ -14,9 +14,8 @@
 #include "lib/string.h"
 
 #include "arch/x86/hypercall.h"
-#include "arch/x86/probe.h"
 
-#include "tests/guest/mmu/table_room.h"
+#include "tests/guest/mmu/entry_ways.h"
 
 #include <xen/version.h>
 
@@ -41,11 +40,6 @@ static const struct attribute {
     {PTE_PSE | PTE_PWT, PTE_UC,  "WP" },
 };
 
-enum way { WAY_VA, WAY_UPDATE, WAY_STORE };
-
-static const char *const way_names[] = {"update_va_mapping", "mmu_update",
-                                        "a store that Xen emulates"};
-
 /* Does Xen's command line have mmio-relax=, which switches the rule off? */
 static bool is_relaxed(void)
 {
@@ -59,33 +53,17 @@ static bool is_relaxed(void)
     return false;
 }
 
-/* Writes entry 0 of the L1 table of the hooked tree. */
-static int write_by(struct tree *tr, enum way way, uint64_t pte)
-{
-    struct spot l1 = tr->table[1];
-
-    switch (way) {
-    case WAY_VA:
-        return (int)HYPERVISOR_update_va_mapping(tr->va, pte, UVMF_INVLPG);
-    case WAY_STORE:
-        return probe_write((void *)l1.va, pte);
-    case WAY_UPDATE:
-    default:
-        return pt_write(l1.mfn, 0, pte);
-    }
-}
-
 static void check_cache(struct test *t, struct tree *tr, enum way way, mfn_t mfn, uint64_t old,
                         const struct attribute *a, uint64_t expected)
 {
     uint64_t pte = pte_make(mfn, PTE_RO | a->bits);
 
-    CHECK_RC(write_by(tr, way, old), 0, "%s of an L1 entry to 0x%lx", way_names[way], old);
-    CHECK_RC(write_by(tr, way, pte), 0, "%s of an L1 entry from 0x%lx to MFN 0x%lx, %s",
+    CHECK_RC(way_write(tr, 1, way, old), 0, "%s of an L1 entry to 0x%lx", way_names[way], old);
+    CHECK_RC(way_write(tr, 1, way, pte), 0, "%s of an L1 entry from 0x%lx to MFN 0x%lx, %s",
              way_names[way], old, mfn.v, a->name);
     CHECK_EQ(table_entry(tr->table[1], 0) & CACHE_BITS, expected,
-             "after %s of an L1 entry from 0x%lx to MFN 0x%lx, %s: its cache attributes (PAT 0x80, "
-             "PCD 0x10, PWT 0x8)",
+             "after %s of an L1 entry from 0x%lx to MFN 0x%lx, %s: cache attributes (PAT 0x80, "
+             "PCD 0x10, PWT 0x8) of the entry",
              way_names[way], old, mfn.v, a->name);
 }
 
@@ -100,7 +78,7 @@ static void check_frame_of(struct test *t, struct tree *tr, enum way way, mfn_t 
         for (unsigned int j = 0; j < ARRAY_SIZE(attributes); j++)
             check_cache(t, tr, way, mfn, pte_make(mfn, PTE_RO | attributes[j].bits), a, expected);
     }
-    CHECK_RC(write_by(tr, way, 0), 0, "%s of an L1 entry to 0", way_names[way]);
+    CHECK_RC(way_write(tr, 1, way, 0), 0, "%s of an L1 entry to 0", way_names[way]);
 }
 
 /* A table in which all 512 entries map the device. */
@@ -156,7 +134,7 @@ TEST_RULE(abi_device_cache, "Xen makes each cachable mapping of a device frame u
             continue;
         }
         if (tree_hook(&tr)) {
-            for (enum way way = WAY_VA; way <= WAY_STORE; way++)
+            for (enum way way = 0; way < NR_WAYS; way++)
                 check_frame_of(t, &tr, way, devices[i], true);
             tree_unhook(&tr);
         }
@@ -185,7 +163,7 @@ TEST_RULE(abi_ram_cache, "a mapping of RAM keeps the cache attributes that a dom
     if (!cache_open(&tr, t))
         return;
     if (tree_hook(&tr)) {
-        for (enum way way = WAY_VA; way <= WAY_STORE; way++)
+        for (enum way way = 0; way < NR_WAYS; way++)
             check_frame_of(t, &tr, way, tr.page[0].mfn, false);
         tree_unhook(&tr);
     }

@@ -14,9 +14,7 @@
 #include "arch/x86/hypercall.h"
 #include "arch/x86/probe.h"
 
-#include "tests/guest/mmu/table_room.h"
-
-#define PTE_G ((uint64_t)1 << 8) /* which Xen adds */
+#include "tests/guest/mmu/entry_ways.h"
 
 /* An instruction that may trap: *rc is 0 behind it, or -EFAULT if it trapped (probe.h). */
 #define MAY_TRAP(instruction)                      \

@@ -15,14 +15,11 @@
 #include "arch/x86/hypercall.h"
 #include "arch/x86/probe.h"
 
-#include "tests/guest/mmu/table_room.h"
+#include "tests/guest/mmu/entry_ways.h"
 
-#define PTE_G        ((uint64_t)1 << 8)
-#define GUEST_KERNEL ((uint64_t)1 << 52)
-#define GNTTAB_BIT   62 /* which a debug build of Xen reserves in L1 entries */
-#define CACHE_BITS   (PTE_PWT | PTE_PCD | PTE_PSE)
-#define FIRST_HIGH   52 /* bits 51:12 are the address */
-#define RET_CODE     0xc3c3c3c3c3c3c3c3
+#define CACHE_BITS (PTE_PWT | PTE_PCD | PTE_PSE)
+#define FIRST_HIGH 52 /* bits 51:12 are the address */
+#define RET_CODE   0xc3c3c3c3c3c3c3c3
 
 enum verdict { KEPT, REFUSED, EITHER };
 
@@ -30,7 +27,7 @@ enum verdict { KEPT, REFUSED, EITHER };
 static bool is_flag(struct tree *tr, unsigned int level, unsigned int bit)
 {
     return bit != 0 && (bit < PAGE_SHIFT || bit >= FIRST_HIGH) &&
-           !(level == 1 && bit == GNTTAB_BIT && tr->brief);
+           !(level == 1 && (uint64_t)1 << bit == PTE_GNTTAB && tr->brief);
 }
 
 static enum verdict verdict_of(struct test *t, unsigned int level, unsigned int bit)
@@ -46,79 +43,28 @@ static enum verdict verdict_of(struct test *t, unsigned int level, unsigned int 
     return KEPT;
 }
 
-/* What Xen makes of an entry that it accepts. */
-static uint64_t adjusted(unsigned int level, uint64_t entry)
-{
-    if (!pte_present(entry))
-        return entry;
-    if (level == 1 && !(entry & PTE_U))
-        entry |= GUEST_KERNEL;
-    entry |= PTE_U;
-    if (level == 1 && !(entry & GUEST_KERNEL))
-        entry |= PTE_G;
-    return entry | (level == PT_LEVELS ? PTE_A : 0);
-}
-
 /* The entry of which one bit is changed: at level 1, page[0], read-only. */
 static uint64_t base_entry(struct tree *tr, unsigned int level)
 {
     return level == 1 ? pte_make(tr->page[0].mfn, PTE_P | PTE_U) : tree_entry(tr, level);
 }
 
-/* The ways by which an entry can be changed. Level 1 has all of them. */
-enum way { WAY_NORMAL, WAY_PRESERVE, WAY_NO_TRANSLATE, WAY_VA, WAY_STORE, NR_WAYS };
-
-static const char *const way_names[] = {
-    [WAY_NORMAL] = "MMU_NORMAL_PT_UPDATE",
-    [WAY_PRESERVE] = "MMU_PT_UPDATE_PRESERVE_AD",
-    [WAY_NO_TRANSLATE] = "MMU_PT_UPDATE_NO_TRANSLATE",
-    [WAY_VA] = "update_va_mapping",
-    [WAY_STORE] = "a store that Xen emulates",
-};
-
-static bool has_way(struct test *t, unsigned int level, enum way way)
-{
-    if (way == WAY_STORE) /* a domU would have to ask for this */
-        return level == 1 && boot_info_is_initdomain(&t->d->boot);
-    return level == 1 || way != WAY_VA;
-}
-
-/* Writes entry 0 of table[@level]; the tree is hooked, so that tr->va leads there. */
-static int write_by(struct tree *tr, unsigned int level, enum way way, uint64_t entry)
-{
-    struct spot table = tr->table[level];
-
-    switch (way) {
-    case WAY_VA:
-        return (int)HYPERVISOR_update_va_mapping(tr->va, entry, UVMF_INVLPG);
-    case WAY_STORE:
-        return probe_write((void *)table.va, entry);
-    case WAY_PRESERVE:
-        return table_update(table.mfn, 0, entry, MMU_PT_UPDATE_PRESERVE_AD);
-    case WAY_NO_TRANSLATE:
-        return table_update(table.mfn, 0, entry, MMU_PT_UPDATE_NO_TRANSLATE);
-    case WAY_NORMAL:
-    default:
-        return table_update(table.mfn, 0, entry, MMU_NORMAL_PT_UPDATE);
-    }
-}
-
 static void check_write(struct test *t, struct tree *tr, unsigned int level, enum way way,
                         uint64_t entry, enum verdict verdict)
 {
     uint64_t before = table_entry(tr->table[level], 0), after;
-    int rc = write_by(tr, level, way, entry), refusal = way == WAY_STORE ? -EFAULT : -EINVAL;
+    int rc = way_write(tr, level, way, entry), refusal = way == WAY_STORE ? -EFAULT : -EINVAL;
 
     after = table_entry(tr->table[level], 0);
     if (verdict != EITHER)
         CHECK_RC(rc, verdict == KEPT ? 0 : refusal, "%s of an L%u entry from 0x%lx to 0x%lx",
                  way_names[way], level, before, entry);
     if (rc == 0)
-        CHECK_EQ(after, adjusted(level, entry), "after %s of an L%u entry from 0x%lx to 0x%lx: it",
-                 way_names[way], level, before, entry);
+        CHECK_EQ(after, entry_adjusted(level, entry), "L%u entry after %s from 0x%lx to 0x%lx",
+                 level, way_names[way], before, entry);
     else
-        CHECK_EQ(after, before, "after a refused %s of an L%u entry to 0x%lx: it", way_names[way],
-                 level, entry);
+        CHECK_EQ(after, before, "L%u entry after a refused %s to 0x%lx", level, way_names[way],
+                 entry);
 }
 
 /* From an empty entry, from a present one that differs in the bit alone, and back. */
@@ -141,7 +87,7 @@ static void check_bit(struct test *t, struct tree *tr, unsigned int level, enum 
 static void check_level(struct test *t, struct tree *tr, unsigned int level)
 {
     for (enum way way = 0; way < NR_WAYS; way++)
-        for (unsigned int bit = 1; bit < 64 && has_way(t, level, way); bit++)
+        for (unsigned int bit = 1; bit < 64 && way_exists(t, level, way); bit++)
             if (is_flag(tr, level, bit) && t->result < TEST_ERROR &&
                 !(tr->brief && verdict_of(t, level, bit) != KEPT))
                 check_bit(t, tr, level, way, bit);
@@ -184,10 +130,11 @@ TEST_RULE(abi_pin_bits, "a pin of a table keeps each flag that its entries may h
                  level);
         for (unsigned int bit = 1; bit < 64; bit++)
             if (is_flag(&tr, level, bit) && verdict_of(t, level, bit) == KEPT)
-                CHECK_EQ(table_entry(table, bit), adjusted(level, base ^ ((uint64_t)1 << bit)),
-                         "after the pin of an L%u table: the entry in which bit %u differs from "
+                CHECK_EQ(table_entry(table, bit),
+                         entry_adjusted(level, base ^ ((uint64_t)1 << bit)),
+                         "after the pin of an L%u table: entry %u, of which bit %u differs from "
                          "0x%lx",
-                         level, bit, base);
+                         level, bit, bit, base);
         CHECK_RC(pt_unpin(table.mfn), 0, "unpin as L%u", level);
     }
     tree_close(&tr);
@@ -210,7 +157,7 @@ static void check_nx(struct test *t, struct tree *tr, unsigned int level, enum w
 
     for (unsigned int nx = 0; nx < 4; nx++) {
         uint64_t value = entry | (nx % 2 ? PTE_NX : 0);
-        int rc = level < PT_LEVELS ? write_by(tr, level, way, value)
+        int rc = level < PT_LEVELS ? way_write(tr, level, way, value)
                                    : pt_write(t->d->pt.root, tr->slot, value);
 
         CHECK_RC(rc, 0, "%s of an L%u entry to 0x%lx", way_names[way], level, value);
@@ -218,7 +165,7 @@ static void check_nx(struct test *t, struct tree *tr, unsigned int level, enum w
         check_fetch(t, tr, nx % 2, way_names[way], level);
     }
     if (level < PT_LEVELS)
-        CHECK_RC(write_by(tr, level, way, entry), 0, "%s of an L%u entry to 0x%lx", way_names[way],
+        CHECK_RC(way_write(tr, level, way, entry), 0, "%s of an L%u entry to 0x%lx", way_names[way],
                  level, entry);
     else
         CHECK_RC(pt_write(t->d->pt.root, tr->slot, entry), 0, "mmu_update of an L4 entry");
@@ -240,7 +187,7 @@ TEST_RULE(abi_entry_nx, "a call into a page faults if an L1, L2, L3 or L4 entry 
     if (tree_hook(&tr)) {
         for (unsigned int level = 1; level <= PT_LEVELS; level++)
             for (enum way way = 0; way < NR_WAYS; way++)
-                if (has_way(t, level, way) && (level < PT_LEVELS || way == WAY_NORMAL))
+                if (way_exists(t, level, way) && (level < PT_LEVELS || way == WAY_NORMAL))
                     check_nx(t, &tr, level, way);
         tree_unhook(&tr);
     }

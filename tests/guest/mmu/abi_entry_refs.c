@@ -13,46 +13,12 @@
 #include "arch/x86/hypercall.h"
 #include "arch/x86/probe.h"
 
-#include "tests/guest/mmu/table_room.h"
-
-enum way { WAY_UPDATE, WAY_PRESERVE, WAY_VA, WAY_STORE, NR_WAYS };
-
-static const char *const way_names[] = {
-    [WAY_UPDATE] = "MMU_NORMAL_PT_UPDATE",
-    [WAY_PRESERVE] = "MMU_PT_UPDATE_PRESERVE_AD",
-    [WAY_VA] = "update_va_mapping",
-    [WAY_STORE] = "a store that Xen emulates",
-};
-
-static bool has_way(struct test *t, unsigned int level, enum way way)
-{
-    if (way == WAY_STORE) /* a domU would have to ask for this */
-        return level == 1 && boot_info_is_initdomain(&t->d->boot);
-    return level == 1 || way != WAY_VA;
-}
-
-/* Writes entry 0 of table[@level] of the hooked tree, or of the spare L4. */
-static int write_by(struct tree *tr, unsigned int level, enum way way, uint64_t entry)
-{
-    struct spot table = tr->table[level];
-
-    switch (way) {
-    case WAY_VA:
-        return (int)HYPERVISOR_update_va_mapping(tr->va, entry, UVMF_INVLPG);
-    case WAY_STORE:
-        return probe_write((void *)table.va, entry);
-    case WAY_PRESERVE:
-        return table_update(table.mfn, 0, entry, MMU_PT_UPDATE_PRESERVE_AD);
-    case WAY_UPDATE:
-    default:
-        return table_update(table.mfn, 0, entry, MMU_NORMAL_PT_UPDATE);
-    }
-}
+#include "tests/guest/mmu/entry_ways.h"
 
 static void check_write(struct test *t, struct tree *tr, unsigned int level, enum way way,
                         uint64_t entry)
 {
-    CHECK_RC(write_by(tr, level, way, entry), 0, "%s of an L%u entry from 0x%lx to 0x%lx",
+    CHECK_RC(way_write(tr, level, way, entry), 0, "%s of an L%u entry from 0x%lx to 0x%lx",
              way_names[way], level, table_entry(tr->table[level], 0), entry);
 }
 
@@ -105,7 +71,7 @@ static void check_refusal(struct test *t, struct tree *tr, unsigned int level, e
 
     check_write(t, tr, level, way, entry);
     entry = table_entry(tr->table[level], 0);
-    CHECK(write_by(tr, level, way, bad) < 0,
+    CHECK(way_write(tr, level, way, bad) < 0,
           "%s of an L%u entry from 0x%lx to 0x%lx: result is 0, expected a negative errno",
           way_names[way], level, entry, bad);
     CHECK_EQ(table_entry(tr->table[level], 0), entry, "after a refused %s: the L%u entry",
@@ -136,7 +102,7 @@ static void for_each_way(struct test *t,
         if (level < PT_LEVELS && !tree_hook(&tr))
             break;
         for (enum way way = 0; way < NR_WAYS && t->result < TEST_ERROR; way++)
-            if (has_way(t, level, way))
+            if (way_exists(t, level, way))
                 check(t, &tr, level, way, &tr.page[0], &tr.page[1]);
         if (level < PT_LEVELS)
             tree_unhook(&tr);
@@ -156,7 +122,7 @@ TEST_RULE(abi_entry_change,
 static void check_refusal_with_table(struct test *t, struct tree *tr, unsigned int level,
                                      enum way way, struct spot *a, struct spot *b)
 {
-    if (tr->brief && (level != 2 || way != WAY_UPDATE))
+    if (tr->brief && (level != 2 || way != WAY_NORMAL))
         return;
     if (level == 1)
         CHECK_RC(pt_pin(tr->page[2].mfn, 1), 0, "pin of a zeroed frame as L1");
@@ -210,7 +176,7 @@ TEST_RULE(abi_entry_rights,
     table_store(t, tr.table[1], 0, 0);
     if (tree_hook(&tr)) {
         for (enum way way = 0; way < NR_WAYS && t->result < TEST_ERROR; way++)
-            if (has_way(t, 1, way))
+            if (way_exists(t, 1, way))
                 check_rights(t, &tr, way);
         tree_unhook(&tr);
     }

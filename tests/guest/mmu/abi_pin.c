@@ -12,10 +12,7 @@
  */
 #include "lib/errno.h"
 
-#include "tests/guest/mmu/table_room.h"
-
-/* Xen marks an L1 entry without U as one of the guest kernel, and adds U. */
-#define GUEST_KERNEL ((uint64_t)1 << 52)
+#include "tests/guest/mmu/entry_ways.h"
 
 static bool is_xen_slot(unsigned int level, unsigned int i)
 {
@@ -45,8 +42,7 @@ static void check_all(struct test *t, struct tree *tr, unsigned int level, const
 {
     struct spot table = tr->table[level];
     uint64_t before = mfn_to_maddr(target(tr, level)->mfn) | PTE_P,
-             after = before | PTE_U | (level == 1 ? GUEST_KERNEL : 0) |
-                     (level == PT_LEVELS ? PTE_A : 0);
+             after = entry_adjusted(level, before);
 
     table_fill(t, table, before);
     CHECK_RC(pt_pin(table.mfn, level), 0, "%s as L%u, all entries are 0x%lx", step, level, before);
@@ -58,10 +54,9 @@ static void check_all(struct test *t, struct tree *tr, unsigned int level, const
                   "after the %s: L4 entry %u, which is Xen's, is 0x%lx, expected Xen's value", step,
                   i, found);
         else
-            CHECK(found == after,
-                  "after the %s: L%u entry %u is 0x%lx, expected 0x%lx, with the bits that Xen "
-                  "adds to a valid entry",
-                  step, level, i, found, after);
+            CHECK_EQ(found, after,
+                     "after the %s: L%u entry %u, to which Xen adds bits if it is valid,", step,
+                     level, i);
     }
     if (t->result >= TEST_ERROR) /* an unpin would give back references that Xen never took */
         return;

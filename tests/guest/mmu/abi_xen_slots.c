@@ -14,30 +14,20 @@
 
 #include "arch/x86/probe.h"
 
-#include "tests/guest/mmu/table_room.h"
+#include "tests/guest/mmu/entry_ways.h"
 
 #define LINEAR_SLOT 258 /* Xen maps the table itself */
 
-struct command {
-    unsigned int cmd;
-    const char *name;
-};
-
-static const struct command commands[] = {
-    {MMU_NORMAL_PT_UPDATE,       "MMU_NORMAL_PT_UPDATE"      },
-    {MMU_PT_UPDATE_PRESERVE_AD,  "MMU_PT_UPDATE_PRESERVE_AD" },
-    {MMU_PT_UPDATE_NO_TRANSLATE, "MMU_PT_UPDATE_NO_TRANSLATE"},
-};
-
 /* Tries to write @value to entry @i, which is Xen's. */
 static void check_refused(struct test *t, struct spot l4, unsigned int i, uint64_t value,
-                          const struct command *c)
+                          enum way way)
 {
     uint64_t before = table_entry(l4, i);
 
-    CHECK_RC(table_update(l4.mfn, i, value, c->cmd), -EINVAL,
-             "%s of L4 entry %u, which is Xen's, from 0x%lx to 0x%lx", c->name, i, before, value);
-    CHECK_EQ(table_entry(l4, i), before, "after a refused %s: L4 entry %u", c->name, i);
+    CHECK_RC(way_update(l4.mfn, i, way, value), -EINVAL,
+             "%s of L4 entry %u, which is Xen's, from 0x%lx to 0x%lx", way_names[way], i, before,
+             value);
+    CHECK_EQ(table_entry(l4, i), before, "after a refused %s: L4 entry %u", way_names[way], i);
 }
 
 /*
@@ -50,15 +40,15 @@ static void check_slots(struct test *t, struct tree *tr, struct spot l4, uint64_
     unsigned int step = tr->brief ? XEN_SLOT_END - XEN_SLOT - 1 : 1;
 
     for (unsigned int i = XEN_SLOT_END - 1; i >= XEN_SLOT; i -= step)
-        for (unsigned int c = 0; c < (tr->brief ? 1 : ARRAY_SIZE(commands)); c++) {
+        for (enum way way = 0; way < (tr->brief ? 1 : NR_COMMANDS); way++) {
             if (t->result >= TEST_ERROR)
                 return;
-            check_refused(t, l4, i, table_entry(l4, i), &commands[c]);
+            check_refused(t, l4, i, table_entry(l4, i), way);
             if (is_current || tr->brief || t->result >= TEST_ERROR)
                 continue;
-            check_refused(t, l4, i, present, &commands[c]);
+            check_refused(t, l4, i, present, way);
             if (t->result < TEST_ERROR)
-                check_refused(t, l4, i, 0, &commands[c]);
+                check_refused(t, l4, i, 0, way);
         }
 }
 
@@ -80,14 +70,13 @@ static void check_guest_slots(struct test *t, struct tree *tr, struct spot l4)
     uint64_t entry = tree_entry(tr, PT_LEVELS);
 
     for (unsigned int s = 0; s < ARRAY_SIZE(slots); s++)
-        for (unsigned int c = 0; c < ARRAY_SIZE(commands); c++) {
+        for (enum way way = 0; way < NR_COMMANDS; way++) {
             unsigned int i = slots[s];
 
-            CHECK_RC(table_update(l4.mfn, i, entry, commands[c].cmd), 0,
-                     "%s of L4 entry %u, which is the guest's, to 0x%lx", commands[c].name, i,
-                     entry);
-            CHECK_EQ(table_entry(l4, i), entry, "after %s: L4 entry %u", commands[c].name, i);
-            CHECK_RC(table_update(l4.mfn, i, 0, MMU_NORMAL_PT_UPDATE), 0,
+            CHECK_RC(way_update(l4.mfn, i, way, entry), 0,
+                     "%s of L4 entry %u, which is the guest's, to 0x%lx", way_names[way], i, entry);
+            CHECK_EQ(table_entry(l4, i), entry, "after %s: L4 entry %u", way_names[way], i);
+            CHECK_RC(way_update(l4.mfn, i, WAY_NORMAL, 0), 0,
                      "MMU_NORMAL_PT_UPDATE of L4 entry %u, which is the guest's, to 0", i);
             CHECK_EQ(table_entry(l4, i), 0, "after MMU_NORMAL_PT_UPDATE: L4 entry %u", i);
         }

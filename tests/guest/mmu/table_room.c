@@ -13,12 +13,6 @@
 
 #define NR_TYPES        (1 + PT_LEVELS) /* of a frame that is not writable: GDT, L1 to L4 table */
 
-/*
- * A debug build of Xen reserves this bit of L1 entries for its own checks of grants, and refuses it
- * (_PAGE_GNTTAB of Xen arch/x86/include/asm/x86_64/page.h). A release build ignores it.
- */
-#define GNTTAB_BIT ((uint64_t)1 << 62)
-
 static void show(struct test *t, struct spot s, uint64_t flags, const char *when)
 {
     CHECK_RC(spot_show(s, s.mfn, flags), 0, "%s: update_va_mapping, %s, of MFN 0x%lx", when,
@@ -83,7 +77,7 @@ static bool is_debug_build(struct spot s)
     static int debug = -1;
 
     if (debug < 0)
-        debug = spot_show(s, s.mfn, PTE_RO | GNTTAB_BIT) != 0;
+        debug = spot_show(s, s.mfn, PTE_RO | PTE_GNTTAB) != 0;
     return debug;
 }
 

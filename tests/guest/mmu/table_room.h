@@ -24,6 +24,12 @@
 #define XEN_SLOT     256
 #define XEN_SLOT_END 272
 
+/*
+ * A debug build of Xen reserves this bit of L1 entries for its own checks of grants, and refuses it
+ * (_PAGE_GNTTAB of Xen arch/x86/include/asm/x86_64/page.h). A release build ignores it.
+ */
+#define PTE_GNTTAB ((uint64_t)1 << 62)
+
 struct tree {
     struct room room;
     struct spot table[PT_LEVELS + 1]; /* by level, from 1 */
