@@ -25,34 +25,28 @@
     "   .quad 1b, 2b\n"                            \
     "   .popsection\n"
 
+#define STORE(instruction)                             \
+    __asm__ volatile(MAY_TRAP(instruction ", (%[to])") \
+                     : [rc] "+&r"(rc)                  \
+                     : [v] "r"(value), [to] "r"(to)    \
+                     : "memory", "cc")
+
 static int store(uintptr_t to, uint64_t value, unsigned int bytes)
 {
     int rc = -EFAULT;
 
     switch (bytes) {
     case 1:
-        __asm__ volatile(MAY_TRAP("movb %b[v], (%[to])")
-                         : [rc] "+&r"(rc)
-                         : [v] "q"(value), [to] "r"(to)
-                         : "memory", "cc");
+        STORE("movb %b[v]");
         break;
     case 2:
-        __asm__ volatile(MAY_TRAP("movw %w[v], (%[to])")
-                         : [rc] "+&r"(rc)
-                         : [v] "r"(value), [to] "r"(to)
-                         : "memory", "cc");
+        STORE("movw %w[v]");
         break;
     case 4:
-        __asm__ volatile(MAY_TRAP("movl %k[v], (%[to])")
-                         : [rc] "+&r"(rc)
-                         : [v] "r"(value), [to] "r"(to)
-                         : "memory", "cc");
+        STORE("movl %k[v]");
         break;
     default:
-        __asm__ volatile(MAY_TRAP("movq %[v], (%[to])")
-                         : [rc] "+&r"(rc)
-                         : [v] "r"(value), [to] "r"(to)
-                         : "memory", "cc");
+        STORE("movq %[v]");
         break;
     }
     return rc;
@@ -121,7 +115,8 @@ static void check_store(struct test *t, struct spot l1, unsigned int i, unsigned
              "after a store of %u bytes of 0x%lx at offset %u: L1 entry %u, which was 0x%lx,",
              bytes, pattern, offset, i, before);
     CHECK_RC(pt_write(l1.mfn, i, 0), 0, "mmu_update of L1 entry %u to 0", i);
-    CHECK_EQ(table_entry(l1, i ^ 1), 0, "after a store into L1 entry %u: its neighbour", i);
+    CHECK_EQ(table_entry(l1, i ^ 1), 0, "after a store of %u bytes into L1 entry %u: L1 entry %u",
+             bytes, i, i ^ 1);
 }
 
 TEST_RULE(abi_store_size, "Xen emulates stores of 1, 2, 4 and 8 bytes into an L1 table")
@@ -158,13 +153,13 @@ TEST_RULE(abi_store_frame, "an emulated store releases the old frame of an L1 en
     CHECK_RC(store(l1.va, PTE_P | PTE_U | PTE_A, 1), 0, "store of 1 byte that removes W and D");
     CHECK_EQ(table_entry(l1, 0), (first | PTE_G) & ~(PTE_W | PTE_D),
              "after a store of 1 byte that removes W and D: L1 entry 0");
-    CHECK_RC(pt_pin(a->mfn, 1), 0, "pin of the frame, now mapped read-only, as L1");
-    CHECK_RC(pt_unpin(a->mfn), 0, "unpin of the frame");
+    CHECK_RC(pt_pin(a->mfn, 1), 0, "pin of MFN 0x%lx, now mapped read-only, as L1", a->mfn.v);
+    CHECK_RC(pt_unpin(a->mfn), 0, "unpin of MFN 0x%lx", a->mfn.v);
     CHECK_RC(store(l1.va, second, 8), 0, "store of 0x%lx to L1 entry 0", second);
     CHECK_EQ(table_entry(l1, 0), second | PTE_G, "after a store of 8 bytes: L1 entry 0");
-    check_unused(&tr.room, a, "after a store replaced it in an L1 entry");
+    check_unused(&tr.room, a, "after a store replaced this frame in an L1 entry");
     CHECK_RC(store(l1.va, 0, 8), 0, "store of 0 to L1 entry 0");
-    check_unused(&tr.room, b, "after a store replaced it in an L1 entry by 0");
+    check_unused(&tr.room, b, "after a store replaced this frame in an L1 entry by 0");
     stores_close(&tr);
 }
 
@@ -209,12 +204,16 @@ TEST_RULE(abi_store_cmpxchg,
     }
     CHECK_RC(pt_write(l1.mfn, 0, pte_make(a->mfn, PTE_RW)), 0, "mmu_update of L1 entry 0");
     old = 0;
-    CHECK_RC(cmpxchg(l1.va, &old, pte_make(b->mfn, PTE_RW), 8, &zf), 0, "CMPXCHG of L1 entry 0");
-    CHECK_EQ(pte_mfn(table_entry(l1, 0)).v, a->mfn.v, "after CMPXCHG without a match: MFN in it");
-    check_unused(&tr.room, b, "after CMPXCHG without a match did not map it");
-    CHECK_RC(cmpxchg(l1.va, &old, pte_make(b->mfn, PTE_RW), 8, &zf), 0, "CMPXCHG of L1 entry 0");
-    CHECK_EQ(pte_mfn(table_entry(l1, 0)).v, b->mfn.v, "after CMPXCHG with a match: MFN in it");
-    check_unused(&tr.room, a, "after CMPXCHG replaced it in an L1 entry");
+    CHECK_RC(cmpxchg(l1.va, &old, pte_make(b->mfn, PTE_RW), 8, &zf), 0,
+             "CMPXCHG of L1 entry 0, operand 0 differs");
+    CHECK_EQ(pte_mfn(table_entry(l1, 0)).v, a->mfn.v,
+             "after CMPXCHG without a match: MFN in L1 entry 0");
+    check_unused(&tr.room, b, "after CMPXCHG without a match, of an L1 entry for this frame");
+    CHECK_RC(cmpxchg(l1.va, &old, pte_make(b->mfn, PTE_RW), 8, &zf), 0,
+             "CMPXCHG of L1 entry 0, operands equal");
+    CHECK_EQ(pte_mfn(table_entry(l1, 0)).v, b->mfn.v,
+             "after CMPXCHG with a match: MFN in L1 entry 0");
+    check_unused(&tr.room, a, "after CMPXCHG replaced this frame in an L1 entry");
     CHECK_RC(pt_write(l1.mfn, 0, 0), 0, "mmu_update of L1 entry 0 to 0");
     stores_close(&tr);
 }

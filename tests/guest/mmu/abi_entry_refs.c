@@ -44,6 +44,16 @@ static void check_held(struct test *t, struct tree *tr, unsigned int level, enum
               target.mfn.v, way_names[way], level);
 }
 
+/* The entry names @old. If @way fails, the table must be empty all the same for the next way. */
+static void check_clear(struct test *t, struct tree *tr, unsigned int level, enum way way,
+                        struct spot *old)
+{
+    if (t->result < TEST_ERROR)
+        check_write(t, tr, level, way, 0);
+    check_unused(&tr->room, old, "after an entry changed from this frame to 0");
+    CHECK_RC(way_write(tr, level, WAY_NORMAL, 0), 0, "mmu_update of an L%u entry to 0", level);
+}
+
 /* The entry names @a, then @b, then nothing. */
 static void check_change(struct test *t, struct tree *tr, unsigned int level, enum way way,
                          struct spot *a, struct spot *b)
@@ -54,11 +64,7 @@ static void check_change(struct test *t, struct tree *tr, unsigned int level, en
         check_write(t, tr, level, way, entry_of(level, *b));
     check_held(t, tr, level, way, *b);
     check_unused(&tr->room, a, "after an entry changed from this frame to another one");
-    if (t->result < TEST_ERROR)
-        check_write(t, tr, level, way, 0);
-    check_unused(&tr->room, b, "after an entry changed from this frame to 0");
-    CHECK_RC(table_update(tr->table[level].mfn, 0, 0, MMU_NORMAL_PT_UPDATE), 0,
-             "mmu_update of an L%u entry to 0", level);
+    check_clear(t, tr, level, way, b);
 }
 
 /* An entry that names @a stays, and @b has no type, if Xen refuses an entry that names @b. */
@@ -78,11 +84,7 @@ static void check_refusal(struct test *t, struct tree *tr, unsigned int level, e
              way_names[way], level);
     check_held(t, tr, level, way, *a);
     check_unused(&tr->room, b, "after an entry with this frame was refused");
-    if (t->result < TEST_ERROR)
-        check_write(t, tr, level, way, 0);
-    check_unused(&tr->room, a, "after an entry was refused, and the old entry became 0");
-    CHECK_RC(table_update(tr->table[level].mfn, 0, 0, MMU_NORMAL_PT_UPDATE), 0,
-             "mmu_update of an L%u entry to 0", level);
+    check_clear(t, tr, level, way, a);
 }
 
 /* Calls @check for each level and way. The entry at that level is 0 before and after. */
@@ -108,7 +110,7 @@ static void for_each_way(struct test *t,
             tree_unhook(&tr);
         CHECK_RC(pt_unpin(tr.table[PT_LEVELS].mfn), 0, "unpin of an L4 table");
         for (unsigned int l = 1; l <= PT_LEVELS; l++)
-            check_unused(&tr.room, &tr.table[l], "after its use as a page table");
+            check_unused(&tr.room, &tr.table[l], "after the unpin of this table");
     }
     tree_close(&tr);
 }
@@ -147,7 +149,7 @@ static void check_rights(struct test *t, struct tree *tr, enum way way)
         check_write(t, tr, 1, way, pte_make(page.mfn, writable ? PTE_RW : PTE_RO));
         CHECK_RC(HYPERVISOR_update_va_mapping(
                      tr->va, pte_make(page.mfn, writable ? PTE_RW : PTE_RO), UVMF_INVLPG),
-                 0, "update_va_mapping to the same entry");
+                 0, "update_va_mapping of 0x%lx to the entry that is there", tr->va);
         CHECK_RC(probe_write((void *)tr->va, 0), writable ? 0 : -EFAULT,
                  "after %s: store into a page that is mapped %s", way_names[way],
                  writable ? "writable" : "read-only");
@@ -162,7 +164,7 @@ static void check_rights(struct test *t, struct tree *tr, enum way way)
             return;
     }
     check_write(t, tr, 1, way, 0);
-    check_unused(&tr->room, &tr->page[0], "after its mapping was removed");
+    check_unused(&tr->room, &tr->page[0], "after the mapping of this frame was removed");
 }
 
 TEST_RULE(abi_entry_rights,

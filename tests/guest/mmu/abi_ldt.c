@@ -37,6 +37,25 @@ static void check_load(struct test *t, unsigned int i, int expected, const char 
         test_fail(t, "load of DS with selector 0x%x, as before, faults", ds);
 }
 
+/* Makes entry 0 of page[0] a descriptor; the page is not an LDT yet. */
+static bool ldt_open(struct tree *tr, struct test *t)
+{
+    if (!tree_open(tr, t))
+        return false;
+    table_store(t, tr->page[0], 0, DATA_SEGMENT);
+    return true;
+}
+
+/* No LDT is in use afterwards, and nothing may be left of the use of page[0]. */
+static void ldt_close(struct tree *tr, const char *when)
+{
+    struct test *t = tr->room.t;
+
+    CHECK_RC(set_ldt(0, 0), 0, "MMUEXT_SET_LDT of no entries");
+    check_unused(&tr->room, &tr->page[0], when);
+    tree_close(tr);
+}
+
 TEST_RULE(abi_ldt, "MMUEXT_SET_LDT makes the descriptors of the LDT usable, up to its last entry")
 {
     struct spot *a, *b;
@@ -51,29 +70,27 @@ TEST_RULE(abi_ldt, "MMUEXT_SET_LDT makes the descriptors of the LDT usable, up t
     CHECK_RC(set_ldt(a->va, PTES_PER_TABLE), 0, "MMUEXT_SET_LDT of 512 entries");
     check_load(t, 0, 0, "after MMUEXT_SET_LDT of 512 entries");
     check_load(t, PTES_PER_TABLE - 1, 0, "after MMUEXT_SET_LDT of 512 entries");
-    check_load(t, 1, -EFAULT, "entry 1 is no descriptor");
+    check_load(t, 1, -EFAULT, "after MMUEXT_SET_LDT of 512 entries, of which entry 1 is 0");
     check_load(t, PTES_PER_TABLE, -EFAULT, "after MMUEXT_SET_LDT of 512 entries");
     CHECK_RC(set_ldt(a->va, 7), 0, "MMUEXT_SET_LDT of 7 entries");
     check_load(t, 0, 0, "after MMUEXT_SET_LDT of 7 entries");
     check_load(t, 7, -EFAULT, "after MMUEXT_SET_LDT of 7 entries");
     CHECK_RC(set_ldt(b->va, PTES_PER_TABLE), 0, "MMUEXT_SET_LDT of an LDT without descriptors");
     check_load(t, 0, -EFAULT, "after MMUEXT_SET_LDT of an LDT without descriptors");
-    check_unused(&tr.room, a, "after MMUEXT_SET_LDT of another LDT, the old one");
+    check_unused(&tr.room, a, "after MMUEXT_SET_LDT of another LDT, frame of the old LDT");
     CHECK_RC(set_ldt(0, 0), 0, "MMUEXT_SET_LDT of no entries");
     check_load(t, 0, -EFAULT, "after MMUEXT_SET_LDT of no entries");
-    check_unused(&tr.room, b, "after MMUEXT_SET_LDT of no entries, the old LDT");
+    check_unused(&tr.room, b, "after MMUEXT_SET_LDT of no entries, frame of the old LDT");
     tree_close(&tr);
 }
 
 TEST_RULE(abi_bad_ldt, "MMUEXT_SET_LDT refuses a bad address or size, and keeps the old LDT")
 {
-    struct spot *a;
     struct tree tr;
+    struct spot *a = &tr.page[0];
 
-    if (!tree_open(&tr, t))
+    if (!ldt_open(&tr, t))
         return;
-    a = &tr.page[0];
-    table_store(t, *a, 0, DATA_SEGMENT);
     CHECK_RC(set_ldt(a->va, 1), 0, "MMUEXT_SET_LDT of 1 entry");
     CHECK_RC(set_ldt(HYPERVISOR_VIRT_START, 1), -EINVAL, "MMUEXT_SET_LDT at Xen's address 0x%lx",
              HYPERVISOR_VIRT_START);
@@ -85,40 +102,32 @@ TEST_RULE(abi_bad_ldt, "MMUEXT_SET_LDT refuses a bad address or size, and keeps 
     }
     check_load(t, 0, 0, "after a refused MMUEXT_SET_LDT");
     check_load(t, 1, -EFAULT, "after a refused MMUEXT_SET_LDT");
-    CHECK_RC(set_ldt(0, 0), 0, "MMUEXT_SET_LDT of no entries");
-    check_unused(&tr.room, a, "after MMUEXT_SET_LDT of no entries, the old LDT");
-    tree_close(&tr);
+    ldt_close(&tr, "after the LDT in this frame was removed");
 }
 
 /* The LDT must not be writable by the guest: a descriptor could then become a call gate. */
 TEST_RULE(abi_ldt_writable, "a selector of an LDT that is mapped writable cannot be loaded")
 {
-    struct spot *a;
     struct tree tr;
+    struct spot *a = &tr.page[0];
 
-    if (!tree_open(&tr, t))
+    if (!ldt_open(&tr, t))
         return;
-    a = &tr.page[0];
-    table_store(t, *a, 0, DATA_SEGMENT);
     CHECK_RC(spot_show(*a, a->mfn, PTE_RW), 0, "update_va_mapping, writable");
     CHECK_RC(set_ldt(a->va, 1), 0, "MMUEXT_SET_LDT of 1 entry, mapped writable");
     check_load(t, 0, -EFAULT, "with an LDT that is mapped writable");
-    CHECK_RC(set_ldt(0, 0), 0, "MMUEXT_SET_LDT of no entries");
-    check_unused(&tr.room, a, "after its use as an LDT that is mapped writable");
-    tree_close(&tr);
+    ldt_close(&tr, "after the LDT in this frame, mapped writable, was removed");
 }
 
 /* The address of an LDT means another frame with other page tables, so Xen must forget the frame.
  */
 TEST_RULE(abi_ldt_baseptr, "MMUEXT_NEW_BASEPTR makes Xen forget the frames of the LDT")
 {
-    struct spot *a, *l4;
     struct tree tr;
+    struct spot *a = &tr.page[0], *l4;
 
-    if (!tree_open(&tr, t))
+    if (!ldt_open(&tr, t))
         return;
-    a = &tr.page[0];
-    table_store(t, *a, 0, DATA_SEGMENT);
     l4 = tree_copy_root(&tr);
     CHECK_RC(set_ldt(a->va, 1), 0, "MMUEXT_SET_LDT of 1 entry");
     check_load(t, 0, 0, "after MMUEXT_SET_LDT of 1 entry");
@@ -131,9 +140,7 @@ TEST_RULE(abi_ldt_baseptr, "MMUEXT_NEW_BASEPTR makes Xen forget the frames of th
         CHECK_RC(table_mmuext(MMUEXT_NEW_BASEPTR, t->d->pt.root), 0,
                  "MMUEXT_NEW_BASEPTR of the first L4 table");
     }
-    CHECK_RC(set_ldt(0, 0), 0, "MMUEXT_SET_LDT of no entries");
-    check_unused(&tr.room, a, "after its use as an LDT");
-    tree_close(&tr);
+    ldt_close(&tr, "after the LDT in this frame was removed");
 }
 
 #define LDT_PAGES (MAX_ENTRIES / PTES_PER_TABLE)
@@ -152,7 +159,7 @@ static void check_ldt_page(struct test *t, struct tree *tr, unsigned int page)
     check_load(t, (page ^ 1) * PTES_PER_TABLE + 3, -EFAULT, "with an LDT of 16 pages");
     CHECK_RC(set_ldt(0, 0), 0, "MMUEXT_SET_LDT of no entries");
     CHECK_RC(pt_write(tr->table[1].mfn, page, 0), 0, "mmu_update of L1 entry %u to 0", page);
-    check_unused(&tr->room, &tr->page[1], "after its use as one page of an LDT");
+    check_unused(&tr->room, &tr->page[1], "after the LDT with one page in this frame was removed");
     table_store(t, tr->page[1], 3, DATA_SEGMENT);
 }
 

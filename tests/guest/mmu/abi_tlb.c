@@ -53,48 +53,42 @@ static void tlb_close(struct tree *tr)
 
 static const uint64_t vcpu0_mask = 1;
 
-static void check_flushes(struct test *t, struct tree *tr,
-                          long (*by)(const struct tlb_flush *f, uintptr_t va, uint64_t pte,
-                                     const uint64_t *mask))
+/* Maps page 1, page 0, page 1, nothing, and page 1 again; @by changes the entry and flushes. */
+static void check_flushes(struct test *t, long (*by)(const struct tlb_flush *f, uintptr_t va,
+                                                     uint64_t pte, const uint64_t *mask))
 {
+    struct tree tr;
+
+    if (!tlb_open(&tr, t))
+        return;
+    CHECK_RC(HYPERVISOR_update_va_mapping(tr.va, pte_make(tr.page[1].mfn, PTE_RO), UVMF_INVLPG), 0,
+             "update_va_mapping of 0x%lx to page 1", tr.va);
     for (unsigned int i = 0; i < NR_TLB_FLUSHES; i++) {
         const struct tlb_flush *f = &tlb_flushes[i];
 
-        check_read(t, tr->va, 1, "before a flush");
+        check_read(t, tr.va, 1, "before a flush");
         for (unsigned int page = 0; page < 2; page++) {
-            CHECK_RC(by(f, tr->va, pte_make(tr->page[page].mfn, PTE_RO), &vcpu0_mask), 0, "%s",
-                     f->name);
-            check_read(t, tr->va, page, f->name);
+            CHECK_RC(by(f, tr.va, pte_make(tr.page[page].mfn, PTE_RO), &vcpu0_mask), 0,
+                     "PTE of 0x%lx to page %u by %s", tr.va, page, f->name);
+            check_read(t, tr.va, page, f->name);
         }
-        CHECK_RC(by(f, tr->va, 0, &vcpu0_mask), 0, "%s", f->name);
-        CHECK_RC(probe_read((void *)tr->va, &(uint64_t){0}), -EFAULT,
-                 "after %s, which removed the mapping: read at 0x%lx", f->name, tr->va);
-        CHECK_RC(by(f, tr->va, pte_make(tr->page[1].mfn, PTE_RO), &vcpu0_mask), 0, "%s", f->name);
+        CHECK_RC(by(f, tr.va, 0, &vcpu0_mask), 0, "PTE of 0x%lx to 0 by %s", tr.va, f->name);
+        CHECK_RC(probe_read((void *)tr.va, &(uint64_t){0}), -EFAULT,
+                 "after %s, which removed the mapping: read at 0x%lx", f->name, tr.va);
+        CHECK_RC(by(f, tr.va, pte_make(tr.page[1].mfn, PTE_RO), &vcpu0_mask), 0,
+                 "PTE of 0x%lx to page 1 by %s", tr.va, f->name);
     }
+    tlb_close(&tr);
 }
 
 TEST_RULE(abi_tlb_flush, "no stale translation is usable after a flush of the local TLB")
 {
-    struct tree tr;
-
-    if (!tlb_open(&tr, t))
-        return;
-    CHECK_RC(HYPERVISOR_update_va_mapping(tr.va, pte_make(tr.page[1].mfn, PTE_RO), UVMF_INVLPG), 0,
-             "update_va_mapping of page 1");
-    check_flushes(t, &tr, tlb_flush_change);
-    tlb_close(&tr);
+    check_flushes(t, tlb_flush_change);
 }
 
 TEST_RULE(abi_tlb_multicall, "no stale translation is usable after a flush in a multicall")
 {
-    struct tree tr;
-
-    if (!tlb_open(&tr, t))
-        return;
-    CHECK_RC(HYPERVISOR_update_va_mapping(tr.va, pte_make(tr.page[1].mfn, PTE_RO), UVMF_INVLPG), 0,
-             "update_va_mapping of page 1");
-    check_flushes(t, &tr, tlb_flush_multicall);
-    tlb_close(&tr);
+    check_flushes(t, tlb_flush_multicall);
 }
 
 #define NR_STALE 64
