@@ -124,6 +124,20 @@ uint64_t draw(uint64_t *seed)
     return *seed * 0x2545f4914f6cdd1d;
 }
 
+struct mmu_update m2p_update(mfn_t mfn, uint64_t pfn)
+{
+    return (struct mmu_update){.ptr = mfn_to_maddr(mfn) | MMU_MACHPHYS_UPDATE, .val = pfn};
+}
+
+unsigned int l4_empty_slot(struct domain *d)
+{
+    unsigned int i = 1;
+
+    while (pt_read(&d->pt, d->pt.root, PT_LEVELS, i))
+        i++;
+    return i;
+}
+
 /*
  * Does @mfn, whose M2P entry is @pfn, belong to another domain? True if PFN @pfn of this domain has
  * no frame, or has another frame whose M2P entry is @pfn too. (A damaged P2M list gives false here;

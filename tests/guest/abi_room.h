@@ -14,6 +14,9 @@
 
 #include "kernel/selftest/test.h"
 
+/* A domain ID that no domain has: xl counts up from 1, and would take years to reach it. */
+#define NO_DOMAIN 0x7abc
+
 struct room {
     struct test *t;
     struct frame_pool pool; /* the free frames of this room                            */
@@ -60,6 +63,12 @@ int spot_show(struct spot s, mfn_t mfn, uint64_t flags) __must_check;
 
 /* The next number of a pseudo-random sequence. The initial *@seed, not 0, selects the sequence. */
 uint64_t draw(uint64_t *seed);
+
+/* The request of mmu_update that writes @pfn to the M2P entry of @mfn. */
+struct mmu_update m2p_update(mfn_t mfn, uint64_t pfn);
+
+/* The lowest entry of the L4 table in CR3 that is 0. Never entry 0, which holds address 0. */
+unsigned int l4_empty_slot(struct domain *d);
 
 /*
  * Returns the first MFN from @from on whose M2P entry holds a PFN, and which this domain does not

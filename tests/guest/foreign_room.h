@@ -15,9 +15,6 @@
 
 #include "tests/guest/abi_room.h"
 
-/* A domain ID that no domain has: xl counts up from 1, and would take years to reach it. */
-#define NO_DOMAIN 0x7abc
-
 /* Words in granted pages, by the domain that writes them: "granter" and "grantee" in ASCII. */
 #define GRANTER_WORD 0x6772616e746572
 #define GRANTEE_WORD 0x6772616e746565

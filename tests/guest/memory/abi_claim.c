@@ -16,7 +16,6 @@
 /* The header shows the command to toolstacks only (__XEN_TOOLS__). */
 #define XENMEM_claim_pages 24
 
-#define NO_DOMAIN          0x7abc
 #define FEW_PAGES          8
 
 static long claim(domid_t domain, uint64_t nr)
@@ -29,8 +28,9 @@ static long claim(domid_t domain, uint64_t nr)
 /* Arguments that the header says must be zero, and domains that have no number of their own. */
 static void try_bad(struct test *t, domid_t self)
 {
+    static const char *const what[] = {"a list of extents", "order 1", "XENMEMF_address_bits(32)"};
     uint64_t list = 0, nr = host_current_pages() + FEW_PAGES;
-    struct xen_memory_reservation args[3];
+    struct xen_memory_reservation args[ARRAY_SIZE(what)];
 
     for (size_t i = 0; i < ARRAY_SIZE(args); i++)
         args[i] = (struct xen_memory_reservation){.nr_extents = nr, .domid = self};
@@ -39,7 +39,7 @@ static void try_bad(struct test *t, domid_t self)
     args[2].mem_flags = XENMEMF_address_bits(32);
     for (size_t i = 0; i < ARRAY_SIZE(args); i++)
         CHECK_RC(HYPERVISOR_memory_op(XENMEM_claim_pages, &args[i]), -EINVAL,
-                 "XENMEM_claim_pages with a list, an order or mem_flags (case %lu)", i);
+                 "XENMEM_claim_pages of 0x%lx pages with %s", nr, what[i]);
     CHECK_RC(claim(NO_DOMAIN, nr), -EINVAL,
              "XENMEM_claim_pages for domain 0x%x, which does not exist", NO_DOMAIN);
     CHECK_RC(claim(DOMID_SELF, nr), -EINVAL, "XENMEM_claim_pages for DOMID_SELF");
@@ -60,12 +60,15 @@ static void try_claims(struct test *t, domid_t self)
         CHECK_RC(claim(self, pages + FEW_PAGES), 0,
                  "XENMEM_claim_pages of 0x%lx pages, %d more than this domain has, claim %u",
                  pages + FEW_PAGES, FEW_PAGES, times);
-        CHECK_RC(claim(self, pages + FEW_PAGES), -EINVAL, "XENMEM_claim_pages, second claim");
+        CHECK_RC(claim(self, pages + FEW_PAGES), -EINVAL,
+                 "XENMEM_claim_pages of 0x%lx pages, while this domain has such a claim",
+                 pages + FEW_PAGES);
         CHECK_RC(claim(self, 0), 0, "XENMEM_claim_pages of 0 pages, which ends the claim");
     }
     if (pages + t->d->host.ram_end <= max)
         CHECK_RC(claim(self, pages + t->d->host.ram_end), -ENOMEM,
-                 "XENMEM_claim_pages of more pages than the host has");
+                 "XENMEM_claim_pages of 0x%lx pages, more than the host has",
+                 pages + t->d->host.ram_end);
     CHECK_EQ(host_current_pages(), pages, "after claims: XENMEM_current_reservation");
 }
 

@@ -23,19 +23,6 @@
 #define WRITABLE_M2P ((uint64_t)0xffff828000000000)
 
 #define NR_FRAMES    4ul
-#define NO_DOMAIN    0x7abc
-
-static struct xen_memory_exchange request(uint64_t nr, const uint64_t *in, const uint64_t *out)
-{
-    struct xen_memory_exchange x = {
-        .in = {.nr_extents = nr, .domid = DOMID_SELF},
-        .out = {.nr_extents = nr, .domid = DOMID_SELF},
-    };
-
-    set_xen_guest_handle(x.in.extent_start, (uint64_t *)in);
-    set_xen_guest_handle(x.out.extent_start, (uint64_t *)out);
-    return x;
-}
 
 static void fill(struct extents *e)
 {
@@ -45,10 +32,7 @@ static void fill(struct extents *e)
 
 static void set_m2p(struct extents *e, uint64_t i, uint64_t value)
 {
-    struct mmu_update req = {
-        .ptr = mfn_to_maddr(extents_mfn(e, i)) | MMU_MACHPHYS_UPDATE,
-        .val = value,
-    };
+    struct mmu_update req = m2p_update(extents_mfn(e, i), value);
     struct test *t = e->t;
 
     CHECK_RC(HYPERVISOR_mmu_update(&req, 1, NULL, DOMID_SELF), 0,
@@ -62,7 +46,7 @@ static void set_m2p(struct extents *e, uint64_t i, uint64_t value)
 static void try_out(struct extents *e, uint64_t m2p, const char *where)
 {
     const uint64_t *entry = (const uint64_t *)m2p + extents_mfn(e, 1).v;
-    struct xen_memory_exchange x = request(1, e->list, entry);
+    struct xen_memory_exchange x = extents_exchange(e->list, entry, 1);
     struct test *t = e->t;
     uint64_t found;
 
@@ -82,8 +66,9 @@ static void try_out(struct extents *e, uint64_t m2p, const char *where)
     extents_check_pages(e, 0, "XENMEM_exchange with its output list in Xen's area");
 }
 
-TEST(abi_exchange,
-     "XENMEM_exchange with an output list in Xen's area writes and exchanges nothing (XSA-212)")
+TEST(
+    abi_exchange,
+    "XENMEM_exchange refuses an output list at an address of Xen, and exchanges no frame (XSA-212)")
 {
     uint64_t m2p = (uintptr_t)t->d->host.m2p.table;
     struct xen_memory_exchange x;
@@ -95,7 +80,7 @@ TEST(abi_exchange,
     if (t->result == TEST_SUCCESS)
         try_out(&e, m2p, "the M2P");
     if (t->result == TEST_SUCCESS) {
-        x = request(1, e.list, (const uint64_t *)NONCANONICAL);
+        x = extents_exchange(e.list, (const uint64_t *)NONCANONICAL, 1);
         CHECK_RC(HYPERVISOR_memory_op(XENMEM_exchange, &x), -EFAULT,
                  "XENMEM_exchange of MFN 0x%lx, output list at 0x%lx (non-canonical)", e.list[0],
                  NONCANONICAL);
@@ -109,7 +94,7 @@ TEST(abi_exchange,
 static void try_in(struct extents *e, uint64_t m2p, const char *where)
 {
     const uint64_t *entry = (const uint64_t *)m2p + extents_mfn(e, 1).v;
-    struct xen_memory_exchange x = request(1, entry, e->out);
+    struct xen_memory_exchange x = extents_exchange(entry, e->out, 1);
     struct test *t = e->t;
 
     fill(e);
@@ -126,7 +111,7 @@ static void try_in(struct extents *e, uint64_t m2p, const char *where)
 }
 
 TEST_RULE(abi_exchange_in,
-          "XENMEM_exchange with an input list in Xen's area reads and exchanges nothing")
+          "XENMEM_exchange refuses an input list at an address of Xen, and exchanges no frame")
 {
     struct extents e;
 
@@ -145,24 +130,24 @@ static const struct numbers {
     domid_t in, out;
     long rc;
 } numbers[] = {
-    {"0 extents",                          0,                       0,                       0, 0, 0, DOMID_SELF, DOMID_SELF, 0      },
-    {"all extents done before",            2,                       2,                       2, 0, 0, DOMID_SELF, DOMID_SELF, 0      },
-    {"more done than there are",           2,                       2,                       3, 0, 0, DOMID_SELF, DOMID_SELF, -EINVAL},
-    {"fewer frames out than in",           2,                       1,                       0, 0, 0, DOMID_SELF, DOMID_SELF, -EINVAL},
-    {"more frames out than in",            1,                       2,                       0, 0, 0, DOMID_SELF, DOMID_SELF, -EINVAL},
-    {"as many extents, of a higher order", 1,                       1,                       0, 0, 1, DOMID_SELF, DOMID_SELF, -EINVAL},
-    {"as many extents, of a lower order",  1,                       1,                       0, 1, 0, DOMID_SELF, DOMID_SELF, -EINVAL},
-    {"a number of frames that wraps",      ((uint64_t)1 << 63) + 1, 2,                       0, 1, 0, DOMID_SELF, DOMID_SELF,
-     -EINVAL                                                                                                                         },
-    {"a number of frames out that wraps",  2,                       ((uint64_t)1 << 63) + 1, 0, 0, 1, DOMID_SELF,
-     DOMID_SELF,                                                                                                              -EINVAL},
-    {"two domains",                        1,                       1,                       0, 0, 0, DOMID_SELF, NO_DOMAIN,  -EINVAL},
-    {"a domain that does not exist",       1,                       1,                       0, 0, 0, NO_DOMAIN,  NO_DOMAIN,  -ESRCH },
+    {"0 extents",                               0,                       0,                       0, 0, 0, DOMID_SELF, DOMID_SELF, 0      },
+    {"nr_exchanged 2 of 2 extents",             2,                       2,                       2, 0, 0, DOMID_SELF, DOMID_SELF, 0      },
+    {"nr_exchanged 3 of 2 extents",             2,                       2,                       3, 0, 0, DOMID_SELF, DOMID_SELF, -EINVAL},
+    {"fewer frames out than in",                2,                       1,                       0, 0, 0, DOMID_SELF, DOMID_SELF, -EINVAL},
+    {"more frames out than in",                 1,                       2,                       0, 0, 0, DOMID_SELF, DOMID_SELF, -EINVAL},
+    {"as many extents, of a higher order",      1,                       1,                       0, 0, 1, DOMID_SELF, DOMID_SELF, -EINVAL},
+    {"as many extents, of a lower order",       1,                       1,                       0, 1, 0, DOMID_SELF, DOMID_SELF, -EINVAL},
+    {"a number of frames that wraps",           ((uint64_t)1 << 63) + 1, 2,                       0, 1, 0, DOMID_SELF, DOMID_SELF,
+     -EINVAL                                                                                                                              },
+    {"a number of frames out that wraps",       2,                       ((uint64_t)1 << 63) + 1, 0, 0, 1, DOMID_SELF,
+     DOMID_SELF,                                                                                                                   -EINVAL},
+    {"input of this domain, output of another", 1,                       1,                       0, 0, 0, DOMID_SELF, NO_DOMAIN,  -EINVAL},
+    {"a domain that does not exist",            1,                       1,                       0, 0, 0, NO_DOMAIN,  NO_DOMAIN,  -ESRCH },
 };
 
 static void try_numbers(struct extents *e, const struct numbers *n)
 {
-    struct xen_memory_exchange x = request(0, e->list, e->out);
+    struct xen_memory_exchange x = extents_exchange(e->list, e->out, 0);
     struct test *t = e->t;
     long rc;
 
@@ -182,7 +167,8 @@ static void try_numbers(struct extents *e, const struct numbers *n)
     extents_check_pages(e, 0, n->what);
 }
 
-TEST_RULE(abi_exchange_numbers, "XENMEM_exchange refuses numbers that contradict each other")
+TEST_RULE(abi_exchange_numbers,
+          "XENMEM_exchange refuses numbers of extents, orders or domains that do not match")
 {
     struct extents e;
 
@@ -204,7 +190,8 @@ static void check_done(struct extents *e, const struct xen_memory_exchange *x, u
     for (uint64_t i = from; i < done; i++)
         extents_adopt(e, i << order, (uint64_t)1 << order, e->out[i], step);
     for (uint64_t i = done; i < NR_FRAMES >> order; i++)
-        CHECK_EQ(e->out[i], e->first + (i << order), "%s: entry %lu of the output list", step, i);
+        CHECK_EQ(e->out[i], e->first + (i << order),
+                 "%s: entry %lu of the output list, which was not done,", step, i);
     for (uint64_t i = 0; i < NR_FRAMES; i++)
         if (i < from || i >= nr_done)
             extents_check_kept(e, i, 1, step);
@@ -215,7 +202,7 @@ static void check_done(struct extents *e, const struct xen_memory_exchange *x, u
 static void try_bad(struct extents *e, uint64_t bad, unsigned int order)
 {
     static const char step[] = "XENMEM_exchange with a bad input extent";
-    struct xen_memory_exchange x = request(NR_FRAMES, e->list, e->out);
+    struct xen_memory_exchange x = extents_exchange(e->list, e->out, NR_FRAMES);
     struct test *t = e->t;
     long rc;
 
@@ -233,8 +220,9 @@ static void try_bad(struct extents *e, uint64_t bad, unsigned int order)
     check_done(e, &x, 0, bad >> order << order, step);
 }
 
-TEST_RULE(abi_exchange_partial,
-          "XENMEM_exchange stops at a bad extent: nr_exchanged is exact, the rest is untouched")
+TEST_RULE(
+    abi_exchange_partial,
+    "XENMEM_exchange stops at a bad extent, and nr_exchanged is the number of extents before it")
 {
     struct extents e;
 
@@ -255,7 +243,7 @@ TEST_RULE(abi_exchange_resume, "XENMEM_exchange skips the first nr_exchanged ext
     if (!extents_open(&e, t, NR_FRAMES))
         return;
     fill(&e);
-    x = request(NR_FRAMES, e.list, e.out);
+    x = extents_exchange(e.list, e.out, NR_FRAMES);
     x.nr_exchanged = 3;
     CHECK_RC(HYPERVISOR_memory_op(XENMEM_exchange, &x), 0,
              "XENMEM_exchange of %lu frames, nr_exchanged 3", NR_FRAMES);

@@ -16,7 +16,6 @@
 /* The number of extents that Xen can encode when it continues a hypercall (MEMOP_EXTENT_SHIFT 6).
  */
 #define MAX_EXTENTS (UINT32_MAX >> 6)
-#define NO_DOMAIN   0x7abc /* not the number of any domain */
 
 /*
  * Releases the frames of PFNs [0, NR_FRAMES), but entry @bad of the list is @entry. Xen must have
@@ -131,7 +130,7 @@ TEST_RULE(abi_extent_domain, "memory_op does nothing for a domain that is not th
     extents_close(&e);
 }
 
-/* Of a list of NR_FRAMES entries, only the first @readable are in mapped memory: the end of @page.
+/* The first @readable entries of a list of NR_FRAMES are the end of @page; the rest is not mapped.
  */
 static void try_unreadable(struct extents *e, void *page, uint64_t readable)
 {
@@ -226,18 +225,14 @@ static void try_order(struct extents *e, uint64_t low, unsigned int order)
 {
     static const char step[] = "memory_op with an order past the limit";
     struct test *t = e->t;
-    struct xen_memory_exchange x = {
-        .in = {.nr_extents = 1, .extent_order = order, .domid = DOMID_SELF},
-        .out = {.nr_extents = 1, .extent_order = order, .domid = DOMID_SELF},
-    };
+    struct xen_memory_exchange x = extents_exchange(e->list, e->out, 1);
 
     e->list[0] = extents_mfn(e, low).v, e->out[0] = e->first + low;
     CHECK_RC(extents_op(XENMEM_decrease_reservation, e->list, 1, order, 0), 0,
              "XENMEM_decrease_reservation of an extent of order %u", order);
     CHECK_RC(extents_op(XENMEM_populate_physmap, e->out, 1, order, 0), 0,
              "XENMEM_populate_physmap of an extent of order %u", order);
-    set_xen_guest_handle(x.in.extent_start, e->list);
-    set_xen_guest_handle(x.out.extent_start, e->out);
+    x.in.extent_order = x.out.extent_order = order;
     CHECK_RC(HYPERVISOR_memory_op(XENMEM_exchange, &x), -EPERM,
              "XENMEM_exchange of an extent of order %u", order);
     CHECK_EQ(e->out[0], e->first + low, "%s: output list", step);

@@ -152,16 +152,13 @@ static void fill_lists(struct extents *e, const struct swap *s, uint64_t nr)
 static bool swap(struct extents *e, const struct swap *s, unsigned int order)
 {
     uint64_t nr = (uint64_t)1 << order, nr_in = nr >> s->in_order, nr_out = nr >> s->out_order;
-    struct xen_memory_exchange x = {
-        .in = {.nr_extents = nr_in,  .extent_order = s->in_order,  .domid = DOMID_SELF},
-        .out = {.nr_extents = nr_out, .extent_order = s->out_order, .domid = DOMID_SELF},
-    };
+    struct xen_memory_exchange x = extents_exchange(e->list, e->out, nr_in);
     struct test *t = e->t;
     long rc;
 
     fill_lists(e, s, nr);
-    set_xen_guest_handle(x.in.extent_start, e->list);
-    set_xen_guest_handle(x.out.extent_start, e->out);
+    x.in.extent_order = s->in_order;
+    x.out.nr_extents = nr_out, x.out.extent_order = s->out_order;
     rc = HYPERVISOR_memory_op(XENMEM_exchange, &x);
     CHECK_EQ(e->out[nr_out], UNWRITTEN, "%s: entry behind the output list", s->step);
     /* EPERM: Xen's option memop-max-order= allows no such order */

@@ -79,10 +79,7 @@ static void exchange_all(struct extents *e, uint64_t nr, unsigned int in, unsign
 {
     static const char step[] = "exchange of many frames, with a 1 ms timer";
     uint64_t nr_in = nr >> in, nr_out = nr >> out;
-    struct xen_memory_exchange x = {
-        .in = {.nr_extents = nr_in,  .extent_order = in,  .domid = DOMID_SELF},
-        .out = {.nr_extents = nr_out, .extent_order = out, .domid = DOMID_SELF},
-    };
+    struct xen_memory_exchange x = extents_exchange(e->list, e->out, nr_in);
     struct test *t = e->t;
     uint64_t done;
     long rc;
@@ -92,8 +89,8 @@ static void exchange_all(struct extents *e, uint64_t nr, unsigned int in, unsign
     for (uint64_t i = 0; i < nr_out; i++)
         e->out[i] = e->first + (i << out);
     e->list[nr_in] = extents_mfn(e, nr).v, e->out[nr_out] = UNWRITTEN;
-    set_xen_guest_handle(x.in.extent_start, e->list);
-    set_xen_guest_handle(x.out.extent_start, e->out);
+    x.in.extent_order = in;
+    x.out.nr_extents = nr_out, x.out.extent_order = out;
     rc = interrupted_op(t, XENMEM_exchange, &x, ns);
     if (!out || (rc != -ENOMEM && rc != -EPERM)) /* Xen may lack extents, or allow none */
         CHECK_RC(rc, 0, "XENMEM_exchange of %lu extents of order %u for %lu, with a 1 ms timer",

@@ -38,7 +38,7 @@ static uint32_t features_of(struct test *t)
      BIT(supervisor_mode_kernel) | BIT(hvm_callback_vector) | BIT(hvm_safe_pvclock) |             \
      BIT(hvm_pirqs) | BIT(ARM_SMCCC_supported) | BIT(not_direct_mapped))
 
-TEST_RULE(abi_features, "Xen announces the features of a PV guest, XENFEAT_dom0 to a dom0 only")
+TEST_RULE(abi_features, "Xen announces the features of a PV guest, and XENFEAT_dom0 to a dom0 only")
 {
     uint32_t found = features_of(t);
     bool initdom = boot_info_is_initdomain(&t->d->boot);

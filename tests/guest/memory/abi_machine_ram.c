@@ -50,17 +50,21 @@ static void check_frames(struct test *t, const struct memory_map *m)
         mfn = p2m_get_ram(&d->p2m, to_pfn(pfn)).v;
         if (mfn == INVALID_ENTRY)
             continue;
-        CHECK(entry_of(m, mfn) && entry_of(m, mfn)->type == E820_RAM,
-              "MFN 0x%lx of PFN 0x%lx is in no RAM entry of the machine E820 map", mfn, pfn);
-        CHECK(mfn < d->host.ram_end,
-              "MFN 0x%lx of PFN 0x%lx, expected one below "
-              "XENMEM_maximum_ram_page, 0x%lx",
-              mfn, pfn, d->host.ram_end);
+        CHECK(
+            entry_of(m, mfn) && entry_of(m, mfn)->type == E820_RAM,
+            "MFN 0x%lx of PFN 0x%lx is in no RAM entry of the machine E820 map, expected one entry "
+            "with the whole page",
+            mfn, pfn);
+        CHECK(
+            mfn < d->host.ram_end,
+            "frame of PFN 0x%lx is MFN 0x%lx, expected one below 0x%lx, by XENMEM_maximum_ram_page",
+            pfn, mfn, d->host.ram_end);
     }
 }
 
-TEST_RULE(abi_machine_ram,
-          "dom0: the machine E820 map is sorted, and names all RAM that Xen speaks of")
+TEST_RULE(
+    abi_machine_ram,
+    "dom0: the machine E820 map is sorted, and has the last page of RAM and each frame of dom0")
 {
     const struct host *h = &t->d->host;
     struct memory_map m;

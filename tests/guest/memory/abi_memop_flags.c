@@ -15,18 +15,13 @@
 
 #include "tests/guest/memory/extents.h"
 
-#define NO_DOMAIN 0x7abc
-
 /* Xen has at most 64 nodes (MAX_NUMNODES). 255 means "no node", 254 is the last that has a flag. */
 static const unsigned int bad_nodes[] = {64, 65, 127, 128, 191, 254};
 
 /* decrease_reservation and the checks of exchange come before an allocation. */
 static void try_without_memory(struct extents *e, unsigned int flags)
 {
-    struct xen_memory_exchange x = {
-        .in = {.nr_extents = 1,     .domid = NO_DOMAIN},
-        .out = { .nr_extents = 1, .domid = NO_DOMAIN, .mem_flags = flags},
-    };
+    struct xen_memory_exchange x = extents_exchange(e->list, e->out, 1);
     struct test *t = e->t;
 
     e->list[0] = extents_mfn(e, 0).v;
@@ -34,8 +29,7 @@ static void try_without_memory(struct extents *e, unsigned int flags)
              "XENMEM_decrease_reservation of one frame, mem_flags 0x%x", flags);
     extents_check_kept(e, 0, 1, "release with a node out of range");
     extents_check_pages(e, 0, "release with a node out of range");
-    set_xen_guest_handle(x.in.extent_start, e->list);
-    set_xen_guest_handle(x.out.extent_start, e->out);
+    x.in.domid = x.out.domid = NO_DOMAIN, x.out.mem_flags = flags;
     CHECK_RC(HYPERVISOR_memory_op(XENMEM_exchange, &x), -EINVAL,
              "XENMEM_exchange for domain 0x%x, which does not exist, mem_flags 0x%x", NO_DOMAIN,
              flags);
@@ -43,16 +37,10 @@ static void try_without_memory(struct extents *e, unsigned int flags)
 
 static void try_memory(struct extents *e, unsigned int flags)
 {
-    struct xen_memory_exchange x = {
-        .in = {.nr_extents = 1,      .domid = DOMID_SELF},
-        .out = { .nr_extents = 1, .domid = DOMID_SELF,  .mem_flags = flags},
-    };
+    uint64_t nr_exchanged;
     struct test *t = e->t;
 
-    e->list[0] = extents_mfn(e, 0).v, e->out[0] = e->first;
-    set_xen_guest_handle(x.in.extent_start, e->list);
-    set_xen_guest_handle(x.out.extent_start, e->out);
-    CHECK_RC(HYPERVISOR_memory_op(XENMEM_exchange, &x), -EINVAL,
+    CHECK_RC(extents_exchange_first(e, flags, &nr_exchanged), -EINVAL,
              "XENMEM_exchange of one frame, mem_flags 0x%x", flags);
     extents_check_kept(e, 0, 1, "exchange with a node out of range");
 
@@ -93,10 +81,10 @@ static const struct {
     const char *step;
     unsigned int flags;
 } good[] = {
-    {"populate with node 0",                            XENMEMF_node(0)                },
-    {"populate with node 63, from where memory is",     XENMEMF_node(63)               },
-    {"populate with the virtual node 0, without vNUMA", XENMEMF_node(0) | XENMEMF_vnode},
-    {"populate with 255 address bits",                  XENMEMF_address_bits(255)      },
+    {"populate with node 0",                                    XENMEMF_node(0)                },
+    {"populate with node 63",                                   XENMEMF_node(63)               },
+    {"populate with virtual node 0, in a domain without vNUMA", XENMEMF_node(0) | XENMEMF_vnode},
+    {"populate with 255 address bits",                          XENMEMF_address_bits(255)      },
 };
 
 TEST_RULE(abi_memop_hint,
@@ -128,17 +116,11 @@ static void check_bits(struct extents *e, uint64_t mfn, unsigned int bits, const
 /* Xen may have no such frame: then it must say so. */
 static void try_bits(struct extents *e, unsigned int bits)
 {
-    struct xen_memory_exchange x = {
-        .in = {.nr_extents = 1,      .domid = DOMID_SELF                    },
-        .out = { .nr_extents = 1, .domid = DOMID_SELF, .mem_flags = XENMEMF_address_bits(bits)},
-    };
     struct test *t = e->t;
+    uint64_t nr_exchanged;
     long rc;
 
-    e->list[0] = extents_mfn(e, 0).v, e->out[0] = e->first;
-    set_xen_guest_handle(x.in.extent_start, e->list);
-    set_xen_guest_handle(x.out.extent_start, e->out);
-    rc = HYPERVISOR_memory_op(XENMEM_exchange, &x);
+    rc = extents_exchange_first(e, XENMEMF_address_bits(bits), &nr_exchanged);
     if (rc != -ENOMEM)
         CHECK_RC(rc, 0, "XENMEM_exchange of one frame, %u address bits", bits);
     if (!rc) {
@@ -151,7 +133,8 @@ static void try_bits(struct extents *e, unsigned int bits)
     if (extents_populate(e, 0, 0, XENMEMF_address_bits(bits), "populate with address bits"))
         check_bits(e, extents_mfn(e, 0).v, bits, "XENMEM_populate_physmap");
     else if (!extents_populate(e, 0, 0, 0, "populate without address bits"))
-        test_error(t, "Xen has no frame left for this domain");
+        test_error(t, "XENMEM_populate_physmap of one frame, as many as were released: result is "
+                      "0, expected 1");
 }
 
 TEST_RULE(abi_memop_bits, "memory that is asked for with XENMEMF_address_bits(n) lies below 2^n")

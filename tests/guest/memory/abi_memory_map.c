@@ -22,7 +22,6 @@
 
 #define XEN_MAX_ENTRIES 1024u /* of a domain's own map: E820MAX of Xen's asm/e820.h */
 #define NR_SET          5u
-#define NO_DOMAIN       0x7abc
 
 struct map_room {
     struct room room;
@@ -120,7 +119,7 @@ TEST_RULE(abi_machine_map,
     if (!boot_info_is_initdomain(&t->d->boot)) {
         rc = read_map(XENMEM_machine_memory_map, NULL, &count);
         CHECK_RC(rc, rc == -EACCES && t->d->host.has_flask ? -EACCES : -EPERM,
-                 "XENMEM_machine_memory_map in a domain that is no dom0");
+                 "XENMEM_machine_memory_map in a domU");
         return;
     }
     if (!map_room_open(&m, t))
@@ -171,7 +170,7 @@ static void try_bad_maps(const struct map_room *m)
     CHECK_RC(set_map(DOMID_SELF, m->full, XEN_MAX_ENTRIES + 1), -EINVAL,
              "XENMEM_set_memory_map of %u entries", XEN_MAX_ENTRIES + 1);
     CHECK_RC(set_map(DOMID_SELF, (struct e820_entry *)HYPERVISOR_VIRT_START, 1), -EFAULT,
-             "XENMEM_set_memory_map, buffer in Xen's area");
+             "XENMEM_set_memory_map, buffer at Xen's address 0x%lx", HYPERVISOR_VIRT_START);
     CHECK_RC(set_map(NO_DOMAIN, m->full, 1), -ESRCH,
              "XENMEM_set_memory_map for domain 0x%x, which does not exist", NO_DOMAIN);
     try_own(m, m->nr + 1);

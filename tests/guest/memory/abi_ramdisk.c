@@ -72,7 +72,8 @@ static void check_end(struct test *t, uint64_t end)
 
     /* libxenguest rounds mod_len up to whole pages */
     CHECK(len <= ROUND_UP(end, boot_info_is_initdomain(&t->d->boot) ? BLOCK : PAGE_SIZE),
-          "start_info.mod_len is 0x%lx, but the cpio archive in the ramdisk ends at byte 0x%lx",
+          "start_info.mod_len is 0x%lx, expected the end of the cpio archive in the ramdisk, byte "
+          "0x%lx, with padding",
           len, end);
     for (uint64_t i = end; i < len && read_bytes(t, i, &byte, 1); i++)
         CHECK(!byte, "byte 0x%lx of the ramdisk, behind the cpio archive, is 0x%x, expected 0", i,
@@ -86,14 +87,13 @@ TEST_RULE(abi_ramdisk, "a ramdisk that is a cpio archive ends where start_info.m
 
     while (!is_last && pass_entry(t, &at, &is_last))
         is_first = false;
-    fixmap_unmap(&t->d->fixmap, FIXMAP_SCRATCH);
     if (is_first)
         test_skip(t, "there is no ramdisk, or it is no cpio archive");
     else if (!is_last)
         test_fail(
             t,
-            "start_info.mod_len is 0x%lx, but the cpio archive in the ramdisk has no entry at "
-            "byte 0x%lx, where its next one must be",
+            "start_info.mod_len is 0x%lx, and the cpio archive in the ramdisk has no entry at byte "
+            "0x%lx, expected the next entry or the entry TRAILER!!! there",
             t->d->boot.ramdisk_bytes, at);
     else
         check_end(t, at);

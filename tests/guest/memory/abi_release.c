@@ -52,13 +52,13 @@ static void use_rights(struct extents *e)
 
 static void use_pinned(struct extents *e)
 {
+    mfn_t mfn = extents_mfn(e, 0);
     struct test *t = e->t;
 
     for (unsigned int level = 1; level <= PT_LEVELS; level++) {
         extents_zero(e, 0); /* Xen wrote entries into the L4 table */
-        check_frame(t, pt_pin(extents_mfn(e, 0), level), 0, "pin of a zeroed frame",
-                    extents_mfn(e, 0));
-        check_frame(t, pt_unpin(extents_mfn(e, 0)), 0, "unpin", extents_mfn(e, 0));
+        CHECK_RC(pt_pin(mfn, level), 0, "pin of MFN 0x%lx, zeroed, as L%u", mfn.v, level);
+        CHECK_RC(pt_unpin(mfn), 0, "unpin of MFN 0x%lx, pinned as L%u", mfn.v, level);
     }
 }
 
@@ -78,28 +78,19 @@ static void use_m2p(struct extents *e)
     struct mmu_update req[2];
 
     for (unsigned int i = 0; i < 2; i++)
-        req[i] = (struct mmu_update){
-            .ptr = mfn_to_maddr(extents_mfn(e, 0)) | MMU_MACHPHYS_UPDATE,
-            .val = i ? e->first : e->first + 1,
-        };
+        req[i] = m2p_update(extents_mfn(e, 0), e->first + 1 - i);
     check_frame(t, HYPERVISOR_mmu_update(req, 2, NULL, DOMID_SELF), 0,
-                "mmu_update of its M2P entry, twice", extents_mfn(e, 0));
+                "mmu_update of the M2P entry to another PFN and back", extents_mfn(e, 0));
 }
 
 static void use_exchange(struct extents *e)
 {
     struct test *t = e->t;
-    struct xen_memory_exchange x = {
-        .in = {.nr_extents = 1, .domid = DOMID_SELF},
-        .out = {.nr_extents = 1, .domid = DOMID_SELF},
-    };
+    uint64_t nr_exchanged;
 
-    e->list[0] = extents_mfn(e, 0).v, e->out[0] = e->first;
-    set_xen_guest_handle(x.in.extent_start, e->list);
-    set_xen_guest_handle(x.out.extent_start, e->out);
-    CHECK_RC(HYPERVISOR_memory_op(XENMEM_exchange, &x), 0, "XENMEM_exchange of MFN 0x%lx",
-             e->list[0]);
-    if (x.nr_exchanged)
+    CHECK_RC(extents_exchange_first(e, 0, &nr_exchanged), 0, "XENMEM_exchange of MFN 0x%lx",
+             extents_mfn(e, 0).v);
+    if (nr_exchanged)
         extents_adopt(e, 0, 1, e->out[0], "XENMEM_exchange");
 }
 
@@ -129,7 +120,9 @@ static bool try_use(struct extents *e, size_t u)
     return true;
 }
 
-TEST_RULE(abi_release, "a frame that was used and is not any more is gone once it is released")
+TEST_RULE(
+    abi_release,
+    "decrease_reservation frees a frame that was mapped, pinned, a page table or exchanged before")
 {
     struct extents e;
 
@@ -170,7 +163,7 @@ static void granted_close(struct granted *g)
 }
 
 TEST_RULE(abi_release_granted,
-          "a frame that was granted, mapped by its grant and unmapped is gone once it is released")
+          "decrease_reservation frees a frame whose grant was mapped and unmapped before")
 {
     struct granted g;
 

@@ -11,8 +11,6 @@
  */
 #include "lib/errno.h"
 
-#include "arch/x86/hypercall.h"
-
 #include "tests/guest/memory/extent_tree.h"
 
 #define WORD 0x1cebe77e
@@ -65,7 +63,7 @@ static void try_pinned(struct extents *e, unsigned int level)
 }
 
 TEST_RULE(abi_release_pinned,
-          "a released page table stays pinned until it is unpinned, and is freed then (XSA-252)")
+          "a page table that is released while pinned is freed by the unpin, not before (XSA-252)")
 {
     struct extents e;
 
@@ -91,7 +89,7 @@ static void try_mapped(struct extents *e, struct spot *s)
     }
     *word += 1;
     CHECK_EQ(*(volatile uint64_t *)s[1].va, WORD + 1,
-             "word of a released frame, written by one mapping and read by the other,");
+             "word of a released frame, written by the first of two mappings, read by the second,");
     check_frame(t, spot_show(s[0], INVALID_MFN, 0), 0, "update_va_mapping of one mapping to 0",
                 s[0].mfn);
     extents_check_kept(e, 0, 1, "removal of one of two mappings of a released frame");
@@ -103,7 +101,8 @@ static void try_mapped(struct extents *e, struct spot *s)
     check_freed(e, 0, "removal of the last mapping of a released frame");
 }
 
-TEST_RULE(abi_release_mapped, "a released frame stays usable until its last mapping is removed")
+TEST_RULE(abi_release_mapped,
+          "a frame that is released while mapped is freed with its last mapping, not before")
 {
     struct extents e;
     struct spot other, s[2];
@@ -142,7 +141,7 @@ static void try_tables(struct extents *e, const struct extent_tree *tree)
 }
 
 TEST_RULE(abi_release_tables,
-          "a released page table that is in use at level 1, 2 or 3 is freed when it is out of use")
+          "an L1, L2 or L3 table that is released while in use is freed when it is out of use")
 {
     struct extents e;
     struct extent_tree tree;
@@ -157,18 +156,12 @@ TEST_RULE(abi_release_tables,
 static void try_exchange(struct extents *e, const char *what)
 {
     struct test *t = e->t;
-    struct xen_memory_exchange x = {
-        .in = {.nr_extents = 1, .domid = DOMID_SELF},
-        .out = {.nr_extents = 1, .domid = DOMID_SELF},
-    };
+    uint64_t nr_exchanged;
 
-    e->list[0] = extents_mfn(e, 0).v, e->out[0] = e->first;
-    set_xen_guest_handle(x.in.extent_start, e->list);
-    set_xen_guest_handle(x.out.extent_start, e->out);
-    CHECK_RC(HYPERVISOR_memory_op(XENMEM_exchange, &x), -EINVAL,
-             "XENMEM_exchange of MFN 0x%lx, which is %s", e->list[0], what);
-    CHECK_EQ(x.nr_exchanged, 0, "nr_exchanged of XENMEM_exchange of a frame that is %s", what);
-    if (x.nr_exchanged)
+    CHECK_RC(extents_exchange_first(e, 0, &nr_exchanged), -EINVAL,
+             "XENMEM_exchange of MFN 0x%lx, which is %s", extents_mfn(e, 0).v, what);
+    CHECK_EQ(nr_exchanged, 0, "nr_exchanged of XENMEM_exchange of a frame that is %s", what);
+    if (nr_exchanged)
         extents_adopt(e, 0, 1, e->out[0], what);
     else
         CHECK_EQ(e->out[0], e->first, "output list after XENMEM_exchange of a frame that is %s",
@@ -195,6 +188,6 @@ TEST_RULE(abi_exchange_in_use,
     extents_zero(&e, 0);
     check_frame(t, pt_pin(s.mfn, 1), 0, "pin of a zeroed frame as L1", s.mfn);
     try_exchange(&e, "pinned as L1");
-    check_frame(t, pt_unpin(s.mfn), 0, "unpin", s.mfn);
+    check_frame(t, pt_unpin(s.mfn), 0, "unpin of a frame pinned as L1", s.mfn);
     extents_close(&e);
 }

@@ -12,7 +12,6 @@
 
 #include "tests/guest/memory/extents.h"
 
-#define NO_DOMAIN 0x7abc
 #define NR_FRAMES 4
 #define MAX_ROOM  512 /* frames that a test gets at most, to reach the maximum of its domain */
 
@@ -32,10 +31,7 @@ static void take(struct extents *e, uint64_t i, unsigned int order)
         return; /* Xen has no extent of this order */
     CHECK_RC(rc, 1, "XENMEM_increase_reservation of one extent of order %u", order);
     for (uint64_t j = 0; rc == 1 && j < nr; j++) {
-        req = (struct mmu_update){
-            .ptr = mfn_to_maddr(to_mfn(e->list[0] + j)) | MMU_MACHPHYS_UPDATE,
-            .val = e->first + i + j,
-        };
+        req = m2p_update(to_mfn(e->list[0] + j), e->first + i + j);
         CHECK_RC(HYPERVISOR_mmu_update(&req, 1, NULL, DOMID_SELF), 0,
                  "mmu_update of the M2P entry of MFN 0x%lx, frame %lu of the extent that "
                  "XENMEM_increase_reservation returned",
@@ -87,7 +83,8 @@ static void try_past_max(struct extents *e, uint64_t room)
     extents_check_pages(e, (int64_t)got, step);
     if (got)
         CHECK_RC(extents_op(XENMEM_decrease_reservation, e->list, got, 0, 0), (long)got,
-                 "XENMEM_decrease_reservation of these frames");
+                 "XENMEM_decrease_reservation of the %lu frames that populate_physmap returned",
+                 got);
     extents_check_pages(e, -(int64_t)got, "release of the frames up to the maximum");
     extents_check_kept(e, 0, 1, step);
 }
@@ -114,8 +111,9 @@ static long size_of(unsigned int cmd, domid_t domain)
     return HYPERVISOR_memory_op(cmd, &arg);
 }
 
-TEST_RULE(abi_reservation,
-          "reservations of this domain: by its number as by DOMID_SELF, current <= maximum")
+TEST_RULE(
+    abi_reservation,
+    "the sizes of this domain are the same by its number and by DOMID_SELF, current <= maximum")
 {
     static const unsigned int cmds[] = {XENMEM_current_reservation, XENMEM_maximum_reservation,
                                         XENMEM_maximum_gpfn};

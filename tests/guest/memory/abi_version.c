@@ -43,8 +43,9 @@ static void check_unwritten(struct test *t, size_t from, const char *name)
 
     while (i < sizeof(answer) && answer.bytes[i] == UNWRITTEN)
         i++;
-    CHECK(i == sizeof(answer), "%s: byte %lu is written, expected nothing behind byte %lu", name, i,
-          from);
+    CHECK(i == sizeof(answer),
+          "%s: Xen wrote byte %lu of the buffer, expected no byte from %lu on to be written", name,
+          i, from);
 }
 
 /* A string of @size bytes at @at: printable, with a 0, and nothing but 0 behind. */
@@ -187,7 +188,8 @@ static void try_build_id(struct test *t, uint32_t len, uint32_t size)
     if (len || rc != -EINVAL) /* up to Xen 4.17, a length of 0 is invalid */
         CHECK_RC(rc, fits ? (long)size : -ENOBUFS,
                  "XENVER_build_id with a buffer of %u bytes for %u", len, size);
-    CHECK_EQ(*(const uint32_t *)answer.words, len, "XENVER_build_id: len");
+    CHECK_EQ(*(const uint32_t *)answer.words, len,
+             "XENVER_build_id with a buffer of %u bytes for %u: len", len, size);
     check_unwritten(t, sizeof(len) + (fits ? size : 0), "XENVER_build_id");
 }
 

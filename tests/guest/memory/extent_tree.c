@@ -13,9 +13,7 @@ bool extent_tree_hook(struct extent_tree *tree, struct extents *e)
     struct pagetable *pt = &t->d->pt;
     long rc = 0;
 
-    tree->slot = 1;
-    while (pte_present(pt_read(pt, pt->root, PT_LEVELS, tree->slot)))
-        tree->slot++;
+    tree->slot = l4_empty_slot(t->d);
     tree->page = (uint64_t *)((uint64_t)tree->slot << level_shift(PT_LEVELS));
     for (unsigned int i = 0; i < TREE_FRAMES; i++)
         extents_zero(e, i);

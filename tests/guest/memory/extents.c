@@ -105,10 +105,34 @@ long extents_op(unsigned int cmd, const uint64_t *list, uint64_t nr, unsigned in
     return HYPERVISOR_memory_op(cmd, &arg);
 }
 
+struct xen_memory_exchange extents_exchange(const uint64_t *in, const uint64_t *out, uint64_t nr)
+{
+    struct xen_memory_exchange x = {
+        .in = {.nr_extents = nr, .domid = DOMID_SELF},
+        .out = {.nr_extents = nr, .domid = DOMID_SELF},
+    };
+
+    set_xen_guest_handle(x.in.extent_start, (uint64_t *)in);
+    set_xen_guest_handle(x.out.extent_start, (uint64_t *)out);
+    return x;
+}
+
+long extents_exchange_first(struct extents *e, unsigned int mem_flags, uint64_t *nr_exchanged)
+{
+    struct xen_memory_exchange x = extents_exchange(e->list, e->out, 1);
+    long rc;
+
+    e->list[0] = extents_mfn(e, 0).v, e->out[0] = e->first;
+    x.out.mem_flags = mem_flags;
+    rc = HYPERVISOR_memory_op(XENMEM_exchange, &x);
+    *nr_exchanged = x.nr_exchanged;
+    return rc;
+}
+
 /* Sets an M2P entry. 0 tells that this domain owns the frame. */
 static long claim(mfn_t mfn, uint64_t pfn)
 {
-    struct mmu_update req = {.ptr = mfn_to_maddr(mfn) | MMU_MACHPHYS_UPDATE, .val = pfn};
+    struct mmu_update req = m2p_update(mfn, pfn);
 
     return HYPERVISOR_mmu_update(&req, 1, NULL, DOMID_SELF);
 }

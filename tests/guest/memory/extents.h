@@ -60,6 +60,19 @@ void extents_zero(struct extents *e, uint64_t i);
 long extents_op(unsigned int cmd, const uint64_t *list, uint64_t nr, unsigned int order,
                 unsigned int mem_flags) __must_check;
 
+/*
+ * The argument of XENMEM_exchange: the @nr frames with the MFNs at @in go, and as many come for the
+ * PFNs at @out. Xen writes their MFNs to @out.
+ */
+struct xen_memory_exchange extents_exchange(const uint64_t *in, const uint64_t *out, uint64_t nr);
+
+/*
+ * XENMEM_exchange of the frame of PFN number 0, listed in e->list and e->out, for a frame by
+ * @mem_flags. Returns Xen's result, and the number of exchanged frames.
+ */
+long extents_exchange_first(struct extents *e, unsigned int mem_flags,
+                            uint64_t *nr_exchanged) __must_check;
+
 /* Xen must have taken, or must have left, the frames of PFNs [@i, @i + @nr). @step: what was done.
  */
 void extents_check_gone(struct extents *e, uint64_t i, uint64_t nr, const char *step);

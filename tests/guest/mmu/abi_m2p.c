@@ -56,7 +56,7 @@ TEST(abi_m2p_end, "a read past the end of the M2P causes a page fault")
 static void try_frame(struct test *t, mfn_t mfn, const char *what)
 {
     const struct m2p *m2p = &t->d->host.m2p;
-    struct mmu_update req = {.ptr = mfn_to_maddr(mfn) | MMU_MACHPHYS_UPDATE, .val = 0x1234};
+    struct mmu_update req = m2p_update(mfn, 0x1234);
     uint64_t before = INVALID_ENTRY, after = INVALID_ENTRY;
     bool listed = mfn.v < m2p->nr && probe_read(&m2p->table[mfn.v], &before) == 0;
 
@@ -78,15 +78,14 @@ TEST(abi_m2p_owner,
         try_frame(t, mfn, "a frame of another domain");
 }
 
-/* Writes @pfn + i to the M2P entry of frame i, by one hypercall. */
+/* Writes @pfn[i] to the M2P entry of frame i, by one hypercall. */
 static void write_batch(struct test *t, const struct spot *s, unsigned int nr, const uint64_t *pfn)
 {
     struct mmu_update req[NR_BATCH];
     unsigned int done = 0;
 
     for (unsigned int i = 0; i < nr; i++)
-        req[i] =
-            (struct mmu_update){.ptr = mfn_to_maddr(s[i].mfn) | MMU_MACHPHYS_UPDATE, .val = pfn[i]};
+        req[i] = m2p_update(s[i].mfn, pfn[i]);
     CHECK_RC(HYPERVISOR_mmu_update(req, nr, &done, DOMID_SELF), 0, "mmu_update of %u M2P entries",
              nr);
     CHECK_EQ(done, nr, "*pdone after mmu_update of %u M2P entries", nr);
@@ -109,13 +108,16 @@ TEST_RULE(abi_m2p_batch,
     for (unsigned int nr = 1; nr <= NR_BATCH; nr++) {
         write_batch(t, s, nr, other);
         for (unsigned int i = 0; i < NR_BATCH; i++)
-            CHECK_EQ(m2p_get(&t->d->host.m2p, s[i].mfn).v, i < nr ? other[i] : own[i],
-                     "after mmu_update of %u M2P entries: M2P entry of frame %u", nr, i);
+            CHECK_EQ(
+                m2p_get(&t->d->host.m2p, s[i].mfn).v, i < nr ? other[i] : own[i],
+                "after mmu_update of M2P entries 0 to %u of a list: M2P entry %u, of MFN 0x%lx",
+                nr - 1, i, s[i].mfn.v);
         write_batch(t, s, nr, own);
         for (unsigned int i = 0; i < NR_BATCH; i++)
-            CHECK_EQ(m2p_get(&t->d->host.m2p, s[i].mfn).v, own[i],
-                     "after mmu_update of %u M2P entries to their old values: entry of frame %u",
-                     nr, i);
+            CHECK_EQ(
+                m2p_get(&t->d->host.m2p, s[i].mfn).v, own[i],
+                "after mmu_update of %u M2P entries to their old values: M2P entry of MFN 0x%lx",
+                nr, s[i].mfn.v);
     }
     for (unsigned int i = 0; i < NR_BATCH; i++)
         room_drop(&r, s[i]);

@@ -29,13 +29,7 @@
 #define BAD_CALL     (NR_CALLS / 2) /* the one that is not a valid hypercall    */
 #define NO_HYPERCALL 1000
 #define NO_COMMAND   63 /* of mmuext_op */
-#define NO_DOMAIN    0x7abc
 #define REQ_PER_PAGE (PAGE_SIZE / sizeof(struct mmu_update))
-
-static struct mmu_update m2p_update(mfn_t mfn, uint64_t pfn)
-{
-    return (struct mmu_update){.ptr = mfn_to_maddr(mfn) | MMU_MACHPHYS_UPDATE, .val = pfn};
-}
 
 static uint64_t m2p_of(const struct test *t, mfn_t mfn)
 {

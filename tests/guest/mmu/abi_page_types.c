@@ -178,16 +178,6 @@ TEST(abi_superpage,
     room_close(&r);
 }
 
-/* An empty entry of the L4 table, in the lower half, but not entry 0, which holds address 0. */
-static unsigned int free_slot(struct test *t)
-{
-    unsigned int i = 1;
-
-    while (pte_present(pt_read(&t->d->pt, t->d->pt.root, PT_LEVELS, i)))
-        i++;
-    return i;
-}
-
 /* The address at which an L4 table is mapped if its entry @i holds the table itself. */
 static const uint64_t *linear_va(unsigned int i)
 {
@@ -201,7 +191,7 @@ static const uint64_t *linear_va(unsigned int i)
 TEST(abi_linear, "an L4 may map itself read-only, never writable (XSA-182)")
 {
     mfn_t root = t->d->pt.root;
-    unsigned int i = free_slot(t), own = pte_index(VIRT_BASE, 4);
+    unsigned int i = l4_empty_slot(t->d), own = pte_index(VIRT_BASE, 4);
     uint64_t readonly = pte_make(root, PTE_TABLE & ~PTE_W), value = 0;
     const uint64_t *table = linear_va(i);
 

@@ -6,7 +6,7 @@
 
 #include "arch/x86/hypercall.h"
 
-#include <xen/memory.h>
+#include "tests/guest/memory/extents.h"
 
 /* The frames of the tree, and page tables for the virtual pages of its spots. */
 #define TREE_ROOM_PAGES (PT_LEVELS + NR_TREE_PAGES + 8)
@@ -62,15 +62,6 @@ int table_mmuext(unsigned int cmd, mfn_t mfn)
     return (int)HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF);
 }
 
-static unsigned int empty_slot(struct test *t)
-{
-    unsigned int i = 1; /* entry 0 holds address 0 */
-
-    while (pt_read(&t->d->pt, t->d->pt.root, PT_LEVELS, i))
-        i++;
-    return i;
-}
-
 /* Asks Xen once: on a debug build, the question itself is logged. */
 static bool is_debug_build(struct spot s)
 {
@@ -83,7 +74,7 @@ static bool is_debug_build(struct spot s)
 
 bool tree_open(struct tree *tr, struct test *t)
 {
-    *tr = (struct tree){.slot = empty_slot(t)};
+    *tr = (struct tree){.slot = l4_empty_slot(t->d)};
     tr->va = tr->slot * level_bytes(PT_LEVELS);
     if (!room_open(&tr->room, t, TREE_ROOM_PAGES))
         return false;
@@ -167,14 +158,9 @@ static void exchange(struct room *r, struct spot *s, const char *when)
     struct test *t = r->t;
     pfn_t pfn = m2p_get(&t->d->host.m2p, s->mfn);
     xen_pfn_t in = s->mfn.v, out = pfn.v;
-    struct xen_memory_exchange x = {
-        .in = {.nr_extents = 1, .domid = DOMID_SELF},
-        .out = {.nr_extents = 1, .domid = DOMID_SELF},
-    };
+    struct xen_memory_exchange x = extents_exchange(&in, &out, 1);
     long rc;
 
-    set_xen_guest_handle(x.in.extent_start, &in);
-    set_xen_guest_handle(x.out.extent_start, &out);
     rc = HYPERVISOR_memory_op(XENMEM_exchange, &x);
     if (rc == -ENOMEM || rc == -EPERM || rc == -EACCES)
         return; /* no free memory in Xen, or a policy of XSM/FLASK */
