@@ -64,13 +64,6 @@ TEST_RULE(abi_features_end,
     }
 }
 
-static void fill(struct extents *e, uint64_t i, uint8_t byte)
-{
-    memset(fixmap_map(&e->t->d->fixmap, FIXMAP_SCRATCH, extents_mfn(e, i), PTE_RW), byte,
-           PAGE_SIZE);
-    fixmap_unmap(&e->t->d->fixmap, FIXMAP_SCRATCH);
-}
-
 /* All bytes of the frame of PFN number @i must be @byte. */
 static void check_filled(struct extents *e, uint64_t i, uint8_t byte, const char *step)
 {
@@ -100,7 +93,8 @@ TEST_RULE(abi_highmem_assist,
 
     if (!extents_open(&e, t, 3))
         return;
-    fill(&e, 0, 0x11), fill(&e, 1, 0x22), fill(&e, 2, 0x33);
+    for (uint64_t i = 0; i < 3; i++)
+        extents_fill(&e, i, (uint8_t)(0x11 * (i + 1)));
     CHECK_RC(page_op(MMUEXT_COPY_PAGE, extents_mfn(&e, 0), extents_mfn(&e, 1)), 0,
              "MMUEXT_COPY_PAGE of MFN 0x%lx to MFN 0x%lx", extents_mfn(&e, 1).v,
              extents_mfn(&e, 0).v);

@@ -40,31 +40,33 @@ static void check_order(struct test *t, const struct memory_map *m)
     }
 }
 
+static void check_pfn(struct test *t, const struct memory_map *m, uint64_t pfn)
+{
+    const struct domain *d = t->d;
+    uint64_t mfn = p2m_get_ram(&d->p2m, to_pfn(pfn)).v;
+
+    if (mfn == INVALID_ENTRY)
+        return;
+    CHECK(entry_of(m, mfn) && entry_of(m, mfn)->type == E820_RAM,
+          "MFN 0x%lx of PFN 0x%lx is in no RAM entry of the machine E820 map, expected one entry "
+          "with the whole page",
+          mfn, pfn);
+    CHECK(mfn < d->host.ram_end,
+          "frame of PFN 0x%lx is MFN 0x%lx, expected one below 0x%lx, by XENMEM_maximum_ram_page",
+          pfn, mfn, d->host.ram_end);
+}
+
 /* Each 64th frame and the last one. */
 static void check_frames(struct test *t, const struct memory_map *m)
 {
-    const struct domain *d = t->d;
-    uint64_t mfn;
-
-    for (uint64_t pfn = 0; pfn < d->boot.nr_pages; pfn += 64) {
-        mfn = p2m_get_ram(&d->p2m, to_pfn(pfn)).v;
-        if (mfn == INVALID_ENTRY)
-            continue;
-        CHECK(
-            entry_of(m, mfn) && entry_of(m, mfn)->type == E820_RAM,
-            "MFN 0x%lx of PFN 0x%lx is in no RAM entry of the machine E820 map, expected one entry "
-            "with the whole page",
-            mfn, pfn);
-        CHECK(
-            mfn < d->host.ram_end,
-            "frame of PFN 0x%lx is MFN 0x%lx, expected one below 0x%lx, by XENMEM_maximum_ram_page",
-            pfn, mfn, d->host.ram_end);
-    }
+    for (uint64_t pfn = 0; pfn < t->d->boot.nr_pages; pfn += 64)
+        check_pfn(t, m, pfn);
+    check_pfn(t, m, t->d->boot.nr_pages - 1);
 }
 
 TEST_RULE(
     abi_machine_ram,
-    "dom0: the machine E820 map is sorted, and has the last page of RAM and each frame of dom0")
+    "dom0: the machine E820 map is sorted, and has the last page of RAM and the frames of dom0")
 {
     const struct host *h = &t->d->host;
     struct memory_map m;
@@ -83,7 +85,7 @@ TEST_RULE(
     check_frames(t, &m);
     CHECK(entry_of(&m, h->ram_end - 1) && is_ram(entry_of(&m, h->ram_end - 1)),
           "MFN 0x%lx, the last one by XENMEM_maximum_ram_page, is in no RAM entry of the machine "
-          "E820 map",
+          "E820 map, expected one entry with the whole page",
           h->ram_end - 1);
     if (h->max_mfn + 1 < MACH2PHYS_NR_ENTRIES) /* else memory may be added while Xen runs */
         CHECK_EQ(

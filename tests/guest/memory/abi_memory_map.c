@@ -127,7 +127,8 @@ TEST_RULE(abi_machine_map,
     CHECK_RC(read_map(XENMEM_machine_memory_map, NULL, &count), 0,
              "XENMEM_machine_memory_map without a buffer");
     if (count + 2 > MAX_ENTRIES)
-        test_skip(t, "the map has %u entries, the buffer of the test has %u", count, MAX_ENTRIES);
+        test_skip(t, "XENMEM_machine_memory_map has %u entries, the buffer of the test has %u",
+                  count, MAX_ENTRIES);
     else {
         CHECK_RC(read_map(XENMEM_machine_memory_map, m.full, &m.nr), 0,
                  "XENMEM_machine_memory_map with a buffer of %u entries", MAX_ENTRIES);
@@ -199,7 +200,8 @@ static void try_set(struct map_room *m, unsigned int nr_own)
     for (unsigned int size = 0; !rc && size <= NR_SET + 2; size++)
         try_own(m, size);
     try_bad_maps(m);
-    CHECK_RC(set_map(DOMID_SELF, m->own, nr_own), 0, "XENMEM_set_memory_map of the former map");
+    CHECK_RC(set_map(DOMID_SELF, m->own, nr_own), 0,
+             "XENMEM_set_memory_map of the former map, %u entries", nr_own);
 }
 
 TEST_RULE(abi_own_map,
@@ -214,7 +216,8 @@ TEST_RULE(abi_own_map,
     if (rc == -ENOSYS)
         m.nr = 0; /* this domain has no map of its own */
     if (m.nr == MAX_ENTRIES)
-        test_skip(t, "the map has %u entries or more", m.nr);
+        test_skip(t, "XENMEM_memory_map has %u entries or more, as many as the buffer of the test",
+                  m.nr);
     else {
         CHECK_RC(rc, m.nr ? 0 : -ENOSYS, "XENMEM_memory_map with a buffer of %u entries",
                  MAX_ENTRIES);

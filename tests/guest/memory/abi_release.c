@@ -56,7 +56,7 @@ static void use_pinned(struct extents *e)
     struct test *t = e->t;
 
     for (unsigned int level = 1; level <= PT_LEVELS; level++) {
-        extents_zero(e, 0); /* Xen wrote entries into the L4 table */
+        extents_fill(e, 0, 0); /* Xen wrote entries into the L4 table */
         CHECK_RC(pt_pin(mfn, level), 0, "pin of MFN 0x%lx, zeroed, as L%u", mfn.v, level);
         CHECK_RC(pt_unpin(mfn), 0, "unpin of MFN 0x%lx, pinned as L%u", mfn.v, level);
     }

@@ -52,7 +52,7 @@ static void try_pinned(struct extents *e, unsigned int level)
     uint64_t i = level - 1;
     mfn_t mfn = extents_mfn(e, i);
 
-    extents_zero(e, i);
+    extents_fill(e, i, 0);
     CHECK_RC(pt_pin(mfn, level), 0, "pin of MFN 0x%lx, zeroed, as L%u", mfn.v, level);
     if (!release_used(e, i, steps[level]))
         return;
@@ -185,7 +185,7 @@ TEST_RULE(abi_exchange_in_use,
     check_frame(t, spot_show(s, INVALID_MFN, 0), 0, "update_va_mapping to 0", s.mfn);
 
     s.mfn = extents_mfn(&e, 0);
-    extents_zero(&e, 0);
+    extents_fill(&e, 0, 0);
     check_frame(t, pt_pin(s.mfn, 1), 0, "pin of a zeroed frame as L1", s.mfn);
     try_exchange(&e, "pinned as L1");
     check_frame(t, pt_unpin(s.mfn), 0, "unpin of a frame pinned as L1", s.mfn);

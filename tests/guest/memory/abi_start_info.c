@@ -136,7 +136,7 @@ TEST_RULE(abi_start_shared_info,
     pfn_t pfn = m2p_get(&t->d->host.m2p, mfn);
 
     CHECK_EQ(pt_mfn(&t->d->pt, (uintptr_t)t->d->shared).v, mfn.v,
-             "MFN of the mapping of shared_info");
+             "MFN at which shared_info is mapped, compared with start_info.shared_info,");
     CHECK_EQ(pfn.v, INVALID_ENTRY, "M2P entry of shared_info, MFN 0x%lx, a frame of Xen,", mfn.v);
     CHECK(t->d->shared->wc_sec, "shared_info.wc_sec is 0, expected the time of Xen's start");
     CHECK_EQ(t->d->shared->wc_version % 2, 0,
@@ -192,7 +192,8 @@ TEST_RULE(abi_start_rings,
         check_ring(t, "xenstore", b->store, b->store_port);
     check_ring(t, "console", b->console, b->console_port);
     CHECK(!mfn_eq(b->store, b->console),
-          "start_info: MFN 0x%lx is the ring of xenstore and console", b->console.v);
+          "start_info: MFN 0x%lx is the ring of xenstore and of the console, expected two frames",
+          b->console.v);
 }
 
 TEST_RULE(abi_start_ramdisk,
@@ -202,7 +203,8 @@ TEST_RULE(abi_start_ramdisk,
     uint64_t end = b->ramdisk_pfn + boot_info_ramdisk_pages(b);
 
     CHECK(b->ramdisk_bytes || !(b->flags & SIF_MOD_START_PFN),
-          "start_info.flags, 0x%x, has SIF_MOD_START_PFN, and there is no ramdisk", b->flags);
+          "start_info.flags is 0x%x and mod_len is 0, expected flags without SIF_MOD_START_PFN",
+          b->flags);
     if (!b->ramdisk_bytes)
         return;
     CHECK(b->ramdisk_pfn >= boot_pfn((uintptr_t)image_end) && end <= b->nr_pages,

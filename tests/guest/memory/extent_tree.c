@@ -16,7 +16,7 @@ bool extent_tree_hook(struct extent_tree *tree, struct extents *e)
     tree->slot = l4_empty_slot(t->d);
     tree->page = (uint64_t *)((uint64_t)tree->slot << level_shift(PT_LEVELS));
     for (unsigned int i = 0; i < TREE_FRAMES; i++)
-        extents_zero(e, i);
+        extents_fill(e, i, 0);
     for (unsigned int level = 1; !rc && level < TREE_FRAMES; level++) {
         rc = write_entry(e, level); /* a frame without a type: Xen checks nothing yet */
         CHECK_RC(rc, 0, "mmu_update of entry 0 of MFN 0x%lx, a frame of no type",

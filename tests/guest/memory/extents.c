@@ -78,7 +78,7 @@ static void set_mfn(struct extents *e, uint64_t i, mfn_t mfn)
               e->t->test->name, e->first + i, mfn.v, rc, errno_name(rc));
 }
 
-void extents_zero(struct extents *e, uint64_t i)
+void extents_fill(struct extents *e, uint64_t i, uint8_t byte)
 {
     struct fixmap *f = &e->t->d->fixmap;
     void *page = fixmap_map(f, FIXMAP_SCRATCH, extents_mfn(e, i), PTE_RW);
@@ -87,7 +87,7 @@ void extents_zero(struct extents *e, uint64_t i)
         panic("self-test %s: fixmap_map of MFN 0x%lx, writable: result is NULL, expected an "
               "address",
               e->t->test->name, extents_mfn(e, i).v);
-    memset(page, 0, PAGE_SIZE);
+    memset(page, byte, PAGE_SIZE);
     fixmap_unmap(f, FIXMAP_SCRATCH);
 }
 
@@ -305,7 +305,8 @@ void extents_close(struct extents *e)
         panic("self-test %s: return of PFNs [0x%lx, 0x%lx): result is %d (%s), expected 0",
               t->test->name, e->first, e->first + e->nr, rc, errno_name(rc));
     if (missing)
-        test_error(t, "%lu frames that the test gave to Xen could not be had again", missing);
+        test_error(t, "XENMEM_populate_physmap at the end: %lu PFNs got no frame, expected 0",
+                   missing);
     room_drop(e->room, e->spot);
     room_free(e->room, e->out, e->nr_list_pages);
     room_free(e->room, e->list, e->nr_list_pages);

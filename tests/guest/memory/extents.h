@@ -53,8 +53,8 @@ unsigned int extents_max_order(const struct test *t);
 /* The frame of PFN number @i, counted from e->first. INVALID_MFN if the PFN has none. */
 mfn_t extents_mfn(const struct extents *e, uint64_t i);
 
-/* Fills the frame with zeros. It is not mapped before and after. */
-void extents_zero(struct extents *e, uint64_t i);
+/* Fills the frame with @byte. The frame is not mapped before and after. */
+void extents_fill(struct extents *e, uint64_t i, uint8_t byte);
 
 /* The memory_op @cmd on @nr extents of @order listed at @list. Returns Xen's result. */
 long extents_op(unsigned int cmd, const uint64_t *list, uint64_t nr, unsigned int order,

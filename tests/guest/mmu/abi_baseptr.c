@@ -83,15 +83,17 @@ static void check_round_trip(struct test *t, struct tree *tr, bool pinned)
     if (t->result >= TEST_ERROR)
         return;
     set_base(t, MMUEXT_NEW_BASEPTR, l4->mfn, 0, "a copy of the L4 table in CR3");
-    set_base(t, MMUEXT_NEW_BASEPTR, l4->mfn, 0, "the same again");
+    set_base(t, MMUEXT_NEW_BASEPTR, l4->mfn, 0, "the table that is in use already");
     check_copy_in_use(t, tr, *l4);
-    set_base(t, MMUEXT_NEW_BASEPTR, root, 0, "the first L4 table");
-    set_base(t, MMUEXT_NEW_BASEPTR, root, 0, "the same again");
-    CHECK_EQ(cr3_mfn().v, root.v, "after MMUEXT_NEW_BASEPTR of the first L4 table: MFN in CR3");
+    set_base(t, MMUEXT_NEW_BASEPTR, root, 0, "the L4 table of the kernel");
+    set_base(t, MMUEXT_NEW_BASEPTR, root, 0, "the table that is in use already");
+    CHECK_EQ(cr3_mfn().v, root.v,
+             "after MMUEXT_NEW_BASEPTR of the L4 table of the kernel: MFN in CR3");
     check_is_l4(t, tr, *l4, pinned, "after MMUEXT_NEW_BASEPTR of another table");
     if (pinned)
         CHECK_RC(pt_unpin(l4->mfn), 0, "unpin of the L4 table that was in CR3");
-    check_unused(&tr->room, l4, "after MMUEXT_NEW_BASEPTR of another L4 table, the old table");
+    check_unused(&tr->room, l4,
+                 "after MMUEXT_NEW_BASEPTR of another L4 table, frame of the old table");
 }
 
 TEST_RULE(abi_new_baseptr,
@@ -117,14 +119,15 @@ TEST_RULE(abi_new_user_baseptr,
         return;
     l4 = &tr.table[PT_LEVELS];
     set_base(t, MMUEXT_NEW_USER_BASEPTR, l4->mfn, 0, "an L4 table without entries");
-    set_base(t, MMUEXT_NEW_USER_BASEPTR, l4->mfn, 0, "the same again");
+    set_base(t, MMUEXT_NEW_USER_BASEPTR, l4->mfn, 0, "the table that is in use already");
     check_is_l4(t, &tr, *l4, true, "after MMUEXT_NEW_USER_BASEPTR");
     set_base(t, MMUEXT_NEW_USER_BASEPTR, none, 0, "no table");
     check_is_l4(t, &tr, *l4, false, "after MMUEXT_NEW_USER_BASEPTR of no table");
-    check_unused(&tr.room, l4, "after MMUEXT_NEW_USER_BASEPTR of no table, the old table");
+    check_unused(&tr.room, l4, "after MMUEXT_NEW_USER_BASEPTR of no table, frame of the old table");
     set_base(t, MMUEXT_NEW_USER_BASEPTR, l4->mfn, 0, "an L4 table without entries");
     set_base(t, MMUEXT_NEW_USER_BASEPTR, root, 0, "the L4 table in CR3");
-    check_unused(&tr.room, l4, "after MMUEXT_NEW_USER_BASEPTR of another table, the old table");
+    check_unused(&tr.room, l4,
+                 "after MMUEXT_NEW_USER_BASEPTR of another table, frame of the old table");
     set_base(t, MMUEXT_NEW_USER_BASEPTR, none, 0, "no table");
     tree_close(&tr);
 }
@@ -151,9 +154,9 @@ TEST_RULE(abi_bad_baseptr, "a refused MMUEXT_NEW_BASEPTR or _USER_BASEPTR keeps 
     }
     CHECK_EQ(cr3_mfn().v, root.v, "after refused switches: MFN in CR3");
     if (!mfn_eq(cr3_mfn(), root))
-        set_base(t, MMUEXT_NEW_BASEPTR, root, 0, "the first L4 table");
+        set_base(t, MMUEXT_NEW_BASEPTR, root, 0, "the L4 table of the kernel");
     set_base(t, MMUEXT_NEW_USER_BASEPTR, none, 0, "no table");
-    check_unused(&tr.room, copy, "after it was refused as an L4 table");
+    check_unused(&tr.room, copy, "after MMUEXT_NEW_BASEPTR of this frame was refused");
     check_unused(&tr.room, user, "after MMUEXT_NEW_USER_BASEPTR of no table");
     tree_close(&tr);
 }

@@ -130,7 +130,10 @@ TEST_RULE(abi_device_cache, "Xen makes each cachable mapping of a device frame u
         return;
     for (unsigned int i = 0; i < ARRAY_SIZE(devices); i++) {
         if (!is_device(t, tr.page[1], devices[i])) {
-            CHECK(i, "VGA text memory, MFN 0x%lx, cannot be mapped uncached", devices[i].v);
+            CHECK(i,
+                  "VGA text memory, MFN 0x%lx, is RAM of this domain or refused by "
+                  "update_va_mapping, uncached; expected a device frame that dom0 may map",
+                  devices[i].v);
             continue;
         }
         if (tree_hook(&tr)) {
@@ -150,7 +153,8 @@ static void check_shared_info(struct test *t, struct spot s)
 {
     mfn_t mfn = pt_mfn(&t->d->pt, (uintptr_t)t->d->shared);
 
-    CHECK_RC(spot_show(s, mfn, PTE_RO), 0, "update_va_mapping, cached, of shared_info");
+    CHECK_RC(spot_show(s, mfn, PTE_RO), 0, "update_va_mapping, cached, of shared_info, MFN 0x%lx",
+             mfn.v);
     CHECK_RC(spot_show(s, mfn, PTE_RO | PTE_UC), -EACCES,
              "update_va_mapping, uncached, of shared_info, MFN 0x%lx", mfn.v);
     CHECK_RC(spot_show(s, s.mfn, PTE_RO), 0, "update_va_mapping, read-only");

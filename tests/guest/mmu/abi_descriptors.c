@@ -13,7 +13,6 @@
 #include "lib/errno.h"
 
 #include "arch/x86/hypercall.h"
-#include "arch/x86/probe.h"
 
 #include "tests/guest/mmu/table_room.h"
 
@@ -40,17 +39,6 @@ static long update_descriptor(mfn_t mfn, unsigned int i, uint64_t desc)
 static long set_gdt(uint64_t *frames, unsigned int nr_entries)
 {
     return HYPERVISOR_any(__HYPERVISOR_set_gdt, (uintptr_t)frames, nr_entries, 0, 0);
-}
-
-/* Loads DS with @selector, and then with the old selector again. */
-static int try_ds(unsigned int selector)
-{
-    uint16_t ds;
-    int rc;
-
-    __asm__ volatile("mov %%ds, %0" : "=r"(ds));
-    rc = probe_ds(selector);
-    return probe_ds(ds) ? -EFAULT : rc;
 }
 
 static const struct kind {
@@ -98,7 +86,8 @@ static void check_kinds(struct test *t, struct spot s)
             if (type != CALL_GATE)
                 check_kind(t, s, slots[i],
                            &(struct kind){DESC(type, 0, 3, 1), 0, "system descriptor, present"});
-        CHECK_RC(update_descriptor(s.mfn, slots[i], 0), 0, "update_descriptor to 0");
+        CHECK_RC(update_descriptor(s.mfn, slots[i], 0), 0, "update_descriptor of entry %u to 0",
+                 slots[i]);
     }
 }
 
@@ -115,14 +104,15 @@ TEST_RULE(abi_descriptors, "update_descriptor refuses system descriptors, and co
     CHECK_RC(set_gdt(&frame, ENTRIES_PER_PAGE), 0, "set_gdt of 512 empty entries");
     check_kinds(t, *page);
     CHECK_RC(update_descriptor(page->mfn, 5, DATA), 0, "update_descriptor of the GDT in use");
-    CHECK_RC(try_ds(SELECTOR(5)), 0, "load of DS with a new descriptor of the GDT in use");
+    CHECK_RC(probe_ds_once(SELECTOR(5)), 0, "load of DS with a new descriptor of the GDT in use");
     CHECK_RC(set_gdt(&frame, 0), 0, "set_gdt of no frames");
-    check_unused(&tr.room, page, "after its use as a GDT, and update_descriptor");
+    check_unused(&tr.room, page, "after set_gdt and update_descriptor of this frame");
     tree_close(&tr);
 }
 
-TEST_RULE(abi_descriptor_place,
-          "update_descriptor refuses a misaligned address and a frame of no use")
+TEST_RULE(
+    abi_descriptor_place,
+    "update_descriptor refuses a misaligned address, an MFN past the last one, and a page table")
 {
     mfn_t past = to_mfn(t->d->host.max_mfn + 1);
     struct spot *table;
@@ -136,7 +126,8 @@ TEST_RULE(abi_descriptor_place,
                                 DATA, 0, 0),
                  -EINVAL, "update_descriptor at offset %u, not a multiple of 8", byte);
     CHECK_EQ(table_entry(tr.page[0], 0) | table_entry(tr.page[0], 1), 0,
-             "after a refused update_descriptor: words 0 and 1");
+             "after refused update_descriptors: OR of words 0 and 1 of MFN 0x%lx",
+             tr.page[0].mfn.v);
     CHECK_RC(update_descriptor(past, 0, DATA), -EINVAL,
              "update_descriptor in a frame past the last one of the host");
     if (!tr.brief) {
@@ -191,7 +182,7 @@ static void install(struct test *t, struct spot s, const char *what)
     uint64_t frame = s.mfn.v;
 
     CHECK_RC(set_gdt(&frame, ENTRIES_PER_PAGE), 0, "set_gdt of %s", what);
-    CHECK_RC(try_ds(SELECTOR(5)), 0, "load of DS with entry 5 of %s", what);
+    CHECK_RC(probe_ds_once(SELECTOR(5)), 0, "load of DS with entry 5 of %s", what);
 }
 
 TEST_RULE(abi_gdt_change,
@@ -205,23 +196,25 @@ TEST_RULE(abi_gdt_change,
         return;
     a = &tr.page[0], b = &tr.page[1];
     table_store(t, *a, 5, DATA);
-    install(t, *a, "a first GDT");
+    install(t, *a, "the first GDT");
     for (unsigned int i = 0; i < MAX_FRAMES; i++)
         frames[i] = i < MAX_FRAMES - 1 ? b->mfn.v : t->d->host.max_mfn + 1;
     CHECK_RC(set_gdt(frames, FIRST_RESERVED_GDT_ENTRY), -EINVAL,
              "set_gdt of %d frames, the last one is past the last MFN of the host", MAX_FRAMES);
-    CHECK_RC(try_ds(SELECTOR(5)), 0, "load of DS with entry 5 of the GDT before a refused set_gdt");
+    CHECK_RC(probe_ds_once(SELECTOR(5)), 0,
+             "after a refused set_gdt: load of DS with entry 5 of the GDT in use");
     check_unused(&tr.room, b, "after a refused set_gdt, which began with this frame");
-    install(t, *a, "a first GDT, again, since the check used another one");
+    /* check_unused may have installed a GDT of its own */
+    install(t, *a, "the first GDT again");
 
-    frames[MAX_FRAMES - 1] = b->mfn.v;
     for (unsigned int i = 0; i < MAX_FRAMES; i++)
         frames[i] = b->mfn.v;
     CHECK_RC(set_gdt(frames, FIRST_RESERVED_GDT_ENTRY), 0, "set_gdt of %d frames", MAX_FRAMES);
-    CHECK_RC(try_ds(SELECTOR(5)), -EFAULT, "load of DS with entry 5 of a GDT without descriptors");
-    table_store(t, *a, 5, 0); /* reports a type that is left */
+    CHECK_RC(probe_ds_once(SELECTOR(5)), -EFAULT,
+             "load of DS with entry 5 of a GDT without descriptors");
+    table_store(t, *a, 5, 0); /* fails if Xen still uses the frame as a GDT */
     CHECK_RC(set_gdt(frames, 0), 0, "set_gdt of no frames");
-    check_unused(&tr.room, a, "after set_gdt of other frames, the old GDT");
-    check_unused(&tr.room, b, "after set_gdt of no frames, the old GDT");
+    check_unused(&tr.room, a, "after set_gdt of other frames, frame of the old GDT");
+    check_unused(&tr.room, b, "after set_gdt of no frames, frame of the old GDT");
     tree_close(&tr);
 }

@@ -44,21 +44,23 @@ static void check_unlink(struct test *t, const struct chain *c, struct spot from
 
 static void check_chain(struct test *t, const struct chain *c)
 {
-    check_link(t, c, *c->a, *c->a, READONLY, 0, "it names its own table");
+    check_link(t, c, *c->a, *c->a, READONLY, 0, "names its own table, read-only");
     check_unlink(t, c, *c->a);
-    check_link(t, c, *c->a, *c->b, READONLY, 0, "it names another table of the level");
+    check_link(t, c, *c->a, *c->b, READONLY, 0, "names another table of the level, read-only");
     check_link(t, c, *c->b, *c->c, READONLY, -EINVAL,
-               "in a table that a linear entry names, it names a third one");
-    check_link(t, c, *c->c, *c->a, READONLY, -EINVAL, "it names a table that has a linear entry");
-    check_link(t, c, *c->b, *c->a, READONLY, -EINVAL, "two tables name each other");
-    check_link(t, c, *c->c, *c->b, READONLY, 0, "a second entry names the same table");
+               "names a third table, in a table that a linear entry names");
+    check_link(t, c, *c->c, *c->a, READONLY, -EINVAL, "names a table that has a linear entry");
+    check_link(t, c, *c->b, *c->a, READONLY, -EINVAL,
+               "names a table whose linear entry names this table");
+    check_link(t, c, *c->c, *c->b, READONLY, 0, "names a table that another linear entry names");
     check_unlink(t, c, *c->c);
     check_unlink(t, c, *c->a);
-    check_link(t, c, *c->b, *c->a, READONLY, 0, "the reverse, after the first entry was removed");
+    check_link(t, c, *c->b, *c->a, READONLY, 0, "names a table whose linear entry was removed");
     check_unlink(t, c, *c->b);
     if (!c->tr->brief) {
-        check_link(t, c, *c->a, *c->a, PTE_TABLE, -EINVAL, "writable, it names its own table");
-        check_link(t, c, *c->a, *c->b, PTE_TABLE, -EINVAL, "writable, it names another table");
+        check_link(t, c, *c->a, *c->a, PTE_TABLE, -EINVAL, "names its own table, writable");
+        check_link(t, c, *c->a, *c->b, PTE_TABLE, -EINVAL,
+                   "names another table of the level, writable");
     }
 }
 
@@ -68,10 +70,11 @@ static void check_level(struct test *t, struct tree *tr, unsigned int level)
     struct spot *all[] = {c.a, c.b, c.c};
 
     for (unsigned int i = 0; i < ARRAY_SIZE(all); i++)
-        CHECK_RC(pt_pin(all[i]->mfn, level), 0, "pin of a zeroed frame as L%u", level);
+        CHECK_RC(pt_pin(all[i]->mfn, level), 0, "pin of MFN 0x%lx, zeroed, as L%u", all[i]->mfn.v,
+                 level);
     check_chain(t, &c);
     /* the table that a linear entry names keeps its type until the entry goes */
-    check_link(t, &c, *c.a, *c.b, READONLY, 0, "it names another table of the level");
+    check_link(t, &c, *c.a, *c.b, READONLY, 0, "names another table of the level, read-only");
     CHECK_RC(pt_unpin(c.b->mfn), 0, "unpin of an L%u table that a linear entry names", level);
     if (!tr->brief)
         CHECK(spot_show(*c.b, c.b->mfn, PTE_RW) < 0,
@@ -81,7 +84,7 @@ static void check_level(struct test *t, struct tree *tr, unsigned int level)
     CHECK_RC(pt_unpin(c.a->mfn), 0, "unpin of an L%u table with a linear entry", level);
     CHECK_RC(pt_unpin(c.c->mfn), 0, "unpin of an L%u table", level);
     for (unsigned int i = 0; i < ARRAY_SIZE(all); i++)
-        check_unused(&tr->room, all[i], "after its use as a linear page table");
+        check_unused(&tr->room, all[i], "after the unpin of this linear page table");
 }
 
 /* Does Xen allow linear page tables? On a debug build, a refusal is logged, so it is asked once. */
@@ -137,15 +140,16 @@ TEST_RULE(abi_linear_read,
                 va += level_bytes(l);
             CHECK_RC(pt_write(table.mfn, 1, pte_make(table.mfn, READONLY)), 0,
                      "mmu_update of L%u entry 1 to the table itself, read-only", level);
-            CHECK_RC(probe_read((void *)va, &value), 0, "read of an L%u table by itself at 0x%lx",
-                     level, va);
-            CHECK_EQ(value, table_entry(table, 0), "entry 0 of an L%u table, read by itself",
-                     level);
+            CHECK_RC(probe_read((void *)va, &value), 0,
+                     "read of an L%u table by its linear entry at 0x%lx", level, va);
+            CHECK_EQ(value, table_entry(table, 0),
+                     "entry 0 of an L%u table, read by the linear entry of the table,", level);
             CHECK_RC(probe_write((void *)(va + 8), 0), -EFAULT,
-                     "store into an L%u table by itself at 0x%lx", level, va + 8);
+                     "store into an L%u table by its linear entry at 0x%lx", level, va + 8);
             CHECK_RC(pt_write(table.mfn, 1, 0), 0, "mmu_update of L%u entry 1 to 0", level);
             CHECK_RC(probe_read((void *)va, &value), -EFAULT,
-                     "read of an L%u table by itself, after its entry was removed", level);
+                     "read of an L%u table at 0x%lx, after its linear entry was removed", level,
+                     va);
         }
         tree_unhook(&tr);
     }

@@ -210,9 +210,8 @@ static void try_batches(struct test *t, struct batch *b)
     b->req[b->nr - 2].ptr |= 4; /* not an MMU_* command */
     CHECK_RC(HYPERVISOR_mmu_update(b->req, (unsigned int)b->nr, &done, DOMID_SELF), -ENOSYS,
              "mmu_update of %lu requests (request %lu has an unknown command)", b->nr, b->nr - 2);
-    CHECK(done == b->nr - 2,
-          "mmu_update of %lu requests (request %lu is invalid): *pdone is %u, expected %lu", b->nr,
-          b->nr - 2, done, b->nr - 2);
+    CHECK_EQ(done, b->nr - 2, "*pdone after mmu_update of %lu requests (request %lu is invalid)",
+             b->nr, b->nr - 2);
 }
 
 TEST(abi_preemption, "Xen executes all requests of a large mmu_update that Xen preempts")
@@ -248,8 +247,8 @@ static void try_mmuext(struct test *t, struct batch *b)
         preemption_keep_out(t);
         CHECK_RC(rc, 0, "mmuext_op of %u operations, try %u", nr, tries);
         CHECK_EQ(done, nr, "*pdone after mmuext_op of %u operations, try %u", nr, tries);
-        check_frame(t, pt_unpin(b->spots[0].mfn), 0, "unpin of the frame that the last one pinned",
-                    b->spots[0].mfn);
+        check_frame(t, pt_unpin(b->spots[0].mfn), 0,
+                    "unpin of the frame that the last operation pinned", b->spots[0].mfn);
     } while (preemption_seen() != UPCALL_PREEMPTED && ++tries < MAX_TRIES);
     check_preempted(t, "mmuext_ops", tries);
 

@@ -64,9 +64,9 @@ TEST_RULE(abi_mmuext_command, "mmuext_op refuses unknown commands, domains and l
     struct mmuext_op op = {.cmd = MMUEXT_TLB_FLUSH_LOCAL};
     unsigned int done = 77;
 
-    CHECK_RC(mmuext((struct mmuext_op){.cmd = NO_COMMAND}), -ENOSYS, "mmuext_op command %d",
-             NO_COMMAND);
-    CHECK_RC(mmuext((struct mmuext_op){.cmd = 14}), -ENOSYS, "mmuext_op command 14");
+    CHECK_RC(mmuext((struct mmuext_op){.cmd = NO_COMMAND}), -ENOSYS,
+             "mmuext_op, unknown command %d", NO_COMMAND);
+    CHECK_RC(mmuext((struct mmuext_op){.cmd = 14}), -ENOSYS, "mmuext_op, unknown command 14");
     CHECK_RC(mmuext((struct mmuext_op){.cmd = MMUEXT_MARK_SUPER}), -EOPNOTSUPP,
              "MMUEXT_MARK_SUPER");
     CHECK_RC(mmuext((struct mmuext_op){.cmd = MMUEXT_UNMARK_SUPER}), -EOPNOTSUPP,
@@ -149,8 +149,8 @@ TEST_RULE(abi_copy_page,
     fill_words(t, *c, 2000);
     CHECK_RC(copy_page(b->mfn, a->mfn), 0, "MMUEXT_COPY_PAGE of MFN 0x%lx to MFN 0x%lx", a->mfn.v,
              b->mfn.v);
-    check_words(t, *a, 0, false, "MMUEXT_COPY_PAGE from it");
-    check_words(t, *b, 0, false, "MMUEXT_COPY_PAGE to it");
+    check_words(t, *a, 0, false, "MMUEXT_COPY_PAGE from this page");
+    check_words(t, *b, 0, false, "MMUEXT_COPY_PAGE to this page");
     CHECK_RC(clear_page(a->mfn), 0, "MMUEXT_CLEAR_PAGE of MFN 0x%lx", a->mfn.v);
     check_words(t, *a, 0, true, "MMUEXT_CLEAR_PAGE");
     check_words(t, *b, 0, false, "MMUEXT_CLEAR_PAGE of another page");

@@ -27,8 +27,9 @@ static struct spot *target(struct tree *tr, unsigned int level)
 
 static void check_pin(struct test *t, struct tree *tr, unsigned int level, unsigned int i)
 {
-    CHECK_RC(pt_pin(tr->table[level].mfn, level), 0, "pin as L%u, entry %u names MFN 0x%lx", level,
-             i, target(tr, level)->mfn.v);
+    CHECK_RC(pt_pin(tr->table[level].mfn, level), 0,
+             "pin of MFN 0x%lx as L%u, entry %u names MFN 0x%lx", tr->table[level].mfn.v, level, i,
+             target(tr, level)->mfn.v);
 }
 
 static void check_unpin(struct test *t, struct tree *tr, unsigned int level)
@@ -156,14 +157,16 @@ static void check_bad(struct test *t, struct tree *tr, unsigned int level, unsig
     /* an L1 entry has no such bits, and a dom0 may map what is not RAM */
     if (level == 1 && bad != BAD_SELF)
         return;
-    CHECK_RC(spot_show(tr->page[1], tr->page[1].mfn, PTE_RW), 0, "update_va_mapping, writable");
+    CHECK_RC(spot_show(tr->page[1], tr->page[1].mfn, PTE_RW), 0,
+             "update_va_mapping, writable, of MFN 0x%lx", tr->page[1].mfn.v);
     table_fill(t, table, tree_entry(tr, level));
     table_store(t, table, i, bad_entry(tr, level, bad));
     rc = pt_pin(table.mfn, level);
-    CHECK(rc < 0, "pin as L%u, entry %u %s: result is %d, expected a negative errno", level, i,
-          bad_names[bad], rc);
-    check_unused(&tr->room, &tr->table[level], "after a refused pin, the table");
-    check_unused(&tr->room, target(tr, level), "after a refused pin, what other entries name");
+    CHECK(rc < 0, "pin of MFN 0x%lx as L%u, entry %u %s: result is %d, expected a negative errno",
+          table.mfn.v, level, i, bad_names[bad], rc);
+    check_unused(&tr->room, &tr->table[level], "after a refused pin of this frame");
+    check_unused(&tr->room, target(tr, level),
+                 "after a refused pin of a table that names this frame");
 }
 
 /*
@@ -269,7 +272,8 @@ TEST_RULE(abi_pin_nested, "a pinned table keeps its type when a table that names
         check_is_table(t, &tr, level, true, "after the unpin of the L4 table above");
         CHECK_RC(pt_pin(tr.table[PT_LEVELS].mfn, PT_LEVELS), 0, "pin of the L4 table above");
         CHECK_RC(pt_unpin(table.mfn), 0, "unpin as L%u", level);
-        check_is_table(t, &tr, level, true, "after its unpin, below a pinned L4 table");
+        check_is_table(t, &tr, level, true,
+                       "after the unpin of this table, below a pinned L4 table");
         CHECK_RC(pt_unpin(tr.table[PT_LEVELS].mfn), 0, "unpin of the L4 table above");
         check_is_table(t, &tr, level, false, "after the last unpin");
     }

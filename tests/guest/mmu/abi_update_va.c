@@ -121,7 +121,7 @@ TEST_RULE(abi_update_batch,
         CHECK_RC(pt_unpin(tr.table[level].mfn), 0, "unpin as L%u", level);
     }
     for (unsigned int level = 3; level >= 1; level--)
-        check_unused(&tr.room, &tr.table[level], "after updates of all its entries");
+        check_unused(&tr.room, &tr.table[level], "after updates of all entries of this table");
     tree_close(&tr);
 }
 

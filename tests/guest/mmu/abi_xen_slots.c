@@ -58,7 +58,8 @@ static void check_stores(struct test *t, struct spot l4)
         uint64_t before = table_entry(l4, i);
 
         CHECK_RC(probe_write((uint64_t *)l4.va + i, before), -EFAULT,
-                 "store of its own value 0x%lx to entry %u of an L4 table", before, i);
+                 "store of the value that is there, 0x%lx, to entry %u of the L4 table, MFN 0x%lx",
+                 before, i, l4.mfn.v);
         CHECK_EQ(table_entry(l4, i), before, "after a store that faulted: L4 entry %u", i);
     }
 }

@@ -5,6 +5,7 @@
 #include "lib/string.h"
 
 #include "arch/x86/hypercall.h"
+#include "arch/x86/probe.h"
 
 #include "tests/guest/memory/extents.h"
 
@@ -19,22 +20,26 @@ static void show(struct test *t, struct spot s, uint64_t flags, const char *when
              flags & PTE_W ? "writable" : "read-only", s.mfn.v);
 }
 
+/* False: Xen refuses, so a store would fault. */
+static bool make_writable(struct test *t, struct spot s)
+{
+    int rc = spot_show(s, s.mfn, PTE_RW);
+
+    CHECK_RC(rc, 0, "update_va_mapping, writable, of MFN 0x%lx, which is no page table now",
+             s.mfn.v);
+    return !rc;
+}
+
 void table_store(struct test *t, struct spot s, unsigned int index, uint64_t value)
 {
-    if (spot_show(s, s.mfn, PTE_RW))
-        test_fail(t, "MFN 0x%lx, which is not a page table now, cannot be mapped writable",
-                  s.mfn.v);
-    else
+    if (make_writable(t, s))
         ((volatile uint64_t *)s.va)[index] = value;
     show(t, s, PTE_RO, "after a store");
 }
 
 void table_fill(struct test *t, struct spot s, uint64_t value)
 {
-    if (spot_show(s, s.mfn, PTE_RW))
-        test_fail(t, "MFN 0x%lx, which is not a page table now, cannot be mapped writable",
-                  s.mfn.v);
-    else
+    if (make_writable(t, s))
         for (unsigned int i = 0; i < PTES_PER_TABLE; i++)
             ((volatile uint64_t *)s.va)[i] = value;
     show(t, s, PTE_RO, "after stores");
@@ -60,6 +65,16 @@ int table_mmuext(unsigned int cmd, mfn_t mfn)
     struct mmuext_op op = {.cmd = cmd, .arg1.mfn = mfn.v};
 
     return (int)HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF);
+}
+
+int probe_ds_once(unsigned int selector)
+{
+    uint16_t ds;
+    int rc;
+
+    __asm__ volatile("mov %%ds, %0" : "=r"(ds));
+    rc = probe_ds(selector);
+    return probe_ds(ds) ? -EFAULT : rc;
 }
 
 /* Asks Xen once: on a debug build, the question itself is logged. */

@@ -80,6 +80,11 @@ uint64_t tree_entry(const struct tree *tr, unsigned int level);
 /* mmu_update of one entry by the command @cmd (MMU_NORMAL_PT_UPDATE and others of <xen/xen.h>). */
 int table_update(mfn_t table, unsigned int index, uint64_t value, unsigned int cmd) __must_check;
 
+/*
+ * Loads DS with @selector, and then with the old selector again. -EFAULT: one of the loads faults.
+ */
+int probe_ds_once(unsigned int selector) __must_check;
+
 /* One mmuext_op with an MFN. */
 int table_mmuext(unsigned int cmd, mfn_t mfn) __must_check;
 
