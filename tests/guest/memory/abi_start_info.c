@@ -209,8 +209,7 @@ TEST_RULE(abi_start_ramdisk,
         return;
     CHECK(b->ramdisk_pfn >= boot_pfn((uintptr_t)image_end) && end <= b->nr_pages,
           "ramdisk of start_info has PFNs [0x%lx, 0x%lx), expected PFNs between the end of the "
-          "image, "
-          "0x%lx, and nr_pages, 0x%lx",
+          "image, 0x%lx, and nr_pages, 0x%lx",
           b->ramdisk_pfn, end, boot_pfn((uintptr_t)image_end), b->nr_pages);
     CHECK(!b->nr_list_pfns || end <= b->list_pfn || b->ramdisk_pfn >= b->list_pfn + b->nr_list_pfns,
           "ramdisk of start_info has PFNs [0x%lx, 0x%lx), expected none of the P2M list, which has "

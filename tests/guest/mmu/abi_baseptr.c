@@ -175,14 +175,14 @@ TEST_RULE(abi_m2p_strict, "VMASST_TYPE_m2p_strict hides the M2P from the user L4
         return;
     l4 = &tr.table[PT_LEVELS];
     CHECK_RC(m2p_strict(VMASST_CMD_enable), 0, "vm_assist(enable, VMASST_TYPE_m2p_strict)");
-    CHECK_RC(pt_pin(l4->mfn, PT_LEVELS), 0, "pin of a zeroed frame, MFN 0x%lx, as L4", l4->mfn.v);
+    table_pin(t, *l4, PT_LEVELS);
     CHECK_EQ(table_entry(*l4, XEN_SLOT), pt_read(&t->d->pt, t->d->pt.root, PT_LEVELS, XEN_SLOT),
              "with m2p_strict: L4 entry %u, the M2P, of a new table", XEN_SLOT);
     set_base(t, MMUEXT_NEW_USER_BASEPTR, l4->mfn, 0, "with m2p_strict");
     CHECK_EQ(table_entry(*l4, XEN_SLOT), 0,
              "with m2p_strict: L4 entry %u, the M2P, of the user table", XEN_SLOT);
     set_base(t, MMUEXT_NEW_USER_BASEPTR, to_mfn(0), 0, "no table");
-    CHECK_RC(pt_unpin(l4->mfn), 0, "unpin of the L4 table, MFN 0x%lx", l4->mfn.v);
+    table_unpin(t, *l4, PT_LEVELS);
     CHECK_RC(m2p_strict(VMASST_CMD_disable), 0, "vm_assist(disable, VMASST_TYPE_m2p_strict)");
     tree_close(&tr);
 }

@@ -93,7 +93,7 @@ static void check_pin(struct test *t, struct tree *tr, mfn_t mfn, const struct a
                  "after the pin of an L1 table that maps MFN 0x%lx, %s: cache attributes (PAT "
                  "0x80, PCD 0x10, PWT 0x8) of entry %u",
                  mfn.v, a->name, i);
-    CHECK_RC(pt_unpin(l1.mfn), 0, "unpin of an L1 table");
+    table_unpin(t, l1, 1);
 }
 
 static bool cache_open(struct tree *tr, struct test *t)

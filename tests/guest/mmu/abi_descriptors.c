@@ -131,12 +131,12 @@ TEST_RULE(
     CHECK_RC(update_descriptor(past, 0, DATA), -EINVAL,
              "update_descriptor in a frame past the last one of the host");
     if (!tr.brief) {
-        CHECK_RC(pt_pin(table->mfn, 1), 0, "pin of a zeroed frame as L1");
+        table_pin(t, *table, 1);
         CHECK_RC(update_descriptor(table->mfn, 0, DATA), -EINVAL,
                  "update_descriptor in an L1 table");
         CHECK_EQ(table_entry(*table, 0), 0, "after a refused update_descriptor: L1 entry 0");
         if (t->result < TEST_ERROR)
-            CHECK_RC(pt_unpin(table->mfn), 0, "unpin of an L1 table");
+            table_unpin(t, *table, 1);
         check_unused(&tr.room, table, "after a refused update_descriptor");
     }
     tree_close(&tr);

@@ -81,7 +81,7 @@ static bool stores_open(struct tree *tr, struct test *t)
         CHECK_RC(HYPERVISOR_any(__HYPERVISOR_vm_assist, VMASST_CMD_enable,
                                 VMASST_TYPE_writable_pagetables, 0, 0),
                  0, "vm_assist(enable, VMASST_TYPE_writable_pagetables)");
-    CHECK_RC(pt_pin(tr->table[1].mfn, 1), 0, "pin of a zeroed frame as L1");
+    table_pin(t, tr->table[1], 1);
     return true;
 }
 
@@ -90,7 +90,7 @@ static void stores_close(struct tree *tr)
     struct test *t = tr->room.t;
 
     if (t->result < TEST_ERROR)
-        CHECK_RC(pt_unpin(tr->table[1].mfn), 0, "unpin of an L1 table");
+        table_unpin(t, tr->table[1], 1);
     if (!boot_info_is_initdomain(&t->d->boot))
         CHECK_RC(HYPERVISOR_any(__HYPERVISOR_vm_assist, VMASST_CMD_disable,
                                 VMASST_TYPE_writable_pagetables, 0, 0),
@@ -154,7 +154,7 @@ TEST_RULE(abi_store_frame, "an emulated store releases the old frame of an L1 en
     CHECK_EQ(table_entry(l1, 0), (first | PTE_G) & ~(PTE_W | PTE_D),
              "after a store of 1 byte that removes W and D: L1 entry 0");
     CHECK_RC(pt_pin(a->mfn, 1), 0, "pin of MFN 0x%lx, now mapped read-only, as L1", a->mfn.v);
-    CHECK_RC(pt_unpin(a->mfn), 0, "unpin of MFN 0x%lx", a->mfn.v);
+    table_unpin(t, *a, 1);
     CHECK_RC(store(l1.va, second, 8), 0, "store of 0x%lx to L1 entry 0", second);
     CHECK_EQ(table_entry(l1, 0), second | PTE_G, "after a store of 8 bytes: L1 entry 0");
     check_unused(&tr.room, a, "after a store replaced this frame in an L1 entry");

@@ -100,7 +100,7 @@ TEST_RULE(abi_entry_bits, "each flag of an L1 to L4 entry is kept, or the entry 
     if (!tree_open(&tr, t))
         return;
     tree_link(&tr, 3);
-    CHECK_RC(pt_pin(tr.table[PT_LEVELS].mfn, PT_LEVELS), 0, "pin of a zeroed frame as L4");
+    table_pin(t, tr.table[PT_LEVELS], PT_LEVELS);
     if (tree_hook(&tr)) {
         for (unsigned int level = 1; level <= PT_LEVELS; level++)
             check_level(t, &tr, level);
@@ -108,7 +108,7 @@ TEST_RULE(abi_entry_bits, "each flag of an L1 to L4 entry is kept, or the entry 
             check_write(t, &tr, level, WAY_NORMAL, tree_entry(&tr, level) | PTE_PWT, REFUSED);
         tree_unhook(&tr);
     }
-    CHECK_RC(pt_unpin(tr.table[PT_LEVELS].mfn), 0, "unpin of an L4 table");
+    table_unpin(t, tr.table[PT_LEVELS], PT_LEVELS);
     tree_close(&tr);
 }
 
@@ -135,7 +135,7 @@ TEST_RULE(abi_pin_bits, "a pin of a table keeps each flag that its entries may h
                          "after the pin of an L%u table: entry %u, of which bit %u differs from "
                          "0x%lx",
                          level, bit, bit, base);
-        CHECK_RC(pt_unpin(table.mfn), 0, "unpin as L%u", level);
+        table_unpin(t, table, level);
     }
     tree_close(&tr);
 }

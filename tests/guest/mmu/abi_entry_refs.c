@@ -100,7 +100,7 @@ static void for_each_way(struct test *t,
         tree_link(&tr, 3);
         if (level < PT_LEVELS)
             table_store(t, tr.table[level], 0, 0);
-        CHECK_RC(pt_pin(tr.table[PT_LEVELS].mfn, PT_LEVELS), 0, "pin of a zeroed frame as L4");
+        table_pin(t, tr.table[PT_LEVELS], PT_LEVELS);
         if (level < PT_LEVELS && !tree_hook(&tr))
             break;
         for (enum way way = 0; way < NR_WAYS && t->result < TEST_ERROR; way++)
@@ -108,7 +108,7 @@ static void for_each_way(struct test *t,
                 check(t, &tr, level, way, &tr.page[0], &tr.page[1]);
         if (level < PT_LEVELS)
             tree_unhook(&tr);
-        CHECK_RC(pt_unpin(tr.table[PT_LEVELS].mfn), 0, "unpin of an L4 table");
+        table_unpin(t, tr.table[PT_LEVELS], PT_LEVELS);
         for (unsigned int l = 1; l <= PT_LEVELS; l++)
             check_unused(&tr.room, &tr.table[l], "after the unpin of this table");
     }
@@ -127,10 +127,10 @@ static void check_refusal_with_table(struct test *t, struct tree *tr, unsigned i
     if (tr->brief && (level != 2 || way != WAY_NORMAL))
         return;
     if (level == 1)
-        CHECK_RC(pt_pin(tr->page[2].mfn, 1), 0, "pin of a zeroed frame as L1");
+        table_pin(t, tr->page[2], 1);
     check_refusal(t, tr, level, way, a, b);
     if (level == 1)
-        CHECK_RC(pt_unpin(tr->page[2].mfn), 0, "unpin of an L1 table");
+        table_unpin(t, tr->page[2], 1);
 }
 
 TEST_RULE(abi_entry_refused, "a refused update of an entry changes no reference")
@@ -158,7 +158,7 @@ static void check_rights(struct test *t, struct tree *tr, enum way way)
         } else {
             CHECK_RC(pt_pin(page.mfn, 1), 0, "pin as L1 of MFN 0x%lx, which %s mapped read-only",
                      page.mfn.v, way_names[way]);
-            CHECK_RC(pt_unpin(page.mfn), 0, "unpin of MFN 0x%lx", page.mfn.v);
+            table_unpin(t, page, 1);
         }
         if (t->result >= TEST_ERROR)
             return;

@@ -70,8 +70,7 @@ static void check_level(struct test *t, struct tree *tr, unsigned int level)
     struct spot *all[] = {c.a, c.b, c.c};
 
     for (unsigned int i = 0; i < ARRAY_SIZE(all); i++)
-        CHECK_RC(pt_pin(all[i]->mfn, level), 0, "pin of MFN 0x%lx, zeroed, as L%u", all[i]->mfn.v,
-                 level);
+        table_pin(t, *all[i], level);
     check_chain(t, &c);
     /* the table that a linear entry names keeps its type until the entry goes */
     check_link(t, &c, *c.a, *c.b, READONLY, 0, "names another table of the level, read-only");
@@ -82,7 +81,7 @@ static void check_level(struct test *t, struct tree *tr, unsigned int level)
               "negative errno",
               level);
     CHECK_RC(pt_unpin(c.a->mfn), 0, "unpin of an L%u table with a linear entry", level);
-    CHECK_RC(pt_unpin(c.c->mfn), 0, "unpin of an L%u table", level);
+    table_unpin(t, *c.c, level);
     for (unsigned int i = 0; i < ARRAY_SIZE(all); i++)
         check_unused(&tr->room, all[i], "after the unpin of this linear page table");
 }

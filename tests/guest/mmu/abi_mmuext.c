@@ -172,7 +172,7 @@ TEST_RULE(abi_copy_page_refused,
     table = &tr.table[1], page = &tr.page[0];
     table_store(t, *table, 511, pte_make(tr.page[1].mfn, PTE_RO));
     fill_words(t, *page, 0);
-    CHECK_RC(pt_pin(table->mfn, 1), 0, "pin of MFN 0x%lx as L1", table->mfn.v);
+    table_pin(t, *table, 1);
     CHECK_RC(clear_page(table->mfn), -EINVAL, "MMUEXT_CLEAR_PAGE of an L1 table");
     if (!tr.brief)
         CHECK_RC(copy_page(table->mfn, page->mfn), -EINVAL, "MMUEXT_COPY_PAGE to an L1 table");
@@ -192,7 +192,7 @@ TEST_RULE(abi_copy_page_refused,
                  "MMUEXT_COPY_PAGE from past the last MFN of the host");
     }
     if (t->result < TEST_ERROR)
-        CHECK_RC(pt_unpin(table->mfn), 0, "unpin of MFN 0x%lx", table->mfn.v);
+        table_unpin(t, *table, 1);
     check_unused(&tr.room, table, "after refused writes");
     check_unused(&tr.room, page, "after refused writes");
     tree_close(&tr);

@@ -32,12 +32,6 @@ static void check_pin(struct test *t, struct tree *tr, unsigned int level, unsig
              target(tr, level)->mfn.v);
 }
 
-static void check_unpin(struct test *t, struct tree *tr, unsigned int level)
-{
-    CHECK_RC(pt_unpin(tr->table[level].mfn), 0, "unpin of MFN 0x%lx, pinned as L%u",
-             tr->table[level].mfn.v, level);
-}
-
 /* All entries of the table are without U. Xen adds U to each of them, and A to entries of an L4. */
 static void check_all(struct test *t, struct tree *tr, unsigned int level, const char *step)
 {
@@ -61,7 +55,7 @@ static void check_all(struct test *t, struct tree *tr, unsigned int level, const
     }
     if (t->result >= TEST_ERROR) /* an unpin would give back references that Xen never took */
         return;
-    check_unpin(t, tr, level);
+    table_unpin(t, table, level);
 }
 
 /* Twice, since an unpinned table must be validated anew. */
@@ -104,7 +98,7 @@ static void check_one(struct test *t, struct tree *tr, unsigned int level, unsig
               named->mfn.v, i, level);
     if (t->result >= TEST_ERROR)
         return;
-    check_unpin(t, tr, level);
+    table_unpin(t, table, level);
     check_unused(&tr->room, &tr->table[level], "after the unpin of a table with one entry");
     check_unused(&tr->room, named, "named by one entry of a table, after its unpin");
 }
@@ -231,7 +225,7 @@ TEST_RULE(abi_pin_twice,
         check_pin(t, &tr, level, 0);
         CHECK_RC(pt_pin(table->mfn, level), -EINVAL, "second pin of MFN 0x%lx as L%u", table->mfn.v,
                  level);
-        check_unpin(t, &tr, level);
+        table_unpin(t, *table, level);
         check_unused(&tr.room, table, "after two pins, of which Xen refused one, and an unpin");
         CHECK_RC(pt_unpin(table->mfn), -EINVAL, "unpin of MFN 0x%lx, which is not pinned",
                  table->mfn.v);
@@ -265,16 +259,16 @@ TEST_RULE(abi_pin_nested, "a pinned table keeps its type when a table that names
     for (unsigned int level = 1; level < PT_LEVELS && t->result < TEST_ERROR; level++) {
         struct spot table = tr.table[level];
 
-        CHECK_RC(pt_pin(table.mfn, level), 0, "pin as L%u", level);
-        CHECK_RC(pt_pin(tr.table[PT_LEVELS].mfn, PT_LEVELS), 0, "pin of the L4 table above");
+        table_pin(t, table, level);
+        table_pin(t, tr.table[PT_LEVELS], PT_LEVELS);
         check_is_table(t, &tr, level, true, "with two references");
-        CHECK_RC(pt_unpin(tr.table[PT_LEVELS].mfn), 0, "unpin of the L4 table above");
+        table_unpin(t, tr.table[PT_LEVELS], PT_LEVELS);
         check_is_table(t, &tr, level, true, "after the unpin of the L4 table above");
-        CHECK_RC(pt_pin(tr.table[PT_LEVELS].mfn, PT_LEVELS), 0, "pin of the L4 table above");
-        CHECK_RC(pt_unpin(table.mfn), 0, "unpin as L%u", level);
+        table_pin(t, tr.table[PT_LEVELS], PT_LEVELS);
+        table_unpin(t, table, level);
         check_is_table(t, &tr, level, true,
                        "after the unpin of this table, below a pinned L4 table");
-        CHECK_RC(pt_unpin(tr.table[PT_LEVELS].mfn), 0, "unpin of the L4 table above");
+        table_unpin(t, tr.table[PT_LEVELS], PT_LEVELS);
         check_is_table(t, &tr, level, false, "after the last unpin");
     }
     tree_close(&tr);

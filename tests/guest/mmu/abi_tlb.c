@@ -180,14 +180,14 @@ static void check_type_change(struct test *t, struct tree *tr, unsigned int leve
     CHECK_RC(probe_write((void *)tr->va, 0), 0, "store at 0x%lx, mapped writable", tr->va);
     CHECK_RC(HYPERVISOR_update_va_mapping(tr->va, 0, UVMF_NONE), 0,
              "update_va_mapping of 0x%lx to 0, without a flush", tr->va);
-    CHECK_RC(pt_pin(page.mfn, level), 0, "pin of MFN 0x%lx as L%u", page.mfn.v, level);
+    table_pin(t, page, level);
     rc = probe_write((void *)tr->va, 0x5a000);
     CHECK_RC(rc, -EFAULT,
              "store into MFN 0x%lx, pinned as L%u, by a translation from before the pin",
              page.mfn.v, level);
     CHECK_EQ(table_entry(page, 0), 0, "after the store: entry 0 of the L%u table", level);
     if (rc) /* else the unpin would give back a frame that Xen never took */
-        CHECK_RC(pt_unpin(page.mfn), 0, "unpin of MFN 0x%lx", page.mfn.v);
+        table_unpin(t, page, level);
     CHECK_RC(HYPERVISOR_update_va_mapping(tr->va, 0, UVMF_INVLPG), 0, "update_va_mapping to 0");
     table_fill(t, page, 0);
 }

@@ -106,7 +106,7 @@ TEST_RULE(abi_update_batch,
     if (!tree_open(&tr, t))
         return;
     for (unsigned int level = 1; level <= 3; level++) {
-        CHECK_RC(pt_pin(tr.table[level].mfn, level), 0, "pin of a zeroed frame as L%u", level);
+        table_pin(t, tr.table[level], level);
         for (unsigned int i = 0; i < PTES_PER_TABLE; i++)
             req[nr++] =
                 (struct mmu_update){.ptr = mfn_to_maddr(tr.table[level].mfn) + i * sizeof(uint64_t),
@@ -118,7 +118,7 @@ TEST_RULE(abi_update_batch,
         for (unsigned int i = 0; i < PTES_PER_TABLE; i++)
             CHECK_EQ(pte_mfn(table_entry(tr.table[level], i)).v, pte_mfn(tree_entry(&tr, level)).v,
                      "after mmu_update of %u entries: MFN in L%u entry %u", nr, level, i);
-        CHECK_RC(pt_unpin(tr.table[level].mfn), 0, "unpin as L%u", level);
+        table_unpin(t, tr.table[level], level);
     }
     for (unsigned int level = 3; level >= 1; level--)
         check_unused(&tr.room, &tr.table[level], "after updates of all entries of this table");
@@ -156,9 +156,9 @@ TEST_RULE(abi_update_partial, "mmu_update of L1 entries stops at the first inval
 
     if (!tree_open(&tr, t))
         return;
-    CHECK_RC(pt_pin(tr.table[1].mfn, 1), 0, "pin of a zeroed frame as L1");
+    table_pin(t, tr.table[1], 1);
     for (unsigned int bad = 0; bad <= NR_UPDATES; bad++)
         check_partial(t, &tr, bad);
-    CHECK_RC(pt_unpin(tr.table[1].mfn), 0, "unpin of an L1 table");
+    table_unpin(t, tr.table[1], 1);
     tree_close(&tr);
 }

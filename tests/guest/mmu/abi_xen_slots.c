@@ -105,7 +105,7 @@ TEST_RULE(abi_xen_slots, "no update and no store changes Xen's entries 256 to 27
         return;
     l4 = &tr.table[PT_LEVELS];
     present = tree_entry(&tr, PT_LEVELS);
-    CHECK_RC(pt_pin(l4->mfn, PT_LEVELS), 0, "pin of a zeroed frame, MFN 0x%lx, as L4", l4->mfn.v);
+    table_pin(t, *l4, PT_LEVELS);
     root.va = (uintptr_t)pt_show(&t->d->pt, root.mfn, PT_LEVELS);
     check_contents(t, *l4, root);
     check_slots(t, &tr, *l4, present, false);
@@ -113,7 +113,7 @@ TEST_RULE(abi_xen_slots, "no update and no store changes Xen's entries 256 to 27
     if (!tr.brief)
         check_slots(t, &tr, root, present, true);
     check_stores(t, root);
-    CHECK_RC(pt_unpin(l4->mfn), 0, "unpin of an L4 table, MFN 0x%lx", l4->mfn.v);
+    table_unpin(t, *l4, PT_LEVELS);
     tree_close(&tr);
 }
 
@@ -126,8 +126,8 @@ TEST_RULE(abi_guest_slots,
     if (!tree_open(&tr, t))
         return;
     l4 = &tr.table[PT_LEVELS];
-    CHECK_RC(pt_pin(l4->mfn, PT_LEVELS), 0, "pin of a zeroed frame, MFN 0x%lx, as L4", l4->mfn.v);
+    table_pin(t, *l4, PT_LEVELS);
     check_guest_slots(t, &tr, *l4);
-    CHECK_RC(pt_unpin(l4->mfn), 0, "unpin of an L4 table, MFN 0x%lx", l4->mfn.v);
+    table_unpin(t, *l4, PT_LEVELS);
     tree_close(&tr);
 }

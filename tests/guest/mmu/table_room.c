@@ -60,6 +60,16 @@ int table_update(mfn_t table, unsigned int index, uint64_t value, unsigned int c
     return (int)HYPERVISOR_mmu_update(&req, 1, NULL, DOMID_SELF);
 }
 
+void table_pin(struct test *t, struct spot s, unsigned int level)
+{
+    CHECK_RC(pt_pin(s.mfn, level), 0, "pin of MFN 0x%lx as L%u", s.mfn.v, level);
+}
+
+void table_unpin(struct test *t, struct spot s, unsigned int level)
+{
+    CHECK_RC(pt_unpin(s.mfn), 0, "unpin of MFN 0x%lx, pinned as L%u", s.mfn.v, level);
+}
+
 int table_mmuext(unsigned int cmd, mfn_t mfn)
 {
     struct mmuext_op op = {.cmd = cmd, .arg1.mfn = mfn.v};

@@ -85,6 +85,10 @@ int table_update(mfn_t table, unsigned int index, uint64_t value, unsigned int c
  */
 int probe_ds_once(unsigned int selector) __must_check;
 
+/* Pins the frame of @s as a table of @level, and unpins it. Each must succeed. */
+void table_pin(struct test *t, struct spot s, unsigned int level);
+void table_unpin(struct test *t, struct spot s, unsigned int level);
+
 /* One mmuext_op with an MFN. */
 int table_mmuext(unsigned int cmd, mfn_t mfn) __must_check;
 
