@@ -222,7 +222,7 @@ static void try_bad(struct extents *e, uint64_t bad, unsigned int order)
 
 TEST_RULE(
     abi_exchange_partial,
-    "XENMEM_exchange stops at a bad extent, and nr_exchanged is the number of extents before it")
+    "XENMEM_exchange stops at a bad extent: nr_exchanged counts those before it, later ones stay")
 {
     struct extents e;
 

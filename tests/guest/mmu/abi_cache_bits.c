@@ -58,9 +58,8 @@ static void check_cache(struct test *t, struct tree *tr, enum way way, mfn_t mfn
 {
     uint64_t pte = pte_make(mfn, PTE_RO | a->bits);
 
-    CHECK_RC(way_write(tr, 1, way, old), 0, "%s of an L1 entry to 0x%lx", way_names[way], old);
-    CHECK_RC(way_write(tr, 1, way, pte), 0, "%s of an L1 entry from 0x%lx to MFN 0x%lx, %s",
-             way_names[way], old, mfn.v, a->name);
+    way_check(t, tr, 1, way, old);
+    way_check(t, tr, 1, way, pte);
     CHECK_EQ(table_entry(tr->table[1], 0) & CACHE_BITS, expected,
              "after %s of an L1 entry from 0x%lx to MFN 0x%lx, %s: cache attributes (PAT 0x80, "
              "PCD 0x10, PWT 0x8) of the entry",
@@ -78,7 +77,7 @@ static void check_frame_of(struct test *t, struct tree *tr, enum way way, mfn_t 
         for (unsigned int j = 0; j < ARRAY_SIZE(attributes); j++)
             check_cache(t, tr, way, mfn, pte_make(mfn, PTE_RO | attributes[j].bits), a, expected);
     }
-    CHECK_RC(way_write(tr, 1, way, 0), 0, "%s of an L1 entry to 0", way_names[way]);
+    way_check(t, tr, 1, way, 0);
 }
 
 /* A table in which all 512 entries map the device. */

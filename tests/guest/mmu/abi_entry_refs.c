@@ -15,13 +15,6 @@
 
 #include "tests/guest/mmu/entry_ways.h"
 
-static void check_write(struct test *t, struct tree *tr, unsigned int level, enum way way,
-                        uint64_t entry)
-{
-    CHECK_RC(way_write(tr, level, way, entry), 0, "%s of an L%u entry from 0x%lx to 0x%lx",
-             way_names[way], level, table_entry(tr->table[level], 0), entry);
-}
-
 static uint64_t entry_of(unsigned int level, struct spot target)
 {
     return pte_make(target.mfn, level == 1 ? PTE_RW : PTE_TABLE);
@@ -49,7 +42,7 @@ static void check_clear(struct test *t, struct tree *tr, unsigned int level, enu
                         struct spot *old)
 {
     if (t->result < TEST_ERROR)
-        check_write(t, tr, level, way, 0);
+        way_check(t, tr, level, way, 0);
     check_unused(&tr->room, old, "after an entry changed from this frame to 0");
     CHECK_RC(way_write(tr, level, WAY_NORMAL, 0), 0, "mmu_update of an L%u entry to 0", level);
 }
@@ -58,10 +51,10 @@ static void check_clear(struct test *t, struct tree *tr, unsigned int level, enu
 static void check_change(struct test *t, struct tree *tr, unsigned int level, enum way way,
                          struct spot *a, struct spot *b)
 {
-    check_write(t, tr, level, way, entry_of(level, *a));
+    way_check(t, tr, level, way, entry_of(level, *a));
     check_held(t, tr, level, way, *a);
     if (t->result < TEST_ERROR)
-        check_write(t, tr, level, way, entry_of(level, *b));
+        way_check(t, tr, level, way, entry_of(level, *b));
     check_held(t, tr, level, way, *b);
     check_unused(&tr->room, a, "after an entry changed from this frame to another one");
     check_clear(t, tr, level, way, b);
@@ -75,7 +68,7 @@ static void check_refusal(struct test *t, struct tree *tr, unsigned int level, e
     /* at level 1, page[2] is a page table */
     uint64_t bad = level == 1 ? pte_make(tr->page[2].mfn, PTE_RW) : entry_of(level, *b) | PTE_PSE;
 
-    check_write(t, tr, level, way, entry);
+    way_check(t, tr, level, way, entry);
     entry = table_entry(tr->table[level], 0);
     CHECK(way_write(tr, level, way, bad) < 0,
           "%s of an L%u entry from 0x%lx to 0x%lx: result is 0, expected a negative errno",
@@ -146,7 +139,7 @@ static void check_rights(struct test *t, struct tree *tr, enum way way)
     for (unsigned int i = 0; i < 4; i++) {
         bool writable = i % 2;
 
-        check_write(t, tr, 1, way, pte_make(page.mfn, writable ? PTE_RW : PTE_RO));
+        way_check(t, tr, 1, way, pte_make(page.mfn, writable ? PTE_RW : PTE_RO));
         CHECK_RC(HYPERVISOR_update_va_mapping(
                      tr->va, pte_make(page.mfn, writable ? PTE_RW : PTE_RO), UVMF_INVLPG),
                  0, "update_va_mapping of 0x%lx to the entry that is there", tr->va);
@@ -163,7 +156,7 @@ static void check_rights(struct test *t, struct tree *tr, enum way way)
         if (t->result >= TEST_ERROR)
             return;
     }
-    check_write(t, tr, 1, way, 0);
+    way_check(t, tr, 1, way, 0);
     check_unused(&tr->room, &tr->page[0], "after the mapping of this frame was removed");
 }
 

@@ -41,6 +41,14 @@ int way_write(struct tree *tr, unsigned int level, enum way way, uint64_t entry)
     return way_update(table.mfn, 0, way, entry);
 }
 
+void way_check(struct test *t, struct tree *tr, unsigned int level, enum way way, uint64_t entry)
+{
+    uint64_t before = table_entry(tr->table[level], 0);
+
+    CHECK_RC(way_write(tr, level, way, entry), 0, "%s of an L%u entry from 0x%lx to 0x%lx",
+             way_names[way], level, before, entry);
+}
+
 uint64_t entry_adjusted(unsigned int level, uint64_t entry)
 {
     if (!pte_present(entry))

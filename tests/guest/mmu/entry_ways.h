@@ -27,6 +27,9 @@ bool way_exists(const struct test *t, unsigned int level, enum way way);
  */
 int way_write(struct tree *tr, unsigned int level, enum way way, uint64_t entry) __must_check;
 
+/* The same write, which must succeed. */
+void way_check(struct test *t, struct tree *tr, unsigned int level, enum way way, uint64_t entry);
+
 /* Writes any entry of a table by a command of mmu_update. */
 int way_update(mfn_t table, unsigned int index, enum way way, uint64_t entry) __must_check;
 
