@@ -51,7 +51,7 @@ static void release_all(struct extents *e, uint64_t nr, uint64_t *ns)
     CHECK_RC(interrupted_op(t, XENMEM_decrease_reservation, &arg, ns), (long)nr,
              "XENMEM_decrease_reservation of %lu frames, with a 1 ms timer", nr);
     extents_check_gone(e, 0, nr, step);
-    extents_check_kept(e, nr, 1, "release of the frames before it, with a 1 ms timer");
+    extents_check_kept(e, nr, 1, "release of the frames listed before this one, with a 1 ms timer");
     extents_check_pages(e, -(int64_t)nr, step);
 }
 
