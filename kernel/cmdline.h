@@ -13,10 +13,11 @@
  *   pattern_pages=N                   pages of known contents (kernel/selftest/pattern_pages.h)
  *   bench=NAME                        benchmark to run after the tests (kernel/selftest/test.h)
  *   seed=N                            seed of the random test cases; the default is the clock
- *   watchdog=SECONDS                  time until Xen ends a domain that hangs (xen/watchdog.h); 15
- * by default, 0: never shell=none|edit|line              no tests, but a shell on the console
- * (kernel/shell/shell.h); "shell" alone is shell=edit inject=FAULT                      fault
- * injection (kernel/selftest/inject.h)
+ *   watchdog=SECONDS                  time until Xen ends a domain that hangs (xen/watchdog.h);
+ *                                     the default is 15, and 0 is never
+ *   shell=none|edit|line              no tests, but a shell on the console (kernel/shell/shell.h);
+ *                                     "shell" alone is shell=edit
+ *   inject=FAULT                      fault injection (kernel/selftest/inject.h)
  */
 #ifndef KERNEL_CMDLINE_H
 #define KERNEL_CMDLINE_H

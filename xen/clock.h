@@ -22,7 +22,10 @@ void clock_start(const struct vcpu_time_info *record);
  */
 uint64_t clock_ns(void);
 
-/* The system time by the record of another vCPU, which the caller must be: self-tests run there. */
+/*
+ * The system time in nanoseconds by the record *@r, which must be the record of the calling vCPU:
+ * self-tests also run on vCPUs other than 0.
+ */
 uint64_t clock_of(const volatile struct vcpu_time_info *r);
 
 /*

@@ -8,7 +8,7 @@
  *   sweep                       let every sweep take samples (kernel/selftest/sweep.h)
  *   entry                       swap two entries of the P2M list after boot
  *   stack                       overflow the stack into its guard page after boot
- *   hang                        do nothing for ever after boot: the watchdog ends the domain
+ *   hang                        hang after boot: Xen's watchdog or scripts/boot ends the domain
  *   alloc:N                     let the N-th frame allocation fail
  *   map:image, map:start_info, map:tables, map:list, map:ramdisk
  *                               add an E820 hole over the frames of this object

@@ -47,7 +47,7 @@ struct guest_test {
     bool rule; /* see TEST_RULE */
 };
 
-/* The linker collects pointers: it would be free to put gaps between structures of 24 bytes. */
+/* The linker collects pointers: it would be free to put gaps between structures. */
 #define TEST(ident, description) GUEST_TEST(test, ident, description, ".guest_tests." #ident, false)
 /*
  * For a test of a rule of Xen's interface on which this kernel does not depend. A dom0 runs it with

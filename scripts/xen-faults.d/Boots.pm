@@ -17,7 +17,7 @@ our @EXPORT = qw(build boots_of boot_all ramdisk);
 
 my $top = realpath(dirname(__FILE__) . '/../..');
 
-# A broken Xen may hang. The kernel's own watchdog ends a hang of the kernel after 15 seconds.
+# A broken Xen may hang. A hang of the kernel is found earlier, by scripts/boot.
 my @limit = ('--timeout', 60);
 
 # boots_of(BOOT of a row): the names of its boots. Each row boots dom0 twice.
@@ -44,20 +44,20 @@ sub ramdisk {
 # Runs a command to its end; returns its exit code and its output.
 sub said {
     my (@command) = @_;
-    open my $out, '-|', 'sh', '-c', 'exec "$@" 2>&1 </dev/null', 'sh', @command or die "sh: $!\n";
+    open my $out, '-|', 'sh', '-c', 'exec "$@" 2>&1 </dev/null', 'sh', @command or die "cannot run sh for @command: $!\n";
     my $said = do { local $/; <$out> } // '';
     close $out;
     return ($? & 127 ? 128 + ($? & 127) : $? >> 8, $said);
 }
 
-# build(DIRECTORY of a tree): returns the path of the hypervisor, or undef and the first error of the compiler. Without
-# xen.efi and xen.gz, which no boot needs, it takes half of the time.
+# build(DIRECTORY of a tree): returns the path of the hypervisor, or undef and a sentence with the first error of the
+# compiler. A build without xen.efi and xen.gz, which no boot needs, takes half of the time.
 sub build {
     my ($tree) = @_;
     my ($code, $said) = said(qw(make -s -C), "$tree/xen", qw(XEN_TARGET_ARCH=x86_64 efi-y= CONFIG_XEN_INSTALL_SUFFIX= build));
     return "$tree/xen/xen" if !$code;
     my ($error) = $said =~ /^(.*\b(?:error|undefined reference)\b.*)$/m;
-    return (undef, $error // (split /\n/, $said)[-1] // "make failed with exit code $code");
+    return (undef, 'does not build: ' . ($error // (split /\n/, $said)[-1] // "make failed with exit code $code"));
 }
 
 # boot_all(XEN, KERNEL, DIRECTORY for the consoles, BOOT...): returns the tests that fail in any of the boots, in the

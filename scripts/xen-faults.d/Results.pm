@@ -13,8 +13,8 @@ use Table;
 
 our @EXPORT = qw(load_result save_result outcome judged measured summary);
 
-# A result is a hash: {hash} of what it depends on; {tests} that failed; {crashes}; {error} if the fault could not be
-# built; {seconds}, and {cpu}, the seconds of processor time.
+# A result is a hash: {hash} of what it depends on; {tests} that failed; {crashes}; {error}, a sentence, if no Xen
+# with the fault was booted; {seconds}, and {cpu}, the seconds of processor time.
 my @lists = qw(tests crashes);
 
 sub load_result {
@@ -31,18 +31,18 @@ sub load_result {
 
 sub save_result {
     my ($path, %result) = @_;
-    open my $file, '>', $path or die "$path: $!\n";
+    open my $file, '>', $path or die "cannot create the result $path: $!\n";
     for my $key (qw(hash error), @lists, qw(seconds cpu)) {
         print $file map { "$key: $_\n" } ref $result{$key} ? @{$result{$key}} : $result{$key} // ();
     }
-    close $file or die "$path: $!\n";
+    close $file or die "cannot write the result $path: $!\n";
     return;
 }
 
 # What was measured, in words
 sub outcome {
     my ($result) = @_;
-    return "does not build: $result->{error}" if defined $result->{error};
+    return $result->{error} if defined $result->{error};
     return 'noticed by ' . join ', ', @{$result->{tests}} if @{$result->{tests}};
     return 'crash: ' . $result->{crashes}[0] if @{$result->{crashes}};
     return 'not noticed';

@@ -19,10 +19,12 @@ sub parse_edit {
     ($file, $function, $text) = ($1, $2, $3) if $text =~ /^(\S+) +(\S+) +(s[^\w\s].*)$/s;
     my ($open, $rest) = $text =~ /^s([^\w\s])(.*)$/s or die "expected s{REGEX}{TEXT}, found $text\n";
     my ($regex, $new, $flags) = $open eq '{' ? braced($rest) : delimited($open, $rest);
-    defined $flags or die "expected s{REGEX}{TEXT} with balanced braces (a brace of the source is \\{ or \\}), found $text\n";
-    $flags =~ /^s?$/ or die "expected no flag, or the flag s (. matches a line end), found $flags\n";
+    defined $flags or die $open eq '{'
+        ? "expected s{REGEX}{TEXT}, where each other { has a } (write a single brace of Xen's source as \\{ or \\}), found $text\n"
+        : "expected s${open}REGEX${open}TEXT${open}, found $text\n";
+    $flags =~ /^s?$/ or die "expected no flag, or the flag s (a dot also matches the end of a line), found the flag $flags in $text\n";
     my $pattern = eval { my $spaced = spaced($regex); no warnings 'regexp'; qr/(?m$flags:$spaced)/ }
-        or die "expected a regex of Perl, found $regex: " . ($@ =~ s/ at \S+ line \d.*\n//r) . "\n";
+        or die "expected a regex of Perl, found $regex (Perl: " . ($@ =~ s/ at \S+ line \d.*\n//r) . ")\n";
     return {file => $file, function => $function, pattern => $pattern, text => $new, said => $text};
 }
 
@@ -63,15 +65,15 @@ sub spaced {
 sub apply_edit {
     my ($edit, $source) = @_;
     my ($code, $bare) = without_comments($source);
-    my $place  = $edit->{function} eq '-' ? $edit->{file} : "$edit->{function} of $edit->{file}";
+    my $place  = $edit->{function} eq '-' ? "the file $edit->{file}" : "the definition of $edit->{function} in $edit->{file}";
     my @bodies = bodies($bare, $edit->{function})
-        or die "expected a definition of $edit->{function} in $edit->{file}, found none\n";
+        or die "expected a definition of $edit->{function} in $edit->{file}, found no definition\n";
     my @matches = map { matches($edit->{pattern}, $code, @$_) } @bodies;
-    @matches == 1 or die "expected one match in $place, found " . @matches . ": $edit->{said}\n";
+    @matches == 1 or die "expected one match of REGEX in $place, found " . @matches . " matches of $edit->{said}\n";
     my ($start, $end) = @{$matches[0][0]};
     my @groups = map { defined $_->[0] ? substr($source, $_->[0], $_->[1] - $_->[0]) : '' } @{$matches[0]};
     my $new = filled($edit->{text}, @groups);
-    $new ne $groups[0] or die "expected an edit that changes $place, found one that does not: $edit->{said}\n";
+    $new ne $groups[0] or die "expected an edit that changes $place, found an edit that changes nothing: $edit->{said}\n";
     substr $source, $start, $end - $start, $new;
     return $source;
 }

@@ -19,7 +19,7 @@ my %areas = map { $_ => 1 } our @areas = qw(mmu memory events traps grants build
 sub read_table {
     my ($path) = @_;
     my (@rows, %seen, $row);
-    open my $file, '<', $path or die "$path: $!\n";
+    open my $file, '<', $path or die "cannot read the table $path: $!\n";
     while (my $line = <$file>) {
         chomp $line;
         next if $line =~ /^#|^\s*$/;
@@ -48,11 +48,11 @@ sub check_row {
     my ($row) = @_;
     my $at = "$row->{at}: $row->{name}";
     for my $key (map { $_->[0] } @{$row->{keys}}) {
-        $keys{$key} or die "$at: expected one of " . join(', ', sort keys %keys) . ", found the key $key\n";
-        @{$row->{$key}} == 1 || $key eq 'edit' or die "$at: expected one line $key, found " . @{$row->{$key}} . "\n";
+        $keys{$key} or die "$at: expected lines with the keys " . join(', ', sort keys %keys) . ", found a line \"$key: ...\"\n";
+        @{$row->{$key}} == 1 || $key eq 'edit' or die "$at: expected one line \"$key: ...\", found " . @{$row->{$key}} . " such lines\n";
     }
     for my $key (qw(area origin fault edit)) {
-        $row->{$key} or die "$at: expected a line \"$key: ...\", found none\n";
+        $row->{$key} or die "$at: expected a line \"$key: ...\", found no such line\n";
     }
     $row->{$_} = $row->{$_}[0] for grep { $row->{$_} } qw(area origin fault boot noticed-by not-noticed);
     $row->{boot} //= 'dom0';
@@ -71,7 +71,7 @@ sub check_row {
 sub check_expectation {
     my ($row, $at) = @_;
     my ($by, $not) = @$row{qw(noticed-by not-noticed)};
-    !(defined $by && defined $not) or die "$at: expected noticed-by or not-noticed, found both\n";
+    !(defined $by && defined $not) or die "$at: expected a line \"noticed-by: ...\" or a line \"not-noticed: ...\", found both\n";
     $row->{by} = [split /\s*,\s*/, $by // ''];
     ($by // 'a') =~ /^\w+(?:\s*,\s*\w+)*$/ or die "$at: noticed-by: expected names of tests, found $by\n";
     ($row->{crashes}, $row->{why}) = $not =~ /^(crashes: +)?(.*)$/ if defined $not;
@@ -81,16 +81,16 @@ sub check_expectation {
 # What a row expects, in words
 sub expectation {
     my ($row) = @_;
-    return 'expected ' . join ', ', @{$row->{by}} if @{$row->{by}};
-    return 'expected ' . ($row->{crashes} ? 'a crash' : 'none') . " ($row->{why})" if defined $row->{why};
-    return 'the row has neither noticed-by nor not-noticed';
+    return 'expected: noticed by ' . join ', ', @{$row->{by}} if @{$row->{by}};
+    return 'expected: ' . ($row->{crashes} ? 'crash' : 'not noticed') . " ($row->{why})" if defined $row->{why};
+    return 'expected: unknown, because the row has neither a line noticed-by nor a line not-noticed';
 }
 
 # recorded(PATH, {NAME => LINE}): the text of the table, in which each row NAME has LINE instead of its line
 # noticed-by or not-noticed.
 sub recorded {
     my ($path, $line_of) = @_;
-    open my $file, '<', $path or die "$path: $!\n";
+    open my $file, '<', $path or die "cannot read the table $path: $!\n";
     my @lines = <$file>;
     my @rows  = read_table($path);
     my $end   = @lines;

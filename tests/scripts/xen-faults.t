@@ -83,14 +83,15 @@ for my $case (
     like edited($edit, $function), qr/^\Q$line\E/, "an edit: $name";
 }
 for my $case (
-    ['no match',              's{x}{y}',       'map',  qr/^expected one match in map of a\.c, found 0: s\{x\}\{y\}$/],
-    ['two matches',           's{if \(}{y}',   'set',  qr/^expected one match in set of a\.c, found 2: /],
-    ['a match in a comment',  's{6}{7}',       'set',  qr/^expected one match in set of a\.c, found 0: /],
-    ['a declaration only',    's{x}{y}',       'log',  qr/^expected a definition of log in a\.c, found none$/],
-    ['no change',             's{9}{9}',       'last', qr/^expected an edit that changes last of a\.c, found one that does not/],
-    ['braces out of balance', 's{\{9}{{0}',    'last', qr/^expected s\{REGEX\}\{TEXT\} with balanced braces/],
-    ['no regex',              's{(9}{0}',      'last', qr/^expected a regex of Perl, found \(9: Unmatched \(/],
-    ['an unknown flag',       's{9}{0}g',      'last', qr/^expected no flag, or the flag s .*, found g$/],
+    ['no match',              's{x}{y}',       'map',  qr/^expected one match of REGEX in the definition of map in a\.c, found 0 matches of s\{x\}\{y\}$/],
+    ['two matches',           's{if \(}{y}',   'set',  qr/^expected one match of REGEX in the definition of set in a\.c, found 2 matches of /],
+    ['a match in a comment',  's{6}{7}',       'set',  qr/^expected one match of REGEX in the definition of set in a\.c, found 0 matches of /],
+    ['a declaration only',    's{x}{y}',       'log',  qr/^expected a definition of log in a\.c, found no definition$/],
+    ['no change',             's{9}{9}',       'last', qr/^expected an edit that changes the definition of last in a\.c, found an edit that changes nothing: s/],
+    ['braces out of balance', 's{\{9}{{0}',    'last', qr/^expected s\{REGEX\}\{TEXT\}, where each other \{ has a \} .*, found s\{\\\{9\}\{\{0\}$/],
+    ['a part that has no end', 's|9|0', 'last', qr/^expected s\|REGEX\|TEXT\|, found s\|9\|0$/],
+    ['no regex',              's{(9}{0}',      'last', qr/^expected a regex of Perl, found \(9 \(Perl: Unmatched \(/],
+    ['an unknown flag',       's{9}{0}g',      'last', qr/^expected no flag, or the flag s .*, found the flag g in s\{9\}\{0\}g$/],
     ['no edit',               'tr{9}{0}',      'last', qr/^expected s\{REGEX\}\{TEXT\}, found tr/],
 ) {
     my ($name, $edit, $function, $message) = @$case;
@@ -145,21 +146,22 @@ sub row {
 my $noticed = row('a', 'one', 's{1}{5}', 'noticed-by: abi_one');
 
 for my $case (
-    ['a file that does not exist', row('a', 'one', 's{1}{5}', '', 'mm/x.c'), qr{: a: expected the file mm/x\.c in \S+, found none$}],
-    ['an edit that does not fit',  row('a', 'one', 's{x}{5}'),           qr/: a: expected one match in one of mm\/a\.c, found 0: /],
+    ['a file that does not exist', row('a', 'one', 's{1}{5}', '', 'mm/x.c'), qr{: a: expected the file mm/x\.c of Xen's source in \S+, found no such file$}],
+    ['an edit that does not fit',  row('a', 'one', 's{x}{5}'),           qr/: a: expected one match of REGEX in the definition of one in mm\/a\.c, found 0 matches of /],
     ['a regex that is none',       row('a', 'one', 's{(}{5}'),           qr/: a: edit: expected a regex of Perl/],
     ['two rows with one name',     "$noticed$noticed",                   qr/expected a name .*, found a second row a$/],
-    ['two expectations',           $noticed =~ s/\n\n/\n    not-noticed: x\n/r, qr/: a: expected noticed-by or not-noticed, found both/],
-    ['an unknown key',             $noticed =~ s/area/site/r,            qr/: a: expected one of area, .*, found the key site$/],
+    ['two expectations',           $noticed =~ s/\n\n/\n    not-noticed: x\n/r, qr/: a: expected a line "noticed-by: \.\.\." or a line "not-noticed: \.\.\.", found both/],
+    ['an unknown key',             $noticed =~ s/area/site/r,            qr/: a: expected lines with the keys area, .*, found a line "site: \.\.\."$/],
     ['an unknown area',            $noticed =~ s/mmu/moon/r,             qr/: a: area: expected one of mmu .*, found moon$/],
     ['an unknown boot',            $noticed =~ s/\n\n/\n    boot: moon\n/r, qr/: a: boot: expected dom0, domU, two or .*, found moon$/],
     ['an unknown origin',          $noticed =~ s/by hand/a friend/r,     qr/: a: origin: expected "by hand", .*, found a friend$/],
-    ['a row without an edit',      $noticed =~ s/ +edit.*\n//r,          qr/: a: expected a line "edit: \.\.\.", found none$/],
-    ['two lines of a key',         $noticed =~ s/(?= +area)/    area: mmu\n/r, qr/: a: expected one line area, found 2$/],
+    ['a row without an edit',      $noticed =~ s/ +edit.*\n//r,          qr/: a: expected a line "edit: \.\.\.", found no such line$/],
+    ['two lines of a key',         $noticed =~ s/(?= +area)/    area: mmu\n/r, qr/: a: expected one line "area: \.\.\.", found 2 such lines$/],
     ['a line of no kind',          "x\n",                                qr/:1: expected "NAME FILE FUNCTION", found: x$/],
     ['an empty table',             "# none\n",                           qr/table: expected at least one row, found none$/],
+    ['a table that does not exist', $noticed,  qr{^xen-faults: cannot read the table \S+/none: No such file or directory$}, '--table', "$dir/none"],
     ['--only with an unknown name', $noticed, qr/^xen-faults: --only z: expected the name of a row/, '--only', 'z'],
-    ['--file without a row',       $noticed,  qr/^xen-faults: expected options that select at least one row/, '--file', 'mm/b.c'],
+    ['--file without a row',       $noticed,  qr{^xen-faults: --file mm/b\.c: expected at least one row that fits}, '--file', 'mm/b.c'],
     ['--fifth 6/5',                $noticed,  qr{^xen-faults: --fifth 6/5: expected N/5, with N from 1 to 5, or day/5}, '--fifth', '6/5'],
 ) {
     my ($name, $table, $message, @options) = @$case;
@@ -171,7 +173,7 @@ for my $case (
 }
 
 my (undef, undef, $misfits) = faults(row('a', 'one', 's{x}{5}') . $noticed =~ s/^a/b/r . row('c', 'two', 's{x}{5}'), '--check');
-is join(' ', $misfits =~ /^xen-faults: \S+ (\w): expected one match .*$/mg), 'a c', 'two rows that do not fit: each has a message';
+is join(' ', $misfits =~ /^xen-faults: \S+ (\w): expected one match of REGEX .*$/mg), 'a c', 'two rows that do not fit: each has a message';
 
 my $table = $noticed . row('b', 'two', 's{2}{6}', 'noticed-by: abi_two') . row('c', 'three', 's{3}{3 + 0}', 'not-noticed: the same', 'mm/b.c')
     . row('d', 'two', 's{2}{7}', 'not-noticed: crashes: too early') . row('e', 'four', 's{4}{5}', 'noticed-by: abi_one', 'c.h');
@@ -179,11 +181,11 @@ my ($code, $out, $err) = faults($table);
 is $code, 0, 'five rows that are as expected: exit code is 0' or diag $out, $err;
 like $out, qr/^unmodified Xen: all tests pass /m, 'the unmodified tree is booted first';
 for my $line (
-    qr/^\d\/5 +a +ok +noticed by abi_one; expected abi_one \(/m,
-    qr/^\d\/5 +b +ok +noticed by abi_two; expected abi_two \(/m,
-    qr/^\d\/5 +c +ok +not noticed; expected none \(the same\) \(/m,
-    qr/^\d\/5 +d +ok +crash: dom0: crash: Xen printed: Panic on CPU 0:; expected a crash \(too early\) \(/m,
-    qr/^5\/5 +e +ok +noticed by abi_one; expected abi_one \(\d+ s\)$/m,
+    qr/^\d\/5 +a +ok +noticed by abi_one; expected: noticed by abi_one \(/m,
+    qr/^\d\/5 +b +ok +noticed by abi_two; expected: noticed by abi_two \(/m,
+    qr/^\d\/5 +c +ok +not noticed; expected: not noticed \(the same\) \(/m,
+    qr/^\d\/5 +d +ok +crash: dom0: crash: Xen printed: Panic on CPU 0:; expected: crash \(too early\) \(/m,
+    qr/^5\/5 +e +ok +noticed by abi_one; expected: noticed by abi_one \(\d+ s\)$/m,
     qr/^area +faults +noticed +crash\nmmu +5 +3 \(60 %\) +1\nall +5 +3 \(60 %\) +1\nnot noticed: c +not noticed; by hand: it is wrong\n/m,
     qr/^5 faults in \d+ s, \d+ s of processor time: 0 results differ from the table$/m,
 ) {
@@ -197,21 +199,21 @@ is read_file("$dir/out/logs/b/dom0.log") =~ /^not ok .*/m ? $& : '', 'not ok 2 -
 
 my @differences = (
     [row('p', 'one', 's{1}{1 + 0}', 'noticed-by: abi_one'),          'a fault that the named test does not notice',
-        qr/not noticed; expected abi_one \(\S+table:1\)/],
+        qr/not noticed; expected: noticed by abi_one \(\S+table:1\)/],
     [row('q', 'one', 's{1}{6}',     'noticed-by: abi_one, abi_two'), 'a fault that only one of two tests notices',
-        qr/noticed by abi_two; expected abi_one, abi_two /],
+        qr/noticed by abi_two; expected: noticed by abi_one, abi_two /],
     [row('r', 'one', 's{1}{5}',     'not-noticed: no test yet'),     'a fault that is noticed now',
-        qr/noticed by abi_one; expected none \(no test yet\) /],
+        qr/noticed by abi_one; expected: not noticed \(no test yet\) /],
     [row('s', 'one', 's{1}{7}',     'not-noticed: no test yet'),     'a crash that is not expected',
-        qr/crash: dom0: crash: Xen printed: Panic on CPU 0:; expected none \(no test yet\) /],
+        qr/crash: dom0: crash: Xen printed: Panic on CPU 0:; expected: not noticed \(no test yet\) /],
     [row('t', 'one', 's{1}{1 + 0}', 'not-noticed: crashes: so'),     'a crash that is no more',
-        qr/not noticed; expected a crash \(so\) /],
+        qr/not noticed; expected: crash \(so\) /],
     [row('u', 'one', 's{1}{8}',     'noticed-by: abi_one'),          'a crash counts as noticed by no test',
-        qr/crash: dom0: failure: expected a last line "Test result: \.\.\.", .*; expected abi_one /],
+        qr/crash: dom0: failure: expected a last line "Test result: \.\.\.", .*; expected: noticed by abi_one /],
     [row('v', 'one', 's{1}{BROKEN}', 'noticed-by: abi_one'),         'a fault that does not build',
-        qr/does not build: mm\/a\.c:1:2: error: expected a number; expected abi_one /],
+        qr/does not build: mm\/a\.c:1:2: error: expected a number; expected: noticed by abi_one /],
     [row('w', 'one', 's{1}{5}'),                                     'a row without expectation',
-        qr/noticed by abi_one; the row has neither noticed-by nor not-noticed /],
+        qr/noticed by abi_one; expected: unknown, because the row has neither /],
 );
 ($code, $out) = faults(join('', map { $_->[0] } @differences), '-j2');
 is $code, 1, 'results that differ from the table: exit code is 1';
@@ -260,7 +262,7 @@ my $b = read_file("$tree/xen/mm/b.c");
 write_file("$tree/xen/mm/b.c", "${b}int five(void) { return 5; }\n");
 ($code, $out, $err) = faults($table);
 is "$code:$out", '4:', 'an unmodified tree on which a test fails: exit code is 4, and no row runs';
-like $err, qr/^xen-faults: the unmodified Xen: expected that all tests pass, found: noticed by abi_one \(consoles: /, 'such a tree: the message';
+like $err, qr/^xen-faults: the unmodified Xen: expected that all tests pass, found not ok: abi_one \(consoles: /, 'such a tree: the message';
 write_file("$tree/xen/mm/b.c", $b);
 is((faults($table, '--source', "$dir/none"))[0], 4, 'no source tree: exit code is 4');
 is((faults($table, '--nonsense'))[0], 2, 'an unknown option: exit code is 2');
@@ -269,7 +271,7 @@ open my $lock, '>', "$dir/out/lock" or die;
 flock $lock, LOCK_EX or die;
 ($code, $out, $err) = faults($table);
 is "$code:$out", '2:', 'another run in the same directory: exit code is 2, and no row runs';
-like $err, qr/: another run of scripts\/xen-faults uses this directory; /, 'another run: the message';
+like $err, qr/: --out \S+: expected a directory that no other run of scripts\/xen-faults uses, found one in use$/, 'another run: the message';
 close $lock;
 
 # Ctrl-C
