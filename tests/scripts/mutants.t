@@ -31,7 +31,7 @@ my $at = 'a mm/x.c unit';
 for my $case (
     ['an old text that is not there',  "$at\n- three\n+ 3\n",  qr/: a: expected the old text once .*found it 0 times/],
     ['an old text that is there twice', "$at\n- two\n+ 2\n",   qr/: a: expected the old text once .*found it 2 times/],
-    ['a file that does not exist', "a mm/y.c unit\n- one\n+ 1\n", qr{: a: expected the file mm/y\.c, found none}],
+    ['a file that does not exist', "a mm/y.c unit\n- one\n+ 1\n", qr{: a: expected the file mm/y\.c in \S+, found no such file$}],
     ['a new text that is the old text', "$at\n- one\n+ one\n", qr/: a: expected a new text other than the old text/],
     ['a row without new text',         "$at\n- one\n",         qr/: a: expected lines with - and lines with \+/],
     ['a row with neither unit nor boot', "a mm/x.c maybe\n- one\n+ 1\n", qr/expected "NAME FILE/],
