@@ -15,6 +15,9 @@
 
 #include "tests/guest/abi_room.h"
 
+/* A status of a grant operation that is still this value was not written by Xen. */
+#define NO_STATUS 1
+
 /* Words in granted pages, by the domain that writes them: "granter" and "grantee" in ASCII. */
 #define GRANTER_WORD 0x6772616e746572
 #define GRANTEE_WORD 0x6772616e746565

@@ -16,7 +16,6 @@
 #define REF        GRANT_FIRST
 #define ROOM_PAGES 40
 #define NR         3 /* operations up to the end of the page */
-#define NO_STATUS  1
 #define HOST       GNTMAP_host_map
 #define BAD        ((void *)HYPERVISOR_VIRT_START)
 

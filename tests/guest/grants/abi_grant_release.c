@@ -139,8 +139,8 @@ static void release(struct grant_room *g, uint64_t pfn, mfn_t mfn, const char *w
     uint64_t extent = mfn.v;
 
     CHECK_RC(p2m_set(&t->d->p2m, to_pfn(pfn), INVALID_MFN), 0, "p2m_set of PFN 0x%lx to ~0", pfn);
-    CHECK_EQ(host_release(&extent, 1), 1, "XENMEM_decrease_reservation of MFN 0x%lx %s: result",
-             mfn.v, when);
+    CHECK_EQ(host_release(&extent, 1), 1,
+             "extents done by XENMEM_decrease_reservation of MFN 0x%lx %s,", mfn.v, when);
 }
 
 /* Has Xen freed the frame @mfn, which was that of PFN @pfn, so that @pages pages are left? */
@@ -167,7 +167,7 @@ static bool exchange_frame(struct grant_room *g, struct spot *s, const char *wha
 
     release(g, pfn, s->mfn, "that no mapping has");
     check_freed(g, pfn, s->mfn, pages - 1, what);
-    return grant_refill(g, pfn, &s->mfn);
+    return grant_refill(t, pfn, &s->mfn);
 }
 
 static void check_release(struct grant_room *g)
@@ -207,7 +207,7 @@ static void check_mapped(struct grant_room *g)
                  "write to a mapped grant of a frame that the granter released");
         grant_must_unmap(g, &m, "a frame that was released while it was mapped");
         check_freed(g, pfn, frame.mfn, pages - 1, "the unmap of its grant");
-        if (grant_refill(g, pfn, &frame.mfn))
+        if (grant_refill(t, pfn, &frame.mfn))
             grant_drop(g, frame);
     }
     grant_drop(g, at);

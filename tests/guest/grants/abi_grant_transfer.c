@@ -35,19 +35,16 @@ static void refuse(struct grant_room *g, mfn_t mfn, const char *what)
 
     CHECK_GNTST(transfer(g, mfn, g->fr.self, REF), GNTST_bad_page, "GNTTABOP_transfer of %s", what);
     CHECK_EQ(host_current_pages(), pages,
-             "number of pages of this domain after GNTTABOP_transfer "
-             "of %s",
-             what);
+             "number of pages of this domain after the refused GNTTABOP_transfer of %s", what);
     CHECK_EQ(grant_flags(g, REF), GTF_accept_transfer,
-             "flags of the entry for the page after the "
-             "refused GNTTABOP_transfer");
+             "flags of grant entry %u after the refused GNTTABOP_transfer of %s", REF, what);
 }
 
 static void check_refused(struct grant_room *g)
 {
-    struct domain *d = g->fr.room.t->d;
-    struct spot s = room_spot(&g->fr.room);
     struct test *t = g->fr.room.t;
+    struct domain *d = t->d;
+    struct spot s = room_spot(&g->fr.room);
 
     grant_write(g, REF, GTF_accept_transfer, g->fr.self, to_mfn(m2p_get(&d->host.m2p, s.mfn).v));
     CHECK_RC(spot_show(s, s.mfn, PTE_RW), 0, "update_va_mapping, writable");
@@ -92,7 +89,7 @@ static bool lose(struct grant_room *g, struct spot *s, domid_t domain, int16_t s
     if (host_current_pages() == pages)
         return true;
     CHECK_RC(p2m_set(&t->d->p2m, to_pfn(pfn), INVALID_MFN), 0, "p2m_set of PFN 0x%lx to ~0", pfn);
-    return grant_refill(g, pfn, &s->mfn);
+    return grant_refill(t, pfn, &s->mfn);
 }
 
 /* To this domain itself, by an entry that accepts it. */
@@ -108,13 +105,13 @@ static void check_self(struct grant_room *g, struct spot s)
                 "GNTTABOP_transfer to an entry that accepts the page");
     CHECK_EQ(grant_flags(g, REF),
              GTF_accept_transfer | GTF_transfer_committed | GTF_transfer_completed,
-             "flags of the entry after GNTTABOP_transfer");
-    CHECK_EQ(grant_frame(g, REF).v, s.mfn.v, "frame of the entry after GNTTABOP_transfer");
+             "flags of grant entry %u after GNTTABOP_transfer to this domain", REF);
+    CHECK_EQ(grant_frame(g, REF).v, s.mfn.v,
+             "MFN in grant entry %u after GNTTABOP_transfer to this domain", REF);
     CHECK_EQ(m2p_get(&t->d->host.m2p, s.mfn).v, pfn,
              "M2P entry of MFN 0x%lx after GNTTABOP_transfer", s.mfn.v);
     CHECK_EQ(host_current_pages(), pages,
-             "number of pages of this domain after GNTTABOP_transfer "
-             "to itself");
+             "number of pages of this domain after GNTTABOP_transfer to itself");
     grant_check_untyped(g, s.mfn, "after GNTTABOP_transfer");
 }
 

@@ -6,9 +6,6 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/hypercall.h"
 
-/* Stays if Xen does not write a status. */
-#define NO_STATUS  1
-
 #define PER_STATUS (PAGE_SIZE / sizeof(grant_status_t))
 
 static volatile grant_entry_v1_t *entry_v1(const struct grant_room *g, uint32_t ref)

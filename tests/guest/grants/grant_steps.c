@@ -8,9 +8,6 @@
 
 #include "xen/host.h"
 
-/* Stays if Xen does not write a status. */
-#define NO_STATUS 1
-
 /*
  * Is Xen a debug build? Such a Xen sets a software bit of its own in the PTE of a grant
  * (_PAGE_GNTTAB in asm/x86_64/page.h).
@@ -214,14 +211,14 @@ void grant_drop(struct grant_room *g, struct spot s)
         room_drop(&g->fr.room, s);
 }
 
-bool grant_refill(struct grant_room *g, uint64_t pfn, mfn_t *mfn)
+bool grant_refill(struct test *t, uint64_t pfn, mfn_t *mfn)
 {
-    struct test *t = g->fr.room.t;
     uint64_t extent = pfn;
     uint64_t got = host_populate(&extent, 1);
     void *page;
 
-    CHECK_EQ(got, 1, "XENMEM_populate_physmap of PFN 0x%lx, whose frame was released: result", pfn);
+    CHECK_EQ(got, 1, "extents done by XENMEM_populate_physmap of PFN 0x%lx, which has no frame,",
+             pfn);
     if (!got) {
         t->d->balloon.nr_pages--;
         (void)!pfn_runs_add(&t->d->balloon.empty, pfn, pfn + 1);
@@ -229,7 +226,11 @@ bool grant_refill(struct grant_room *g, uint64_t pfn, mfn_t *mfn)
     }
     *mfn = to_mfn(extent);
     page = fixmap_map(&t->d->fixmap, FIXMAP_SCRATCH, *mfn, PTE_RW);
-    CHECK(page, "mapping of MFN 0x%lx, which XENMEM_populate_physmap returned, failed", mfn->v);
+    CHECK(
+        page,
+        "fixmap_map of MFN 0x%lx, which XENMEM_populate_physmap returned: result is NULL, expected "
+        "an address",
+        mfn->v);
     if (page)
         memset(page, 0, PAGE_SIZE);
     fixmap_unmap(&t->d->fixmap, FIXMAP_SCRATCH);

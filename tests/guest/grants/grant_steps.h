@@ -71,6 +71,6 @@ void grant_page_drop(struct grant_room *g, struct spot s);
  * Gets a zeroed frame for @pfn, whose frame was released, and which has no P2M entry. If Xen has
  * none, the test fails, the PFN goes to the balloon, and the result is false.
  */
-bool grant_refill(struct grant_room *g, uint64_t pfn, mfn_t *mfn) __must_check;
+bool grant_refill(struct test *t, uint64_t pfn, mfn_t *mfn) __must_check;
 
 #endif

@@ -81,12 +81,12 @@ static void make_valid(const struct peer *p, struct vcpu_guest_context *c)
 
 static void check_no_context(const struct peer *p, void *context, const char *when)
 {
-    struct peer_info info = {0};
     struct test *t = p->t;
 
-    CHECK_RC(get(p, context), -XEN_ENODATA, "%s: XEN_DOMCTL_getvcpucontext", when);
-    CHECK(peer_read_info(p, &info), "%s: domain %u does not exist", when, p->id);
-    CHECK_EQ(info.nr_online_vcpus, 0, "%s: nr_online_vcpus of domain %u", when, p->id);
+    CHECK_RC(get(p, context), -XEN_ENODATA, "%s: XEN_DOMCTL_getvcpucontext of vCPU 0 of domain %u",
+             when, p->id);
+    CHECK_EQ(peer_info_of(p, when).nr_online_vcpus, 0, "%s: nr_online_vcpus of domain %u", when,
+             p->id);
 }
 
 static void try_bad(const struct peer *p, struct vcpu_guest_context *c)
@@ -134,7 +134,7 @@ static void check_valid(const struct peer *p, struct vcpu_guest_context *c)
     set_selectors(c);
     CHECK_RC(set(p, 0, c), 0, "XEN_DOMCTL_setvcpucontext of a valid context");
     memset(c, 0, sizeof(*c));
-    CHECK_RC(get(p, c), 0, "XEN_DOMCTL_getvcpucontext");
+    CHECK_RC(get(p, c), 0, "XEN_DOMCTL_getvcpucontext of vCPU 0 of domain %u", p->id);
     CHECK_EQ(c->ctrlreg[3], mfn_to_maddr(p->mfn[0]), "CR3 by XEN_DOMCTL_getvcpucontext");
     CHECK_EQ(c->user_regs.rip, VIRT_BASE, "RIP by XEN_DOMCTL_getvcpucontext");
     CHECK_EQ(c->user_regs.rbx, 0x1234, "RBX by XEN_DOMCTL_getvcpucontext");

@@ -29,7 +29,7 @@ TEST_RULE(abi_peer_create, "XEN_DOMCTL_getdomaininfo reports a new domain as it 
 
     if (!peer_open(&p, t, NR_FRAMES, ROOM_PAGES))
         return;
-    CHECK(peer_read_info(&p, &info), "domain %u, just created, does not exist", p.id);
+    info = peer_info_of(&p, "after XEN_DOMCTL_createdomain");
     CHECK_EQ(info.domain, p.id, "ID of the new domain by getdomaininfo");
     CHECK_EQ(info.flags & (PEER_PAUSED | PEER_HVM | PEER_DYING), PEER_PAUSED,
              "flags paused (0x8), HVM (0x2) and dying (0x1) of the new domain");
@@ -95,12 +95,12 @@ TEST_RULE(abi_peer_pause, "pausedomain and unpausedomain count: a domain runs wh
 /* <xen/domctl.h>: the reason of a shutdown is in bits 23:16 of the flags. */
 #define SHUTDOWN_FLAGS(reason) (PEER_SHUTDOWN | (uint32_t)(reason) << 16)
 
-TEST_RULE(abi_peer_shutdown,
-          "SCHEDOP_remote_shutdown shuts down that domain; resumedomain starts it again")
+TEST_RULE(
+    abi_peer_shutdown,
+    "SCHEDOP_remote_shutdown shuts down the domain that it names, resumedomain ends the shutdown")
 {
     struct sched_remote_shutdown shutdown = {.reason = SHUTDOWN_suspend};
     struct peer_domctl op = {0};
-    struct peer_info info = {0};
     struct peer p;
 
     if (!peer_open(&p, t, 1, ROOM_PAGES))
@@ -108,12 +108,14 @@ TEST_RULE(abi_peer_shutdown,
     shutdown.domain_id = p.id;
     CHECK_RC(HYPERVISOR_sched_op(SCHEDOP_remote_shutdown, &shutdown), 0,
              "SCHEDOP_remote_shutdown of domain %u, reason 2 (suspend)", p.id);
-    CHECK(peer_read_info(&p, &info), "domain %u does not exist", p.id);
-    CHECK_EQ(info.flags & SHUTDOWN_FLAGS(0xff), SHUTDOWN_FLAGS(SHUTDOWN_suspend),
-             "shutdown flag (0x4) and reason (bits 23:16) after SCHEDOP_remote_shutdown");
+    CHECK_EQ(peer_info_of(&p, "after SCHEDOP_remote_shutdown").flags & SHUTDOWN_FLAGS(0xff),
+             SHUTDOWN_FLAGS(SHUTDOWN_suspend),
+             "shutdown flag (0x4) and reason (bits 23:16) of domain %u after "
+             "SCHEDOP_remote_shutdown",
+             p.id);
     CHECK_RC(peer_domctl(&p, PEER_RESUME, &op), 0, "XEN_DOMCTL_resumedomain of domain %u", p.id);
-    CHECK(peer_read_info(&p, &info), "domain %u does not exist", p.id);
-    CHECK_EQ(info.flags & PEER_SHUTDOWN, 0, "shutdown flag (0x4) after XEN_DOMCTL_resumedomain");
+    CHECK_EQ(peer_info_of(&p, "after XEN_DOMCTL_resumedomain").flags & PEER_SHUTDOWN, 0,
+             "shutdown flag (0x4) of domain %u after XEN_DOMCTL_resumedomain", p.id);
     peer_close(&p);
     CHECK_RC(HYPERVISOR_sched_op(SCHEDOP_remote_shutdown, &shutdown), -ESRCH,
              "SCHEDOP_remote_shutdown of domain %u, which is gone", p.id);

@@ -129,14 +129,13 @@ static bool open_with_channel(struct peer *p, struct test *t, struct channel *c)
 /* shared_info of the peer, mapped writable at a spot; NULL if that failed. */
 static volatile struct shared_info *show_shared_info(const struct peer *p, struct spot s)
 {
-    struct peer_info info = {0};
     struct test *t = p->t;
+    int rc;
 
-    CHECK(peer_read_info(p, &info), "domain %u does not exist", p->id);
-    peer_map(p, s, to_mfn(info.shared_info_frame), PTE_RW);
-    if (!probe_write((void *)s.va, 0)) /* vcpu_info[0]: nothing is pending yet */
-        return (volatile struct shared_info *)s.va;
-    return NULL;
+    peer_map(p, s, to_mfn(peer_info_of(p, "new domain").shared_info_frame), PTE_RW);
+    rc = probe_write((void *)s.va, 0); /* vcpu_info[0]: nothing is pending yet */
+    CHECK_RC(rc, 0, "write to shared_info of domain %u", p->id);
+    return rc ? NULL : (volatile struct shared_info *)s.va;
 }
 
 static void send(struct test *t, evtchn_port_t port)
@@ -176,7 +175,8 @@ static void send_both(const struct peer *p, const struct channel *a, const struc
 {
     struct test *t = p->t;
 
-    CHECK_EQ(shared->evtchn_pending[0], 0, "evtchn_pending[0] before the first send");
+    CHECK_EQ(shared->evtchn_pending[0], 0, "evtchn_pending[0] of domain %u before the first send",
+             p->id);
     check_vcpu(p, shared, 0, "before the first send");
     shared->evtchn_mask[0] = UINT64_MAX;
     check_send(p, a, shared);
@@ -234,11 +234,12 @@ TEST_RULE(abi_peer_reset,
     if (!open_with_channel(&p, t, &c))
         return;
     op.dom = p.id;
-    CHECK_RC(peer_domctl(&p, PEER_UNPAUSE, &none), 0, "XEN_DOMCTL_unpausedomain");
+    CHECK_RC(peer_domctl(&p, PEER_UNPAUSE, &none), 0, "XEN_DOMCTL_unpausedomain of domain %u",
+             p.id);
     CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_reset, &op), -EINVAL,
              "EVTCHNOP_reset of domain %u, which is not paused", p.id);
     check_bound(t, p.id, c.peer, p.self, c.here, "after a refused EVTCHNOP_reset");
-    CHECK_RC(peer_domctl(&p, PEER_PAUSE, &none), 0, "XEN_DOMCTL_pausedomain");
+    CHECK_RC(peer_domctl(&p, PEER_PAUSE, &none), 0, "XEN_DOMCTL_pausedomain of domain %u", p.id);
     reset(&p);
     check_closed(t, p.id, c.peer, "after EVTCHNOP_reset");
     check_unbound(t, p.self, c.here, p.id, "after EVTCHNOP_reset of the other end");
@@ -247,7 +248,7 @@ TEST_RULE(abi_peer_reset,
 }
 
 TEST_RULE(abi_peer_bind_third,
-          "EVTCHNOP_bind_interdomain refuses a port that is not unbound for itself")
+          "EVTCHNOP_bind_interdomain refuses a port that is not unbound for the calling domain")
 {
     evtchn_port_t port, third, highest;
     struct channel c;
@@ -260,14 +261,16 @@ TEST_RULE(abi_peer_bind_third,
     CHECK_RC(alloc(p.id, p.id, &third), 0, "EVTCHNOP_alloc_unbound in domain %u for itself", p.id);
     check_unbound(t, p.id, third, p.id, "after EVTCHNOP_alloc_unbound");
     CHECK_RC(bind(p.id, third, &port), -EINVAL,
-             "EVTCHNOP_bind_interdomain to a port that domain %u keeps for itself", p.id);
+             "EVTCHNOP_bind_interdomain to port %u of domain %u, unbound for domain %u", third,
+             p.id, p.id);
     CHECK_RC(bind(p.id, c.peer, &port), -EINVAL,
-             "EVTCHNOP_bind_interdomain to a port that is bound already");
+             "EVTCHNOP_bind_interdomain to port %u of domain %u, which is bound already", c.peer,
+             p.id);
     CHECK_RC(bind(p.id, third + 1, &port), -EINVAL,
              "EVTCHNOP_bind_interdomain to port %u of domain %u, which is closed", third + 1, p.id);
     check_unbound(t, p.id, third, p.id, "after a refused EVTCHNOP_bind_interdomain");
     check_bound(t, p.id, c.peer, p.self, c.here, "after a refused EVTCHNOP_bind_interdomain");
-    CHECK_EQ(ports_open(&highest), nr, "number of open ports after refused binds");
+    CHECK_EQ(ports_open(&highest), nr, "number of open ports of this domain after refused binds");
     close(t, c.here);
     peer_close(&p);
 }
@@ -317,7 +320,8 @@ TEST_RULE(abi_peer_port_limit,
     reset(&p);
     check_closed(t, p.id, PEER_LAST_PORT, "after EVTCHNOP_reset");
     check_unbound(t, p.self, c.here, p.id, "after EVTCHNOP_reset of the other end");
-    CHECK_RC(alloc(p.id, p.self, &port), 0, "EVTCHNOP_alloc_unbound after EVTCHNOP_reset");
+    CHECK_RC(alloc(p.id, p.self, &port), 0,
+             "EVTCHNOP_alloc_unbound in domain %u after EVTCHNOP_reset", p.id);
     CHECK_EQ(port, 1, "first port of domain %u after EVTCHNOP_reset", p.id);
     close(t, c.here);
     peer_close(&p);

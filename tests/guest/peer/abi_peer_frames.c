@@ -17,16 +17,6 @@
 
 #define ROOM_PAGES 32
 #define NR_FRAMES  4
-#define WORD       0x70656572 /* "peer" in ASCII */
-
-static void check_word(const struct peer *p, struct spot s, uint64_t expected, const char *when)
-{
-    struct test *t = p->t;
-    uint64_t value = 0;
-
-    CHECK_RC(probe_read((const void *)s.va, &value), 0, "%s: read at 0x%lx", when, s.va);
-    CHECK_EQ(value, expected, "%s: word 0 of the frame mapped at 0x%lx", when, s.va);
-}
 
 static void release(const struct peer *p, mfn_t mfn, const char *what)
 {
@@ -57,7 +47,7 @@ TEST_RULE(abi_peer_release,
     if (!peer_open(&p, t, NR_FRAMES, ROOM_PAGES))
         return;
     s = room_spot(&p.room);
-    peer_set_word(&p, p.mfn[0], 0, WORD);
+    peer_set_word(&p, p.mfn[0], 0, PEER_WORD);
     peer_check_pages(&p, NR_FRAMES, false, "before XENMEM_decrease_reservation");
     release(&p, p.mfn[1], "mapped nowhere now");
     check_freed(&p, p.mfn[1], NR_FRAMES - 1, "after the release of a frame that is not mapped");
@@ -67,7 +57,7 @@ TEST_RULE(abi_peer_release,
         peer_map(&p, s, mfn, i ? PTE_RW : PTE_RO);
         release(&p, mfn, i ? "mapped writable" : "mapped read-only");
         peer_check_pages(&p, NR_FRAMES - 1 - i, false, "after the release of a mapped frame");
-        check_word(&p, s, i ? 0 : WORD, "after the release of a mapped frame");
+        peer_check_word(&p, s, i ? 0 : PEER_WORD, "after the release of a mapped frame");
         peer_unmap(&p, s);
         check_freed(&p, mfn, NR_FRAMES - 2 - i, "after the released frame was unmapped");
     }
@@ -83,13 +73,13 @@ TEST_RULE(abi_peer_death, "a domain that was destroyed stays, dying, while its f
     if (!peer_open(&p, t, NR_FRAMES, ROOM_PAGES))
         return;
     rw = room_spot(&p.room), ro = room_spot(&p.room);
-    peer_set_word(&p, p.mfn[0], 0, WORD);
+    peer_set_word(&p, p.mfn[0], 0, PEER_WORD);
     peer_map(&p, rw, p.mfn[0], PTE_RW);
     peer_map(&p, ro, p.mfn[1], PTE_RO);
     peer_destroy(&p);
     peer_check_pages(&p, 2, true, "destroyed while two frames are mapped");
-    check_word(&p, rw, WORD, "after XEN_DOMCTL_destroydomain");
-    check_word(&p, ro, 0, "after XEN_DOMCTL_destroydomain");
+    peer_check_word(&p, rw, PEER_WORD, "after XEN_DOMCTL_destroydomain");
+    peer_check_word(&p, ro, 0, "after XEN_DOMCTL_destroydomain");
     peer_unmap(&p, ro);
     peer_check_pages(&p, 1, true, "destroyed, one of two frames unmapped");
     CHECK_RC(probe_write((void *)rw.va, 0), 0,
@@ -103,18 +93,17 @@ TEST_RULE(abi_peer_death, "a domain that was destroyed stays, dying, while its f
 
 TEST_RULE(abi_peer_death_shared, "a domain stays, dying, while its shared_info is mapped elsewhere")
 {
-    struct peer_info info = {0};
     struct spot s;
     struct peer p;
 
     if (!peer_open(&p, t, NR_FRAMES, ROOM_PAGES))
         return;
     s = room_spot(&p.room);
-    CHECK(peer_read_info(&p, &info), "domain %u does not exist", p.id);
-    peer_map(&p, s, to_mfn(info.shared_info_frame), PTE_RW);
+    peer_map(&p, s, to_mfn(peer_info_of(&p, "new domain").shared_info_frame), PTE_RW);
     peer_destroy(&p);
     peer_check_pages(&p, 0, true, "destroyed while shared_info is mapped");
-    check_word(&p, s, 0, "in shared_info of a dying domain (vcpu_info[0].evtchn_upcall_pending)");
+    peer_check_word(&p, s, 0,
+                    "in shared_info of a dying domain (vcpu_info[0].evtchn_upcall_pending)");
     peer_unmap(&p, s);
     peer_check_gone(&p, "destroyed, shared_info unmapped");
     room_drop(&p.room, s);

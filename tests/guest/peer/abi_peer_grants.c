@@ -17,7 +17,6 @@
 
 #define ROOM_PAGES 40
 #define NR_FRAMES  3
-#define WORD       0x70656572 /* "peer" in ASCII */
 
 /* Entries of the peer's grant table (version 1). */
 enum { REF_RW = 8, REF_RO, REF_THIRD, REF_FOREIGN };
@@ -28,17 +27,6 @@ struct granter {
     struct spot table, a, b;
     volatile struct grant_entry_v1 *entry;
 };
-
-static int16_t setup_table(const struct peer *p, uint32_t nr_frames, uint64_t *frames)
-{
-    struct gnttab_setup_table op = {.dom = p->id, .nr_frames = nr_frames};
-    struct test *t = p->t;
-
-    set_xen_guest_handle(op.frame_list, frames);
-    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_setup_table, &op, 1), 0,
-             "GNTTABOP_setup_table of %u frames for domain %u", nr_frames, p->id);
-    return op.status;
-}
 
 static void fill_entry(struct granter *g, unsigned int ref, domid_t domid, mfn_t mfn,
                        uint16_t flags)
@@ -54,17 +42,10 @@ static void fill_entry(struct granter *g, unsigned int ref, domid_t domid, mfn_t
 static bool fill_table(struct granter *g)
 {
     struct peer *p = &g->p;
-    struct test *t = p->t;
-    uint64_t frame = 0;
-    int16_t status = setup_table(p, 1, &frame);
 
-    CHECK_GNTST(status, GNTST_okay, "GNTTABOP_setup_table of 1 frame for domain %u", p->id);
-    if (status != GNTST_okay)
+    g->entry = peer_map_grant_table(p, g->table);
+    if (!g->entry)
         return false;
-    peer_map(p, g->table, to_mfn(frame), PTE_RW);
-    if (probe_write((void *)g->table.va, 0)) /* entry 0, which nobody uses */
-        return false;
-    g->entry = (volatile struct grant_entry_v1 *)g->table.va;
     fill_entry(g, REF_RW, p->self, p->mfn[0], 0);
     fill_entry(g, REF_RO, p->self, p->mfn[1], GTF_readonly);
     fill_entry(g, REF_THIRD, p->id, p->mfn[2], 0);
@@ -104,7 +85,12 @@ static int16_t map(const struct granter *g, struct spot s, uint32_t ref, uint32_
                    grant_handle_t *handle)
 {
     struct gnttab_map_grant_ref op = {
-        .host_addr = s.va, .flags = GNTMAP_host_map | flags, .ref = ref, .dom = g->p.id};
+        .host_addr = s.va,
+        .flags = GNTMAP_host_map | flags,
+        .ref = ref,
+        .dom = g->p.id,
+        .status = NO_STATUS,
+    };
     struct test *t = g->p.t;
 
     CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_map_grant_ref, &op, 1), 0,
@@ -115,7 +101,7 @@ static int16_t map(const struct granter *g, struct spot s, uint32_t ref, uint32_
 
 static void unmap(const struct granter *g, struct spot s, grant_handle_t handle)
 {
-    struct gnttab_unmap_grant_ref op = {.host_addr = s.va, .handle = handle};
+    struct gnttab_unmap_grant_ref op = {.host_addr = s.va, .handle = handle, .status = NO_STATUS};
     struct test *t = g->p.t;
 
     CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_unmap_grant_ref, &op, 1), 0,
@@ -164,8 +150,9 @@ static void check_refused(const struct granter *g, uint32_t ref, uint32_t flags,
                 g->p.id, why);
     if (status == GNTST_okay)
         unmap(g, g->a, handle);
-    CHECK_EQ(pt_walk(&t->d->pt, g->a.va).pte, 0, "PTE of 0x%lx after a grant was not mapped",
-             g->a.va);
+    CHECK_EQ(pt_walk(&t->d->pt, g->a.va).pte, 0,
+             "PTE of 0x%lx after a refused GNTTABOP_map_grant_ref of reference %u of domain %u",
+             g->a.va, ref, g->p.id);
     check_marks(g, ref, 0, "after a refused GNTTABOP_map_grant_ref");
 }
 
@@ -173,23 +160,22 @@ static void map_both(struct granter *g)
 {
     grant_handle_t rw, ro;
     struct test *t = g->p.t;
-    uint64_t value = 0;
 
     if (!map_or_skip(g, g->a, REF_RW, 0, &rw))
         return;
     check_marks(g, REF_RW, GTF_reading | GTF_writing, "mapped read-write");
-    CHECK_RC(probe_write((void *)g->a.va, WORD), 0, "write to a grant, mapped at 0x%lx", g->a.va);
+    CHECK_RC(probe_write((void *)g->a.va, PEER_WORD), 0, "write to a grant, mapped at 0x%lx",
+             g->a.va);
     if (map_or_skip(g, g->b, REF_RO, GNTMAP_readonly, &ro)) {
         check_marks(g, REF_RO, GTF_reading, "mapped read-only");
-        CHECK_RC(probe_write((void *)g->b.va, WORD), -EFAULT,
+        CHECK_RC(probe_write((void *)g->b.va, PEER_WORD), -EFAULT,
                  "write to a grant, mapped read-only at 0x%lx", g->b.va);
         unmap(g, g->b, ro);
         check_marks(g, REF_RO, 0, "after the unmap");
     }
     /* a second, read-only mapping of the same grant: the mark "writing" is that of the first */
     if (map_or_skip(g, g->b, REF_RW, GNTMAP_readonly, &ro)) {
-        CHECK_RC(probe_read((void *)g->b.va, &value), 0, "read of a grant at 0x%lx", g->b.va);
-        CHECK_EQ(value, WORD, "word 0 of a grant, mapped twice");
+        peer_check_word(&g->p, g->b, PEER_WORD, "grant mapped read-write and read-only");
         unmap(g, g->a, rw);
         check_marks(g, REF_RW, GTF_reading, "the read-write mapping removed, one read-only left");
         unmap(g, g->b, ro);
@@ -197,7 +183,8 @@ static void map_both(struct granter *g)
         unmap(g, g->a, rw);
     }
     check_marks(g, REF_RW, 0, "after both unmaps");
-    CHECK_EQ(peer_word(&g->p, g->p.mfn[0], 0), WORD, "word 0 of the frame of domain %u", g->p.id);
+    CHECK_EQ(peer_word(&g->p, g->p.mfn[0], 0), PEER_WORD,
+             "word 0 of MFN 0x%lx of domain %u after a write by its grant", g->p.mfn[0].v, g->p.id);
 }
 
 TEST_RULE(abi_peer_grant_map,
@@ -228,7 +215,8 @@ TEST_RULE(abi_peer_grant_refused,
 static int16_t copy(const struct granter *g, mfn_t own, uint32_t ref, bool to_grant)
 {
     struct gnttab_copy op = {.len = sizeof(uint64_t),
-                             .flags = to_grant ? GNTCOPY_dest_gref : GNTCOPY_source_gref};
+                             .flags = to_grant ? GNTCOPY_dest_gref : GNTCOPY_source_gref,
+                             .status = NO_STATUS};
     struct test *t = g->p.t;
 
     if (to_grant) {
@@ -238,8 +226,8 @@ static int16_t copy(const struct granter *g, mfn_t own, uint32_t ref, bool to_gr
         op.source.domid = g->p.id, op.source.u.ref = ref;
         op.dest.domid = DOMID_SELF, op.dest.u.gmfn = own.v;
     }
-    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_copy, &op, 1), 0, "GNTTABOP_copy, reference %u",
-             ref);
+    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_copy, &op, 1), 0,
+             "GNTTABOP_copy %s reference %u of domain %u", to_grant ? "to" : "from", ref, g->p.id);
     return op.status;
 }
 
@@ -254,13 +242,17 @@ TEST_RULE(abi_peer_grant_copy,
         return;
     page = room_alloc(&g.p.room, 1);
     own = pt_mfn(&g.p.room.pt, (uintptr_t)page);
-    page[0] = WORD;
-    CHECK_GNTST(copy(&g, own, REF_RW, true), GNTST_okay, "GNTTABOP_copy to reference %u", REF_RW);
-    CHECK_EQ(peer_word(&g.p, g.p.mfn[0], 0), WORD, "word 0 of the frame after GNTTABOP_copy to it");
-    peer_set_word(&g.p, g.p.mfn[1], 0, WORD + 1);
-    CHECK_GNTST(copy(&g, own, REF_RO, false), GNTST_okay, "GNTTABOP_copy from reference %u",
-                REF_RO);
-    CHECK_EQ(page[0], WORD + 1, "word 0 of an own page after GNTTABOP_copy from domain %u", g.p.id);
+    page[0] = PEER_WORD;
+    CHECK_GNTST(copy(&g, own, REF_RW, true), GNTST_okay,
+                "GNTTABOP_copy to reference %u of domain %u", REF_RW, g.p.id);
+    CHECK_EQ(peer_word(&g.p, g.p.mfn[0], 0), PEER_WORD,
+             "word 0 of MFN 0x%lx of domain %u after GNTTABOP_copy to its grant", g.p.mfn[0].v,
+             g.p.id);
+    peer_set_word(&g.p, g.p.mfn[1], 0, PEER_WORD + 1);
+    CHECK_GNTST(copy(&g, own, REF_RO, false), GNTST_okay,
+                "GNTTABOP_copy from reference %u of domain %u", REF_RO, g.p.id);
+    CHECK_EQ(page[0], PEER_WORD + 1,
+             "word 0 of a page of this domain after GNTTABOP_copy from domain %u", g.p.id);
     for (unsigned int ref = REF_RW; ref <= REF_RO; ref++)
         check_marks(&g, ref, 0, "after GNTTABOP_copy");
     room_free(&g.p.room, page, 1);
@@ -270,15 +262,10 @@ TEST_RULE(abi_peer_grant_copy,
 /* Destroys the granter while REF_RW is mapped at @g->a and REF_RO at @g->b. */
 static void die_while_mapped(struct granter *g, grant_handle_t rw, grant_handle_t ro)
 {
-    struct test *t = g->p.t;
-    uint64_t value = 0;
-
-    CHECK_RC(spot_show(g->table, INVALID_MFN, 0), 0, "update_va_mapping of 0x%lx to 0",
-             g->table.va);
+    peer_unmap(&g->p, g->table);
     peer_destroy(&g->p);
     peer_check_pages(&g->p, 2, true, "destroyed while two grants are mapped");
-    CHECK_RC(probe_read((void *)g->a.va, &value), 0, "read of a grant of a dying domain");
-    CHECK_EQ(value, WORD, "word 0 of a grant of a dying domain");
+    peer_check_word(&g->p, g->a, PEER_WORD, "destroyed while two grants are mapped");
     unmap(g, g->b, ro);
     peer_check_pages(&g->p, 1, true, "destroyed, one of two grants unmapped");
     unmap(g, g->a, rw);
@@ -293,7 +280,7 @@ TEST_RULE(abi_peer_grant_death,
 
     if (!granter_open(&g, t))
         return;
-    peer_set_word(&g.p, g.p.mfn[0], 0, WORD);
+    peer_set_word(&g.p, g.p.mfn[0], 0, PEER_WORD);
     if (map_or_skip(&g, g.a, REF_RW, 0, &rw)) {
         if (map_or_skip(&g, g.b, REF_RO, GNTMAP_readonly, &ro))
             die_while_mapped(&g, rw, ro);
@@ -312,15 +299,17 @@ TEST_RULE(abi_peer_grant_size,
 
     if (!granter_open(&g, t))
         return;
-    size = (struct gnttab_query_size){.dom = g.p.id};
+    size = (struct gnttab_query_size){.dom = g.p.id, .status = NO_STATUS};
     CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_query_size, &size, 1), 0,
              "GNTTABOP_query_size of domain %u", g.p.id);
     CHECK_GNTST(size.status, GNTST_okay, "GNTTABOP_query_size of domain %u", g.p.id);
-    CHECK_EQ(size.nr_frames, PEER_GRANT_FRAMES, "frames of the table by GNTTABOP_query_size");
-    CHECK_EQ(size.max_nr_frames, PEER_GRANT_FRAMES, "limit by GNTTABOP_query_size");
+    CHECK_EQ(size.nr_frames, PEER_GRANT_FRAMES, "nr_frames by GNTTABOP_query_size of domain %u",
+             g.p.id);
+    CHECK_EQ(size.max_nr_frames, PEER_GRANT_FRAMES,
+             "max_nr_frames by GNTTABOP_query_size of domain %u", g.p.id);
     version = (struct gnttab_get_version){.dom = g.p.id};
     CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_get_version, &version, 1), 0,
              "GNTTABOP_get_version of domain %u", g.p.id);
-    CHECK_EQ(version.version, 1, "version of the grant table of domain %u", g.p.id);
+    CHECK_EQ(version.version, 1, "version by GNTTABOP_get_version of domain %u", g.p.id);
     granter_close(&g);
 }

@@ -41,7 +41,7 @@ static bool live_and_die(struct test *t)
     struct evtchn_alloc_unbound alloc = {.remote_dom = DOMID_SELF};
     struct e820_entry entry = {.addr = 0, .len_bytes = PAGE_SIZE, .type = 1};
     struct xen_foreign_memory_map map = {.map.nr_entries = 1};
-    struct gnttab_setup_table setup = {.nr_frames = 1};
+    struct gnttab_setup_table setup = {.nr_frames = PEER_GRANT_FRAMES};
     uint64_t frame;
     struct peer p;
 

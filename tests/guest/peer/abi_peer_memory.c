@@ -63,7 +63,10 @@ TEST_RULE(abi_peer_populate,
     for (uint64_t i = 0; i < NR_EXTRA; i++)
         check_m2p(t, list[i / 4] + i % 4, PEER_EXTRA_PFN + i, "after XENMEM_populate_physmap");
     check_counts(&p, NR_FRAMES + NR_EXTRA, NR_FRAMES + NR_EXTRA, "after XENMEM_populate_physmap");
-    CHECK_EQ(host_current_pages(), own, "XENMEM_current_reservation of this domain");
+    CHECK_EQ(
+        host_current_pages(), own,
+        "XENMEM_current_reservation of this domain after XENMEM_populate_physmap for domain %u",
+        p.id);
     CHECK_RC(peer_reservation(XENMEM_decrease_reservation, p.id, list, NR_EXTRA / 4, 2),
              NR_EXTRA / 4, "extents of 4 pages done by XENMEM_decrease_reservation of domain %u",
              p.id);
@@ -151,15 +154,14 @@ static long claim(const struct peer *p, uint64_t nr_pages)
 
 static void check_outstanding(const struct peer *p, uint64_t expected, const char *when)
 {
-    struct peer_info info = {0};
     struct test *t = p->t;
 
-    CHECK(peer_read_info(p, &info), "domain %u does not exist", p->id);
-    CHECK_EQ(info.outstanding_pages, expected, "%s: outstanding_pages of domain %u", when, p->id);
+    CHECK_EQ(peer_info_of(p, when).outstanding_pages, expected,
+             "%s: outstanding_pages of domain %u", when, p->id);
 }
 
 TEST_RULE(abi_peer_claim,
-          "XENMEM_claim_pages reserves what a domain still needs, once, below its limit")
+          "XENMEM_claim_pages reserves what a domain lacks, up to its limit, one claim at a time")
 {
     uint64_t list[NR_EXTRA];
     struct peer p;
@@ -167,12 +169,16 @@ TEST_RULE(abi_peer_claim,
     if (!peer_open(&p, t, NR_FRAMES, ROOM_PAGES))
         return;
     peer_set_max_pages(&p, NR_FRAMES + NR_EXTRA);
-    CHECK_RC(claim(&p, NR_FRAMES), -EINVAL, "XENMEM_claim_pages of as many pages as there are");
-    CHECK_RC(claim(&p, NR_FRAMES + NR_EXTRA + 1), -EINVAL, "XENMEM_claim_pages above the limit");
+    CHECK_RC(claim(&p, NR_FRAMES), -EINVAL,
+             "XENMEM_claim_pages of %u pages for domain %u, which has as many", NR_FRAMES, p.id);
+    CHECK_RC(claim(&p, NR_FRAMES + NR_EXTRA + 1), -EINVAL,
+             "XENMEM_claim_pages of %u pages for domain %u, whose limit is %u pages",
+             NR_FRAMES + NR_EXTRA + 1, p.id, NR_FRAMES + NR_EXTRA);
     check_outstanding(&p, 0, "after refused claims");
     CHECK_RC(claim(&p, NR_FRAMES + 4), 0, "XENMEM_claim_pages of 4 more pages");
     check_outstanding(&p, 4, "after XENMEM_claim_pages of 4 more pages");
-    CHECK_RC(claim(&p, NR_FRAMES + 5), -EINVAL, "second XENMEM_claim_pages");
+    CHECK_RC(claim(&p, NR_FRAMES + 5), -EINVAL,
+             "XENMEM_claim_pages for domain %u, which has a claim of 4 more pages", p.id);
     fill(list, 1);
     CHECK_RC(peer_reservation(XENMEM_populate_physmap, p.id, list, 3, 0), 3,
              "extents done by XENMEM_populate_physmap of 3 of 4 claimed pages");
@@ -224,7 +230,7 @@ static long own_map(struct e820_entry entries[NR_ENTRIES], unsigned int *nr)
 }
 
 TEST_RULE(abi_peer_memory_map,
-          "XENMEM_set_memory_map for another domain leaves the own map as it is")
+          "XENMEM_set_memory_map for another domain does not change the map of the calling domain")
 {
     struct e820_entry before[NR_ENTRIES] = {0}, after[NR_ENTRIES] = {0};
     struct e820_entry entry = {.addr = 0x123000, .len_bytes = PAGE_SIZE, .type = 1};
@@ -248,11 +254,16 @@ TEST_RULE(abi_peer_memory_map,
     CHECK_RC(HYPERVISOR_memory_op(XENMEM_set_memory_map, &map), -EINVAL,
              "XENMEM_set_memory_map of 2^32 - 1 entries for domain %u", p.id);
     rc_after = own_map(after, &nr_after);
-    CHECK_RC(rc_after, rc, "XENMEM_memory_map of this domain, afterwards");
-    CHECK_EQ(nr_after, nr_before, "nr_entries by XENMEM_memory_map of this domain");
+    CHECK_RC(rc_after, rc,
+             "XENMEM_memory_map of this domain after XENMEM_set_memory_map for domain %u", p.id);
+    CHECK_EQ(
+        nr_after, nr_before,
+        "nr_entries by XENMEM_memory_map of this domain after XENMEM_set_memory_map for domain %u",
+        p.id);
     for (size_t i = 0; i < NR_ENTRIES; i++)
-        check_e820_entry(t, "own map after XENMEM_set_memory_map for another domain", i, &after[i],
-                         &before[i]);
+        check_e820_entry(t,
+                         "memory map of this domain after XENMEM_set_memory_map for another domain",
+                         i, &after[i], &before[i]);
     peer_close(&p);
 }
 

@@ -17,7 +17,6 @@
 #include "tests/guest/peer/peer_domain.h"
 
 #define ROOM_PAGES 32
-#define WORD       0x70656572 /* "peer" in ASCII */
 
 static void check_unmapped(const struct peer *p, struct spot s, const char *when)
 {
@@ -26,29 +25,19 @@ static void check_unmapped(const struct peer *p, struct spot s, const char *when
     CHECK_EQ(pt_walk(&t->d->pt, s.va).pte, 0, "%s: PTE of 0x%lx", when, s.va);
 }
 
-/* Expects that @s, where frame @mfn of the peer is mapped, shows word 0 of this frame. */
-static void check_shows(const struct peer *p, struct spot s, uint64_t word, const char *what)
-{
-    struct test *t = p->t;
-    uint64_t value = 0;
-
-    CHECK_RC(probe_read((const void *)s.va, &value), 0, "read at 0x%lx, mapped by %s", s.va, what);
-    CHECK_EQ(value, word, "word 0 of a frame of the peer, mapped at 0x%lx by %s", s.va, what);
-}
-
 static void map_by_each(const struct peer *p, struct spot s)
 {
     struct pt_entry e = pt_walk(&p->t->d->pt, s.va);
     struct test *t = p->t;
 
     peer_map(p, s, p->mfn[0], PTE_RW);
-    CHECK_RC(probe_write((void *)s.va, WORD), 0, "write to a writable mapping of MFN 0x%lx",
+    CHECK_RC(probe_write((void *)s.va, PEER_WORD), 0, "write to a writable mapping of MFN 0x%lx",
              p->mfn[0].v);
     peer_unmap(p, s);
-    peer_set_word(p, p->mfn[1], 0, WORD + 1);
+    peer_set_word(p, p->mfn[1], 0, PEER_WORD + 1);
 
     peer_map(p, s, p->mfn[0], PTE_RO);
-    check_shows(p, s, WORD, "update_va_mapping_otherdomain");
+    peer_check_word(p, s, PEER_WORD, "after update_va_mapping_otherdomain");
     CHECK_RC(probe_write((void *)s.va, 0), -EFAULT, "write to a read-only mapping of MFN 0x%lx",
              p->mfn[0].v);
     peer_unmap(p, s);
@@ -56,7 +45,7 @@ static void map_by_each(const struct peer *p, struct spot s)
     CHECK_RC(peer_mmu_update(e.table, e.index, pte_make(p->mfn[1], PTE_RO), p->id, DOMID_SELF), 0,
              "mmu_update of an L1 entry to MFN 0x%lx, FD is its owner, domain %u", p->mfn[1].v,
              p->id);
-    check_shows(p, s, WORD + 1, "mmu_update");
+    peer_check_word(p, s, PEER_WORD + 1, "after mmu_update");
     peer_unmap(p, s);
 }
 
@@ -92,7 +81,7 @@ static void try_level(const struct peer *p, mfn_t table, mfn_t child, unsigned i
     uint64_t entry = pte_make(child, PTE_TABLE);
     struct test *t = p->t;
 
-    CHECK_RC(pt_pin(table, level), 0, "pin of a zeroed frame as L%u", level);
+    CHECK_RC(pt_pin(table, level), 0, "pin as L%u of a zeroed frame, MFN 0x%lx", level, table.v);
     CHECK_RC(peer_mmu_update(table, 0, entry, p->id, DOMID_SELF), -EINVAL,
              "mmu_update of an empty L%u entry to an own table, FD is domain %u", level, p->id);
     check_entry(p, table, level, 0, "after the refused mmu_update");
@@ -102,7 +91,7 @@ static void try_level(const struct peer *p, mfn_t table, mfn_t child, unsigned i
     check_entry(p, table, level, entry, "after the refused mmu_update to 0");
     CHECK_RC(pt_write(table, 0, 0), 0, "mmu_update of the L%u entry to 0", level);
     fixmap_unmap_mfn(&t->d->fixmap, table);
-    CHECK_RC(pt_unpin(table), 0, "unpin of the L%u table", level);
+    CHECK_RC(pt_unpin(table), 0, "unpin of the L%u table, MFN 0x%lx", level, table.v);
 }
 
 /* Zeroes the frame of @s, into which Xen has written entries of its own if it was an L4 table. */
@@ -189,15 +178,18 @@ TEST_RULE(abi_peer_copy,
         return;
     for (unsigned int i = 0; i < 3; i++)
         for (unsigned int w = 0; w < PTES_PER_TABLE; w += PTES_PER_TABLE - 1)
-            peer_set_word(&p, p.mfn[i], w, WORD + i);
+            peer_set_word(&p, p.mfn[i], w, PEER_WORD + i);
     CHECK_RC(peer_mmuext(MMUEXT_CLEAR_PAGE, p.mfn[0], p.id), 0,
              "MMUEXT_CLEAR_PAGE of a frame of domain %u, FD is its owner", p.id);
     CHECK_RC(copy_page(p.mfn[1], p.mfn[2], p.id), 0,
              "MMUEXT_COPY_PAGE between frames of domain %u, FD is their owner", p.id);
     for (unsigned int w = 0; w < PTES_PER_TABLE; w += PTES_PER_TABLE - 1) {
-        CHECK_EQ(peer_word(&p, p.mfn[0], w), 0, "word %u of the page that was cleared", w);
-        CHECK_EQ(peer_word(&p, p.mfn[1], w), WORD + 2, "word %u of the target of the copy", w);
-        CHECK_EQ(peer_word(&p, p.mfn[2], w), WORD + 2, "word %u of the source of the copy", w);
+        CHECK_EQ(peer_word(&p, p.mfn[0], w), 0, "word %u of MFN 0x%lx after MMUEXT_CLEAR_PAGE", w,
+                 p.mfn[0].v);
+        CHECK_EQ(peer_word(&p, p.mfn[1], w), PEER_WORD + 2,
+                 "word %u of MFN 0x%lx, the target of MMUEXT_COPY_PAGE", w, p.mfn[1].v);
+        CHECK_EQ(peer_word(&p, p.mfn[2], w), PEER_WORD + 2,
+                 "word %u of MFN 0x%lx, the source of MMUEXT_COPY_PAGE", w, p.mfn[2].v);
     }
     peer_close(&p);
 }
@@ -221,7 +213,9 @@ TEST_RULE(abi_peer_m2p, "MMU_MACHPHYS_UPDATE changes the M2P entry of a frame of
                 "MMU_MACHPHYS_UPDATE, FD is the owner", p.mfn[0]);
     check_frame(t, set_m2p(p.mfn[1], PEER_EXTRA_PFN, p.id | (uint64_t)(p.id + 1) << 16), -EPERM,
                 "MMU_MACHPHYS_UPDATE with a page table domain (PFD)", p.mfn[1]);
-    CHECK_EQ(m2p_get(m2p, p.mfn[0]).v, PEER_EXTRA_PFN, "M2P entry after MMU_MACHPHYS_UPDATE");
-    CHECK_EQ(m2p_get(m2p, p.mfn[1]).v, PEER_PFN + 1, "M2P entry after a refused update");
+    CHECK_EQ(m2p_get(m2p, p.mfn[0]).v, PEER_EXTRA_PFN,
+             "M2P entry of MFN 0x%lx after MMU_MACHPHYS_UPDATE", p.mfn[0].v);
+    CHECK_EQ(m2p_get(m2p, p.mfn[1]).v, PEER_PFN + 1,
+             "M2P entry of MFN 0x%lx after a refused MMU_MACHPHYS_UPDATE", p.mfn[1].v);
     peer_close(&p);
 }

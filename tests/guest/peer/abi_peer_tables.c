@@ -81,21 +81,19 @@ static void check_types(const struct peer *p, const uint64_t expected[PT_LEVELS]
 
 TEST_RULE(abi_peer_no_page, "getpageframeinfo3 calls shared_info no page of the domain (XTAB)")
 {
-    struct peer_info info = {0};
     struct peer_domctl op = {0};
-    uint64_t list[2];
+    uint64_t list[2], shared_info;
     struct peer p;
 
     if (!peer_open(&p, t, 1, ROOM_PAGES))
         return;
-    CHECK(peer_read_info(&p, &info), "domain %u does not exist", p.id);
-    list[0] = info.shared_info_frame, list[1] = p.mfn[0].v;
+    shared_info = peer_info_of(&p, "new domain").shared_info_frame;
+    list[0] = shared_info, list[1] = p.mfn[0].v;
     op.u.types.nr = ARRAY_SIZE(list);
     op.u.types.array = list;
     CHECK_RC(peer_domctl(&p, PEER_PAGE_TYPES, &op), 0, "XEN_DOMCTL_getpageframeinfo3");
-    CHECK_EQ(list[0], NO_PAGE, "type of MFN 0x%lx, shared_info of the domain",
-             info.shared_info_frame);
-    CHECK_EQ(list[1], 0, "type of MFN 0x%lx, an ordinary page of the domain", p.mfn[0].v);
+    CHECK_EQ(list[0], NO_PAGE, "type of MFN 0x%lx, shared_info of domain %u", shared_info, p.id);
+    CHECK_EQ(list[1], 0, "type of MFN 0x%lx, an ordinary page of domain %u", p.mfn[0].v, p.id);
     op.u.types.nr = 1025;
     CHECK_RC(peer_domctl(&p, PEER_PAGE_TYPES, &op), -E2BIG,
              "XEN_DOMCTL_getpageframeinfo3 of 1025 frames");
@@ -140,17 +138,17 @@ TEST_RULE(abi_peer_pin,
 static void check_update(const struct peer *p, unsigned int level, uint64_t pte, domid_t fd,
                          long expected, const char *what)
 {
+    const uint64_t bits = PTE_MFN_MASK | PTE_P;
     mfn_t table = table_of(p, level);
-    uint64_t before = peer_word(p, table, 7), after;
+    uint64_t before = peer_word(p, table, 7);
     struct test *t = p->t;
 
     CHECK_RC(peer_mmu_update(table, 7, pte, fd, p->id), expected,
              "mmu_update of entry 7 of an L%u of domain %u (PFD), FD is 0x%x, to %s", level, p->id,
              fd, what);
-    after = peer_word(p, table, 7);
-    CHECK((after & (PTE_MFN_MASK | PTE_P)) == ((expected ? before : pte) & (PTE_MFN_MASK | PTE_P)),
-          "after this mmu_update: entry 7 of the L%u is 0x%lx, before it was 0x%lx, expected %s",
-          level, after, before, expected ? "no change" : "the new entry");
+    CHECK_EQ(peer_word(p, table, 7) & bits, (expected ? before : pte) & bits,
+             "MFN and P of entry 7 of an L%u of domain %u after %s mmu_update to %s", level, p->id,
+             expected ? "the refused" : "the", what);
 }
 
 /* The entry holds a reference: a released frame stays until the entry is cleared. */
@@ -175,7 +173,9 @@ static void update_l1(const struct peer *p)
     check_reference(p);
     CHECK_RC(peer_mmu_update(p->mfn[DATA], 7, 0x1234, p->id, p->id), 0,
              "mmu_update (PFD) of word 7 of a page of domain %u that is no page table", p->id);
-    CHECK_EQ(peer_word(p, p->mfn[DATA], 7), 0x1234, "word 7 of this page after mmu_update");
+    CHECK_EQ(peer_word(p, p->mfn[DATA], 7), 0x1234,
+             "word 7 of MFN 0x%lx, no page table, of domain %u after mmu_update (PFD)",
+             p->mfn[DATA].v, p->id);
     check_update(p, 1, own, p->id, -EBUSY, "a frame of the calling domain");
     check_update(p, 1, own, DOMID_SELF, 0, "a frame of the calling domain, which is FD");
     check_update(p, 1, 0, DOMID_SELF, 0, "0");
@@ -183,7 +183,8 @@ static void update_l1(const struct peer *p)
                         "mmu_update without PFD of an L1 of another domain", table_of(p, 1));
 }
 
-TEST_RULE(abi_peer_pfd, "mmu_update with PFD updates the tables of that domain at each level")
+TEST_RULE(abi_peer_pfd,
+          "mmu_update updates the page tables of the domain that PFD names, at each level")
 {
     struct peer p;
 

@@ -9,57 +9,35 @@
 #include "lib/errno.h"
 
 #include "arch/x86/hypercall.h"
-#include "arch/x86/probe.h"
 
-#include "tests/guest/foreign_room.h"
+#include "tests/guest/grants/grant_steps.h"
 #include "tests/guest/peer/peer_domain.h"
 
 #include <xen/memory.h>
 
 #define ROOM_PAGES 32
 #define REF        8
-#define WORD       0x70656572 /* "peer" in ASCII */
 
-/* The peer's grant table (version 1), mapped writable at @s; NULL if that failed. */
-static volatile struct grant_entry_v1 *map_table(const struct peer *p, struct spot s)
+/* Frame 0 of the peer's grant table, mapped at @s, is a resource of the peer, and the only one. */
+static void check_resource(const struct peer *p, struct spot s)
 {
-    uint64_t frame = 0, resource = 0;
-    struct gnttab_setup_table setup = {.dom = p->id, .nr_frames = 1};
+    uint64_t frame = 0;
     struct xen_mem_acquire_resource r = {
         .domid = p->id, .type = XENMEM_resource_grant_table, .nr_frames = 1};
     struct test *t = p->t;
+    long rc;
 
-    set_xen_guest_handle(setup.frame_list, &frame);
-    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_setup_table, &setup, 1), 0,
-             "GNTTABOP_setup_table of 1 frame for domain %u", p->id);
-    CHECK_GNTST(setup.status, GNTST_okay, "GNTTABOP_setup_table of 1 frame for domain %u", p->id);
-    set_xen_guest_handle(r.frame_list, &resource);
+    set_xen_guest_handle(r.frame_list, &frame);
     CHECK_RC(HYPERVISOR_memory_op(XENMEM_acquire_resource, &r), 0,
              "XENMEM_acquire_resource of frame 0 of the grant table of domain %u", p->id);
-    CHECK_EQ(resource, frame, "MFN of frame 0 of the grant table by XENMEM_acquire_resource");
+    CHECK_EQ(frame, pt_mfn(&t->d->pt, s.va).v,
+             "MFN of frame 0 of the grant table of domain %u by XENMEM_acquire_resource", p->id);
     r.frame = PEER_GRANT_FRAMES;
-    CHECK(HYPERVISOR_memory_op(XENMEM_acquire_resource, &r) < 0,
-          "XENMEM_acquire_resource of a frame past the limit of the grant table of domain %u: "
-          "result is 0 (success), expected a negative errno",
-          p->id);
-    peer_map(p, s, to_mfn(frame), PTE_RW);
-    return probe_write((void *)s.va, 0) ? NULL : (volatile struct grant_entry_v1 *)s.va;
-}
-
-/* Gives the PFN of the transferred frame a new frame, so that the room is complete again. */
-static void refill(const struct peer *p, struct spot *s, pfn_t pfn)
-{
-    struct test *t = p->t;
-    uint64_t list[1] = {pfn.v};
-
-    if (host_populate(list, 1) != 1) {
-        test_error(t, "XENMEM_populate_physmap of PFN 0x%lx, whose frame was transferred, failed",
-                   pfn.v);
-        return;
-    }
-    s->mfn = to_mfn(list[0]);
-    CHECK_RC(p2m_set(&t->d->p2m, pfn, s->mfn), 0, "p2m_set of PFN 0x%lx to MFN 0x%lx", pfn.v,
-             s->mfn.v);
+    rc = HYPERVISOR_memory_op(XENMEM_acquire_resource, &r);
+    CHECK(rc < 0,
+          "XENMEM_acquire_resource of frame %u of the grant table of domain %u, whose limit is %u "
+          "frame: result is %ld, expected a negative errno",
+          PEER_GRANT_FRAMES, p->id, PEER_GRANT_FRAMES, rc);
 }
 
 static void check_moved(const struct peer *p, const volatile struct grant_entry_v1 *e, mfn_t mfn,
@@ -74,13 +52,16 @@ static void check_moved(const struct peer *p, const volatile struct grant_entry_
              "M2P entry of the transferred MFN 0x%lx", mfn.v);
     peer_check_pages(p, 2, false, "after GNTTABOP_transfer");
     CHECK_EQ(host_current_pages(), own_pages - 1, "pages of this domain after GNTTABOP_transfer");
-    CHECK_EQ(peer_word(p, mfn, 0), WORD, "word 0 of the transferred frame");
+    CHECK_EQ(peer_word(p, mfn, 0), PEER_WORD, "word 0 of the transferred frame");
 }
 
-/* -EOPNOTSUPP: Xen's option gnttab=no-transfer. */
-static void transfer(struct peer *p, volatile struct grant_entry_v1 *e, struct spot *s)
+/*
+ * -EOPNOTSUPP: Xen's option gnttab=no-transfer. Returns false if the PFN of @s has no frame now,
+ * because Xen has none to replace the transferred one.
+ */
+static bool transfer(struct peer *p, volatile struct grant_entry_v1 *e, struct spot *s)
 {
-    struct gnttab_transfer op = {.mfn = s->mfn.v, .domid = p->id, .ref = REF};
+    struct gnttab_transfer op = {.mfn = s->mfn.v, .domid = p->id, .ref = REF, .status = NO_STATUS};
     uint64_t own_pages = host_current_pages();
     struct test *t = p->t;
     pfn_t pfn = m2p_get(&t->d->host.m2p, s->mfn);
@@ -100,8 +81,10 @@ static void transfer(struct peer *p, volatile struct grant_entry_v1 *e, struct s
         if (!rc && op.status == GNTST_okay)
             check_moved(p, e, s->mfn, own_pages);
     }
-    if (host_current_pages() < own_pages)
-        refill(p, s, pfn);
+    if (host_current_pages() >= own_pages)
+        return true;
+    CHECK_RC(p2m_set(&t->d->p2m, pfn, INVALID_MFN), 0, "p2m_set of PFN 0x%lx to ~0", pfn.v);
+    return grant_refill(t, pfn.v, &s->mfn);
 }
 
 TEST_RULE(abi_peer_transfer, "GNTTABOP_transfer moves a frame to the domain that accepts it")
@@ -109,17 +92,22 @@ TEST_RULE(abi_peer_transfer, "GNTTABOP_transfer moves a frame to the domain that
     volatile struct grant_entry_v1 *table;
     struct spot s, given;
     struct peer p;
+    bool whole = true;
 
     if (!has_grant_table(t) || !peer_open(&p, t, 1, ROOM_PAGES))
         return;
     s = room_spot(&p.room), given = room_spot(&p.room);
-    table = map_table(&p, s);
-    if (table && !spot_show(given, given.mfn, PTE_RW)) {
-        *(volatile uint64_t *)given.va = WORD;
+    table = peer_map_grant_table(&p, s);
+    if (table) {
+        check_resource(&p, s);
+        CHECK_RC(spot_show(given, given.mfn, PTE_RW), 0, "update_va_mapping of 0x%lx, writable",
+                 given.va);
+        *(volatile uint64_t *)given.va = PEER_WORD;
         CHECK_RC(spot_show(given, INVALID_MFN, 0), 0, "update_va_mapping of 0x%lx to 0", given.va);
-        transfer(&p, &table[REF], &given);
+        whole = transfer(&p, &table[REF], &given);
     }
-    room_drop(&p.room, given);
+    if (whole)
+        room_drop(&p.room, given);
     room_drop(&p.room, s);
     peer_close(&p);
 }

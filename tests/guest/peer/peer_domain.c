@@ -7,6 +7,8 @@
 #include "arch/x86/hypercall.h"
 #include "arch/x86/probe.h"
 
+#include "tests/guest/foreign_room.h"
+
 #include <xen/memory.h>
 
 /*
@@ -188,6 +190,17 @@ bool peer_read_info(const struct peer *p, struct peer_info *info)
     return !rc && op.domain == p->id; /* Xen tells of the next domain if there is none of this ID */
 }
 
+struct peer_info peer_info_of(const struct peer *p, const char *when)
+{
+    struct peer_info info;
+    struct test *t = p->t;
+
+    if (peer_read_info(p, &info))
+        return info;
+    test_fail(t, "%s: domain %u does not exist, expected that it exists", when, p->id);
+    return (struct peer_info){0};
+}
+
 void peer_set_max_pages(const struct peer *p, uint64_t nr_pages)
 {
     struct peer_domctl op = {.u.max_memkb = nr_pages * (PAGE_SIZE / 1024)};
@@ -198,14 +211,9 @@ void peer_set_max_pages(const struct peer *p, uint64_t nr_pages)
 
 void peer_check_pages(const struct peer *p, uint64_t nr_pages, bool dying, const char *when)
 {
-    struct peer_info info;
+    struct peer_info info = peer_info_of(p, when);
     struct test *t = p->t;
 
-    if (!peer_read_info(p, &info)) {
-        test_fail(t, "%s: domain %u does not exist, expected it with %lu pages", when, p->id,
-                  nr_pages);
-        return;
-    }
     CHECK_EQ(info.tot_pages, nr_pages, "%s: tot_pages of domain %u by getdomaininfo", when, p->id);
     CHECK_EQ(info.flags & PEER_DYING, dying ? PEER_DYING : 0,
              "%s: XEN_DOMINF_dying of domain %u by getdomaininfo", when, p->id);
@@ -253,6 +261,17 @@ void peer_unmap(const struct peer *p, struct spot s)
     CHECK_RC(spot_show(s, INVALID_MFN, 0), 0, "update_va_mapping of 0x%lx to 0", s.va);
 }
 
+void peer_check_word(const struct peer *p, struct spot s, uint64_t expected, const char *when)
+{
+    struct test *t = p->t;
+    uint64_t value = 0;
+
+    CHECK_RC(probe_read((const void *)s.va, &value), 0,
+             "%s: read at 0x%lx, where a frame of domain %u is mapped", when, s.va, p->id);
+    CHECK_EQ(value, expected, "%s: word 0 of the frame of domain %u that is mapped at 0x%lx", when,
+             p->id, s.va);
+}
+
 uint64_t peer_word(const struct peer *p, mfn_t mfn, unsigned int w)
 {
     uint64_t value = INVALID_ENTRY;
@@ -271,6 +290,26 @@ void peer_set_word(const struct peer *p, mfn_t mfn, unsigned int w, uint64_t val
     CHECK_RC(probe_write((uint64_t *)p->window.va + w, value), 0,
              "write to word %u of MFN 0x%lx of domain %u", w, mfn.v, p->id);
     peer_unmap(p, p->window);
+}
+
+volatile struct grant_entry_v1 *peer_map_grant_table(const struct peer *p, struct spot s)
+{
+    uint64_t frame = 0;
+    struct gnttab_setup_table op = {
+        .dom = p->id, .nr_frames = PEER_GRANT_FRAMES, .status = NO_STATUS};
+    struct test *t = p->t;
+    int rc;
+
+    set_xen_guest_handle(op.frame_list, &frame);
+    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_setup_table, &op, 1), 0,
+             "GNTTABOP_setup_table of 1 frame for domain %u", p->id);
+    CHECK_GNTST(op.status, GNTST_okay, "GNTTABOP_setup_table of 1 frame for domain %u", p->id);
+    if (op.status != GNTST_okay)
+        return NULL;
+    peer_map(p, s, to_mfn(frame), PTE_RW);
+    rc = probe_write((void *)s.va, 0); /* entry 0, which nobody uses */
+    CHECK_RC(rc, 0, "write to entry 0 of the grant table of domain %u", p->id);
+    return rc ? NULL : (volatile struct grant_entry_v1 *)s.va;
 }
 
 long peer_mmuext(unsigned int cmd, mfn_t mfn, domid_t owner)

@@ -13,6 +13,8 @@
 
 #include "tests/guest/abi_room.h"
 
+struct grant_entry_v1;
+
 /*
  * Limits of each peer: frames, the last port number, grant table frames (512 entries). Xen
  * allocates the records of ports in pages, and needs at least two pages for these ports.
@@ -26,6 +28,9 @@
 
 /* The PFN that a test gives to a further frame of the peer. */
 #define PEER_EXTRA_PFN (PEER_PFN + PEER_MAX_FRAMES)
+
+/* What a test writes to word 0 of a frame of the peer: "peer" in ASCII. */
+#define PEER_WORD 0x70656572
 
 /* XEN_DOMCTL_* of <xen/domctl.h>. */
 enum peer_cmd {
@@ -117,6 +122,8 @@ long peer_domctl(const struct peer *p, enum peer_cmd cmd, struct peer_domctl *op
 
 /* XEN_DOMCTL_getdomaininfo. False if the peer does not exist. */
 bool peer_read_info(const struct peer *p, struct peer_info *info) __must_check;
+/* The same of a peer that must exist: if not, the test fails, and all fields are 0. */
+struct peer_info peer_info_of(const struct peer *p, const char *when);
 
 /* XEN_DOMCTL_max_mem, in pages. */
 void peer_set_max_pages(const struct peer *p, uint64_t nr_pages);
@@ -138,6 +145,9 @@ void peer_map(const struct peer *p, struct spot s, mfn_t mfn, uint64_t flags);
 /* Removes the mapping at @s. */
 void peer_unmap(const struct peer *p, struct spot s);
 
+/* Expects @expected in word 0 of the frame that is mapped at @s. @when names the step. */
+void peer_check_word(const struct peer *p, struct spot s, uint64_t expected, const char *when);
+
 /* Reads and writes word @w of frame @mfn of the peer. A page table cannot be written. */
 uint64_t peer_word(const struct peer *p, mfn_t mfn, unsigned int w);
 void peer_set_word(const struct peer *p, mfn_t mfn, unsigned int w, uint64_t value);
@@ -156,6 +166,12 @@ long peer_mmu_update(mfn_t table, unsigned int i, uint64_t pte, domid_t fd,
 /* One XENMEM operation of the peer (or @id) with struct xen_memory_reservation on a list. */
 long peer_reservation(unsigned int cmd, domid_t id, uint64_t *list, uint64_t nr,
                       unsigned int order) __must_check;
+
+/*
+ * Sets up the grant table of the peer, which has version 1 and PEER_GRANT_FRAMES frame, and maps it
+ * writable at @s. Returns the entries. NULL: the test has failed.
+ */
+volatile struct grant_entry_v1 *peer_map_grant_table(const struct peer *p, struct spot s);
 
 /* Bytes that are free in Xen (XEN_SYSCTL_availheap). UINT64_MAX: Xen does not tell. */
 uint64_t peer_xen_free_bytes(void);
