@@ -53,15 +53,17 @@ static const struct {
 static void check_calls(struct grant_room *g)
 {
     struct test *t = g->fr.room.t;
-    void *page = room_alloc(&g->fr.room, 1);
+    uint8_t *page = room_alloc(&g->fr.room, 1);
 
     for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++)
         CHECK_RC(
             HYPERVISOR_grant_table_op(calls[i].cmd, calls[i].bad_pointer ? BAD : page, calls[i].nr),
             calls[i].expected, "HYPERVISOR_grant_table_op, %s", calls[i].what);
     for (unsigned int i = 0; i < PAGE_SIZE; i++)
-        if (((const uint8_t *)page)[i]) {
-            test_fail(t, "byte %u of the array of refused operations was written to", i);
+        if (page[i]) {
+            CHECK_EQ(page[i], 0,
+                     "byte %u of the array after HYPERVISOR_grant_table_op refused all operations",
+                     i);
             break;
         }
     room_free(&g->fr.room, page, 1);
@@ -133,8 +135,14 @@ static unsigned int map_to_edge(struct edge *e)
     return nr;
 }
 
-/* Asks for one unmap more than the page holds: those before are complete. */
-static void unmap_to_edge(struct edge *e, unsigned int nr)
+_Static_assert(offsetof(struct gnttab_unmap_and_replace, handle) ==
+                       offsetof(struct gnttab_unmap_grant_ref, handle) &&
+                   offsetof(struct gnttab_unmap_and_replace, status) ==
+                       offsetof(struct gnttab_unmap_grant_ref, status),
+               "GNTTABOP_unmap_and_replace with new_addr 0 has the layout of an unmap");
+
+/* Asks by @cmd for one unmap more than the page holds: those before are complete. */
+static void unmap_by(struct edge *e, unsigned int nr, unsigned int cmd, const char *name)
 {
     struct test *t = e->g->fr.room.t;
     struct gnttab_unmap_grant_ref *op = at_end(e, nr, sizeof(*op));
@@ -142,10 +150,20 @@ static void unmap_to_edge(struct edge *e, unsigned int nr)
     for (unsigned int i = 0; i < nr; i++)
         op[i] = (struct gnttab_unmap_grant_ref){
             .host_addr = e->at[i].va, .handle = e->handle[i], .status = NO_STATUS};
-    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_unmap_grant_ref, op, nr + 1), -EFAULT,
-             "GNTTABOP_unmap_grant_ref of %u requests, the last one not readable", nr + 1);
+    CHECK_RC(HYPERVISOR_grant_table_op(cmd, op, nr + 1), -EFAULT,
+             "%s of %u requests, the last one not readable", name, nr + 1);
     for (unsigned int i = 0; i < nr; i++)
-        CHECK_GNTST(op[i].status, GNTST_okay, "GNTTABOP_unmap_grant_ref: readable request %u", i);
+        CHECK_GNTST(op[i].status, GNTST_okay, "%s: readable request %u", name, i);
+}
+
+static void unmap_to_edge(struct edge *e, unsigned int nr)
+{
+    unmap_by(e, nr, GNTTABOP_unmap_grant_ref, "GNTTABOP_unmap_grant_ref");
+}
+
+static void replace_to_edge(struct edge *e, unsigned int nr)
+{
+    unmap_by(e, nr, GNTTABOP_unmap_and_replace, "GNTTABOP_unmap_and_replace");
 }
 
 /* Xen reads the operations, but cannot write their statuses: the first one is complete. */
@@ -160,24 +178,10 @@ static void unmap_readonly(struct edge *e, unsigned int nr)
     CHECK_RC(pt_protect(&e->g->fr.room.pt, va, PTE_RO), 0, "pt_protect of 0x%lx, read-only", va);
     for (unsigned int i = 0; i < nr; i++) {
         CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_unmap_grant_ref, &op[i], 1), -EFAULT,
-                 "GNTTABOP_unmap_grant_ref, request in a read-only page");
+                 "GNTTABOP_unmap_grant_ref, request %u in a read-only page", i);
         grant_check_no_pte(e->g, e->at[i].va, "unmapped by a request in a read-only page");
     }
     CHECK_RC(pt_protect(&e->g->fr.room.pt, va, PTE_RW), 0, "pt_protect of 0x%lx, writable", va);
-}
-
-static void replace_to_edge(struct edge *e, unsigned int nr)
-{
-    struct test *t = e->g->fr.room.t;
-    struct gnttab_unmap_and_replace *op = at_end(e, nr, sizeof(*op));
-
-    for (unsigned int i = 0; i < nr; i++)
-        op[i] = (struct gnttab_unmap_and_replace){
-            .host_addr = e->at[i].va, .handle = e->handle[i], .status = NO_STATUS};
-    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_unmap_and_replace, op, nr + 1), -EFAULT,
-             "GNTTABOP_unmap_and_replace of %u requests, the last one not readable", nr + 1);
-    for (unsigned int i = 0; i < nr; i++)
-        CHECK_GNTST(op[i].status, GNTST_okay, "GNTTABOP_unmap_and_replace: readable request %u", i);
 }
 
 /* The copies before the one that Xen cannot read are done, and leave nothing in use. */

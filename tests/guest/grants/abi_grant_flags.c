@@ -106,44 +106,67 @@ TEST_RULE(
     grant_room_each(t, ROOM_PAGES, check_flags);
 }
 
+static void check_device_alone(struct granted *a)
+{
+    struct grant_room *g = a->g;
+    struct test *t = g->fr.room.t;
+
+    a->m.flags = DEVICE;
+    if (!grant_must_map(g, &a->m, "device_map alone"))
+        return;
+    grant_check_no_pte(g, a->at.va, "after GNTTABOP_map_grant_ref, device_map alone");
+    grant_check_marks(g, REF, GRANT_WRITE, "device_map alone");
+    CHECK_EQ(a->m.bus, mfn_to_maddr(a->frame.mfn), "dev_bus_addr of device_map alone");
+    CHECK_GNTST(grant_unmap_at(g, 0, a->m.bus, a->m.handle), GNTST_okay,
+                "GNTTABOP_unmap_grant_ref of a device mapping");
+    grant_check_marks(g, REF, 0, "after the unmap of a device mapping");
+}
+
+/* Xen 4.14 returns GNTST_general_error. */
+static void refuse_bus(struct granted *a)
+{
+    struct test *t = a->g->fr.room.t;
+    uint64_t bus = a->m.bus + PAGE_SIZE;
+    int16_t status = grant_unmap_at(a->g, 0, bus, a->m.handle);
+
+    CHECK(status == GNTST_bad_dev_addr || status == GNTST_general_error,
+          "GNTTABOP_unmap_grant_ref of a device mapping of bus address 0x%lx, request with bus "
+          "address 0x%lx: status is %d (%s), expected %d (GNTST_bad_dev_addr) or %d "
+          "(GNTST_general_error)",
+          a->m.bus, bus, status, grant_status_name(status), GNTST_bad_dev_addr,
+          GNTST_general_error);
+    grant_check_marks(a->g, REF, GRANT_WRITE, "device mapping left, another bus address refused");
+}
+
 /* Host and device mapping have one handle, and end one by one or together. */
+static void check_host_and_device(struct granted *a)
+{
+    struct grant_room *g = a->g;
+    struct test *t = g->fr.room.t;
+
+    a->m.flags = HOST | DEVICE;
+    if (!grant_must_map(g, &a->m, "host_map, device_map"))
+        return;
+    CHECK_GNTST(grant_unmap_at(g, a->m.addr, 0, a->m.handle), GNTST_okay,
+                "GNTTABOP_unmap_grant_ref of the host mapping, device mapping left");
+    grant_check_no_pte(g, a->at.va, "after the unmap of the host mapping");
+    grant_check_marks(g, REF, GRANT_WRITE, "host mapping gone, device mapping left");
+    if (g->first)
+        refuse_bus(a);
+    CHECK_GNTST(grant_unmap_at(g, 0, a->m.bus, a->m.handle), GNTST_okay,
+                "GNTTABOP_unmap_grant_ref of the device mapping, host mapping gone");
+    if (g->more)
+        CHECK_GNTST(grant_unmap_at(g, 0, a->m.bus, a->m.handle), GNTST_bad_handle,
+                    "GNTTABOP_unmap_grant_ref, host and device mapping gone");
+}
+
 static void check_device(struct grant_room *g)
 {
-    struct test *t = g->fr.room.t;
-    struct spot at = room_spot(&g->fr.room), frame = room_spot(&g->fr.room);
-    struct grant_mapping m = {.addr = at.va, .flags = DEVICE, .ref = REF};
+    struct granted a = granted_open(g, REF, DEVICE);
 
-    grant_give(g, REF, frame.mfn, false);
-    if (grant_must_map(g, &m, "device_map alone")) {
-        grant_check_no_pte(g, at.va, "after GNTTABOP_map_grant_ref, device_map alone");
-        grant_check_marks(g, REF, GRANT_WRITE, "device_map alone");
-        CHECK_EQ(m.bus, mfn_to_maddr(frame.mfn), "dev_bus_addr of device_map alone");
-        CHECK_GNTST(grant_unmap_at(g, 0, m.bus, m.handle), GNTST_okay,
-                    "GNTTABOP_unmap_grant_ref of a device mapping");
-        grant_check_marks(g, REF, 0, "after the unmap of a device mapping");
-    }
-    m.flags = HOST | DEVICE;
-    if (grant_must_map(g, &m, "host_map, device_map")) {
-        CHECK_GNTST(grant_unmap_at(g, m.addr, 0, m.handle), GNTST_okay,
-                    "GNTTABOP_unmap_grant_ref of the host mapping, device mapping left");
-        grant_check_no_pte(g, at.va, "after the unmap of the host mapping");
-        grant_check_marks(g, REF, GRANT_WRITE, "host mapping gone, device mapping left");
-        if (g->first) /* a refused address: Xen 4.14 returns GNTST_general_error */
-            CHECK(grant_unmap_at(g, 0, m.bus + PAGE_SIZE, m.handle) != GNTST_okay,
-                  "GNTTABOP_unmap_grant_ref with bus address 0x%lx of a device mapping of 0x%lx: "
-                  "status is GNTST_okay, expected GNTST_bad_dev_addr",
-                  m.bus + PAGE_SIZE, m.bus);
-        grant_check_marks(g, REF, GRANT_WRITE, "device mapping left, another bus address refused");
-        CHECK_GNTST(grant_unmap_at(g, 0, m.bus, m.handle), GNTST_okay,
-                    "GNTTABOP_unmap_grant_ref of the device mapping, host mapping gone");
-        if (g->more)
-            CHECK_GNTST(grant_unmap_at(g, 0, m.bus, m.handle), GNTST_bad_handle,
-                        "GNTTABOP_unmap_grant_ref, host and device mapping gone");
-    }
-    grant_check_marks(g, REF, 0, "host and device mapping gone");
-    grant_check_untyped(g, frame.mfn, "after the unmap of host and device mappings");
-    grant_drop(g, frame);
-    grant_drop(g, at);
+    check_device_alone(&a);
+    check_host_and_device(&a);
+    granted_close(&a);
 }
 
 TEST_RULE(abi_grant_device,
@@ -155,18 +178,14 @@ TEST_RULE(abi_grant_device,
 /* Neither host_map nor device_map: nothing is asked for. */
 static void check_neither(struct grant_room *g)
 {
-    struct spot at = room_spot(&g->fr.room);
-    struct grant_mapping m = {.addr = at.va, .flags = APP, .ref = REF};
+    struct granted a = granted_open(g, REF, APP);
 
-    grant_give(g, REF, at.mfn, false);
     if (g->first)
-        grant_must_refuse(g, &m, GNTST_bad_gntref, "application_map alone");
-    m.flags = RO;
+        grant_must_refuse(g, &a.m, GNTST_bad_gntref, "application_map alone");
+    a.m.flags = RO;
     if (g->more)
-        grant_must_refuse(g, &m, GNTST_bad_gntref, "readonly alone");
-    grant_check_no_pte(g, at.va, "after a refused GNTTABOP_map_grant_ref");
-    grant_check_marks(g, REF, 0, "neither host_map nor device_map");
-    grant_drop(g, at);
+        grant_must_refuse(g, &a.m, GNTST_bad_gntref, "readonly alone");
+    granted_close(&a);
 }
 
 TEST_RULE(abi_grant_no_flag, "GNTTABOP_map_grant_ref refuses flags without host_map and device_map")
@@ -199,26 +218,20 @@ static void check_two_ptes(struct grant_room *g, const struct spot *at, unsigned
 static void check_misaligned(struct grant_room *g)
 {
     struct test *t = g->fr.room.t;
-    struct spot at = room_spot(&g->fr.room), frame = room_spot(&g->fr.room);
+    struct granted a = granted_open(g, REF, HOST | PTE_ADDR);
+    uint64_t pte_addr = a.m.addr;
 
-    grant_give(g, REF, frame.mfn, false);
     for (unsigned int offset = 1; g->first && offset <= (g->more ? 4 : 1); offset += 3) {
-        struct grant_mapping m = {.flags = HOST | PTE_ADDR, .ref = REF};
-        int16_t status;
-
-        if (offset == 4 && frame.mfn.v >> 20 & 1)
+        if (offset == 4 && a.frame.mfn.v >> 20 & 1)
             continue;
-        m.addr = grant_pte_maddr(g, at.va) + offset;
-        status = grant_map_at(g, &m);
-        CHECK_GNTST(status, GNTST_general_error,
+        a.m.addr = pte_addr + offset;
+        CHECK_GNTST(grant_map_at(g, &a.m), GNTST_general_error,
                     "GNTTABOP_map_grant_ref, contains_pte, PTE address 0x%lx, not a multiple of 8",
-                    m.addr);
-        check_two_ptes(g, &at, offset);
+                    a.m.addr);
+        check_two_ptes(g, &a.at, offset);
         grant_check_marks(g, REF, 0, "misaligned PTE address refused");
     }
-    grant_check_untyped(g, frame.mfn, "misaligned PTE address refused");
-    grant_drop(g, frame);
-    grant_drop(g, at);
+    granted_close(&a);
 }
 
 TEST_RULE(abi_grant_pte_misaligned,

@@ -14,7 +14,8 @@
 #define REF        GRANT_FIRST
 #define REF_PAGE   (GRANT_FIRST + 1)
 #define ROOM_PAGES 40
-#define FILL       0xa5
+#define FILL       0xa5 /* bytes of a target page before a copy */
+#define COPIED     0x1  /* bytes of a source page               */
 #define START      1000 /* of the granted part */
 #define LEN        500
 #define END        (START + LEN)
@@ -50,17 +51,23 @@ static struct gnttab_copy_ptr other_of(const struct part *p)
     return (struct gnttab_copy_ptr){.u.gmfn = p->other_at.mfn.v, .domid = DOMID_SELF};
 }
 
+/* Bytes [@start, @start + @len) of @page are copied ones, and no others. */
 static void check_bytes(struct part *p, const uint8_t *page, unsigned int start, unsigned int len,
                         const char *what)
 {
     struct test *t = p->g->fr.room.t;
 
-    for (unsigned int i = 0; i < PAGE_SIZE; i++)
-        if ((page[i] == FILL) != (i - start >= len)) {
-            CHECK(false, "GNTTABOP_copy, %s: byte %u of the target %s, expected the opposite", what,
-                  i, page[i] == FILL ? "is unchanged" : "was written to");
+    for (unsigned int i = 0; i < PAGE_SIZE; i++) {
+        uint8_t expected = i - start < len ? COPIED : FILL;
+
+        if (page[i] != expected) {
+            CHECK_EQ(page[i], expected,
+                     "byte %u of the target page (0x%x: not written, 0x%x: copied) after "
+                     "GNTTABOP_copy, %s,",
+                     i, FILL, COPIED, what);
             return;
         }
+    }
 }
 
 /* From the granted part to @other, or into it from @other. */
@@ -73,11 +80,11 @@ static void check_copy(struct part *p, unsigned int i, bool into)
         .dest = into ? part_of(p, copies[i].offset) : other_of(p),
         .len = copies[i].len,
         .flags = into ? GNTCOPY_dest_gref : GNTCOPY_source_gref,
-        .status = 1,
+        .status = NO_STATUS,
     };
 
-    memset(p->page, into ? FILL : 1, PAGE_SIZE);
-    memset(p->other, into ? 1 : FILL, PAGE_SIZE);
+    memset(p->page, into ? FILL : COPIED, PAGE_SIZE);
+    memset(p->other, into ? COPIED : FILL, PAGE_SIZE);
     CHECK_RC(grant_copy(&op, 1), 0, "GNTTABOP_copy %s a part of a page", into ? "to" : "from");
     CHECK_GNTST(op.status, copies[i].status, "GNTTABOP_copy %s a granted part of a page, %s",
                 into ? "to" : "from", copies[i].what);
@@ -136,7 +143,7 @@ static void refuse_transitive(struct part *p, domid_t domain, const char *what)
         .dest = other_of(p),
         .len = 8,
         .flags = GNTCOPY_source_gref,
-        .status = 1,
+        .status = NO_STATUS,
     };
 
     grant_write_transitive(p->g, REF, domain, REF_PAGE);

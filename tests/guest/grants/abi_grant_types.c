@@ -56,7 +56,7 @@ static void check_table(struct grant_room *g)
     check_frame(t, rc, 0, "pin of a zeroed frame as L1", table.mfn);
     if (!rc) {
         check_table_frame(g, table, at);
-        check_frame(t, pt_unpin(table.mfn), 0, "unpin", table.mfn);
+        check_frame(t, pt_unpin(table.mfn), 0, "unpin of the L1 table", table.mfn);
     }
     grant_drop(g, at);
     grant_drop(g, table);
@@ -80,49 +80,51 @@ static void check_copied(struct grant_room *g)
     (void)grant_page(g, &to);
     grant_give(g, REF, to.mfn, false);
     CHECK_GNTST(grant_copy_to(g, from.mfn, REF), GNTST_okay, "GNTTABOP_copy to a writable page");
-    CHECK(pt_pin(to.mfn, 1) != 0,
-          "pin as L1 of MFN 0x%lx, mapped writable, after GNTTABOP_copy to it: result is 0 "
-          "(success), expected -22 (EINVAL)",
-          to.mfn.v);
+    check_frame_refused(t, pt_pin(to.mfn, 1),
+                        "pin as L1 of a page that is mapped writable, after GNTTABOP_copy to it",
+                        to.mfn);
     grant_page_drop(g, to);
     grant_drop(g, from);
 }
 
-/* While @frame is mapped with @flags: may it become a page table? */
-static void check_pin(struct grant_room *g, struct spot frame, struct spot at, uint32_t flags)
+/* While the frame is mapped with @flags: may it become a page table? */
+static void check_pin(struct granted *a, uint32_t flags)
 {
-    struct test *t = g->fr.room.t;
-    struct grant_mapping m = {.addr = at.va, .flags = flags, .ref = REF};
-    bool pinned;
+    struct test *t = a->g->fr.room.t;
+    int rc;
 
-    if (!grant_must_map(g, &m, "a zeroed frame"))
+    a->m.flags = flags;
+    if (!grant_must_map(a->g, &a->m, "a zeroed frame"))
         return;
-    pinned = !pt_pin(frame.mfn, 1);
-    CHECK_EQ(pinned, (flags & RO) != 0,
-             "pin as L1 (1: done) of a frame that is mapped by GNTTABOP_map_grant_ref, flags 0x%x",
-             flags);
-    if (pinned)
-        check_frame(t, pt_unpin(frame.mfn), 0, "unpin", frame.mfn);
-    grant_must_unmap(g, &m, "a zeroed frame");
-    grant_check_untyped(g, frame.mfn, "after the unmap of the only mapping");
+    rc = pt_pin(a->frame.mfn, 1);
+    if (flags & RO)
+        CHECK_RC(rc, 0, "pin as L1 of MFN 0x%lx, mapped by GNTTABOP_map_grant_ref, flags 0x%x",
+                 a->frame.mfn.v, flags);
+    else
+        CHECK(rc < 0,
+              "pin as L1 of MFN 0x%lx, mapped by GNTTABOP_map_grant_ref, flags 0x%x: result is %d, "
+              "expected a negative errno",
+              a->frame.mfn.v, flags, rc);
+    if (!rc)
+        check_frame(t, pt_unpin(a->frame.mfn), 0, "unpin of the L1 table", a->frame.mfn);
+    grant_must_unmap(a->g, &a->m, "a zeroed frame");
+    grant_check_untyped(a->g, a->frame.mfn, "after the unmap of the only mapping");
 }
 
 static void check_writable(struct grant_room *g)
 {
-    struct spot frame = room_spot(&g->fr.room), at = room_spot(&g->fr.room);
+    struct granted a = granted_open(g, REF, HOST);
 
-    grant_give(g, REF, frame.mfn, false);
-    check_pin(g, frame, at, HOST | RO);
-    check_pin(g, frame, at, DEVICE | RO);
+    check_pin(&a, HOST | RO);
+    check_pin(&a, DEVICE | RO);
     if (g->first)
-        check_pin(g, frame, at, HOST);
+        check_pin(&a, HOST);
     if (g->more) {
-        check_pin(g, frame, at, DEVICE);
-        check_pin(g, frame, at, HOST | DEVICE);
+        check_pin(&a, DEVICE);
+        check_pin(&a, HOST | DEVICE);
         check_copied(g);
     }
-    grant_drop(g, at);
-    grant_drop(g, frame);
+    granted_close(&a);
 }
 
 TEST_RULE(
@@ -132,22 +134,21 @@ TEST_RULE(
     grant_room_each(t, ROOM_PAGES, check_writable);
 }
 
-/* Maps an ordinary page at @at, and a grant over it: Xen drops the reference of the ordinary PTE.
+/*
+ * Maps an ordinary page at the address of a mapping, and then a grant there: Xen drops the
+ * reference of the ordinary PTE.
  */
 static void check_over(struct grant_room *g)
 {
     struct test *t = g->fr.room.t;
-    struct spot frame = room_spot(&g->fr.room), at = room_spot(&g->fr.room);
-    struct grant_mapping m = {.addr = at.va, .flags = HOST | RO, .ref = REF};
+    struct granted a = granted_open(g, REF, HOST | RO);
 
-    grant_give(g, REF, frame.mfn, false);
-    CHECK_RC(spot_show(at, at.mfn, PTE_RW), 0, "update_va_mapping, writable");
-    if (grant_must_map(g, &m, "over a writable mapping of another frame")) {
-        grant_check_untyped(g, at.mfn, "writable mapping replaced by the mapping of a grant");
-        grant_must_unmap(g, &m, "over a writable mapping of another frame");
+    CHECK_RC(spot_show(a.at, a.at.mfn, PTE_RW), 0, "update_va_mapping of 0x%lx, writable", a.at.va);
+    if (grant_must_map(g, &a.m, "over a writable mapping of another frame")) {
+        grant_check_untyped(g, a.at.mfn, "writable mapping replaced by the mapping of a grant");
+        grant_must_unmap(g, &a.m, "over a writable mapping of another frame");
     }
-    grant_drop(g, at);
-    grant_drop(g, frame);
+    granted_close(&a);
 }
 
 TEST_RULE(abi_grant_over_mapping,

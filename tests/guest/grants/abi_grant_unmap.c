@@ -16,51 +16,33 @@
 #define HOST       GNTMAP_host_map
 #define RO         GNTMAP_readonly
 
-/* A granted frame, mapped at @m.addr, the address of the spot @at. */
-struct mapped {
-    struct grant_room *g;
-    struct spot frame, at, other;
-    struct grant_mapping m;
-};
-
-/* @at and @other have adjoining addresses or not; nothing is mapped at @other. */
-static bool mapped_open(struct mapped *a, struct grant_room *g, uint32_t flags)
+static bool mapped_open(struct granted *a, struct grant_room *g, uint32_t flags)
 {
-    struct room *r = &g->fr.room;
-
-    a->g = g;
-    a->frame = room_spot(r), a->at = room_spot(r), a->other = room_spot(r);
-    a->m = (struct grant_mapping){.addr = a->at.va, .flags = flags, .ref = REF};
-    if (flags & GNTMAP_contains_pte)
-        a->m.addr = grant_pte_maddr(g, a->at.va);
-    grant_give(g, REF, a->frame.mfn, false);
+    *a = granted_open(g, REF, flags);
     return grant_must_map(g, &a->m, "a valid grant");
 }
 
-static void mapped_close(struct mapped *a)
+/* The frame of @a is mapped at @va. */
+static void check_pte(struct granted *a, uint64_t va, bool readonly, const char *when)
 {
-    grant_check_no_pte(a->g, a->at.va, "mapping removed");
-    grant_check_marks(a->g, REF, 0, "mapping removed");
-    grant_check_untyped(a->g, a->frame.mfn, "mapping removed");
-    grant_drop(a->g, a->other);
-    grant_drop(a->g, a->at);
-    grant_drop(a->g, a->frame);
+    struct test *t = a->g->fr.room.t;
+    uint64_t pte = grant_pte(a->g, va);
+
+    CHECK(pte_present(pte) && mfn_eq(pte_mfn(pte), a->frame.mfn) && !(pte & PTE_W) == readonly,
+          "%s: PTE of address 0x%lx is 0x%lx, expected MFN 0x%lx, %s", when, va, pte,
+          a->frame.mfn.v, readonly ? "read-only" : "writable");
 }
 
 /* The mapping of @a is still there, with all that belongs to it. */
-static void check_intact(struct mapped *a, const char *when)
+static void check_intact(struct granted *a, const char *when)
 {
-    struct test *t = a->g->fr.room.t;
     bool readonly = a->m.flags & RO;
-    uint64_t pte = grant_pte(a->g, a->at.va);
 
-    CHECK(pte_present(pte) && mfn_eq(pte_mfn(pte), a->frame.mfn) && !(pte & PTE_W) == readonly,
-          "%s: PTE of address 0x%lx is 0x%lx, expected MFN 0x%lx, %s", when, a->at.va, pte,
-          a->frame.mfn.v, readonly ? "read-only" : "writable");
+    check_pte(a, a->at.va, readonly, when);
     grant_check_marks(a->g, REF, readonly ? GRANT_READ : GRANT_WRITE, when);
 }
 
-static void refuse(struct mapped *a, uint64_t addr, grant_handle_t handle, int16_t expected,
+static void refuse(struct granted *a, uint64_t addr, grant_handle_t handle, int16_t expected,
                    const char *what)
 {
     struct test *t = a->g->fr.room.t;
@@ -71,7 +53,7 @@ static void refuse(struct mapped *a, uint64_t addr, grant_handle_t handle, int16
 }
 
 /* The address of an ordinary mapping, with the same rights, of another frame. */
-static void refuse_other(struct mapped *a)
+static void refuse_other(struct granted *a)
 {
     struct test *t = a->g->fr.room.t;
     uint64_t before;
@@ -81,7 +63,8 @@ static void refuse_other(struct mapped *a)
     before = grant_pte(a->g, a->other.va);
     refuse(a, a->other.va, a->m.handle, GNTST_general_error, "address of another frame");
     CHECK_EQ(grant_pte(a->g, a->other.va), before,
-             "PTE of another frame after a refused GNTTABOP_unmap_grant_ref");
+             "PTE of 0x%lx, an ordinary mapping, after a refused GNTTABOP_unmap_grant_ref",
+             a->other.va);
     CHECK_RC(spot_show(a->other, INVALID_MFN, 0), 0, "update_va_mapping of 0x%lx to 0",
              a->other.va);
 }
@@ -89,7 +72,7 @@ static void refuse_other(struct mapped *a)
 static void check_refused(struct grant_room *g)
 {
     struct test *t = g->fr.room.t;
-    struct mapped a;
+    struct granted a;
 
     if (mapped_open(&a, g, HOST)) {
         if (g->first) {
@@ -106,7 +89,7 @@ static void check_refused(struct grant_room *g)
             CHECK_GNTST(grant_unmap_at(g, a.at.va, 0, a.m.handle), GNTST_bad_handle,
                         "GNTTABOP_unmap_grant_ref, handle of a mapping that was removed before");
     }
-    mapped_close(&a);
+    granted_close(&a);
 }
 
 TEST_RULE(abi_grant_unmap_refused,
@@ -121,9 +104,8 @@ TEST_RULE(abi_grant_unmap_refused,
  */
 static void check_rights(struct grant_room *g)
 {
-    struct test *t = g->fr.room.t;
     struct grant_mapping ro;
-    struct mapped a;
+    struct granted a;
 
     if (mapped_open(&a, g, HOST)) {
         ro = (struct grant_mapping){.addr = a.other.va, .flags = HOST | RO, .ref = REF};
@@ -134,15 +116,13 @@ static void check_rights(struct grant_room *g)
             if (g->more)
                 refuse(&a, a.at.va, ro.handle, GNTST_general_error,
                        "address of a writable mapping, handle of a read-only mapping");
-            CHECK(pte_present(grant_pte(g, ro.addr)),
-                  "after refused unmaps: PTE of the read-only mapping at 0x%lx is not present",
-                  ro.addr);
+            check_pte(&a, ro.addr, true, "after refused unmaps");
             grant_must_unmap(g, &ro, "the read-only mapping");
             check_intact(&a, "after the unmap of a read-only mapping of the same grant");
         }
         grant_must_unmap(g, &a.m, "the writable mapping");
     }
-    mapped_close(&a);
+    granted_close(&a);
 }
 
 TEST_RULE(
@@ -157,7 +137,7 @@ TEST_RULE(
 static void check_ended(struct grant_room *g)
 {
     struct test *t = g->fr.room.t;
-    struct mapped a;
+    struct granted a;
 
     for (unsigned int i = 0; i < 2; i++) {
         if (mapped_open(&a, g, HOST | (i ? RO : 0))) {
@@ -165,9 +145,10 @@ static void check_ended(struct grant_room *g)
 
             grant_write(g, REF, marks, NO_DOMAIN, to_mfn(0));
             grant_must_unmap(g, &a.m, "after the granter has ended the entry");
-            CHECK_EQ(grant_flags(g, REF), 0, "flags of an ended entry after its last unmap");
+            CHECK_EQ(grant_flags(g, REF), 0,
+                     "flags of grant entry %u, ended while mapped, after the unmap", REF);
         }
-        mapped_close(&a);
+        granted_close(&a);
     }
 }
 
@@ -178,7 +159,7 @@ TEST_RULE(abi_grant_unmap_ended,
 }
 
 /* Moves what is mapped at @new_addr to @host_addr, by the handle of @a. Returns the status. */
-static int16_t replace_at(struct mapped *a, uint64_t host_addr, uint64_t new_addr)
+static int16_t replace_at(struct granted *a, uint64_t host_addr, uint64_t new_addr)
 {
     struct test *t = a->g->fr.room.t;
     struct gnttab_unmap_and_replace op = {
@@ -193,13 +174,13 @@ static int16_t replace_at(struct mapped *a, uint64_t host_addr, uint64_t new_add
     return op.status;
 }
 
-static int16_t replace(struct mapped *a, uint64_t new_addr)
+static int16_t replace(struct granted *a, uint64_t new_addr)
 {
     return replace_at(a, a->m.addr, new_addr);
 }
 
 /* The ordinary mapping of @other.mfn moves from @other.va to @at.va, with rights and references. */
-static void check_moved(struct mapped *a, uint64_t flags)
+static void check_moved(struct granted *a, uint64_t flags)
 {
     struct grant_room *g = a->g;
     struct test *t = g->fr.room.t;
@@ -210,14 +191,15 @@ static void check_moved(struct mapped *a, uint64_t flags)
     before = grant_pte(g, a->other.va);
     CHECK_GNTST(replace(a, a->other.va), GNTST_okay, "GNTTABOP_unmap_and_replace, 0x%lx by 0x%lx",
                 a->at.va, a->other.va);
-    CHECK_EQ(grant_pte(g, a->at.va), before, "after GNTTABOP_unmap_and_replace: PTE of host_addr");
+    CHECK_EQ(grant_pte(g, a->at.va), before,
+             "after GNTTABOP_unmap_and_replace: PTE of host_addr 0x%lx", a->at.va);
     grant_check_no_pte(g, a->other.va, "after GNTTABOP_unmap_and_replace: new_addr");
     grant_check_marks(g, REF, 0, "after GNTTABOP_unmap_and_replace");
     if (flags & PTE_W && g->more)
-        CHECK(pt_pin(a->other.mfn, 1) != 0,
-              "pin as L1 of MFN 0x%lx, whose writable mapping GNTTABOP_unmap_and_replace moved: "
-              "result is 0 (success), expected -22 (EINVAL)",
-              a->other.mfn.v);
+        check_frame_refused(t, pt_pin(a->other.mfn, 1),
+                            "pin as L1 of a frame whose writable mapping "
+                            "GNTTABOP_unmap_and_replace moved",
+                            a->other.mfn);
     CHECK_RC(spot_show(a->at, INVALID_MFN, 0), 0, "update_va_mapping of host_addr to 0");
     grant_check_untyped(g, a->other.mfn, "moved by GNTTABOP_unmap_and_replace, then unmapped");
 }
@@ -225,17 +207,17 @@ static void check_moved(struct mapped *a, uint64_t flags)
 static void check_replace(struct grant_room *g)
 {
     struct test *t = g->fr.room.t;
-    struct mapped a;
+    struct granted a;
 
     if (mapped_open(&a, g, HOST))
         check_moved(&a, PTE_RO);
-    mapped_close(&a);
+    granted_close(&a);
     if (mapped_open(&a, g, HOST | RO))
         check_moved(&a, PTE_RW);
-    mapped_close(&a);
+    granted_close(&a);
     if (mapped_open(&a, g, HOST))
         CHECK_GNTST(replace(&a, 0), GNTST_okay, "GNTTABOP_unmap_and_replace, new_addr 0");
-    mapped_close(&a);
+    granted_close(&a);
 }
 
 TEST_RULE(abi_grant_replace,
@@ -247,7 +229,7 @@ TEST_RULE(abi_grant_replace,
 static void check_replace_refused(struct grant_room *g)
 {
     struct test *t = g->fr.room.t;
-    struct mapped a;
+    struct granted a;
     uint64_t before;
 
     if (mapped_open(&a, g, HOST | GNTMAP_contains_pte)) {
@@ -257,10 +239,10 @@ static void check_replace_refused(struct grant_room *g)
                     "GNTTABOP_unmap_and_replace of a mapping with contains_pte");
         check_intact(&a, "after the refused GNTTABOP_unmap_and_replace");
         CHECK_EQ(grant_pte(g, a.other.va), before,
-                 "after the refused GNTTABOP_unmap_and_replace: PTE of new_addr");
+                 "after the refused GNTTABOP_unmap_and_replace: PTE of new_addr 0x%lx", a.other.va);
         grant_must_unmap(g, &a.m, "after a refused GNTTABOP_unmap_and_replace");
     }
-    mapped_close(&a);
+    granted_close(&a);
     if (!g->more)
         return;
     if (mapped_open(&a, g, HOST)) {
@@ -276,7 +258,7 @@ static void check_replace_refused(struct grant_room *g)
         check_intact(&a, "after GNTTABOP_unmap_and_replace with new_addr in Xen's area");
         grant_must_unmap(g, &a.m, "after a refused GNTTABOP_unmap_and_replace");
     }
-    mapped_close(&a);
+    granted_close(&a);
 }
 
 TEST_RULE(

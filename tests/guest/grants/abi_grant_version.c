@@ -16,7 +16,6 @@
 #include "tests/guest/grants/grant_steps.h"
 
 #define REF        GRANT_FIRST
-#define REF_LAST   (GRANT_END - 1)
 #define RESERVED   (GNTTAB_NR_RESERVED_ENTRIES - 1) /* a reserved entry that no toolstack fills */
 #define ROOM_PAGES 32
 #define HOST       GNTMAP_host_map
@@ -78,22 +77,19 @@ TEST_RULE(abi_grant_bad_version, "GNTTABOP_set_version refuses versions other th
 static void check_busy(struct grant_room *g)
 {
     struct test *t = g->fr.room.t;
-    struct spot frame = room_spot(&g->fr.room), at = room_spot(&g->fr.room);
-    struct grant_mapping m = {.addr = at.va, .flags = HOST, .ref = g->first ? REF : REF_LAST};
+    struct granted a = granted_open(g, REF, HOST);
     uint32_t version = 3 - g->version;
 
-    grant_give(g, m.ref, frame.mfn, false);
-    if (g->can_version_2 && g->first && grant_must_map(g, &m, "a valid grant")) {
+    if (g->can_version_2 && g->first && grant_must_map(g, &a.m, "a valid grant")) {
         CHECK_RC(set_version(&version), -EBUSY,
-                 "GNTTABOP_set_version to %u, grant reference %u mapped", 3 - g->version, m.ref);
+                 "GNTTABOP_set_version to %u, grant reference %u mapped", 3 - g->version, REF);
         CHECK_EQ(version, g->version, "version that the refused GNTTABOP_set_version returned");
-        grant_check_marks(g, m.ref, GRANT_WRITE, "GNTTABOP_set_version refused");
-        CHECK_EQ(grant_flags(g, m.ref) & ~GRANT_WRITE, GTF_permit_access,
+        grant_check_marks(g, REF, GRANT_WRITE, "GNTTABOP_set_version refused");
+        CHECK_EQ(grant_flags(g, REF) & ~GRANT_WRITE, GTF_permit_access,
                  "flags of a mapped grant after the refused GNTTABOP_set_version");
-        grant_must_unmap(g, &m, "after the refused GNTTABOP_set_version");
+        grant_must_unmap(g, &a.m, "after the refused GNTTABOP_set_version");
     }
-    grant_drop(g, at);
-    grant_drop(g, frame);
+    granted_close(&a);
 }
 
 TEST_RULE(abi_grant_version_busy, "GNTTABOP_set_version returns -EBUSY while a grant is mapped")
@@ -170,60 +166,74 @@ static bool both_open(struct grant_room *g, struct test *t)
     return false;
 }
 
-static struct grant_room both; /* of a test that uses both versions */
+/* Calls @check when the table has version @version and Xen allows both versions. */
+static void both_versions(struct test *t, unsigned int version, void (*check)(struct grant_room *g))
+{
+    static struct grant_room g;
+
+    if (!both_open(&g, t))
+        return;
+    if (grant_room_use(&g, version))
+        check(&g);
+    grant_room_close(&g);
+}
+
+static void check_changes(struct grant_room *g)
+{
+    for (unsigned int i = 0; i < 2; i++) {
+        check_change(g, 2);
+        check_change(g, 1);
+    }
+}
 
 TEST_RULE(abi_grant_version,
           "a change of the grant table's version clears all entries but the eight reserved ones")
 {
-    if (!both_open(&both, t))
-        return;
-    check_change(&both, 2);
-    check_change(&both, 1);
-    check_change(&both, 2);
-    check_change(&both, 1);
-    grant_room_close(&both);
+    both_versions(t, 1, check_changes);
 }
 
 /* The reserved entry is mapped with @flags in version @from, and unmapped in the other version. */
 static void check_reserved_mapped(struct grant_room *g, unsigned int from, uint32_t flags)
 {
     struct test *t = g->fr.room.t;
-    struct spot frame = room_spot(&g->fr.room), at = room_spot(&g->fr.room);
-    struct grant_mapping m = {.addr = at.va, .flags = flags, .ref = RESERVED};
-    uint16_t marks = flags & RO ? GRANT_READ : GRANT_WRITE;
+    struct granted a;
 
-    if (grant_room_use(g, from)) {
-        grant_give(g, RESERVED, frame.mfn, false);
-        if (grant_must_map(g, &m, "a reserved entry")) {
-            CHECK(grant_room_use(g, 3 - from),
-                  "change of the version, with only a reserved entry mapped, failed");
-            grant_check_marks(g, RESERVED, marks, "version changed while the grant is mapped");
-            CHECK_EQ(grant_flags(g, RESERVED) & ~GRANT_WRITE, GTF_permit_access,
-                     "flags (without the use marks) of a mapped, reserved grant after a change to "
-                     "version %u",
-                     g->version);
-            grant_must_unmap(g, &m, "a mapping that is older than the version");
-            grant_check_marks(g, RESERVED, 0, "unmapped after the version changed");
-        }
-        CHECK_EQ(grant_flags(g, RESERVED), GTF_permit_access,
-                 "flags of a reserved grant after a change of the version and the unmap");
-        grant_write(g, RESERVED, 0, 0, to_mfn(0));
+    if (!grant_room_use(g, from))
+        return;
+    a = granted_open(g, RESERVED, flags);
+    if (grant_must_map(g, &a.m, "a reserved entry")) {
+        CHECK(grant_room_use(g, 3 - from),
+              "GNTTABOP_set_version to %u while only reserved entry %d is mapped: the version is "
+              "%u, expected %u",
+              3 - from, RESERVED, g->version, 3 - from);
+        grant_check_marks(g, RESERVED, flags & RO ? GRANT_READ : GRANT_WRITE,
+                          "version changed while the grant is mapped");
+        CHECK_EQ(grant_flags(g, RESERVED) & ~GRANT_WRITE, GTF_permit_access,
+                 "flags (without the use marks) of a mapped, reserved grant after a change to "
+                 "version %u",
+                 g->version);
+        grant_must_unmap(g, &a.m, "a mapping that is older than the version");
+        grant_check_marks(g, RESERVED, 0, "unmapped after the version changed");
     }
-    grant_check_untyped(g, frame.mfn, "unmapped after the version changed");
-    grant_drop(g, at);
-    grant_drop(g, frame);
+    CHECK_EQ(grant_flags(g, RESERVED), GTF_permit_access,
+             "flags of reserved grant entry %d after a change of the version and the unmap",
+             RESERVED);
+    grant_write(g, RESERVED, 0, 0, to_mfn(0));
+    granted_close(&a);
+}
+
+static void check_reserved(struct grant_room *g)
+{
+    for (unsigned int from = 1; from <= 2; from++) {
+        check_reserved_mapped(g, from, HOST);
+        check_reserved_mapped(g, from, HOST | RO);
+    }
 }
 
 TEST_RULE(abi_grant_version_reserved,
           "a change of the version keeps the use marks of a reserved grant that is mapped")
 {
-    if (!both_open(&both, t))
-        return;
-    check_reserved_mapped(&both, 1, HOST);
-    check_reserved_mapped(&both, 1, HOST | RO);
-    check_reserved_mapped(&both, 2, HOST);
-    check_reserved_mapped(&both, 2, HOST | RO);
-    grant_room_close(&both);
+    both_versions(t, 1, check_reserved);
 }
 
 /* Entries that version 1 cannot hold: a frame past 2^32, and a transitive grant. */
@@ -249,11 +259,7 @@ static void check_wide(struct grant_room *g)
 TEST_RULE(abi_grant_version_wide,
           "GNTTABOP_set_version to 1 refuses a reserved entry that version 1 cannot hold")
 {
-    if (!both_open(&both, t))
-        return;
-    if (grant_room_use(&both, 2))
-        check_wide(&both);
-    grant_room_close(&both);
+    both_versions(t, 2, check_wide);
 }
 
 static int16_t get_status_frames(struct test *t, uint32_t nr, uint64_t *mfns)
@@ -319,9 +325,5 @@ static void check_status_frames(struct grant_room *g)
 TEST_RULE(abi_grant_status_frames,
           "Xen frees the status frames with the change to version 1, if none is mapped (XSA-255)")
 {
-    if (!both_open(&both, t))
-        return;
-    if (grant_room_use(&both, 2))
-        check_status_frames(&both);
-    grant_room_close(&both);
+    both_versions(t, 2, check_status_frames);
 }

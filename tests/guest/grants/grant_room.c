@@ -148,7 +148,9 @@ bool grant_room_use(struct grant_room *g, unsigned int version)
     if (version == 2 ? !g->can_version_2 : d->host.ram_end > UINT32_MAX)
         return false;
     rc = change_version(g, version);
-    CHECK_RC(rc, 0, "GNTTABOP_set_version to %u, no grant in use, no status frame mapped", version);
+    CHECK_RC(rc, 0,
+             "GNTTABOP_set_version to %u, no unreserved grant in use, no status frame mapped",
+             version);
     return !rc;
 }
 

@@ -211,6 +211,27 @@ void grant_drop(struct grant_room *g, struct spot s)
         room_drop(&g->fr.room, s);
 }
 
+struct granted granted_open(struct grant_room *g, uint32_t ref, uint32_t flags)
+{
+    struct room *r = &g->fr.room;
+    struct granted a = {.g = g, .frame = room_spot(r), .at = room_spot(r), .other = room_spot(r)};
+
+    a.m = (struct grant_mapping){.addr = a.at.va, .flags = flags, .ref = ref};
+    if (flags & GNTMAP_contains_pte)
+        a.m.addr = grant_pte_maddr(g, a.at.va);
+    grant_give(g, ref, a.frame.mfn, false);
+    return a;
+}
+
+void granted_close(struct granted *a)
+{
+    grant_check_no_pte(a->g, a->at.va, "no grant mapped");
+    grant_check_marks(a->g, a->m.ref, 0, "no grant mapped");
+    grant_drop(a->g, a->other);
+    grant_drop(a->g, a->at);
+    grant_drop(a->g, a->frame);
+}
+
 bool grant_refill(struct test *t, uint64_t pfn, mfn_t *mfn)
 {
     uint64_t extent = pfn;

@@ -63,6 +63,23 @@ bool grant_check_untyped(struct grant_room *g, mfn_t mfn, const char *when);
  */
 void grant_drop(struct grant_room *g, struct spot s);
 
+/* A frame that this domain grants to itself, and what a test maps the grant with. */
+struct granted {
+    struct grant_room *g;
+    struct spot frame, at, other; /* @at: for the mapping; @other: for a second one */
+    struct grant_mapping m;
+};
+
+/*
+ * Grants a frame by entry @ref, read-write, and fills in @m for a mapping of the grant at @at, or,
+ * with GNTMAP_contains_pte, at the PTE of @at. Maps nothing. The addresses of @at and @other may
+ * adjoin.
+ */
+struct granted granted_open(struct grant_room *g, uint32_t ref, uint32_t flags);
+
+/* Expects that no PTE at @at, no use mark and no page type is left, and drops the spots. */
+void granted_close(struct granted *a);
+
 /* A zeroed, writable page, for which Xen takes a type: by a copy, or by a mapping. */
 void *grant_page(struct grant_room *g, struct spot *s);
 void grant_page_drop(struct grant_room *g, struct spot s);

@@ -15,9 +15,9 @@
 #include "xen/evtchn.h"
 #include "xen/watchdog.h"
 
+#include "tests/guest/foreign_room.h"
 #include "tests/guest/peer/peer_domain.h"
 
-#include <xen/grant_table.h>
 #include <xen/memory.h>
 
 #define ROOM_PAGES 32
@@ -41,7 +41,7 @@ static bool live_and_die(struct test *t)
     struct evtchn_alloc_unbound alloc = {.remote_dom = DOMID_SELF};
     struct e820_entry entry = {.addr = 0, .len_bytes = PAGE_SIZE, .type = 1};
     struct xen_foreign_memory_map map = {.map.nr_entries = 1};
-    struct gnttab_setup_table setup = {.nr_frames = PEER_GRANT_FRAMES};
+    struct gnttab_setup_table setup = {.nr_frames = PEER_GRANT_FRAMES, .status = NO_STATUS};
     uint64_t frame;
     struct peer p;
 
@@ -56,9 +56,12 @@ static bool live_and_die(struct test *t)
         CHECK_RC(HYPERVISOR_memory_op(XENMEM_set_memory_map, &map), 0,
                  "XENMEM_set_memory_map of domain %u", p.id);
     set_xen_guest_handle(setup.frame_list, &frame);
-    if (t->d->grants.table)
+    if (t->d->grants.table) {
         CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_setup_table, &setup, 1), 0,
-                 "GNTTABOP_setup_table of domain %u", p.id);
+                 "GNTTABOP_setup_table of 1 frame for domain %u", p.id);
+        CHECK_GNTST(setup.status, GNTST_okay, "GNTTABOP_setup_table of 1 frame for domain %u",
+                    p.id);
+    }
     for (unsigned int level = PT_LEVELS; level > 1; level--)
         peer_set_word(&p, p.mfn[level], 1, pte_make(p.mfn[level - 1], PTE_TABLE));
     CHECK_RC(peer_mmuext(MMUEXT_PIN_L4_TABLE, p.mfn[PT_LEVELS], p.id), 0,
