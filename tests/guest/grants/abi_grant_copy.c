@@ -64,7 +64,7 @@ static void run_copy(struct copies *c, struct gnttab_copy *op, int16_t expected,
 {
     struct test *t = c->g->fr.room.t;
 
-    op->status = 1;
+    op->status = NO_STATUS;
     CHECK_RC(grant_copy(op, 1), 0, "GNTTABOP_copy, %s", what);
     CHECK_GNTST(op->status, expected,
                 "GNTTABOP_copy, %s: %u bytes, from offset %u to offset %u, flags 0x%x", what,
@@ -255,7 +255,7 @@ static void draw_copy(const struct copies *c, struct gnttab_copy *op, int16_t *e
         .dest = place(c, to, modes & GNTCOPY_dest_gref, half + (r >> 44 & 1023)),
         .len = (uint16_t)len,
         .flags = (uint16_t)modes,
-        .status = 1,
+        .status = NO_STATUS,
     };
     *expected = GNTST_okay;
     if (r >> 54 & 3)

@@ -122,75 +122,65 @@ TEST_RULE(abi_grant_marks, "Xen clears GTF_writing with the last writable mappin
  */
 #define MAX_MAPPINGS 128
 
-struct many {
-    struct gnttab_map_grant_ref map[MAX_MAPPINGS + 1];
-    struct gnttab_unmap_grant_ref unmap[MAX_MAPPINGS + 1];
-};
-
-/* Maps the grant as often as Xen can count, in the first version once more. Returns how often. */
-static unsigned int map_many(struct grant_room *g, struct many *many, uint64_t va)
+/*
+ * Maps the grant as often as Xen can count, in the first version once more. Returns the number of
+ * mappings, which are the first requests at @map then.
+ */
+static unsigned int map_many(struct grant_room *g, struct gnttab_map_grant_ref *map, uint64_t va)
 {
     struct test *t = g->fr.room.t;
     unsigned int nr = 0, tried = MAX_MAPPINGS + g->first;
 
     for (unsigned int i = 0; i < tried; i++)
-        many->map[i] = (struct gnttab_map_grant_ref){
+        map[i] = (struct gnttab_map_grant_ref){
             .host_addr = va + i * PAGE_SIZE,
             .flags = HOST | RO,
             .ref = REF,
             .dom = g->fr.self,
-            .status = 1,
+            .status = NO_STATUS,
         };
-    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_map_grant_ref, many->map, tried), 0,
+    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_map_grant_ref, map, tried), 0,
              "GNTTABOP_map_grant_ref of %u mappings of one grant", tried);
     for (unsigned int i = 0; i < tried; i++) {
-        CHECK_GNTST(many->map[i].status, i < MAX_MAPPINGS ? GNTST_okay : GNTST_general_error,
+        CHECK_GNTST(map[i].status, i < MAX_MAPPINGS ? GNTST_okay : GNTST_general_error,
                     "GNTTABOP_map_grant_ref: mapping %u (from 0) of one grant", i);
-        if (many->map[i].status == GNTST_okay)
-            many->unmap[nr++] = (struct gnttab_unmap_grant_ref){
-                .host_addr = many->map[i].host_addr,
-                .handle = many->map[i].handle,
-                .status = 1,
-            };
+        if (map[i].status == GNTST_okay)
+            map[nr++] = map[i];
     }
     return nr;
 }
 
-static void check_handles(struct grant_room *g, const struct many *many, unsigned int nr)
+static void check_handles(struct test *t, const struct gnttab_map_grant_ref *map, unsigned int nr)
 {
-    struct test *t = g->fr.room.t;
-
     for (unsigned int i = 0; i < nr; i++)
         for (unsigned int j = 0; j < i; j++)
-            CHECK(many->unmap[i].handle != many->unmap[j].handle,
+            CHECK(map[i].handle != map[j].handle,
                   "mappings %u and %u of a grant have the same handle 0x%x, expected two handles",
-                  j, i, many->unmap[i].handle);
+                  j, i, map[i].handle);
 }
 
 static void check_count(struct grant_room *g)
 {
     struct test *t = g->fr.room.t;
-    uint64_t nr_pages = DIV_ROUND_UP(sizeof(struct many), PAGE_SIZE);
-    struct many *many = room_alloc(&g->fr.room, nr_pages);
+    uint64_t nr_pages =
+        DIV_ROUND_UP((MAX_MAPPINGS + 1) * sizeof(struct gnttab_map_grant_ref), PAGE_SIZE);
+    struct gnttab_map_grant_ref *map = room_alloc(&g->fr.room, nr_pages);
     struct foreign_range *r =
         foreign_room_range(&g->fr, FOREIGN_GRANT, g->fr.self, MAX_MAPPINGS + 1);
     struct spot frame = room_spot(&g->fr.room);
     unsigned int nr;
 
     grant_give(g, REF, frame.mfn, false);
-    nr = map_many(g, many, foreign_va(r, 0));
-    check_handles(g, many, nr);
+    nr = map_many(g, map, foreign_va(r, 0));
+    check_handles(t, map, nr);
     for (unsigned int i = 0; i < nr; i++) {
-        CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_unmap_grant_ref, &many->unmap[i], 1), 0,
-                 "GNTTABOP_unmap_grant_ref");
-        CHECK_GNTST(many->unmap[i].status, GNTST_okay,
+        CHECK_GNTST(grant_unmap_at(g, map[i].host_addr, 0, map[i].handle), GNTST_okay,
                     "GNTTABOP_unmap_grant_ref of mapping %u of %u of one grant", i, nr);
         grant_check_marks(g, REF, i + 1 < nr ? GRANT_READ : 0, "some mappings of a grant removed");
     }
-    grant_check_untyped(g, frame.mfn, "after the unmap of all mappings");
     grant_drop(g, frame);
     foreign_room_drop(&g->fr, r);
-    room_free(&g->fr.room, many, nr_pages);
+    room_free(&g->fr.room, map, nr_pages);
 }
 
 TEST_RULE(abi_grant_count,

@@ -211,7 +211,8 @@ static bool check_mapped(struct grant_room *g, struct requests *q, mfn_t mfn)
         if (i >= NR_MAPPINGS)
             continue;
         CHECK(!(q->handles[h / 8] >> h % 8 & 1),
-              "GNTTABOP_map_grant_ref of %d grants: request %u got handle 0x%x, which another has",
+              "GNTTABOP_map_grant_ref of %d grants: request %u got handle 0x%x, that of another "
+              "request",
               NR_MAPPINGS, i, op->handle);
         q->handles[h / 8] |= (uint8_t)(1U << h % 8);
         if (i % 32 == 0)

@@ -18,19 +18,9 @@
 #define HOST       GNTMAP_host_map
 #define RO         GNTMAP_readonly
 
-static struct gnttab_query_size query(struct test *t, domid_t domain, int16_t expected)
-{
-    struct gnttab_query_size q = {.dom = domain, .status = 1};
-
-    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_query_size, &q, 1), 0,
-             "GNTTABOP_query_size of domain 0x%x", domain);
-    CHECK_GNTST(q.status, expected, "GNTTABOP_query_size of domain 0x%x", domain);
-    return q;
-}
-
 static int16_t setup(struct test *t, domid_t domain, uint32_t nr, uint64_t *list)
 {
-    struct gnttab_setup_table s = {.dom = domain, .nr_frames = nr, .status = 1};
+    struct gnttab_setup_table s = {.dom = domain, .nr_frames = nr, .status = NO_STATUS};
 
     set_xen_guest_handle(s.frame_list, list);
     CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_setup_table, &s, 1), 0,
@@ -50,8 +40,8 @@ static void check_frames(struct grant_room *g, uint64_t *list, uint32_t nr)
                 nr);
     for (uint32_t i = 0; i < nr; i++)
         CHECK_EQ(list[i], pt_mfn(&g->fr.room.pt, foreign_va(k->table, i)).v,
-                 "frame %u of the grant table, by another GNTTABOP_setup_table of %u frames", i,
-                 nr);
+                 "MFN of frame %u of the grant table by another GNTTABOP_setup_table of %u frames",
+                 i, nr);
     CHECK_EQ(list[nr], UINT64_MAX, "entry behind the %u frames of GNTTABOP_setup_table", nr);
 }
 
@@ -61,17 +51,18 @@ static void check_table(struct grant_room *g)
     const struct grants *k = &t->d->grants;
     uint64_t *list = room_alloc(&g->fr.room, 1);
     uint64_t *end = list + PAGE_SIZE / sizeof(*list);
-    struct gnttab_query_size q = query(t, DOMID_SELF, GNTST_okay), own;
+    struct gnttab_query_size q = grant_query_size(t, DOMID_SELF, GNTST_okay), own;
 
     CHECK(q.nr_frames >= k->nr_frames && q.nr_frames <= q.max_nr_frames,
           "GNTTABOP_query_size: %u frames, limit %u, expected the %u frames of the kernel, or more "
           "up to the limit",
           q.nr_frames, q.max_nr_frames, k->nr_frames);
-    own = query(t, g->fr.self, GNTST_okay);
+    own = grant_query_size(t, g->fr.self, GNTST_okay);
     CHECK_EQ(own.nr_frames, q.nr_frames, "nr_frames of GNTTABOP_query_size of domain %u",
              g->fr.self);
-    CHECK_EQ(own.max_nr_frames, q.max_nr_frames, "max_nr_frames of GNTTABOP_query_size");
-    (void)query(t, NO_DOMAIN, GNTST_bad_domain);
+    CHECK_EQ(own.max_nr_frames, q.max_nr_frames,
+             "max_nr_frames of GNTTABOP_query_size of domain %u", g->fr.self);
+    (void)grant_query_size(t, NO_DOMAIN, GNTST_bad_domain);
     for (uint32_t nr = 0; nr <= k->nr_frames && nr < 16; nr++)
         check_frames(g, list, nr);
     CHECK_GNTST(setup(t, NO_DOMAIN, 1, list), GNTST_bad_domain,
@@ -81,8 +72,9 @@ static void check_table(struct grant_room *g)
     if (g->first)
         CHECK_GNTST(setup(t, DOMID_SELF, q.max_nr_frames + 1, list), GNTST_general_error,
                     "GNTTABOP_setup_table of one frame more than the limit %u", q.max_nr_frames);
-    own = query(t, DOMID_SELF, GNTST_okay);
-    CHECK_EQ(own.nr_frames, q.nr_frames, "number of grant table frames after these requests");
+    own = grant_query_size(t, DOMID_SELF, GNTST_okay);
+    CHECK_EQ(own.nr_frames, q.nr_frames,
+             "nr_frames of GNTTABOP_query_size after refused GNTTABOP_setup_table");
     room_free(&g->fr.room, list, 1);
 }
 
@@ -92,13 +84,14 @@ TEST_RULE(abi_grant_setup_table,
     grant_room_each(t, ROOM_PAGES, check_table);
 }
 
-static int16_t swap(struct test *t, uint32_t a, uint32_t b)
+static void swap(struct test *t, uint32_t a, uint32_t b, int16_t expected, const char *what)
 {
-    struct gnttab_swap_grant_ref op = {.ref_a = a, .ref_b = b, .status = 1};
+    struct gnttab_swap_grant_ref op = {.ref_a = a, .ref_b = b, .status = NO_STATUS};
 
     CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_swap_grant_ref, &op, 1), 0,
-             "GNTTABOP_swap_grant_ref of references %u and %u", a, b);
-    return op.status;
+             "GNTTABOP_swap_grant_ref of references %u and %u, %s", a, b, what);
+    CHECK_GNTST(op.status, expected, "GNTTABOP_swap_grant_ref of references %u and %u, %s", a, b,
+                what);
 }
 
 /* Reference @ref grants @mfn with @flags: Xen maps it, and no other. */
@@ -122,8 +115,8 @@ static void check_swap_batch(struct grant_room *g, struct spot a, struct spot b)
 {
     struct test *t = g->fr.room.t;
     struct gnttab_swap_grant_ref op[2] = {
-        {.ref_a = REF,   .ref_b = REF_B, .status = 1},
-        {.ref_a = REF_B, .ref_b = REF,   .status = 1},
+        {.ref_a = REF,   .ref_b = REF_B, .status = NO_STATUS},
+        {.ref_a = REF_B, .ref_b = REF,   .status = NO_STATUS},
     };
 
     CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_swap_grant_ref, op, 2), 0,
@@ -141,10 +134,10 @@ static void check_swapped_marks(struct grant_room *g)
 
     grant_write_marks(g, REF, GTF_reading);
     grant_write_marks(g, REF_B, GTF_writing);
-    CHECK_GNTST(swap(t, REF, REF_B), GNTST_okay, "GNTTABOP_swap_grant_ref");
+    swap(t, REF, REF_B, GNTST_okay, "two grants");
     grant_check_marks(g, REF, GTF_writing, "status words exchanged");
     grant_check_marks(g, REF_B, GTF_reading, "status words exchanged");
-    CHECK_GNTST(swap(t, REF, REF_B), GNTST_okay, "GNTTABOP_swap_grant_ref");
+    swap(t, REF, REF_B, GNTST_okay, "two grants");
     grant_write_marks(g, REF, 0);
     grant_write_marks(g, REF_B, 0);
 }
@@ -156,18 +149,14 @@ static void check_swap_refused(struct grant_room *g, struct grant_mapping *m)
 
     if (!grant_must_map(g, m, "a valid grant"))
         return;
-    CHECK_GNTST(swap(t, REF, REF_B), GNTST_eagain, "GNTTABOP_swap_grant_ref, reference a mapped");
+    swap(t, REF, REF_B, GNTST_eagain, "reference a mapped");
     grant_check_marks(g, REF, GRANT_WRITE, "GNTTABOP_swap_grant_ref refused");
     if (g->more) {
-        CHECK_GNTST(swap(t, REF_B, REF), GNTST_eagain,
-                    "GNTTABOP_swap_grant_ref, reference b mapped");
-        CHECK_GNTST(swap(t, last, REF_B), GNTST_bad_gntref,
-                    "GNTTABOP_swap_grant_ref, reference a past the table");
-        CHECK_GNTST(swap(t, REF_B, last), GNTST_bad_gntref,
-                    "GNTTABOP_swap_grant_ref, reference b past the table");
+        swap(t, REF_B, REF, GNTST_eagain, "reference b mapped");
+        swap(t, last, REF_B, GNTST_bad_gntref, "reference a past the table");
+        swap(t, REF_B, last, GNTST_bad_gntref, "reference b past the table");
     }
-    CHECK_GNTST(swap(t, REF, REF), GNTST_okay,
-                "GNTTABOP_swap_grant_ref of a mapped reference with itself");
+    swap(t, REF, REF, GNTST_okay, "the same reference, mapped");
     grant_check_marks(g, REF, GRANT_WRITE, "reference swapped with itself");
     grant_check_marks(g, REF_B, 0, "GNTTABOP_swap_grant_ref refused");
     grant_must_unmap(g, m, "after a refused GNTTABOP_swap_grant_ref");
@@ -182,20 +171,19 @@ static void check_swap(struct grant_room *g)
 
     grant_give(g, REF, a.mfn, false);
     grant_give(g, REF_B, b.mfn, true);
-    CHECK_GNTST(swap(t, REF, REF_B), GNTST_okay, "GNTTABOP_swap_grant_ref");
+    swap(t, REF, REF_B, GNTST_okay, "two grants");
     check_swapped(g, REF, a.va, b.mfn, ro);
     check_swapped(g, REF_B, a.va, a.mfn, rw);
-    CHECK_GNTST(swap(t, REF_B, REF), GNTST_okay, "GNTTABOP_swap_grant_ref");
+    swap(t, REF_B, REF, GNTST_okay, "two grants");
     check_swapped(g, REF, a.va, a.mfn, rw);
     check_swapped(g, REF_B, a.va, b.mfn, ro);
     check_swap_batch(g, a, b);
     grant_write(g, REF_B, 0, 0, to_mfn(0));
-    CHECK_GNTST(swap(t, REF, REF_B), GNTST_okay,
-                "GNTTABOP_swap_grant_ref with an unused reference");
-    CHECK_EQ(grant_flags(g, REF), 0, "flags of a reference swapped with an unused one");
+    swap(t, REF, REF_B, GNTST_okay, "one of them unused");
+    CHECK_EQ(grant_flags(g, REF), 0, "flags of reference %u after a swap with unused reference %u",
+             REF, REF_B);
     check_swapped(g, REF_B, b.va, a.mfn, rw);
-    CHECK_GNTST(swap(t, REF, REF_B), GNTST_okay,
-                "GNTTABOP_swap_grant_ref with an unused reference");
+    swap(t, REF, REF_B, GNTST_okay, "one of them unused");
     if (g->version == 2)
         check_swapped_marks(g);
     if (g->first)

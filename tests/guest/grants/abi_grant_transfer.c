@@ -20,7 +20,7 @@
 static int16_t transfer(struct grant_room *g, mfn_t mfn, domid_t domain, uint32_t ref)
 {
     struct test *t = g->fr.room.t;
-    struct gnttab_transfer op = {.mfn = mfn.v, .domid = domain, .ref = ref, .status = 1};
+    struct gnttab_transfer op = {.mfn = mfn.v, .domid = domain, .ref = ref, .status = NO_STATUS};
 
     CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_transfer, &op, 1), 0,
              "GNTTABOP_transfer of MFN 0x%lx to domain 0x%x", mfn.v, domain);
@@ -130,8 +130,9 @@ static void check_transfer(struct grant_room *g)
         grant_drop(g, s);
 }
 
-TEST_RULE(abi_grant_transfer,
-          "GNTTABOP_transfer moves a page to an entry that accepts it; else the page is gone")
+TEST_RULE(
+    abi_grant_transfer,
+    "GNTTABOP_transfer moves a page to an entry that accepts it; else the caller loses the page")
 {
     if (can_transfer(t))
         grant_room_each(t, ROOM_PAGES, check_transfer);

@@ -166,7 +166,7 @@ static int16_t replace_at(struct granted *a, uint64_t host_addr, uint64_t new_ad
         .host_addr = host_addr,
         .new_addr = new_addr,
         .handle = a->m.handle,
-        .status = 1,
+        .status = NO_STATUS,
     };
 
     CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_unmap_and_replace, &op, 1), 0,

@@ -264,7 +264,7 @@ TEST_RULE(abi_grant_version_wide,
 
 static int16_t get_status_frames(struct test *t, uint32_t nr, uint64_t *mfns)
 {
-    struct gnttab_get_status_frames get = {.dom = DOMID_SELF, .nr_frames = nr, .status = 1};
+    struct gnttab_get_status_frames get = {.dom = DOMID_SELF, .nr_frames = nr, .status = NO_STATUS};
 
     set_xen_guest_handle(get.frame_list, mfns);
     CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_get_status_frames, &get, 1), 0,
@@ -275,12 +275,11 @@ static int16_t get_status_frames(struct test *t, uint32_t nr, uint64_t *mfns)
 /* One status frame more than the grant table of this size has. */
 static void check_too_many(struct test *t)
 {
-    struct gnttab_query_size query = {.dom = DOMID_SELF};
+    uint32_t nr_frames = grant_query_size(t, DOMID_SELF, GNTST_okay).nr_frames;
     uint64_t mfns[16];
     uint32_t nr;
 
-    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_query_size, &query, 1), 0, "GNTTABOP_query_size");
-    nr = (uint32_t)DIV_ROUND_UP(query.nr_frames * (PAGE_SIZE / sizeof(grant_entry_v2_t)),
+    nr = (uint32_t)DIV_ROUND_UP(nr_frames * (PAGE_SIZE / sizeof(grant_entry_v2_t)),
                                 PAGE_SIZE / sizeof(grant_status_t));
     if (nr < ARRAY_SIZE(mfns))
         CHECK_GNTST(get_status_frames(t, nr + 1, mfns), GNTST_general_error,

@@ -43,7 +43,7 @@ static bool copy_room_open(struct copy_room *c, struct test *t)
         .dest = {.u.ref = c->to_ref,   .domid = fr->self, .offset = TO_OFFSET  },
         .len = LEN,
         .flags = GNTCOPY_source_gref | GNTCOPY_dest_gref,
-        .status = 1,
+        .status = NO_STATUS,
     };
     return true;
 }
@@ -66,8 +66,8 @@ TEST(grant_copy,
 
     if (!copy_room_open(&c, t))
         return;
-    CHECK_RC(grant_copy(&c.op, 1), 0, "GNTTABOP_copy %s", "between two grants");
-    CHECK_GNTST(c.op.status, GNTST_okay, "GNTTABOP_copy %s", "between two grants");
+    CHECK_RC(grant_copy(&c.op, 1), 0, "GNTTABOP_copy between two grants");
+    CHECK_GNTST(c.op.status, GNTST_okay, "GNTTABOP_copy between two grants");
     for (unsigned int i = 0; i < PAGE_SIZE; i++) {
         unsigned int copied = i - TO_OFFSET;
         uint8_t expected = copied < LEN ? pattern(FROM_OFFSET + copied) : 0;

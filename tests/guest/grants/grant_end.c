@@ -52,6 +52,21 @@ TEST(grant_ended, "grant_map and grant_end refuse a reference whose grant has en
     self_grant_close(&g);
 }
 
+/* Polls the deferred grants; @nr of them stay mapped. @state is that of reference @ref. */
+static void check_poll(struct test *t, uint32_t nr, uint32_t ref, const char *state)
+{
+    CHECK_EQ(grants_poll(&t->d->grants), nr,
+             "result of grants_poll (number of ended grants still mapped), with reference %u %s,",
+             ref, state);
+}
+
+static void check_free(struct test *t, bool free, pfn_t pfn, uint32_t ref, const char *state)
+{
+    CHECK_EQ(frame_pool_has(&t->d->frame_pool, pfn), free,
+             "frame_pool_has (1: free) of PFN 0x%lx, granted by reference %u, %s,", pfn.v, ref,
+             state);
+}
+
 /* While the grant is deferred: the frame is not free, and the peer's mapping stays usable. */
 static void check_deferred(struct foreign_room *fr, struct foreign_range *r, uint32_t ref,
                            pfn_t pfn)
@@ -64,20 +79,13 @@ static void check_deferred(struct foreign_room *fr, struct foreign_range *r, uin
              "number of deferred grants (to end when unmapped) after grant_end_page of mapped "
              "reference %u",
              ref);
-    CHECK_EQ(frame_pool_has(&t->d->frame_pool, pfn), false,
-             "frame_pool_has (1: free) of PFN 0x%lx, granted by reference %u, %s,", pfn.v, ref,
-             "still mapped");
-    CHECK_EQ(grants_poll(g), 1,
-             "result of grants_poll (number of ended grants still mapped), with reference %u %s,",
-             ref, "still mapped");
+    check_free(t, false, pfn, ref, "still mapped");
+    check_poll(t, 1, ref, "still mapped");
     foreign_room_page(r, 0)[0] = GRANTEE_WORD;
     foreign_room_check_word(fr, r, 0, 0, GRANTEE_WORD);
     if (!grant_map(r, 1, &ref, &status, 1, false)) {
         foreign_room_unmap(fr, r, 0, 1);
-        CHECK_EQ(
-            grants_poll(g), 1,
-            "result of grants_poll (number of ended grants still mapped), with reference %u %s,",
-            ref, "mapped twice, unmapped once");
+        check_poll(t, 1, ref, "mapped twice, unmapped once");
     }
     CHECK_RC(grant_end(g, ref), -EINVAL,
              "second end of reference %u, ended while mapped: grant_end", ref);
@@ -112,16 +120,11 @@ TEST(grant_deferred,
         foreign_room_unmap(&fr, r, 0, 2);
         foreign_room_map_fails(&fr, r, 0, ref, -EIO);
         foreign_room_check_empty(&fr, r, 0);
-        CHECK_EQ(
-            grants_poll(&t->d->grants), 0,
-            "result of grants_poll (number of ended grants still mapped), with reference %u %s,",
-            ref, "unmapped");
+        check_poll(t, 0, ref, "unmapped");
     } else {
         CHECK_RC(grant_end_page(&t->d->grants, ref), 0, "grant_end_page of reference %u", ref);
     }
-    CHECK_EQ(frame_pool_has(&t->d->frame_pool, pfn), true,
-             "frame_pool_has (1: free) of PFN 0x%lx, granted by reference %u, %s,", pfn.v, ref,
-             "unmapped");
+    check_free(t, true, pfn, ref, "unmapped");
     foreign_room_drop(&fr, r);
     foreign_room_close(&fr);
 }

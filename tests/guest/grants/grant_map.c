@@ -178,7 +178,7 @@ static void check_batch(struct self_grant *g, const int16_t *status)
 
     for (unsigned int i = 0; i < NR_BATCH; i++) {
         CHECK_GNTST(status[i], batch[i].status,
-                    "grant_map of 5 references: the one at index %u (%s)", i, batch[i].what);
+                    "grant_map of 5 references: reference at index %u (%s)", i, batch[i].what);
         if (batch[i].status != GNTST_okay)
             foreign_room_check_empty(&g->fr, g->r, i);
         else if (foreign_is_mapped(g->r, i))

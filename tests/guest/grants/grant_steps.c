@@ -156,6 +156,16 @@ int16_t grant_copy_from(struct grant_room *g, uint32_t ref, mfn_t to)
     });
 }
 
+struct gnttab_query_size grant_query_size(struct test *t, domid_t domain, int16_t expected)
+{
+    struct gnttab_query_size q = {.dom = domain, .status = NO_STATUS};
+
+    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_query_size, &q, 1), 0,
+             "GNTTABOP_query_size of domain 0x%x", domain);
+    CHECK_GNTST(q.status, expected, "GNTTABOP_query_size of domain 0x%x", domain);
+    return q;
+}
+
 uint64_t grant_pte(struct grant_room *g, uint64_t va)
 {
     return pt_walk(&g->fr.room.pt, va).pte;

@@ -44,6 +44,9 @@ void grant_must_unmap(struct grant_room *g, const struct grant_mapping *m, const
 int16_t grant_copy_to(struct grant_room *g, mfn_t from, uint32_t ref);
 int16_t grant_copy_from(struct grant_room *g, uint32_t ref, mfn_t to);
 
+/* GNTTABOP_query_size of @domain, and expects the status @expected. */
+struct gnttab_query_size grant_query_size(struct test *t, domid_t domain, int16_t expected);
+
 /* The PTE of @va, and its machine address. */
 uint64_t grant_pte(struct grant_room *g, uint64_t va);
 uint64_t grant_pte_maddr(struct grant_room *g, uint64_t va);

@@ -177,7 +177,8 @@ TEST(grant_table, "grant_access adds one frame to a grant table whose entries ar
  */
 static void grow_in_xen(struct test *t, struct grants *g)
 {
-    struct gnttab_setup_table setup = {.dom = DOMID_SELF, .nr_frames = g->max_frames};
+    struct gnttab_setup_table setup = {
+        .dom = DOMID_SELF, .nr_frames = g->max_frames, .status = NO_STATUS};
 
     set_xen_guest_handle(setup.frame_list, (uint64_t *)g->mfns);
     CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_setup_table, &setup, 1), 0,

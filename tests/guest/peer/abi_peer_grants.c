@@ -12,7 +12,7 @@
 #include "arch/x86/hypercall.h"
 #include "arch/x86/probe.h"
 
-#include "tests/guest/foreign_room.h"
+#include "tests/guest/grants/grant_steps.h"
 #include "tests/guest/peer/peer_domain.h"
 
 #define ROOM_PAGES 40
@@ -299,10 +299,7 @@ TEST_RULE(abi_peer_grant_size,
 
     if (!granter_open(&g, t))
         return;
-    size = (struct gnttab_query_size){.dom = g.p.id, .status = NO_STATUS};
-    CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_query_size, &size, 1), 0,
-             "GNTTABOP_query_size of domain %u", g.p.id);
-    CHECK_GNTST(size.status, GNTST_okay, "GNTTABOP_query_size of domain %u", g.p.id);
+    size = grant_query_size(t, g.p.id, GNTST_okay);
     CHECK_EQ(size.nr_frames, PEER_GRANT_FRAMES, "nr_frames by GNTTABOP_query_size of domain %u",
              g.p.id);
     CHECK_EQ(size.max_nr_frames, PEER_GRANT_FRAMES,
