@@ -265,7 +265,7 @@ static void check_place(struct grant_room *g)
     CHECK_EQ(pt_read(&g->fr.room.pt, l2.mfn, 2, 0), 0,
              "entry 0 of an L2 table, after it was refused as PTE address");
     fixmap_unmap_mfn(&t->d->fixmap, l2.mfn);
-    check_frame(t, pt_unpin(l2.mfn), 0, "unpin", l2.mfn);
+    check_frame(t, pt_unpin(l2.mfn), 0, "unpin of the L2 table", l2.mfn);
     if (g->first)
         refuse_place(g, hole, 0, "virtual address without an L1 table");
     if (g->more) {

@@ -90,7 +90,7 @@ static void use_as_table(struct grant_room *g, struct spot frame, struct spot at
     grant_give(g, REF, at.mfn, false);
     if (grant_must_map(g, &m, "PTE address in an L1 table that is not hooked"))
         grant_must_unmap(g, &m, "PTE address in an L1 table that is not hooked");
-    check_frame(t, pt_unpin(frame.mfn), 0, "unpin", frame.mfn);
+    check_frame(t, pt_unpin(frame.mfn), 0, "unpin of the L1 table", frame.mfn);
 }
 
 static void use_by_copies(struct grant_room *g, struct spot at)

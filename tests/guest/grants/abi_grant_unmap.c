@@ -29,8 +29,9 @@ static void check_pte(struct granted *a, uint64_t va, bool readonly, const char 
     uint64_t pte = grant_pte(a->g, va);
 
     CHECK(pte_present(pte) && mfn_eq(pte_mfn(pte), a->frame.mfn) && !(pte & PTE_W) == readonly,
-          "%s: PTE of address 0x%lx is 0x%lx, expected MFN 0x%lx, %s", when, va, pte,
-          a->frame.mfn.v, readonly ? "read-only" : "writable");
+          "%s: PTE of address 0x%lx, a grant mapping that must stay, is 0x%lx, expected MFN 0x%lx, "
+          "%s",
+          when, va, pte, a->frame.mfn.v, readonly ? "read-only" : "writable");
 }
 
 /* The mapping of @a is still there, with all that belongs to it. */
@@ -61,7 +62,7 @@ static void refuse_other(struct granted *a)
     CHECK_RC(spot_show(a->other, a->other.mfn, PTE_RW), 0, "update_va_mapping of 0x%lx",
              a->other.va);
     before = grant_pte(a->g, a->other.va);
-    refuse(a, a->other.va, a->m.handle, GNTST_general_error, "address of another frame");
+    refuse(a, a->other.va, a->m.handle, GNTST_general_error, "address of an ordinary mapping");
     CHECK_EQ(grant_pte(a->g, a->other.va), before,
              "PTE of 0x%lx, an ordinary mapping, after a refused GNTTABOP_unmap_grant_ref",
              a->other.va);
@@ -79,11 +80,11 @@ static void check_refused(struct grant_room *g)
             refuse(&a, a.at.va, UINT32_MAX, GNTST_bad_handle, "handle 0xffffffff");
             refuse(&a, a.other.va, a.m.handle, GNTST_general_error, "address without a mapping");
         }
-        if (g->more)
+        if (g->more) {
             refuse(&a, a.at.va, a.m.handle ^ 1, GNTST_bad_handle, "handle of no mapping");
-        if (g->more)
             refuse_other(&a);
-        refuse(&a, 0, a.m.handle, GNTST_okay, "neither address (nothing to do)");
+        }
+        refuse(&a, 0, a.m.handle, GNTST_okay, "host_addr 0 and dev_bus_addr 0 (nothing to do)");
         grant_must_unmap(g, &a.m, "a valid handle and address");
         if (g->more)
             CHECK_GNTST(grant_unmap_at(g, a.at.va, 0, a.m.handle), GNTST_bad_handle,
@@ -132,8 +133,7 @@ TEST_RULE(
     grant_room_each(t, ROOM_PAGES, check_rights);
 }
 
-/* The granter ends the entry while the page is mapped. (Xen keeps the frame in a table of its own.)
- */
+/* The granter ends the entry while the page is mapped: Xen has a record of the frame (act->mfn). */
 static void check_ended(struct grant_room *g)
 {
     struct test *t = g->fr.room.t;

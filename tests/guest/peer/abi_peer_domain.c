@@ -7,7 +7,6 @@
  * when the domain that it names is gone. Only a toolstack would notice, after hours.
  */
 #include "lib/errno.h"
-#include "lib/string.h"
 
 #include "arch/x86/hypercall.h"
 
@@ -23,6 +22,7 @@
 
 TEST_RULE(abi_peer_create, "XEN_DOMCTL_getdomaininfo reports a new domain as it was created")
 {
+    static const uint8_t handle[16] = "Xenolith peer"; /* as peer_open gives it */
     struct peer_domctl op = {.u.create = {.max_vcpus = 1}};
     struct peer_info info;
     struct peer p;
@@ -39,25 +39,22 @@ TEST_RULE(abi_peer_create, "XEN_DOMCTL_getdomaininfo reports a new domain as it 
     CHECK_EQ(info.nr_online_vcpus, 0, "nr_online_vcpus of the new domain");
     CHECK_EQ(info.max_vcpu_id, 0, "max_vcpu_id of the new domain, which has one vCPU");
     CHECK_EQ(info.cpu_time, 0, "cpu_time of the new domain, which never ran");
-    CHECK(!memcmp(info.handle, "Xenolith peer", 14),
-          "handle of the new domain begins with 0x%x 0x%x, expected 'X' 'e' as given at creation",
-          info.handle[0], info.handle[1]);
+    for (unsigned int i = 0; i < sizeof(handle); i++)
+        CHECK_EQ(info.handle[i], handle[i], "byte %u of the handle of domain %u", i, p.id);
     CHECK_RC(peer_domctl(&p, PEER_CREATE, &op), -EEXIST,
              "XEN_DOMCTL_createdomain with the ID of domain %u, which exists", p.id);
     op.u.max_vcpus = 2;
     CHECK_RC(peer_domctl(&p, PEER_MAX_VCPUS, &op), -EINVAL,
-             "XEN_DOMCTL_max_vcpus of 2 for a domain created with 1");
+             "XEN_DOMCTL_max_vcpus of 2 for domain %u, created with 1", p.id);
     peer_close(&p);
 }
 
 static void check_paused(const struct peer *p, bool paused, const char *when)
 {
-    struct peer_info info;
     struct test *t = p->t;
 
-    if (peer_read_info(p, &info))
-        CHECK_EQ(info.flags & PEER_PAUSED, paused ? PEER_PAUSED : 0,
-                 "%s: XEN_DOMINF_paused of domain %u", when, p->id);
+    CHECK_EQ(peer_info_of(p, when).flags & PEER_PAUSED, paused ? PEER_PAUSED : 0,
+             "%s: XEN_DOMINF_paused of domain %u", when, p->id);
 }
 
 static void step(const struct peer *p, enum peer_cmd cmd, long expected, bool paused,
@@ -70,8 +67,7 @@ static void step(const struct peer *p, enum peer_cmd cmd, long expected, bool pa
     check_paused(p, paused, what);
 }
 
-/* The vCPU of the peer has no context and is down, so the peer does not run while it is unpaused.
- */
+/* The vCPU of the peer has no context and is down: the peer does not run while it is unpaused. */
 TEST_RULE(abi_peer_pause, "pausedomain and unpausedomain count: a domain runs when the count is 0")
 {
     struct peer_domctl op = {0};
