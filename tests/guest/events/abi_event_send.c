@@ -195,6 +195,8 @@ TEST_RULE(abi_event_sequences,
     unsigned int length = cmdline_wants_full(&t->d->options) ? 5 : LENGTH, nr = 1;
     struct state s = {.t = t};
 
+    if (shim_is_between(t)) /* an event goes by way of Xen: its bit is set at the next interrupt */
+        return;
     for (unsigned int i = 0; i < length; i++)
         nr *= NR_STEPS;
     events_quiet(t);
