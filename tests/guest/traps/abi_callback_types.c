@@ -25,14 +25,6 @@
 #define AMD   0x68747541
 #define HYGON 0x6f677948
 
-static long register_callback(unsigned int type, unsigned int flags, uint64_t address)
-{
-    struct callback_register reg = {
-        .type = (uint16_t)type, .flags = (uint16_t)flags, .address = address};
-
-    return HYPERVISOR_any(__HYPERVISOR_callback_op, CALLBACKOP_register, (uintptr_t)&reg, 0, 0);
-}
-
 static long unregister_callback(unsigned int type)
 {
     struct callback_unregister reg = {.type = (uint16_t)type};
@@ -107,7 +99,9 @@ TEST_RULE(abi_no_syscall, "SYSCALL in user mode raises #UD if no callback is reg
     struct user u;
 
     if (t->d->host.major == 4 && t->d->host.minor < 15) {
-        test_skip(t, "Xen before 4.15 ends the domain");
+        test_skip(
+            t,
+            "Xen before 4.15 ends a domain that executes SYSCALL in user mode without a callback");
         return;
     }
     if (!user_open(t, &u))

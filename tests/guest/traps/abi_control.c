@@ -23,18 +23,6 @@
 #define CR4_PCIDE 0x20000
 #define VECTOR_NM 7
 
-static uint64_t get(const char *code)
-{
-    snippet_run(code);
-    return snippet_out.gpr[RAX];
-}
-
-static unsigned int set(const char *code, uint64_t value)
-{
-    snippet_in.gpr[RAX] = value;
-    return snippet_run(code);
-}
-
 static long taskswitch(uint64_t ts)
 {
     return HYPERVISOR_any(__HYPERVISOR_fpu_taskswitch, ts, 0, 0, 0);
@@ -43,12 +31,12 @@ static long taskswitch(uint64_t ts)
 /* TS was set or cleared by @how: does CR0 show TS, and does the next FPU instruction raise #NM? */
 static void check_ts(struct test *t, const char *how, bool ts)
 {
-    CHECK_EQ(get(s_get_cr0) & CR0_TS, ts ? CR0_TS : 0, "after %s: bit TS of CR0", how);
+    CHECK_EQ(snippet_get(s_get_cr0) & CR0_TS, ts ? CR0_TS : 0, "after %s: bit TS of CR0", how);
     snippet_run(s_fnop);
     CHECK_EQ(snippet_trap.nr, ts, "fnop after %s: number of exceptions", how);
     if (snippet_trap.nr)
         check_trap_is(t, "fnop with TS set", VECTOR_NM, 0, (uintptr_t)s_fnop);
-    CHECK_EQ(get(s_get_cr0) & CR0_TS, 0, "after %s and fnop: bit TS of CR0", how);
+    CHECK_EQ(snippet_get(s_get_cr0) & CR0_TS, 0, "after %s and fnop: bit TS of CR0", how);
 }
 
 static void set_ts(struct test *t)
@@ -63,24 +51,25 @@ TEST_RULE(abi_task_switched,
 
     snippets_begin(t);
     snippet_fill(0);
-    cr0 = get(s_get_cr0) & ~(uint64_t)CR0_TS;
+    cr0 = snippet_get(s_get_cr0) & ~(uint64_t)CR0_TS;
     check_ts(t, "fpu_taskswitch was never called", false);
     set_ts(t);
     check_ts(t, "fpu_taskswitch(1)", true);
     set_ts(t);
     CHECK_RC(taskswitch(0), 0, "fpu_taskswitch(0)");
     check_ts(t, "fpu_taskswitch(1) and fpu_taskswitch(0)", false);
-    CHECK_EQ(set(s_set_cr0, cr0 | CR0_TS), 0, "mov of TS to CR0: number of exceptions");
+    CHECK_EQ(snippet_set(s_set_cr0, cr0 | CR0_TS), 0, "mov of TS to CR0: number of exceptions");
     check_ts(t, "mov to CR0 with TS", true);
     set_ts(t);
-    CHECK_EQ(set(s_set_cr0, cr0), 0, "mov without TS to CR0: number of exceptions");
+    CHECK_EQ(snippet_set(s_set_cr0, cr0), 0, "mov without TS to CR0: number of exceptions");
     check_ts(t, "fpu_taskswitch(1) and mov to CR0 without TS", false);
     set_ts(t);
     CHECK_EQ(snippet_run(s_clts), 0, "clts: number of exceptions");
     check_ts(t, "fpu_taskswitch(1) and clts", false);
-    CHECK_EQ(set(s_set_cr0, cr0 ^ CR0_WP), 1, "mov to CR0 that changes WP: number of exceptions");
+    CHECK_EQ(snippet_set(s_set_cr0, cr0 ^ CR0_WP), 1,
+             "mov to CR0 that changes WP: number of exceptions");
     check_trap_is(t, "mov to CR0 that changes WP", 13, 0, (uintptr_t)s_set_cr0);
-    CHECK_EQ(get(s_get_cr0), cr0, "CR0 after a refused mov");
+    CHECK_EQ(snippet_get(s_get_cr0), cr0, "CR0 after a refused mov");
     snippets_end();
 }
 
@@ -88,7 +77,7 @@ TEST_RULE(abi_task_switched,
 
 static void check_xmm0(struct test *t, const char *when, uint64_t value)
 {
-    CHECK_EQ(get(s_get_xmm0), value, "XMM0 after %s", when);
+    CHECK_EQ(snippet_get(s_get_xmm0), value, "XMM0 after %s", when);
 }
 
 /* A guest that handles #NM loads the FPU registers of another task there, so Xen must not. */
@@ -100,7 +89,7 @@ TEST_RULE(abi_fpu_registers, "TS, #NM, a hypercall and user mode keep the FPU re
     if (!user_open(t, &u))
         return;
     snippet_fill(0);
-    CHECK_EQ(set(s_set_xmm0, value), 0, "mov to XMM0: number of exceptions");
+    CHECK_EQ(snippet_set(s_set_xmm0, value), 0, "mov to XMM0: number of exceptions");
     check_xmm0(t, "mov to XMM0", value);
     set_ts(t);
     CHECK_EQ(snippet_run(s_get_xmm0), 1, "mov from XMM0 with TS set: number of exceptions");
@@ -139,8 +128,8 @@ TEST_RULE(abi_cr2, "mov to CR2 sets CR2 and vcpu_info.arch.cr2")
     snippets_begin(t);
     snippet_fill(0);
     for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-        CHECK_EQ(set(s_set_cr2, values[i]), 0, "mov to CR2: number of exceptions");
-        CHECK_EQ(get(s_get_cr2), values[i], "CR2 after a mov to CR2");
+        CHECK_EQ(snippet_set(s_set_cr2, values[i]), 0, "mov to CR2: number of exceptions");
+        CHECK_EQ(snippet_get(s_get_cr2), values[i], "CR2 after a mov to CR2");
         CHECK_EQ(vcpu->arch.cr2, values[i], "vcpu_info.arch.cr2 after a mov to CR2");
     }
     snippets_end();
@@ -175,15 +164,15 @@ TEST_RULE(abi_cr3, "CR3 reads as the level 4 table, and a mov to CR3 accepts onl
     check_frame(t, spot_show(s, s.mfn, PTE_RW), 0, "update_va_mapping, writable", s.mfn);
     snippets_begin(t);
     snippet_fill(0);
-    CHECK_EQ(get(s_get_cr3), root, "CR3");
-    CHECK_EQ(set(s_set_cr3, root), 0, "mov to CR3 of its own value: number of exceptions");
-    CHECK_EQ(set(s_set_cr3, mfn_to_maddr(s.mfn)), 1,
+    CHECK_EQ(snippet_get(s_get_cr3), root, "CR3");
+    CHECK_EQ(snippet_set(s_set_cr3, root), 0, "mov to CR3 of its own value: number of exceptions");
+    CHECK_EQ(snippet_set(s_set_cr3, mfn_to_maddr(s.mfn)), 1,
              "mov to CR3 of a frame that is mapped writable: number of exceptions");
     check_trap_is(t, "mov to CR3 of a frame that is mapped writable", 13, 0, (uintptr_t)s_set_cr3);
-    CHECK_EQ(set(s_set_cr3, past), 1,
+    CHECK_EQ(snippet_set(s_set_cr3, past), 1,
              "mov to CR3 of a frame past all memory: number of exceptions");
     check_trap_is(t, "mov to CR3 of a frame past all memory", 13, 0, (uintptr_t)s_set_cr3);
-    CHECK_EQ(get(s_get_cr3), root, "CR3 after a refused mov");
+    CHECK_EQ(snippet_get(s_get_cr3), root, "CR3 after a refused mov");
     snippets_end();
     spot_close(s);
 }
@@ -208,20 +197,21 @@ TEST_RULE(abi_cr4, "a mov to CR4 changes the bits that a guest may choose, and i
     if (!user_open(t, &u))
         return;
     snippet_fill(0);
-    cr4 = get(s_get_cr4);
+    cr4 = snippet_get(s_get_cr4);
     for (unsigned int i = 0; i < 4; i++) {
         uint64_t value =
             (cr4 & ~(uint64_t)(CR4_TSD | CR4_DE)) | (i & 1 ? CR4_TSD : 0) | (i & 2 ? CR4_DE : 0);
 
-        CHECK_EQ(set(s_set_cr4, value), 0, "mov of 0x%lx to CR4: number of exceptions", value);
-        CHECK_EQ(get(s_get_cr4), value, "CR4 after a mov of 0x%lx", value);
+        CHECK_EQ(snippet_set(s_set_cr4, value), 0, "mov of 0x%lx to CR4: number of exceptions",
+                 value);
+        CHECK_EQ(snippet_get(s_get_cr4), value, "CR4 after a mov of 0x%lx", value);
         check_rdtsc(t, i & 1);
     }
-    CHECK_EQ(set(s_set_cr4, cr4 | CR4_VMXE | CR4_PCIDE), 0,
+    CHECK_EQ(snippet_set(s_set_cr4, cr4 | CR4_VMXE | CR4_PCIDE), 0,
              "mov to CR4 with VMXE and PCIDE: number of exceptions");
-    CHECK_EQ(get(s_get_cr4), cr4, "CR4 after a mov with VMXE and PCIDE");
-    CHECK_EQ(set(s_set_cr4, 0), 0, "mov of 0 to CR4: number of exceptions");
-    CHECK_EQ(set(s_set_cr4, cr4), 0, "mov to CR4, the first value: number of exceptions");
-    CHECK_EQ(get(s_get_cr4), cr4, "CR4 after a mov of the first value");
+    CHECK_EQ(snippet_get(s_get_cr4), cr4, "CR4 after a mov with VMXE and PCIDE");
+    CHECK_EQ(snippet_set(s_set_cr4, 0), 0, "mov of 0 to CR4: number of exceptions");
+    CHECK_EQ(snippet_set(s_set_cr4, cr4), 0, "mov to CR4, the first value: number of exceptions");
+    CHECK_EQ(snippet_get(s_get_cr4), cr4, "CR4 after a mov of the first value");
     user_close(&u);
 }

@@ -31,11 +31,6 @@
 #define CR4_DE         0x8
 #define NR_ADDRESSES   4
 
-static long set_dr(unsigned int i, uint64_t value)
-{
-    return HYPERVISOR_any(__HYPERVISOR_set_debugreg, i, value, 0, 0);
-}
-
 static uint64_t get_dr(unsigned int i)
 {
     return (uint64_t)HYPERVISOR_any(__HYPERVISOR_get_debugreg, i, 0, 0, 0);
@@ -115,17 +110,10 @@ TEST_RULE(abi_debugreg,
     debug_end(t);
 }
 
-static uint64_t mov_from(const char *code)
-{
-    snippet_run(code);
-    return snippet_out.gpr[RAX];
-}
-
 static void mov_to(struct test *t, const char *what, const char *code, uint64_t value,
                    unsigned int vector)
 {
-    snippet_in.gpr[RAX] = value;
-    snippet_run(code);
+    snippet_set(code, value);
     if (vector)
         check_trap_is(t, what, vector, 0, (uintptr_t)code);
     else
@@ -134,7 +122,7 @@ static void mov_to(struct test *t, const char *what, const char *code, uint64_t 
 
 static void set_de(struct test *t, bool on)
 {
-    uint64_t cr4 = mov_from(s_get_cr4) & ~(uint64_t)CR4_DE;
+    uint64_t cr4 = snippet_get(s_get_cr4) & ~(uint64_t)CR4_DE;
 
     mov_to(t, "mov to CR4 with another DE", s_set_cr4, cr4 | (on ? CR4_DE : 0), 0);
 }
@@ -145,9 +133,9 @@ static void check_aliases(struct test *t)
     set_de(t, false);
     mov_to(t, "mov to DR4", s_set_dr4, 1, 0);
     CHECK_EQ(get_dr(6), DR6_FIXED | 1, "after mov of 1 to DR4 with CR4.DE clear: DR6");
-    CHECK_EQ(mov_from(s_get_dr4), DR6_FIXED | 1, "mov from DR4 with CR4.DE clear");
+    CHECK_EQ(snippet_get(s_get_dr4), DR6_FIXED | 1, "mov from DR4 with CR4.DE clear");
     CHECK_RC(set_dr(5, DR7_LE_GE), 0, "set_debugreg of DR5 with CR4.DE clear");
-    CHECK_EQ(mov_from(s_get_dr7), DR7_FIXED | DR7_LE_GE, "after set_debugreg of DR5: DR7");
+    CHECK_EQ(snippet_get(s_get_dr7), DR7_FIXED | DR7_LE_GE, "after set_debugreg of DR5: DR7");
     set_de(t, true);
     mov_to(t, "mov to DR4 with CR4.DE", s_set_dr4, 1, 6);
     mov_to(t, "mov to DR5 with CR4.DE", s_set_dr5, 0, 6);
@@ -167,17 +155,17 @@ TEST_RULE(abi_debugreg_mov,
     bool de;
 
     debug_begin(t);
-    de = mov_from(s_get_cr4) & CR4_DE;
+    de = snippet_get(s_get_cr4) & CR4_DE;
     mov_to(t, "mov of 0x5000 to DR0", s_set_dr0, 0x5000, 0);
     CHECK_EQ(get_dr(0), 0x5000, "after mov of 0x5000 to DR0: get_debugreg");
     mov_to(t, "mov of an address of Xen to DR0", s_set_dr0, 0xffff82d040200000, 13);
-    CHECK_EQ(mov_from(s_get_dr0), 0x5000, "mov from DR0 after a refused mov");
+    CHECK_EQ(snippet_get(s_get_dr0), 0x5000, "mov from DR0 after a refused mov");
     mov_to(t, "mov of 2^32 to DR6", s_set_dr6, 0x100000000, 13);
     mov_to(t, "mov of 2 to DR6", s_set_dr6, 2, 0);
-    CHECK_EQ(mov_from(s_get_dr6), DR6_FIXED | 2, "mov from DR6 after mov of 2");
+    CHECK_EQ(snippet_get(s_get_dr6), DR6_FIXED | 2, "mov from DR6 after mov of 2");
     mov_to(t, "mov of GD to DR7", s_set_dr7, DR7_GD, 13);
     mov_to(t, "mov of LE and GE to DR7", s_set_dr7, DR7_LE_GE, 0);
-    CHECK_EQ(mov_from(s_get_dr7), DR7_FIXED | DR7_LE_GE, "mov from DR7 after mov of LE and GE");
+    CHECK_EQ(snippet_get(s_get_dr7), DR7_FIXED | DR7_LE_GE, "mov from DR7 after mov of LE and GE");
     check_aliases(t);
     set_de(t, de);
     debug_end(t);

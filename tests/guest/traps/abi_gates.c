@@ -97,7 +97,8 @@ static bool int_is_truncated(struct test *t)
     restore_table(t);
     if (snippet_trap.frame.vector != 13)
         return false;
-    test_skip(t, "this Xen serves no INT n above 4 GiB (Xen's commit a934a600c4)");
+    test_skip(t, "Xen raises #GP at INT n above 4 GiB, also through a trap_info with DPL 3 (since "
+                 "Xen's commit a934a600c4)");
     return true;
 }
 
@@ -225,12 +226,15 @@ static void check_array(struct test *t, const char *what, struct trap_info middl
     CHECK_RC(HYPERVISOR_set_trap_table(table), expected, "set_trap_table with %s in the middle",
              what);
     snippet_run(s_int20);
-    check_trap_is(t, "int 0x20, an entry in front of it", DIVERT, 0, (uintptr_t)s_int20 + 2);
+    check_trap_is(t, "int 0x20, whose trap_info is in front of the middle one", DIVERT, 0,
+                  (uintptr_t)s_int20 + 2);
     snippet_run(s_intff);
     if (middle.address == trap_entry(DIVERT))
-        check_trap_is(t, "int 0xff, the last entry", DIVERT, 0, (uintptr_t)s_intff + 2);
+        check_trap_is(t, "int 0xff, whose trap_info is behind a valid one", DIVERT, 0,
+                      (uintptr_t)s_intff + 2);
     else
-        check_trap_is(t, "int 0xff, an entry behind it", 13, int_error(0xff), (uintptr_t)s_intff);
+        check_trap_is(t, "int 0xff, whose trap_info is behind the end or a bad address", 13,
+                      int_error(0xff), (uintptr_t)s_intff);
     restore_table(t);
 }
 

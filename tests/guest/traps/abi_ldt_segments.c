@@ -114,7 +114,7 @@ static void check_load(struct test *t, const char *what, unsigned int i, unsigne
 static void check_missing(struct test *t, const struct ldt *l, unsigned int i, const char *what)
 {
     check_load(t, what, i, 14, 0);
-    CHECK_EQ(snippet_trap.cr2, l->page.va + (uint64_t)i * 8, "load of DS, %s: CR2", what);
+    CHECK_EQ(snippet_trap.cr2, l->page.va + (uint64_t)i * 8, "%s: CR2", what);
 }
 
 static void check_missing_in_user(struct test *t, const struct ldt *l, unsigned int i,
@@ -125,7 +125,7 @@ static void check_missing_in_user(struct test *t, const struct ldt *l, unsigned 
     snippet_in.gpr[RDI] = SELECTOR(i);
     user_run(s_mov_ds, 0);
     check_user_trap(t, what, 14, PF_USER, user_va(s_mov_ds));
-    CHECK_EQ(snippet_trap.cr2, va, "load of DS in user mode, %s: CR2", what);
+    CHECK_EQ(snippet_trap.cr2, va, "%s in user mode: CR2", what);
 }
 
 TEST_RULE(abi_ldt_segments,
@@ -136,37 +136,31 @@ TEST_RULE(abi_ldt_segments,
     if (!ldt_open(t, &l))
         return;
     use_ldt(t, l.page.va, ENTRIES);
-    check_load(t, "entry 0 of 512", 0, 0, 0);
-    check_load(t, "entry 511 of 512", ENTRIES - 1, 0, 0);
-    check_load(t, "entry 2, not present", 2, 11, ERROR(2));
-    check_load(t, "entry 512 of 512", ENTRIES, 13, ERROR(ENTRIES));
+    check_load(t, "load of DS with LDT entry 0 of 512", 0, 0, 0);
+    check_load(t, "load of DS with LDT entry 511 of 512", ENTRIES - 1, 0, 0);
+    check_load(t, "load of DS with LDT entry 2, not present", 2, 11, ERROR(2));
+    check_load(t, "load of DS with LDT entry 512 of 512", ENTRIES, 13, ERROR(ENTRIES));
     check_frame_refused(t, spot_show(l.page, l.page.mfn, PTE_RW),
                         "update_va_mapping, writable, of the LDT in use", l.page.mfn);
-    load(t, "entry 3, base 0x12345678", s_mov_fs, 3, 0, 0);
+    load(t, "load of FS with LDT entry 3, base 0x12345678", s_mov_fs, 3, 0, 0);
     snippet_in.gpr[RCX] = MSR_FS_BASE;
     snippet_run(s_rdmsr);
     CHECK_EQ(snippet_out.gpr[RAX], BASE, "FS base by rdmsr, from entry 3 of the LDT");
     use_ldt(t, l.page.va, 2);
-    check_load(t, "entry 1 of 2", 1, 0, 0);
-    check_load(t, "entry 2 of 2", 2, 13, ERROR(2));
+    check_load(t, "load of DS with LDT entry 1 of 2", 1, 0, 0);
+    check_load(t, "load of DS with LDT entry 2 of 2", 2, 13, ERROR(2));
     use_ldt(t, l.page.va, ENTRIES + 1);
-    check_missing(t, &l, ENTRIES, "entry 512 of 513, in an unmapped page");
-    check_missing_in_user(t, &l, ENTRIES, "entry 512 of 513, in an unmapped page");
+    check_missing(t, &l, ENTRIES, "load of DS with LDT entry 512 of 513, in an unmapped page");
+    check_missing_in_user(t, &l, ENTRIES,
+                          "load of DS with LDT entry 512 of 513, in an unmapped page");
     snippet_in.gpr[RDI] = SELECTOR(1);
     user_run(s_mov_ds, 0);
-    check_user_end(t, "load of DS with entry 1 of the LDT");
+    check_user_end(t, "load of DS with LDT entry 1");
     use_ldt(t, 0, 0);
-    check_load(t, "entry 0 of 0", 0, 13, ERROR(0));
+    check_load(t, "load of DS with LDT entry 0 of 0", 0, 13, ERROR(0));
     check_frame(t, spot_show(l.page, l.page.mfn, PTE_RW), 0,
                 "update_va_mapping, writable, of a former LDT", l.page.mfn);
     ldt_close(t, &l);
-}
-
-static long set_iopl(uint32_t level)
-{
-    struct physdev_set_iopl iopl = {level};
-
-    return HYPERVISOR_any(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, (uintptr_t)&iopl, 0, 0);
 }
 
 /* Runs OUTSB in 32-bit user mode, which Xen emulates, and for which Xen reads the descriptor of DS.
@@ -192,11 +186,11 @@ TEST_RULE(abi_ldt_limit, "emulation by Xen uses no descriptor past the limit of 
         return;
     CHECK_RC(set_iopl(3), 0, "PHYSDEVOP_set_iopl(3)");
     use_ldt(t, l.page.va, 2);
-    load(t, "entry 1 of 2", s_mov_ds, 1, 0, 0);
+    load(t, "load of DS with LDT entry 1 of 2", s_mov_ds, 1, 0, 0);
     run_outsb();
     check_trap_is(t, "ud2 behind OUTSB with DS in the LDT", 6, 0, user_va(s_outsb32) + 1);
     use_ldt(t, l.page.va, 1);
-    load(t, "entry 0 of 1", s_mov_es, 0, 0, 0);
+    load(t, "load of ES with LDT entry 0 of 1", s_mov_es, 0, 0, 0);
     run_outsb();
     check_trap_is(t, "OUTSB with DS past the limit of the LDT", 13, 0, user_va(s_outsb32));
     CHECK_RC(set_iopl(0), 0, "PHYSDEVOP_set_iopl(0)");

@@ -98,13 +98,6 @@ TEST_RULE(abi_cpuid_prefix,
     snippets_end();
 }
 
-static long set_iopl(uint32_t level)
-{
-    struct physdev_set_iopl iopl = {level};
-
-    return HYPERVISOR_any(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, (uintptr_t)&iopl, 0, 0);
-}
-
 /*
  * CLI and STI have no effect, because Xen could not emulate POPF, which does not trap. Port 0xcf8
  * is Xen's own copy of the register CONFIG_ADDRESS, which each domain has.
@@ -151,19 +144,14 @@ TEST_RULE(abi_privileged_iopl,
 static uint64_t rdmsr(unsigned int msr)
 {
     snippet_fill(0);
-    snippet_in.gpr[RCX] = msr;
-    snippet_run(s_rdmsr);
-    return snippet_out.gpr[RDX] << 32 | snippet_out.gpr[RAX];
+    return snippet_rdmsr(msr);
 }
 
 static void check_wrmsr(struct test *t, const char *what, unsigned int msr, uint64_t value,
                         bool works)
 {
     snippet_fill(FLAGS_OWN);
-    snippet_in.gpr[RCX] = msr;
-    snippet_in.gpr[RAX] = (uint32_t)value;
-    snippet_in.gpr[RDX] = value >> 32;
-    snippet_run(s_wrmsr);
+    snippet_wrmsr(msr, value);
     if (works)
         check_no_trap(t, what);
     else
@@ -188,9 +176,7 @@ TEST_RULE(abi_msr_guarded, "rdmsr and wrmsr of MSRs for speculation, x2APIC and 
 {
     snippets_begin(t);
     for (size_t i = 0; i < ARRAY_SIZE(guarded) && t->d->host.minor >= 15; i++) {
-        snippet_fill(0);
-        snippet_in.gpr[RCX] = guarded[i].msr;
-        snippet_run(s_rdmsr);
+        rdmsr(guarded[i].msr);
         if (guarded[i].reads)
             check_no_trap(t, guarded[i].read);
         else
@@ -266,18 +252,6 @@ TEST_RULE(abi_hypercall_page,
     room_close(&r);
 }
 
-static uint64_t get_cr4(void)
-{
-    snippet_run(s_get_cr4);
-    return snippet_out.gpr[RAX];
-}
-
-static unsigned int set_cr4(uint64_t value)
-{
-    snippet_in.gpr[RAX] = value;
-    return snippet_run(s_set_cr4);
-}
-
 static void check_xsetbv(struct test *t, const char *what, uint32_t index, uint64_t value,
                          unsigned int vector)
 {
@@ -302,10 +276,11 @@ TEST_RULE(abi_xsetbv,
     }
     snippets_begin(t);
     snippet_fill(0);
-    cr4 = get_cr4();
-    CHECK_EQ(set_cr4(cr4 & ~(uint64_t)CR4_OSXSAVE), 0, "mov to CR4: number of exceptions");
+    cr4 = snippet_get(s_get_cr4);
+    CHECK_EQ(snippet_set(s_set_cr4, cr4 & ~(uint64_t)CR4_OSXSAVE), 0,
+             "mov to CR4: number of exceptions");
     check_xsetbv(t, "xsetbv with CR4.OSXSAVE clear", 0, 1, 6);
-    CHECK_EQ(set_cr4(cr4 | CR4_OSXSAVE), 0, "mov to CR4: number of exceptions");
+    CHECK_EQ(snippet_set(s_set_cr4, cr4 | CR4_OSXSAVE), 0, "mov to CR4: number of exceptions");
     snippet_in.gpr[RCX] = 0;
     snippet_run(s_xgetbv);
     check_no_trap(t, "xgetbv");
@@ -317,6 +292,6 @@ TEST_RULE(abi_xsetbv,
     check_xsetbv(t, "xsetbv, the first value again", 0, xcr0 | 1, 0);
     /* the last, because a Xen that accepts this value ends the domain */
     check_xsetbv(t, "xsetbv of AVX state without SSE state", 0, 5, 13);
-    CHECK_EQ(set_cr4(cr4), 0, "mov to CR4: number of exceptions");
+    CHECK_EQ(snippet_set(s_set_cr4, cr4), 0, "mov to CR4: number of exceptions");
     snippets_end();
 }

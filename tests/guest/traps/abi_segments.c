@@ -33,31 +33,11 @@ static const uint64_t non_canonical[] = {
     0x800000000000, 0xffff7fffffffffff, 0x8000000000000000, 0x1000000000000, 0x7fffffffffffffff,
 };
 
-static long set_base(unsigned int which, uint64_t base)
-{
-    return HYPERVISOR_any(__HYPERVISOR_set_segment_base, which, base, 0, 0);
-}
-
-static uint64_t rdmsr(unsigned int msr)
-{
-    snippet_in.gpr[RCX] = msr;
-    snippet_run(s_rdmsr);
-    return snippet_out.gpr[RDX] << 32 | (uint32_t)snippet_out.gpr[RAX];
-}
-
-static unsigned int wrmsr(unsigned int msr, uint64_t value)
-{
-    snippet_in.gpr[RCX] = msr;
-    snippet_in.gpr[RAX] = (uint32_t)value;
-    snippet_in.gpr[RDX] = value >> 32;
-    return snippet_run(s_wrmsr);
-}
-
 /* The base @set is @value, the other bases are as check_base() has set them. */
 static void check_bases(struct test *t, const char *how, size_t set, uint64_t value)
 {
     for (size_t i = 0; i < ARRAY_SIZE(bases); i++)
-        CHECK_EQ(rdmsr(bases[i].msr), i == set ? value : bases[i].msr,
+        CHECK_EQ(snippet_rdmsr(bases[i].msr), i == set ? value : bases[i].msr,
                  "after %s of the %s, value 0x%lx: %s by rdmsr", how, bases[set].name, value,
                  bases[i].name);
 }
@@ -69,23 +49,23 @@ static void check_good(struct test *t, size_t i, uint64_t value)
     check_bases(t, "set_segment_base", i, value);
     CHECK_RC(set_base(bases[i].which, bases[i].msr), 0, "set_segment_base of the %s, 0x%x",
              bases[i].name, bases[i].msr);
-    CHECK_EQ(wrmsr(bases[i].msr, value), 0, "wrmsr of the %s, 0x%lx: number of exceptions",
+    CHECK_EQ(snippet_wrmsr(bases[i].msr, value), 0, "wrmsr of the %s, 0x%lx: number of exceptions",
              bases[i].name, value);
     check_bases(t, "wrmsr", i, value);
 }
 
 static void check_bad(struct test *t, size_t i, uint64_t value)
 {
-    uint64_t before = rdmsr(bases[i].msr);
+    uint64_t before = snippet_rdmsr(bases[i].msr);
 
     CHECK_RC(set_base(bases[i].which, value), -EINVAL,
              "set_segment_base of the %s, non-canonical 0x%lx", bases[i].name, value);
-    CHECK_EQ(rdmsr(bases[i].msr), before, "after the refused set_segment_base: %s by rdmsr",
+    CHECK_EQ(snippet_rdmsr(bases[i].msr), before, "after the refused set_segment_base: %s by rdmsr",
              bases[i].name);
-    wrmsr(bases[i].msr, value);
+    snippet_wrmsr(bases[i].msr, value);
     check_trap_is(t, "wrmsr of a non-canonical segment base", 13, 0, (uintptr_t)s_wrmsr);
-    CHECK_EQ(rdmsr(bases[i].msr), before, "after the refused wrmsr of 0x%lx: %s by rdmsr", value,
-             bases[i].name);
+    CHECK_EQ(snippet_rdmsr(bases[i].msr), before, "after the refused wrmsr of 0x%lx: %s by rdmsr",
+             value, bases[i].name);
 }
 
 static void restore_bases(struct test *t, const uint64_t *before)
@@ -101,7 +81,7 @@ static void save_bases(struct test *t, uint64_t *before)
     snippets_begin(t);
     snippet_fill(0);
     for (size_t i = 0; i < ARRAY_SIZE(bases); i++)
-        before[i] = rdmsr(bases[i].msr);
+        before[i] = snippet_rdmsr(bases[i].msr);
 }
 
 TEST_RULE(abi_segment_base,
@@ -150,7 +130,7 @@ TEST_RULE(abi_segment_base_use,
         uintptr_t va = (uintptr_t)&words[i / 2];
 
         if (i / 2)
-            wrmsr(b->msr, va);
+            snippet_wrmsr(b->msr, va);
         else
             CHECK_RC(set_base(b->which, va), 0, "set_segment_base of the %s, 0x%lx", b->name, va);
         CHECK_RC(HYPERVISOR_any(__HYPERVISOR_sched_op, 0, 0, 0, 0), 0, "SCHEDOP_yield");
@@ -196,11 +176,11 @@ TEST_RULE(abi_segment_gs_user,
                  "set_segment_base(SEGBASE_GS_USER_SEL, 0x%x)", rows[i].selector);
         CHECK_EQ(read_gs(), rows[i].gs, "after SEGBASE_GS_USER_SEL of selector 0x%x: GS",
                  rows[i].selector);
-        CHECK_EQ(rdmsr(bases[1].msr), bases[1].msr,
+        CHECK_EQ(snippet_rdmsr(bases[1].msr), bases[1].msr,
                  "after SEGBASE_GS_USER_SEL of selector 0x%x: GS base of the kernel",
                  rows[i].selector);
         if (rows[i].gs) /* a null selector keeps the base on some CPUs */
-            CHECK_EQ(rdmsr(bases[2].msr), 0,
+            CHECK_EQ(snippet_rdmsr(bases[2].msr), 0,
                      "after SEGBASE_GS_USER_SEL of selector 0x%x: user's GS base",
                      rows[i].selector);
     }
@@ -247,14 +227,15 @@ static void check_load(struct test *t, const char *name, const char *code, uint1
     snippet_run(code);
     if (loads) {
         CHECK(!snippet_trap.nr,
-              "load of %s with selector 0x%x: vector %lu, error code 0x%lx, "
-              "expected no exception",
-              name, selector, snippet_trap.frame.vector, snippet_trap.frame.error);
+              "load of %s with selector 0x%x: trap has vector %lu, error code 0x%lx, RIP 0x%lx, "
+              "expected no trap",
+              name, selector, snippet_trap.frame.vector, snippet_trap.frame.error,
+              snippet_trap.frame.rip);
         return;
     }
     CHECK(snippet_trap.nr && snippet_trap.frame.vector == 13 &&
               snippet_trap.frame.error == (selector & ~3u),
-          "load of %s with selector 0x%x: %u exceptions, vector %lu, error code 0x%lx, expected "
+          "load of %s with selector 0x%x: %u traps, vector %lu, error code 0x%lx, expected 1 trap, "
           "vector 13, error code 0x%x",
           name, selector, snippet_trap.nr, snippet_trap.frame.vector, snippet_trap.frame.error,
           selector & ~3u);

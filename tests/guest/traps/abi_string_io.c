@@ -24,13 +24,6 @@
 #define DR7_IO_CF8 0x000e0001 /* breakpoint 0: I/O of 4 bytes */
 #define CR4_DE     0x8
 
-static long set_iopl(uint32_t level)
-{
-    struct physdev_set_iopl iopl = {level};
-
-    return HYPERVISOR_any(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, (uintptr_t)&iopl, 0, 0);
-}
-
 static void out(uint32_t value)
 {
     snippet_in.gpr[RDX] = PORT_CF8;
@@ -40,8 +33,7 @@ static void out(uint32_t value)
 
 static uint64_t in(void)
 {
-    snippet_run(s_inl);
-    return snippet_out.gpr[RAX];
+    return snippet_get(s_inl);
 }
 
 /* Runs @code on NR words at @va. The number of words that were moved must be @moved. */
@@ -166,15 +158,9 @@ TEST_RULE(abi_pci_config, "parts of PCI CONFIG_DATA have the bytes of the whole;
     snippets_end();
 }
 
-static long set_dr(unsigned int i, uint64_t value)
-{
-    return HYPERVISOR_any(__HYPERVISOR_set_debugreg, i, value, 0, 0);
-}
-
 static void set_cr4(struct test *t, uint64_t cr4)
 {
-    snippet_in.gpr[RAX] = cr4;
-    CHECK_EQ(snippet_run(s_set_cr4), 0, "mov to CR4: number of exceptions");
+    CHECK_EQ(snippet_set(s_set_cr4, cr4), 0, "mov to CR4: number of exceptions");
 }
 
 static void check_io_breakpoint(struct test *t, uint64_t port, uint64_t dr7, bool fires)
@@ -199,8 +185,7 @@ TEST_RULE(abi_io_breakpoint, "an I/O breakpoint raises #DB behind an emulated IN
     snippets_begin(t);
     snippet_fill(0);
     CHECK_RC(set_iopl(1), 0, "PHYSDEVOP_set_iopl(1)");
-    snippet_run(s_get_cr4);
-    cr4 = snippet_out.gpr[RAX];
+    cr4 = snippet_get(s_get_cr4);
     set_cr4(t, cr4 | CR4_DE);
     check_io_breakpoint(t, PORT_CF8, DR7_IO_CF8, true);
     check_io_breakpoint(t, PORT_CF8 + 4, DR7_IO_CF8, false);

@@ -25,13 +25,10 @@
 #include "xen/evtchn.h"
 
 #include "tests/guest/abi_room.h"
+#include "tests/guest/traps/snippet.h"
 
 #include <xen/callback.h>
 #include <xen/version.h>
-
-#define PF_PRESENT   1
-#define PF_WRITE     2
-#define PF_FETCH     16
 
 #define NONCANONICAL 0x0000800000000000
 
@@ -143,7 +140,8 @@ TEST(abi_trap_table,
 
     if (!room_open(&r, t, 16))
         return;
-    /* an entry at the end of a page, with no end of the list: int3 goes to the entry of vector 4 */
+    /* an entry at the end of a page, with no end of the array: int3 goes to the entry of vector 4
+     */
     table = (struct trap_info *)((uint8_t *)room_alloc(&r, 1) + PAGE_SIZE) - 1;
     *table = (struct trap_info){.vector = 3, .cs = FLAT_KERNEL_CS, .address = trap_entry(4)};
     trap_hook = note;
@@ -189,8 +187,7 @@ static void check_upcall(struct test *t, evtchn_port_t port, unsigned int vector
     version = HYPERVISOR_xen_version(XENVER_version, NULL);
     CHECK(version > 0, "XENVER_version with a pending upcall: result is %ld, expected > 0",
           version);
-    CHECK(vcpu->evtchn_upcall_mask,
-          "after an event upcall: vcpu_info[0].evtchn_upcall_mask is 0, expected 1");
+    CHECK_EQ(vcpu->evtchn_upcall_mask, 1, "after an event upcall: vcpu_info[0].evtchn_upcall_mask");
     vcpu->evtchn_upcall_mask = 1;
     evtchn_dispatch();
     CHECK_EQ(seen.nr, 1, "number of upcalls after one event at port 0x%x", port);

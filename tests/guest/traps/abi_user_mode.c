@@ -18,14 +18,6 @@
 
 #define DIVERT 5 /* an exception vector that nothing raises: its entry stub marks a SYSCALL */
 
-static long register_callback(unsigned int type, unsigned int flags, uint64_t address)
-{
-    struct callback_register reg = {
-        .type = (uint16_t)type, .flags = (uint16_t)flags, .address = address};
-
-    return HYPERVISOR_any(__HYPERVISOR_callback_op, CALLBACKOP_register, (uintptr_t)&reg, 0, 0);
-}
-
 static void check_syscall(struct test *t, uint64_t rflags, bool masks)
 {
     const struct trap_frame *f = &snippet_trap.frame;
@@ -172,7 +164,9 @@ TEST_RULE(abi_user_m2p, "user mode cannot read the M2P, with and without VMASST_
 {
     check_m2p(t, "read of the M2P, VMASST_TYPE_m2p_strict disabled");
     if (m2p_strict(VMASST_CMD_enable)) {
-        test_skip(t, "Xen refuses VMASST_TYPE_m2p_strict; it was not tested");
+        test_skip(
+            t, "Xen refuses VMASST_TYPE_m2p_strict; only user mode without VMASST_TYPE_m2p_strict "
+               "was tested");
         return;
     }
     check_m2p(t, "read of the M2P, VMASST_TYPE_m2p_strict enabled");

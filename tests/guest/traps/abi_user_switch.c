@@ -25,18 +25,10 @@
 #define GS_KERNEL     0x55667788000
 #define PORT_CF8      0xcf8 /* Xen keeps a copy of this register for each domain */
 
-static long set_base(unsigned int which, uint64_t base)
-{
-    return HYPERVISOR_any(__HYPERVISOR_set_segment_base, which, base, 0, 0);
-}
-
 static void check_msr(struct test *t, const char *when, unsigned int msr, uint64_t expected)
 {
     snippet_fill(0);
-    snippet_in.gpr[RCX] = msr;
-    snippet_run(s_rdmsr);
-    CHECK_EQ(snippet_out.gpr[RDX] << 32 | snippet_out.gpr[RAX], expected, "%s: MSR 0x%x", when,
-             msr);
+    CHECK_EQ(snippet_rdmsr(msr), expected, "%s: MSR 0x%x by rdmsr in kernel mode", when, msr);
 }
 
 static void check_bases(struct test *t, const char *when, uint64_t gs_user)
@@ -166,9 +158,9 @@ TEST_RULE(abi_user_gates, "INT n in user mode raises #GP unless the trap_info ha
     user_close(&u);
 }
 
-static long physdev(unsigned int cmd, void *arg)
+static long set_iobitmap(struct physdev_set_iobitmap *map)
 {
-    return HYPERVISOR_any(__HYPERVISOR_physdev_op, cmd, (uintptr_t)arg, 0, 0);
+    return HYPERVISOR_any(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iobitmap, (uintptr_t)map, 0, 0);
 }
 
 static void check_port(struct test *t, const char *what, bool kernel, bool user)
@@ -191,12 +183,11 @@ static void try_iopl(struct test *t)
 {
     static const char *const what[] = {"in from port 0xcf8, IOPL 0", "in from port 0xcf8, IOPL 1",
                                        "in from port 0xcf8, IOPL 2", "in from port 0xcf8, IOPL 3"};
-    struct physdev_set_iopl iopl = {4};
 
-    CHECK_RC(physdev(PHYSDEVOP_set_iopl, &iopl), -EINVAL, "PHYSDEVOP_set_iopl(4)");
-    for (iopl.iopl = 3; iopl.iopl <= 3; iopl.iopl--) { /* ends at 0, as before the test */
-        CHECK_RC(physdev(PHYSDEVOP_set_iopl, &iopl), 0, "PHYSDEVOP_set_iopl(%u)", iopl.iopl);
-        check_port(t, what[iopl.iopl], iopl.iopl >= 1, iopl.iopl == 3);
+    CHECK_RC(set_iopl(4), -EINVAL, "PHYSDEVOP_set_iopl(4)");
+    for (uint32_t iopl = 3; iopl <= 3; iopl--) { /* ends at 0, as before the test */
+        CHECK_RC(set_iopl(iopl), 0, "PHYSDEVOP_set_iopl(%u)", iopl);
+        check_port(t, what[iopl], iopl >= 1, iopl == 3);
     }
 }
 
@@ -207,7 +198,7 @@ static void try_iobitmap(struct test *t, uint8_t *bitmap)
     set_xen_guest_handle(map.bitmap, bitmap);
     for (unsigned int i = 0; i < (PORT_CF8 + 8) / 8; i++)
         bitmap[i] = 0xff;
-    CHECK_RC(physdev(PHYSDEVOP_set_iobitmap, &map), 0, "PHYSDEVOP_set_iobitmap");
+    CHECK_RC(set_iobitmap(&map), 0, "PHYSDEVOP_set_iobitmap of %u ports", map.nr_ports);
     check_port(t, "in from port 0xcf8, all bits of the bitmap set", false, false);
     bitmap[PORT_CF8 / 8] = 0xf0;
     check_port(t, "in from ports 0xcf8 to 0xcfb, their bits of the bitmap clear", true, true);
@@ -215,13 +206,12 @@ static void try_iobitmap(struct test *t, uint8_t *bitmap)
     check_port(t, "in from ports 0xcf8 to 0xcfb, the last bit of the bitmap set", false, false);
     bitmap[PORT_CF8 / 8] = 0;
     map.nr_ports = PORT_CF8 + 3;
-    CHECK_RC(physdev(PHYSDEVOP_set_iobitmap, &map), 0, "PHYSDEVOP_set_iobitmap");
+    CHECK_RC(set_iobitmap(&map), 0, "PHYSDEVOP_set_iobitmap of %u ports", map.nr_ports);
     check_port(t, "in from ports 0xcf8 to 0xcfb, a bitmap of 0xcfb ports", false, false);
     map.nr_ports = 65537;
-    CHECK_RC(physdev(PHYSDEVOP_set_iobitmap, &map), -EINVAL,
-             "PHYSDEVOP_set_iobitmap of 65537 ports");
+    CHECK_RC(set_iobitmap(&map), -EINVAL, "PHYSDEVOP_set_iobitmap of 65537 ports");
     map.nr_ports = 0;
-    CHECK_RC(physdev(PHYSDEVOP_set_iobitmap, &map), 0, "PHYSDEVOP_set_iobitmap of no ports");
+    CHECK_RC(set_iobitmap(&map), 0, "PHYSDEVOP_set_iobitmap of no ports");
 }
 
 /*
@@ -283,7 +273,7 @@ TEST_RULE(abi_multicall_iret, "a multicall ends with the iret that leaves for us
              "after a multicall of iret and set_segment_base: op of the second entry");
     CHECK_RC(HYPERVISOR_any(__HYPERVISOR_multicall, (uintptr_t)&list[1], 1, 0, 0), 0,
              "multicall after the one that left for user mode");
-    check_msr(t, "after that multicall", MSR_FS_BASE, FS_BASE);
+    check_msr(t, "after a multicall of set_segment_base alone", MSR_FS_BASE, FS_BASE);
     CHECK_RC(set_base(SEGBASE_FS, 0), 0, "set_segment_base(SEGBASE_FS)");
     user_close(&u);
 }

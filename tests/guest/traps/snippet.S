@@ -199,20 +199,17 @@ s_pushf:
     pop     %rax
     jmp     snippet_end
 
-    .globl s_iret
-s_iret:
-    lea     snippet_iret(%rip), %rsp
+.macro iret name
+    .globl s_\name
+s_\name:
+    lea     snippet_\name(%rip), %rsp
     mov     $__HYPERVISOR_iret, %eax
     syscall
     ud2
+.endm
 
-/* For a second iret behind the first. */
-    .globl s_iret_again
-s_iret_again:
-    lea     snippet_iret_again(%rip), %rsp
-    mov     $__HYPERVISOR_iret, %eax
-    syscall
-    ud2
+iret    iret
+iret    iret_again              /* for a second iret behind the first */
 
 /* Any hypercall, with the context of an iret on the stack. */
     .globl s_multicall

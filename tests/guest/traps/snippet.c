@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/guest/traps/snippet.h"
 
+#include "arch/x86/hypercall.h"
 #include "arch/x86/page.h"
 #include "arch/x86/vectors.h"
 
 #include "xen/evtchn.h"
+
+#include <xen/callback.h>
+#include <xen/physdev.h>
 
 /* Events that end a snippet before its own trap: then it runs again. */
 #define MAX_EVENTS 100
@@ -116,6 +120,32 @@ unsigned int snippet_run(const char *code)
     return snippet_trap.nr;
 }
 
+uint64_t snippet_get(const char *code)
+{
+    snippet_run(code);
+    return snippet_out.gpr[RAX];
+}
+
+unsigned int snippet_set(const char *code, uint64_t value)
+{
+    snippet_in.gpr[RAX] = value;
+    return snippet_run(code);
+}
+
+uint64_t snippet_rdmsr(unsigned int msr)
+{
+    snippet_in.gpr[RCX] = msr;
+    snippet_run(s_rdmsr);
+    return snippet_out.gpr[RDX] << 32 | snippet_out.gpr[RAX];
+}
+
+unsigned int snippet_wrmsr(unsigned int msr, uint64_t value)
+{
+    snippet_in.gpr[RCX] = msr;
+    snippet_in.gpr[RDX] = value >> 32;
+    return snippet_set(s_wrmsr, (uint32_t)value);
+}
+
 void snippet_to_kernel(const char *code, uint64_t rflags)
 {
     snippet_iret = (struct iret_context){
@@ -152,7 +182,7 @@ void check_trap_gprs(struct test *t, const char *what, unsigned int except)
 void check_flags(struct test *t, const char *what, uint64_t rflags)
 {
     CHECK_EQ(rflags & FLAGS_OWN, snippet_in.rflags & FLAGS_OWN,
-             "%s: the flags CF, PF, AF, ZF, SF, DF, OF, AC and ID of RFLAGS", what);
+             "%s: the flags CF, PF, AF, ZF, SF, DF, OF, NT, AC and ID of RFLAGS", what);
 }
 
 void check_out(struct test *t, const char *what, unsigned int except)
@@ -163,24 +193,57 @@ void check_out(struct test *t, const char *what, unsigned int except)
     CHECK_EQ(snippet_out.ss, FLAT_KERNEL_SS, "%s: SS", what);
 }
 
-void check_trap_is(struct test *t, const char *what, unsigned int vector, uint64_t error,
-                   uintptr_t rip)
+void check_trap_at(struct test *t, const char *what, const char *where, unsigned int vector,
+                   uint64_t error, uintptr_t rip)
 {
     const struct trap_frame *f = &snippet_trap.frame;
 
-    CHECK(snippet_trap.nr, "%s: no trap, expected vector %u, error code 0x%lx", what, vector,
-          error);
-    if (snippet_trap.nr)
+    if (!snippet_trap.nr)
+        test_fail(t, "%s%s: no trap, expected vector %u, error code 0x%lx, RIP 0x%lx", what, where,
+                  vector, error, rip);
+    else
         CHECK(f->vector == vector && f->error == error && f->rip == rip,
-              "%s: trap has vector %lu, error code 0x%lx, RIP 0x%lx, expected vector %u, error "
+              "%s%s: trap has vector %lu, error code 0x%lx, RIP 0x%lx, expected vector %u, error "
               "code 0x%lx, RIP 0x%lx",
-              what, f->vector, f->error, f->rip, vector, error, rip);
+              what, where, f->vector, f->error, f->rip, vector, error, rip);
+}
+
+void check_trap_is(struct test *t, const char *what, unsigned int vector, uint64_t error,
+                   uintptr_t rip)
+{
+    check_trap_at(t, what, "", vector, error, rip);
 }
 
 void check_no_trap(struct test *t, const char *what)
 {
     const struct trap_frame *f = &snippet_trap.frame;
 
-    CHECK(!snippet_trap.nr, "%s: trap with vector %lu, error code 0x%lx, RIP 0x%lx, expected none",
-          what, f->vector, f->error, f->rip);
+    CHECK(!snippet_trap.nr,
+          "%s: trap has vector %lu, error code 0x%lx, RIP 0x%lx, expected no trap", what, f->vector,
+          f->error, f->rip);
+}
+
+long register_callback(unsigned int type, unsigned int flags, uint64_t address)
+{
+    struct callback_register reg = {
+        .type = (uint16_t)type, .flags = (uint16_t)flags, .address = address};
+
+    return HYPERVISOR_any(__HYPERVISOR_callback_op, CALLBACKOP_register, (uintptr_t)&reg, 0, 0);
+}
+
+long set_iopl(uint32_t level)
+{
+    struct physdev_set_iopl iopl = {level};
+
+    return HYPERVISOR_any(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, (uintptr_t)&iopl, 0, 0);
+}
+
+long set_dr(unsigned int i, uint64_t value)
+{
+    return HYPERVISOR_any(__HYPERVISOR_set_debugreg, i, value, 0, 0);
+}
+
+long set_base(unsigned int which, uint64_t base)
+{
+    return HYPERVISOR_any(__HYPERVISOR_set_segment_base, which, base, 0, 0);
 }

@@ -133,6 +133,13 @@ void snippet_fill(uint64_t rflags);
 unsigned int snippet_run(const char *code);
 unsigned int snippet_run_upcall(void);
 
+/* The value of RAX behind @code. */
+uint64_t snippet_get(const char *code);
+/* As snippet_run, with @value in RAX. */
+unsigned int snippet_set(const char *code, uint64_t value);
+uint64_t snippet_rdmsr(unsigned int msr);
+unsigned int snippet_wrmsr(unsigned int msr, uint64_t value);
+
 /* Sets snippet_iret to continue in kernel mode at @code with the registers of snippet_in. */
 void snippet_to_kernel(const char *code, uint64_t rflags);
 
@@ -152,8 +159,17 @@ void check_out(struct test *t, const char *what, unsigned int except);
 /* The snippet did @what and ended by a trap with these properties. */
 void check_trap_is(struct test *t, const char *what, unsigned int vector, uint64_t error,
                    uintptr_t rip);
+/* The same for a snippet that ran @where: " in user mode", or "" in kernel mode. */
+void check_trap_at(struct test *t, const char *what, const char *where, unsigned int vector,
+                   uint64_t error, uintptr_t rip);
 /* The snippet ended by itself, without a trap. */
 void check_no_trap(struct test *t, const char *what);
+
+/* The hypercalls CALLBACKOP_register, PHYSDEVOP_set_iopl, set_debugreg and set_segment_base. */
+long register_callback(unsigned int type, unsigned int flags, uint64_t address);
+long set_iopl(uint32_t level);
+long set_dr(unsigned int i, uint64_t value);
+long set_base(unsigned int which, uint64_t base);
 
 #endif
 #endif

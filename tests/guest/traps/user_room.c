@@ -121,7 +121,7 @@ static void check_left_user(struct test *t, const char *what)
 void check_user_trap(struct test *t, const char *what, unsigned int vector, uint64_t error,
                      uint64_t rip)
 {
-    check_trap_is(t, what, vector, error, rip);
+    check_trap_at(t, what, " in user mode", vector, error, rip);
     check_left_user(t, what);
 }
 
@@ -130,8 +130,8 @@ void check_user_end(struct test *t, const char *what)
     const struct trap_frame *f = &snippet_trap.frame;
 
     CHECK(f->vector == TRAP_PAGE_FAULT && f->rip == user_va(snippet_end),
-          "%s in user mode: trap has vector %lu, error code 0x%lx, RIP 0x%lx, expected none up to "
-          "RIP 0x%lx",
+          "%s in user mode: trap has vector %lu, error code 0x%lx, RIP 0x%lx, expected no trap "
+          "before the page fault at RIP 0x%lx",
           what, f->vector, f->error, f->rip, user_va(snippet_end));
     check_left_user(t, what);
 }
