@@ -10,6 +10,11 @@
 
 #include "kernel/selftest/test.h"
 
+#include <xen/vcpu.h>
+
+/* VCPUOP_get_runstate_info of @vcpu. If Xen returns an error, the test fails, and state is -1. */
+struct vcpu_runstate_info vcpu_runstate(struct test *t, unsigned int vcpu);
+
 /*
  * Nanoseconds for which vCPU 0 has run, or has been blocked (asleep in Xen), since Xen made the
  * domain. If Xen returns an error, the test fails, and the result is UINT64_MAX.

@@ -3,6 +3,7 @@
 
 #include "lib/errno.h"
 
+#include "arch/x86/cpu.h"
 #include "arch/x86/hypercall.h"
 
 #include <xen/sched.h>
@@ -28,9 +29,24 @@ uint32_t clock_version(const struct test *t)
     return ((volatile struct shared_info *)t->d->shared)->vcpu_info[0].time.version;
 }
 
-bool clock_is_before(const struct test *t, uint64_t at_ns, uint32_t version)
+uint64_t clock_early_ns(const struct test *t, uint64_t at_ns, uint32_t version)
 {
-    return clock_ns() + SLACK_NS < at_ns && clock_version(t) == version;
+    uint64_t now = clock_ns();
+
+    return now + SLACK_NS < at_ns && clock_version(t) == version ? at_ns - now : 0;
+}
+
+struct reading clock_read(const volatile struct vcpu_time_info *record)
+{
+    struct reading r;
+
+    do {
+        r.version = record->version;
+        barrier();
+        r.ns = clock_of(record);
+        barrier();
+    } while (record->version != r.version);
+    return r;
 }
 
 bool alarm_fired(const struct alarm *a)

@@ -33,8 +33,18 @@
  */
 uint32_t clock_version(const struct test *t);
 
-/* True if clock_ns() is before @at_ns, by a record of the version @version. */
-bool clock_is_before(const struct test *t, uint64_t at_ns, uint32_t version);
+/*
+ * By how many nanoseconds clock_ns() is before @at_ns: 0 if by at most SLACK_NS, or if the record
+ * does not have the version @version.
+ */
+uint64_t clock_early_ns(const struct test *t, uint64_t at_ns, uint32_t version);
+
+/* clock_of() of *@record, the record of the calling vCPU, and the version that was read by. */
+struct reading {
+    uint64_t ns;
+    uint32_t version;
+};
+struct reading clock_read(const volatile struct vcpu_time_info *record);
 
 struct alarm {
     struct test *t;

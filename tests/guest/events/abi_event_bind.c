@@ -24,40 +24,12 @@ static bool is_per_vcpu(unsigned int virq)
     return virq == VIRQ_TIMER || virq == VIRQ_DEBUG || virq == VIRQ_XENOPROF || virq == VIRQ_XENPMU;
 }
 
-/* Compares what EVTCHNOP_status tells of @port with *@expected. XSM/FLASK denies the status. */
-static void check_status(struct test *t, const char *what, evtchn_port_t port,
-                         const struct evtchn_status *expected)
-{
-    struct evtchn_status s = {.dom = DOMID_SELF, .port = port, .status = 77, .vcpu = 77};
-
-    if (t->d->host.has_flask)
-        return;
-    s.u.interdomain.dom = 7777;
-    s.u.interdomain.port = 7777;
-    CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_status, &s), 0,
-             "EVTCHNOP_status of port 0x%x, %s", port, what);
-    CHECK_EQ(s.status, expected->status, "EVTCHNOP_status of port 0x%x, %s: status", port, what);
-    CHECK_EQ(s.vcpu, expected->vcpu, "EVTCHNOP_status of port 0x%x, %s: vcpu", port, what);
-    if (expected->status == EVTCHNSTAT_virq)
-        CHECK_EQ(s.u.virq, expected->u.virq, "EVTCHNOP_status of port 0x%x, %s: u.virq", port,
-                 what);
-    if (expected->status == EVTCHNSTAT_unbound)
-        CHECK_EQ(s.u.unbound.dom, expected->u.unbound.dom,
-                 "EVTCHNOP_status of port 0x%x, %s: u.unbound.dom", port, what);
-    if (expected->status == EVTCHNSTAT_interdomain) {
-        CHECK_EQ(s.u.interdomain.dom, expected->u.interdomain.dom,
-                 "EVTCHNOP_status of port 0x%x, %s: u.interdomain.dom", port, what);
-        CHECK_EQ(s.u.interdomain.port, expected->u.interdomain.port,
-                 "EVTCHNOP_status of port 0x%x, %s: u.interdomain.port", port, what);
-    }
-}
-
 static void check_closed(struct test *t, evtchn_port_t port)
 {
     struct evtchn_status closed = {.status = EVTCHNSTAT_closed};
 
     check_port(t, port_close(port), 0, "EVTCHNOP_close", port);
-    check_status(t, "which is closed", port, &closed);
+    check_port_status(t, "closed", port, &closed);
 }
 
 static void check_virq_status(struct test *t, evtchn_port_t port, unsigned int virq,
@@ -65,7 +37,7 @@ static void check_virq_status(struct test *t, evtchn_port_t port, unsigned int v
 {
     struct evtchn_status bound = {.status = EVTCHNSTAT_virq, .vcpu = vcpu, .u.virq = virq};
 
-    check_status(t, "bound to a VIRQ", port, &bound);
+    check_port_status(t, "bound to a VIRQ", port, &bound);
 }
 
 /*
@@ -147,10 +119,10 @@ TEST_RULE(abi_ipi_rebind,
                   "two calls of EVTCHNOP_bind_ipi, vCPU %u: both returned port 0x%x, expected two "
                   "ports",
                   vcpu, first);
-            check_status(t, "an IPI", second, &bound);
+            check_port_status(t, "an IPI", second, &bound);
             check_closed(t, second);
         }
-        check_status(t, "an IPI", first, &bound);
+        check_port_status(t, "an IPI", first, &bound);
         check_closed(t, first);
     }
 }
@@ -164,7 +136,7 @@ static void try_move(struct test *t, evtchn_port_t port, bool movable, const cha
                  "EVTCHNOP_bind_vcpu of port 0x%x, %s, to vCPU %u", port, what, v);
         if (movable)
             status->vcpu = v;
-        check_status(t, what, port, status);
+        check_port_status(t, what, port, status);
     }
     /* Closed and opened again, the port notifies vCPU 0, as <xen/event_channel.h> says. */
     if (movable && event_vcpus(t) > 1)
@@ -187,7 +159,7 @@ TEST_RULE(abi_bind_vcpu,
         unbound.vcpu = 0;
         if (!port_opened(t, port_unbound(DOMID_SELF, &port), "EVTCHNOP_alloc_unbound"))
             return;
-        check_status(t, "unbound, just opened", port, &unbound);
+        check_port_status(t, "unbound, just opened", port, &unbound);
         try_move(t, port, true, "unbound", &unbound);
         check_closed(t, port);
     }

@@ -28,32 +28,21 @@ struct pair {
 };
 
 static void check_end(struct pair *p, const char *when, evtchn_port_t port, unsigned int vcpu,
-                      unsigned int status, evtchn_port_t remote)
+                      evtchn_port_t remote)
 {
-    struct evtchn_status s = {.dom = DOMID_SELF, .port = port};
-    struct test *t = p->t;
+    struct evtchn_status end = {
+        .status = EVTCHNSTAT_interdomain,
+        .vcpu = vcpu,
+        .u.interdomain = {.dom = p->self, .port = remote},
+    };
 
-    if (t->d->host.has_flask)
-        return;
-    CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_status, &s), 0,
-             "%s: EVTCHNOP_status of port 0x%x", when, port);
-    CHECK_EQ(s.status, status, "%s: EVTCHNOP_status of port 0x%x: status", when, port);
-    CHECK_EQ(s.vcpu, vcpu, "%s: EVTCHNOP_status of port 0x%x: vcpu", when, port);
-    if (status == EVTCHNSTAT_unbound)
-        CHECK_EQ(s.u.unbound.dom, p->self, "%s: EVTCHNOP_status of port 0x%x: u.unbound.dom", when,
-                 port);
-    if (status != EVTCHNSTAT_interdomain)
-        return;
-    CHECK_EQ(s.u.interdomain.dom, p->self, "%s: EVTCHNOP_status of port 0x%x: u.interdomain.dom",
-             when, port);
-    CHECK_EQ(s.u.interdomain.port, remote, "%s: EVTCHNOP_status of port 0x%x: u.interdomain.port",
-             when, port);
+    check_port_status(p->t, when, port, &end);
 }
 
 static void check_ends(struct pair *p, const char *when)
 {
-    check_end(p, when, p->a, p->vcpu_a, EVTCHNSTAT_interdomain, p->b);
-    check_end(p, when, p->b, p->vcpu_b, EVTCHNSTAT_interdomain, p->a);
+    check_end(p, when, p->a, p->vcpu_a, p->b);
+    check_end(p, when, p->b, p->vcpu_b, p->a);
 }
 
 /* "EVTCHNOP_bind_interdomain always sets the local event channel pending." */
@@ -73,7 +62,8 @@ static void send(struct pair *p, evtchn_port_t from, evtchn_port_t to, unsigned 
 {
     check_port(p->t, port_send(from), 0, "EVTCHNOP_send", from);
     event_expect_send(&p->e, to, vcpu);
-    events_check(p->t, &p->e, "EVTCHNOP_send to the other port of a pair", from);
+    events_check(p->t, &p->e,
+                 "EVTCHNOP_send from this port of a pair, which notifies the second port", from);
     event_ack(p->t, &p->e, to, vcpu);
 }
 
@@ -85,6 +75,7 @@ static void send_both_ways(struct pair *p)
 
 static void try_pair(struct pair *p)
 {
+    struct evtchn_status unbound = {.status = EVTCHNSTAT_unbound, .u.unbound.dom = p->self};
     struct test *t = p->t;
     evtchn_port_t other;
     long rc;
@@ -101,11 +92,13 @@ static void try_pair(struct pair *p)
         check_port(t, rc, -EINVAL, "EVTCHNOP_bind_interdomain to a port that is connected already",
                    p->b);
     p->vcpu_a = event_vcpus(t) - 1;
-    check_port(t, port_move(p->a, p->vcpu_a), 0, "EVTCHNOP_bind_vcpu of one end", p->a);
-    check_ends(p, "after EVTCHNOP_bind_vcpu of one end");
+    check_port(t, port_move(p->a, p->vcpu_a), 0, "EVTCHNOP_bind_vcpu of the first port of a pair",
+               p->a);
+    check_ends(p, "after EVTCHNOP_bind_vcpu of the first port of a pair");
     send_both_ways(p);
     p->vcpu_b = event_vcpus(t) - 1;
-    check_port(t, port_move(p->b, p->vcpu_b), 0, "EVTCHNOP_bind_vcpu of the other end", p->b);
+    check_port(t, port_move(p->b, p->vcpu_b), 0, "EVTCHNOP_bind_vcpu of the second port of a pair",
+               p->b);
     send_both_ways(p);
 
     /* Both ends are pending. Only the bit of the end that is closed is cleared. */
@@ -116,7 +109,8 @@ static void try_pair(struct pair *p)
     event_expect_send(&p->e, p->b, p->vcpu_b);
     events_check(t, &p->e, "EVTCHNOP_close of one end of a pair, both ends pending", p->a);
     event_ack(t, &p->e, p->b, p->vcpu_b);
-    check_end(p, "after EVTCHNOP_close of the other end", p->b, p->vcpu_b, EVTCHNSTAT_unbound, 0);
+    unbound.vcpu = p->vcpu_b;
+    check_port_status(t, "after EVTCHNOP_close of the other port of the pair", p->b, &unbound);
     check_port(t, port_send(p->b), 0, "EVTCHNOP_send to a port whose other end was closed", p->b);
     events_check(t, &p->e, "EVTCHNOP_send to a port whose other end was closed", p->b);
     if (connect(p, "EVTCHNOP_bind_interdomain after the other end was closed")) {

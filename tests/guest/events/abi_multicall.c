@@ -49,7 +49,7 @@ static void check_results(struct test *t, const struct multicall_entry *calls, u
                  i >= done ? STALE
                  : i % 2   ? 0
                            : version,
-                 "%s: call %u (from 0)", when, i);
+                 "%s: call %u (from 0) of %u readable ones", when, i, done);
 }
 
 TEST_RULE(abi_multicall_results,

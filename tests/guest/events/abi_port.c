@@ -82,7 +82,8 @@ static bool is_full(struct test *t, long rc)
 
     if (nr == 0 || nr == PORTS_UNKNOWN || nr != highest || nr > evtchn_count() + MAX_HELD)
         return false;
-    test_skip(t, "Xen allows this domain only %u event channels, the test needs more", highest);
+    test_skip(t, "Xen allows this domain only %u event channels, the test needs %u or more",
+              highest, highest + 1);
     return true;
 }
 
@@ -91,6 +92,33 @@ bool port_opened(struct test *t, long rc, const char *step)
     if (rc && !ports_are_used_up(t, rc) && !is_full(t, rc))
         CHECK_RC(rc, 0, "%s", step);
     return !rc;
+}
+
+void check_port_status(struct test *t, const char *what, evtchn_port_t port,
+                       const struct evtchn_status *expected)
+{
+    struct evtchn_status s = {.dom = DOMID_SELF, .port = port, .status = 77, .vcpu = 77};
+
+    if (t->d->host.has_flask)
+        return;
+    s.u.interdomain.dom = 7777;
+    s.u.interdomain.port = 7777;
+    CHECK_RC(HYPERVISOR_event_channel_op(EVTCHNOP_status, &s), 0,
+             "EVTCHNOP_status of port 0x%x, %s", port, what);
+    CHECK_EQ(s.status, expected->status, "EVTCHNOP_status of port 0x%x, %s: status", port, what);
+    CHECK_EQ(s.vcpu, expected->vcpu, "EVTCHNOP_status of port 0x%x, %s: vcpu", port, what);
+    if (expected->status == EVTCHNSTAT_virq)
+        CHECK_EQ(s.u.virq, expected->u.virq, "EVTCHNOP_status of port 0x%x, %s: u.virq", port,
+                 what);
+    if (expected->status == EVTCHNSTAT_unbound)
+        CHECK_EQ(s.u.unbound.dom, expected->u.unbound.dom,
+                 "EVTCHNOP_status of port 0x%x, %s: u.unbound.dom", port, what);
+    if (expected->status == EVTCHNSTAT_interdomain) {
+        CHECK_EQ(s.u.interdomain.dom, expected->u.interdomain.dom,
+                 "EVTCHNOP_status of port 0x%x, %s: u.interdomain.dom", port, what);
+        CHECK_EQ(s.u.interdomain.port, expected->u.interdomain.port,
+                 "EVTCHNOP_status of port 0x%x, %s: u.interdomain.port", port, what);
+    }
 }
 
 void check_port(struct test *t, long rc, long expected, const char *step, evtchn_port_t port)

@@ -37,6 +37,13 @@ long port_move(evtchn_port_t port, unsigned int vcpu) __must_check;
  */
 bool port_opened(struct test *t, long rc, const char *step) __must_check;
 
+/*
+ * Compares what EVTCHNOP_status tells of @port, which is @what, with *@expected. XSM/FLASK denies
+ * the status: then nothing is compared.
+ */
+void check_port_status(struct test *t, const char *what, evtchn_port_t port,
+                       const struct evtchn_status *expected);
+
 /* CHECK_RC for a @step on @port. */
 void check_port(struct test *t, long rc, long expected, const char *step, evtchn_port_t port);
 
@@ -81,8 +88,7 @@ void event_ack(struct test *t, struct events *e, evtchn_port_t port, unsigned in
 /*
  * What Xen does, in *@e alone: an event at @port, which notifies @vcpu, and EVTCHNOP_unmask of it.
  * An event sets the selector only if it changes the pending bit from 0 to 1 while the port is
- * unmasked
- * (<xen/xen.h>, struct shared_info).
+ * unmasked (<xen/xen.h>, struct shared_info).
  */
 void event_expect_send(struct events *e, evtchn_port_t port, unsigned int vcpu);
 void event_expect_unmask(struct events *e, evtchn_port_t port, unsigned int vcpu);

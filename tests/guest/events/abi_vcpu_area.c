@@ -16,6 +16,7 @@
 #include "arch/x86/hypercall.h"
 
 #include "tests/guest/events/abi_alarm.h"
+#include "tests/guest/vcpu_time.h"
 
 #include <xen/vcpu.h>
 
@@ -50,23 +51,18 @@ static bool is_pattern(const void *area, size_t len_bytes)
     return true;
 }
 
-static struct vcpu_runstate_info runstate(struct test *t, unsigned int vcpu)
+/*
+ * Blocks vCPU 0 for 1 ms, and until Xen has scheduled the vCPU after @since_ns. That may take more
+ * than one sleep: another processor's clock may be behind (abi_alarm.h).
+ */
+static void sleep(struct test *t, uint64_t since_ns)
 {
-    struct vcpu_runstate_info info = {.state = -1};
-
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_get_runstate_info, vcpu, &info), 0,
-             "VCPUOP_get_runstate_info of vCPU %u", vcpu);
-    return info;
-}
-
-/* Blocks vCPU 0 for 1 ms, and until Xen has scheduled it anew. */
-static void sleep(struct test *t)
-{
-    uint64_t before = runstate(t, 0).state_entry_time;
     evtchn_port_t none = 0;
+    unsigned int i = 0;
 
-    for (unsigned int i = 0; i < MAX_SLEEPS && runstate(t, 0).state_entry_time == before; i++)
+    do
         CHECK_RC(poll_ports(&none, 0, clock_ns() + (NS_PER_MS << i)), 0, "SCHEDOP_poll of 0 ports");
+    while (vcpu_runstate(t, 0).state_entry_time <= since_ns && ++i < MAX_SLEEPS);
 }
 
 /*
@@ -77,7 +73,7 @@ static void sleep(struct test *t)
 static void check_runstate_area(struct test *t, const struct vcpu_runstate_info *area,
                                 const char *when)
 {
-    struct vcpu_runstate_info a, now, again = runstate(t, 0);
+    struct vcpu_runstate_info a, now, again = vcpu_runstate(t, 0);
     unsigned int tries = 0;
 
     do {
@@ -85,7 +81,7 @@ static void check_runstate_area(struct test *t, const struct vcpu_runstate_info 
         barrier();
         a = *area;
         barrier();
-        again = runstate(t, 0);
+        again = vcpu_runstate(t, 0);
     } while (again.state_entry_time != now.state_entry_time && ++tries < MAX_READINGS);
     CHECK_EQ(a.state_entry_time, now.state_entry_time,
              "%s: runstate area of vCPU 0: state_entry_time", when);
@@ -106,13 +102,15 @@ static void check_runstate_other(struct test *t)
     memset(runstates, PATTERN, sizeof(runstates));
     CHECK_RC(register_runstate(1, (uintptr_t)&runstates[1]), 0,
              "VCPUOP_register_runstate_memory_area of vCPU 1");
-    now = runstate(t, 1);
+    now = vcpu_runstate(t, 1);
     CHECK_EQ((uint64_t)runstates[1].state, (uint64_t)now.state,
              "runstate area of vCPU 1, just registered by vCPU 0: state");
     CHECK_EQ(runstates[1].state_entry_time, now.state_entry_time,
              "runstate area of vCPU 1, just registered by vCPU 0: state_entry_time");
     CHECK(is_pattern(&runstates[0], sizeof(runstates[0])),
-          "VCPUOP_register_runstate_memory_area of vCPU 1: the old area of vCPU 0 was written");
+          "VCPUOP_register_runstate_memory_area of vCPU 1: Xen has written to the former area of "
+          "vCPU 0 at 0x%lx, expected no store",
+          (uintptr_t)&runstates[0]);
     CHECK_RC(register_runstate(1, 0), 0, "VCPUOP_register_runstate_memory_area of vCPU 1: none");
 }
 
@@ -127,7 +125,7 @@ TEST_RULE(abi_runstate_area,
              "VCPUOP_register_runstate_memory_area of vCPU 0");
     check_runstate_area(t, &runstates[0], "just registered");
     entry = runstates[0].state_entry_time;
-    sleep(t);
+    sleep(t, entry);
     check_runstate_area(t, &runstates[0], "after SCHEDOP_poll");
     CHECK(runstates[0].state_entry_time > entry,
           "runstate area of vCPU 0: state_entry_time after SCHEDOP_poll is 0x%lx, expected > 0x%lx",
@@ -140,38 +138,45 @@ TEST_RULE(abi_runstate_area,
              "VCPUOP_register_runstate_memory_area at Xen's address 0x%lx", XEN_AREA);
     CHECK_RC(register_runstate(0, NONCANONICAL), -EFAULT,
              "VCPUOP_register_runstate_memory_area at non-canonical 0x%lx", NONCANONICAL);
-    sleep(t);
+    sleep(t, vcpu_runstate(t, 0).state_entry_time);
     CHECK(is_pattern(&runstates[0], sizeof(runstates[0])),
-          "after a second area was registered: the first runstate area of vCPU 0 was written");
+          "after VCPUOP_register_runstate_memory_area of a second area of vCPU 0: Xen has written "
+          "to the first area at 0x%lx, expected no store",
+          (uintptr_t)&runstates[0]);
     check_runstate_area(t, &runstates[1], "second area, after SCHEDOP_poll");
 
     CHECK_RC(register_runstate(0, 0), 0, "VCPUOP_register_runstate_memory_area of vCPU 0: none");
     memset(runstates, PATTERN, sizeof(runstates));
-    sleep(t);
+    sleep(t, vcpu_runstate(t, 0).state_entry_time);
     CHECK(is_pattern(runstates, sizeof(runstates)),
-          "after no area was registered: a runstate area of vCPU 0 was written");
+          "after VCPUOP_register_runstate_memory_area of vCPU 0 at 0 (none): Xen has written to a "
+          "former area, at 0x%lx or 0x%lx, expected no store",
+          (uintptr_t)&runstates[0], (uintptr_t)&runstates[1]);
     if (event_vcpus(t) > 1)
         check_runstate_other(t);
 }
 
 /* Registering an area makes Xen update the record in shared_info and the area. */
-static void check_time_area(struct test *t, const struct vcpu_time_info *area, uint32_t version,
+static void check_time_area(struct test *t, const struct vcpu_time_info *area, uint32_t before,
                             const char *when)
 {
     const volatile struct vcpu_time_info *record = &t->d->shared->vcpu_info[0].time;
     struct vcpu_time_info a, now;
     unsigned int tries = 0;
+    uint32_t version;
 
     do { /* Xen updates both each second, too */
-        now = *record;
+        version = record->version;
         barrier();
+        now = *record;
         a = *area;
         barrier();
-    } while (record->version != now.version && ++tries < MAX_READINGS);
+    } while (record->version != version && ++tries < MAX_READINGS);
     CHECK_EQ(a.version, now.version, "%s: time area of vCPU 0: version", when);
-    CHECK(a.version % 2 == 0 && a.version != version,
-          "%s: time area of vCPU 0: version is 0x%x, expected an even number other than 0x%x", when,
-          a.version, version);
+    CHECK(a.version % 2 == 0 && a.version != before,
+          "%s: time area of vCPU 0: version is 0x%x, expected an even number other than 0x%x, the "
+          "version before the registration",
+          when, a.version, before);
     CHECK_EQ(a.tsc_timestamp, now.tsc_timestamp, "%s: time area of vCPU 0: tsc_timestamp", when);
     CHECK_EQ(a.system_time, now.system_time, "%s: time area of vCPU 0: system_time", when);
     CHECK_EQ(a.tsc_to_system_mul, now.tsc_to_system_mul,
@@ -184,7 +189,7 @@ TEST_RULE(abi_time_area,
           "Xen writes the time record of a vCPU to its registered area, and never again after "
           "another area was registered")
 {
-    uint32_t version = t->d->shared->vcpu_info[0].time.version;
+    uint32_t version = clock_version(t);
 
     memset(times, PATTERN, sizeof(times));
     CHECK_RC(register_time(0, (uintptr_t)&times[0]), 0,
@@ -204,10 +209,13 @@ TEST_RULE(abi_time_area,
              "VCPUOP_register_vcpu_time_memory_area at non-canonical 0x%lx", NONCANONICAL);
     CHECK_RC(register_time(0, 0), 0, "VCPUOP_register_vcpu_time_memory_area of vCPU 0: none");
     version = times[1].version;
-    sleep(t);
+    sleep(t, vcpu_runstate(t, 0).state_entry_time);
     CHECK_EQ(times[1].version, version,
-             "after no area was registered: version in the second time area of vCPU 0");
-    CHECK(t->d->shared->vcpu_info[0].time.version % 2 == 0,
+             "after VCPUOP_register_vcpu_time_memory_area of vCPU 0 at 0 (none): version in the "
+             "second time area");
+    version = clock_version(t);
+    CHECK(version % 2 == 0,
+          "after VCPUOP_register_vcpu_time_memory_area of vCPU 0 at 0 (none): "
           "vcpu_info[0].time.version is 0x%x, expected an even number",
-          t->d->shared->vcpu_info[0].time.version);
+          version);
 }

@@ -13,21 +13,13 @@
 
 #include "tests/guest/abi_room.h"
 #include "tests/guest/events/abi_alarm.h"
+#include "tests/guest/vcpu_time.h"
 
 #include <xen/vcpu.h>
 
 #define ENXIO    6  /* <xen/errno.h> */
 #define UNKNOWN  62 /* Xen's commands are lower */
 #define LAST_CMD VCPUOP_register_vcpu_time_memory_area
-
-static struct vcpu_runstate_info runstate(struct test *t, unsigned int vcpu)
-{
-    struct vcpu_runstate_info info = {.state = -1};
-
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_get_runstate_info, vcpu, &info), 0,
-             "VCPUOP_get_runstate_info of vCPU %u", vcpu);
-    return info;
-}
 
 /* The four times grow between two readings, no faster than the clock. */
 static void check_times(struct test *t, const struct vcpu_runstate_info *a,
@@ -53,24 +45,28 @@ TEST_RULE(abi_runstate,
          i++) {
         uint32_t version = clock_version(t);
         uint64_t start = clock_ns(), until = start + SLEEP_NS;
-        struct vcpu_runstate_info a = runstate(t, 0), b;
+        struct vcpu_runstate_info a = vcpu_runstate(t, 0), b;
+        uint64_t early, past;
         evtchn_port_t none = 0;
 
         CHECK_RC(poll_ports(&none, 0, until), 0, "SCHEDOP_poll of 0 ports");
-        b = runstate(t, 0);
+        b = vcpu_runstate(t, 0);
         CHECK_EQ((uint64_t)a.state, RUNSTATE_running, "runstate of vCPU 0 before SCHEDOP_poll");
         CHECK_EQ((uint64_t)b.state, RUNSTATE_running, "runstate of vCPU 0 after SCHEDOP_poll");
-        CHECK(!clock_is_before(t, b.state_entry_time, version),
-              "state_entry_time of vCPU 0 is 0x%lx, expected at most the system time",
-              b.state_entry_time);
-        if (clock_version(t) == version)
-            check_times(t, &a, &b, clock_ns() - start);
+        early = clock_early_ns(t, b.state_entry_time, version);
+        CHECK(
+            !early,
+            "VCPUOP_get_runstate_info of vCPU 0: state_entry_time is 0x%lx, which is %lu ns after "
+            "the system time, expected at most %u ns after",
+            b.state_entry_time, early, SLACK_NS);
+        past = clock_ns() - start;
+        if (clock_version(t) == version) /* also when the clock was read for @past */
+            check_times(t, &a, &b, past);
         slept = b.time[RUNSTATE_blocked] - a.time[RUNSTATE_blocked];
     }
     CHECK(slept >= SLEEP_NS / 4,
-          "SCHEDOP_poll for 2 ms, %u times: time[RUNSTATE_blocked] of vCPU 0 grew by %lu ns, "
-          "expected "
-          ">= 500000",
+          "SCHEDOP_poll for 2 ms, %u times: time[RUNSTATE_blocked] of vCPU 0 grew by %lu ns in the "
+          "last one, expected >= 500000 ns",
           MAX_SLEEPS, slept);
 }
 
@@ -141,6 +137,7 @@ TEST_RULE(abi_vcpu_info_refused,
     static const struct info_row past = {"past all memory", 0, -EINVAL};
     static const struct info_row table = {"a page table", 0, -EACCES};
     unsigned int vcpu = t->d->host.nr_vcpus - 1;
+    uint32_t version;
     struct spot s;
 
     if (!spot_open(t, &s))
@@ -149,8 +146,10 @@ TEST_RULE(abi_vcpu_info_refused,
         try_info(t, vcpu, s.mfn, &rows[i]);
     try_info(t, vcpu, to_mfn((uint64_t)1 << 40), &past);
     try_info(t, vcpu, t->d->pt.root, &table);
-    CHECK(t->d->shared->vcpu_info[0].time.version % 2 == 0,
-          "after refused calls: vcpu_info[0].time.version is 0x%x, expected an even number",
-          t->d->shared->vcpu_info[0].time.version);
+    version = clock_version(t);
+    CHECK(version % 2 == 0,
+          "after refused calls of VCPUOP_register_vcpu_info: vcpu_info[0].time.version is 0x%x, "
+          "expected an even number",
+          version);
     spot_close(s);
 }

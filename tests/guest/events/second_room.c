@@ -109,24 +109,30 @@ static bool first_start(struct test *t)
     return ended;
 }
 
+bool second_exists(struct test *t)
+{
+    if (t->d->host.nr_vcpus > 1)
+        return true;
+    test_skip(t, "this domain has one vCPU, the test needs two");
+    return false;
+}
+
 bool second_start(struct test *t, void (*job)(void *arg), void *arg)
 {
     long rc;
 
-    if (t->d->host.nr_vcpus < 2) {
-        test_skip(t, "this domain has one vCPU, the test needs two");
+    if (!second_exists(t))
         return false;
-    }
     if (work.done != work.started) {
-        test_fail(t, "vCPU 1 cannot be used: an earlier job has not ended, or VCPUOP_initialise "
-                     "accepted an invalid context");
+        test_fail(t, "vCPU 1 cannot be used: the job of an earlier test has not ended, or "
+                     "VCPUOP_initialise accepted an invalid context");
         return false;
     }
     rc = up(job, arg);
     /* -EINVAL: vCPU 1 of this domain, which may be a restored one, is not initialised. */
     if (rc == -EINVAL && first_start(t))
         rc = up(job, arg);
-    CHECK_RC(rc, 0, "VCPUOP_up of vCPU 1, which is initialised");
+    CHECK_RC(rc, 0, "VCPUOP_up of vCPU 1");
     return !rc;
 }
 
@@ -139,40 +145,40 @@ bool second_wait_for(struct test *t, const volatile uint64_t *value, uint64_t ex
     return *value == expected;
 }
 
-static int state_of_second(struct test *t)
-{
-    struct vcpu_runstate_info info = {.state = -1};
-
-    CHECK_RC(HYPERVISOR_vcpu_op(VCPUOP_get_runstate_info, SECOND, &info), 0,
-             "VCPUOP_get_runstate_info of vCPU 1");
-    return info.state;
-}
-
 bool second_wait_state(struct test *t, int state)
 {
     uint64_t until = vcpu_running_ns(t) + MAX_NS;
+    int found;
 
-    while (state_of_second(t) != state && vcpu_running_ns(t) < until)
+    /* offline behind its job, vCPU 1 reaches no other state */
+    while ((found = vcpu_runstate(t, SECOND).state) != state && found != RUNSTATE_offline &&
+           vcpu_running_ns(t) < until)
         watchdog_kick();
-    return state_of_second(t) == state;
+    return found == state;
 }
 
-/* Down, and no longer on a physical CPU (RUNSTATE_offline). */
+/* Down, and no longer on a physical CPU. */
+bool second_wait_offline(struct test *t, const char *step)
+{
+    bool offline = second_wait_state(t, RUNSTATE_offline);
+
+    CHECK(offline, "10 s after %s: runstate of vCPU 1 is %d, expected %d (RUNSTATE_offline)", step,
+          vcpu_runstate(t, SECOND).state, RUNSTATE_offline);
+    return offline;
+}
+
 bool second_wait(struct test *t)
 {
     bool done = second_wait_for(t, &work.done, work.started);
     long is_up;
 
-    CHECK(done, "10 s after VCPUOP_up of vCPU 1: the job of vCPU 1 has not ended");
+    CHECK(done, "10 s after VCPUOP_up of vCPU 1: vCPU 1 has ended job %lu, expected job %lu",
+          work.done, work.started);
     if (!done)
         return false;
-    done = second_wait_state(t, RUNSTATE_offline);
+    done = second_wait_offline(t, "VCPUOP_down of vCPU 1 by vCPU 1");
     is_up = HYPERVISOR_vcpu_op(VCPUOP_is_up, SECOND, NULL);
-    CHECK(done,
-          "10 s after VCPUOP_down of vCPU 1 by itself: runstate of vCPU 1 is %d, expected %d "
-          "(RUNSTATE_offline)",
-          state_of_second(t), RUNSTATE_offline);
-    CHECK_RC(is_up, 0, "VCPUOP_is_up of vCPU 1 after VCPUOP_down by itself");
+    CHECK_RC(is_up, 0, "VCPUOP_is_up of vCPU 1 after VCPUOP_down by vCPU 1");
     CHECK_EQ(stack[0], CANARY, "lowest word of the stack of vCPU 1");
     return done && !is_up;
 }

@@ -32,8 +32,17 @@ bool second_wait(struct test *t);
 bool second_wait_for(struct test *t, const volatile uint64_t *value,
                      uint64_t expected) __must_check;
 
-/* Waits until vCPU 1 is in the state @state (RUNSTATE_*); false after 10 s as above. */
+/*
+ * Waits until vCPU 1, which has been started, is in the state @state (RUNSTATE_*). False after 10 s
+ * as above, or if vCPU 1 is offline.
+ */
 bool second_wait_state(struct test *t, int state) __must_check;
+
+/* As second_wait_state(RUNSTATE_offline), after @step. If vCPU 1 is not offline, the test fails. */
+bool second_wait_offline(struct test *t, const char *step) __must_check;
+
+/* False: the test is skipped, because the domain has one vCPU. */
+bool second_exists(struct test *t) __must_check;
 
 /* Prepares the first registers of vCPU 1 at @context, for VCPUOP_initialise. */
 void second_context(const struct test *t, struct vcpu_guest_context *context);

@@ -120,11 +120,7 @@ TEST(abi_bad_vcpu, "VCPUOP_initialise refuses an invalid vcpu_guest_context")
     struct room r;
     long rc;
 
-    if (t->d->host.nr_vcpus < 2) {
-        test_skip(t, "this domain has one vCPU, the test needs two");
-        return;
-    }
-    if (!room_open(&r, t, 16))
+    if (!second_exists(t) || !room_open(&r, t, 16))
         return;
     context = room_alloc(&r, CONTEXT_PAGES);
     second_context(t, context);
