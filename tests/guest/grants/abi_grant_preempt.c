@@ -20,7 +20,6 @@
 #define NR_MAPPINGS 1024
 #define NR_BEHIND   8 /* operations behind the last one, which Xen must not touch */
 #define PER_REF     64
-#define NO_STATUS   1
 #define REF_A       GRANT_FIRST
 #define REF_B       (GRANT_FIRST + 1)
 #define HOST        GNTMAP_host_map
