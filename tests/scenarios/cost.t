@@ -4,8 +4,10 @@
 # The cost of a boot of this kernel in instructions. The kernel with test=none is compared with an
 # empty guest (empty.S), which shuts down at its first instructions, on the same Xen. With -icount,
 # QEMU's clock advances one nanosecond per instruction, and Xen prints the time with each line. Both
-# runs end with the same line of Xen. Without this test the kernel could become slow in code that no
-# benchmark measures: before kernel_main, in printing, at the end.
+# runs end with the same line of Xen. Without this comparison the kernel could become slow in code that no
+# benchmark measures: before kernel_main, in printing, at the end. A boot of the benchmark at 1 GiB is
+# compared with bench/results.tsv. Without this comparison the figures in the tree could be those of an
+# older kernel.
 
 use strict;
 use warnings;
@@ -13,6 +15,7 @@ use Test::More;
 
 use FindBin;
 use lib $FindBin::Bin, "$FindBin::Bin/../scripts";
+use Figures;
 use Host;
 use Run;
 
@@ -57,5 +60,12 @@ cmp_ok $kernel_end - $empty_end, '>', 1,
     'the kernel takes more than a million instructions more than the empty guest';
 diag sprintf 'Xen and the empty guest: %.1f million instructions; the kernel: %.1f million more',
     $empty_end, $kernel_end - $empty_end;
+
+($code, my $out, $err) =
+    run(script('../bench/run'), '--kernel', kernel, '--out', "$dir/results.tsv", '1G');
+is $code, 0, 'bench/run of a dom0 of 1 GiB exits with 0' or diag $out, $err;
+my @fresh = rows("$dir/results.tsv");
+is_deeply [map { $_->{verdict} } @fresh], ['PASS'], 'bench/run: its table has one row, with verdict PASS';
+same_figures('results.tsv', ['dom0'], ['total'], @fresh);
 
 done_testing;
