@@ -69,17 +69,26 @@ static uint64_t *open_table(struct builder *b, unsigned int level, mfn_t *mfn)
     return t ? memset(t, 0, PAGE_SIZE) : NULL;
 }
 
-/* Maps the image's pages as before, but not the fixmap slots, which may map a page table. */
+/*
+ * Maps the image's pages from @start to the end of a level 1 table as before, but not the fixmap
+ * slots, which may map a page table.
+ */
 static int build_l1(struct builder *b, uint64_t start, mfn_t *mfn)
 {
     uint64_t end = min_u64(ROUND_DOWN(start, level_bytes(2)) + level_bytes(2), b->k->image.end);
-    uint64_t *l1 = open_table(b, 1, mfn);
+    struct pt_entry first = pt_walk(b->pt, start);
+    const volatile uint64_t *old;
+    uint64_t *l1;
 
+    if (first.level != 1)
+        return -ENOENT;
+    old = pt_show(b->pt, first.table, 1);
+    l1 = open_table(b, 1, mfn);
     if (!l1)
         return -EPERM;
     for (uint64_t va = start; va < end; va += PAGE_SIZE)
         if (!is_fixmap(b->pt, va))
-            l1[pte_index(va, 1)] = pt_walk(b->pt, va).pte;
+            l1[pte_index(va, 1)] = old[pte_index(va, 1)];
     fixmap_unmap(b->pt->fixmap, FIXMAP_BUILD);
     return 0;
 }
@@ -143,8 +152,10 @@ static void free_frame(struct builder *b, mfn_t mfn)
 /* Frees @table, which maps addresses from @va on, the tables below it, and pages not to be kept. */
 static void free_tree(struct builder *b, mfn_t table, unsigned int level, uint64_t va)
 {
+    const volatile uint64_t *entries = pt_show(b->pt, table, level);
+
     for (unsigned int i = 0; i < PTES_PER_TABLE; i++, va += level_bytes(level)) {
-        uint64_t pte = pt_read(b->pt, table, level, i);
+        uint64_t pte = entries[i];
 
         if (!pte_present(pte))
             continue;

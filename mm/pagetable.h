@@ -73,14 +73,15 @@ int pt_make_tables(struct pagetable *pt, uint64_t start, uint64_t end) __must_ch
 void pt_drop_tables(struct pagetable *pt, uint64_t start, uint64_t end);
 
 /*
- * Sets the flags of the 4 KiB mapping at @va, and flushes @va from the TLB. Returns 0; -ENOENT if
- * @va has no 4 KiB mapping; or Xen's negative errno.
+ * Sets the flags of the 4 KiB mappings in [@start, @end), page-aligned, and flushes the TLB of this
+ * vCPU. Returns 0; -ENOENT if a page has no 4 KiB mapping; or Xen's negative errno. After an error
+ * some of the mappings below the failed one have the new flags.
  */
-int pt_protect(struct pagetable *pt, uint64_t va, uint64_t flags) __must_check;
+int pt_protect(struct pagetable *pt, uint64_t start, uint64_t end, uint64_t flags) __must_check;
 
 /*
  * Removes the 4 KiB mapping at @va, and flushes @va from the TLB. *@mfn is the frame, which is the
- * caller's again. Errors as for pt_protect.
+ * caller's again. Returns 0; -ENOENT if @va has no 4 KiB mapping; or Xen's negative errno.
  */
 int pt_unmap(struct pagetable *pt, uint64_t va, mfn_t *mfn) __must_check;
 

@@ -8,13 +8,7 @@
 
 static int protect(struct domain *d, const char *start, const char *end, uint64_t flags)
 {
-    for (const char *p = start; p < end; p += PAGE_SIZE) {
-        int rc = pt_protect(&d->pt, (uintptr_t)p, flags);
-
-        if (rc)
-            return rc;
-    }
-    return 0;
+    return pt_protect(&d->pt, (uintptr_t)start, (uintptr_t)end, flags);
 }
 
 /* A page that is not mapped is no error. */

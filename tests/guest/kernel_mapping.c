@@ -45,7 +45,7 @@ TEST(module_area, "W^X: no page mapped in Linux's module area is both writable a
                  "write of code to", MODULE_AREA, "writable");
         CHECK_RC(probe_exec(page, &result), pte_has_nx() ? -EFAULT : 0,
                  "%s the page at 0x%lx, mapped %s", "call of", MODULE_AREA, "writable");
-        CHECK_RC(pt_protect(pt, MODULE_AREA, PTE_RX), 0,
+        CHECK_RC(pt_protect(pt, MODULE_AREA, MODULE_AREA + PAGE_SIZE, PTE_RX), 0,
                  "pt_protect of 0x%lx, from writable to executable", MODULE_AREA);
         CHECK_RC(probe_write(page, answer_42), -EFAULT, "%s the page at 0x%lx, mapped %s",
                  "write of code to", MODULE_AREA, "executable");

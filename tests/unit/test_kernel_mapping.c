@@ -80,7 +80,10 @@ static void test_reduce(void **state)
         uint64_t nr_free, nr_tables, ramdisk = 0;
 
         start(&rows[i]);
-        check_equal(what, pt_protect(&g.pt, kernel_mapping.image.start + PAGE_SIZE, PTE_RO), 0);
+        check_equal(what,
+                    pt_protect(&g.pt, kernel_mapping.image.start + PAGE_SIZE,
+                               kernel_mapping.image.start + 2 * PAGE_SIZE, PTE_RO),
+                    0);
         for (uint64_t va = kernel_mapping.image.start; va < kernel_mapping.image.end;
              va += PAGE_SIZE)
             before[(va - kernel_mapping.image.start) / PAGE_SIZE] = pte_at(va);

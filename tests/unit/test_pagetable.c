@@ -73,7 +73,8 @@ static void test_map_use_unmap(void **state)
         check_equal("pt_map of a mapped page", pt_map(&g.pt, addresses[i], mfn, PTE_RO), -EEXIST);
         check_equal("pt_mfn of the mapped page", pt_mfn(&g.pt, addresses[i] + 0xfff).v, mfn.v);
 
-        check_equal("pt_protect, read-only", pt_protect(&g.pt, addresses[i], PTE_RO), 0);
+        check_equal("pt_protect, read-only",
+                    pt_protect(&g.pt, addresses[i], addresses[i] + PAGE_SIZE, PTE_RO), 0);
         check_true("the protected page is read-only", !fake_walk(addresses[i]).writable);
         check_true("pt_protect flushed the TLB entry", !fake_tlb_writable(addresses[i]));
         check_equal("word read from the protected page", *p, 0x1234 + i);
@@ -86,11 +87,64 @@ static void test_map_use_unmap(void **state)
         check_equal("word read through the new mapping", *p, fake_ram(fake.root)[0]);
         check_equal("pt_unmap of the new mapping", pt_unmap(&g.pt, addresses[i], &back), 0);
         check_equal("pt_unmap of an unmapped page", pt_unmap(&g.pt, addresses[i], &back), -ENOENT);
-        check_equal("pt_protect of an unmapped page", pt_protect(&g.pt, addresses[i], PTE_RO),
-                    -ENOENT);
+        check_equal("pt_protect of an unmapped page",
+                    pt_protect(&g.pt, addresses[i], addresses[i] + PAGE_SIZE, PTE_RO), -ENOENT);
         check_equal("frame_pool_free of the frame", frame_pool_free(&g.frame_pool, mfn), 0);
     }
     guest_check_frames("frames after unmapping all pages", &g, 0, 0);
+}
+
+/*
+ * Ranges that end at and beside the end of a request of pt_protect, and that go on in the next
+ * level 1 table. The range with a hole ends there, with the TLB flushed.
+ */
+static void test_protect_ranges(void **state)
+{
+    static const struct {
+        uint64_t first, nr,
+            hole; /* pages, from 40 pages below a level 1 table's end; no hole: 99 */
+    } rows[] = {
+        {0,  0,  99},
+        {0,  31, 99},
+        {1,  32, 99},
+        {0,  33, 99},
+        {0,  64, 99},
+        {39, 2,  99},
+        {40, 40, 99},
+        {0,  80, 99},
+        {0,  80, 0 },
+        {0,  80, 33},
+        {0,  80, 79},
+    };
+    const uint64_t base = FAKE_HEAP_BASE + ((uint64_t)1 << 21) - 40 * PAGE_SIZE;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        uint64_t first = rows[i].first, end = first + rows[i].nr;
+        bool is_whole = rows[i].hole == 99;
+
+        start();
+        for (uint64_t page = 0; page < 80; page++)
+            if (page != rows[i].hole)
+                check_equal("pt_map", pt_map(&g.pt, base + page * PAGE_SIZE, take(), PTE_RW), 0);
+        for (uint64_t page = 0; page < 80; page++)
+            if (page != rows[i].hole)
+                *(volatile uint64_t *)(base + page * PAGE_SIZE) = page;
+        check_equal("pt_protect of a range",
+                    pt_protect(&g.pt, base + first * PAGE_SIZE, base + end * PAGE_SIZE, PTE_RO),
+                    is_whole ? 0 : -ENOENT);
+        for (uint64_t page = 0; page < 80; page++) {
+            uint64_t va = base + page * PAGE_SIZE;
+            bool was_protected = page >= first && page < end && is_whole;
+
+            if (page == rows[i].hole || (!is_whole && page < rows[i].hole))
+                continue;
+            check_equal("page in or outside the range: writable", fake_walk(va).writable,
+                        !was_protected);
+            if (was_protected)
+                check_true("pt_protect flushed the TLB entry", !fake_tlb_writable(va));
+        }
+    }
 }
 
 /* Only builders make superpages: pt_mfn must find the frame of each 4 KiB page in them. */
@@ -113,7 +167,8 @@ static void test_superpages(void **state)
                     -EEXIST);
         if (at[i] < 512) {
             check_equal("pt_unmap in a superpage", pt_unmap(&g.pt, va, &none), -ENOENT);
-            check_equal("pt_protect in a superpage", pt_protect(&g.pt, va, PTE_RO), -ENOENT);
+            check_equal("pt_protect in a superpage", pt_protect(&g.pt, va, va + PAGE_SIZE, PTE_RO),
+                        -ENOENT);
         }
     }
     check_equal("PFN of the superpage modulo 512",
@@ -382,6 +437,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_walk, fake_machine_teardown),
         cmocka_unit_test_teardown(test_map_use_unmap, fake_machine_teardown),
+        cmocka_unit_test_teardown(test_protect_ranges, fake_machine_teardown),
         cmocka_unit_test_teardown(test_superpages, fake_machine_teardown),
         cmocka_unit_test_teardown(test_without_frames, fake_machine_teardown),
         cmocka_unit_test_teardown(test_refused, fake_machine_teardown),
