@@ -51,8 +51,8 @@ struct guest_test {
 #define TEST(ident, description) GUEST_TEST(test, ident, description, ".guest_tests." #ident, false)
 /*
  * For a test of a rule of Xen's interface on which this kernel does not depend. A dom0 runs it with
- * the others. A domU runs it if test= has the name or "full": such a test takes Xen and the domain
- * through states that a domain under a toolstack should not be in while it is saved or ballooned.
+ * the others. A domU, which tests itself after each suspend and each change of its size, runs it
+ * only if test= has the name or "full".
  */
 #define TEST_RULE(ident, description) \
     GUEST_TEST(test, ident, description, ".guest_tests." #ident, true)
