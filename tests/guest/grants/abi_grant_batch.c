@@ -175,13 +175,15 @@ static void unmap_readonly(struct edge *e, unsigned int nr)
 
     for (unsigned int i = 0; i < nr; i++)
         op[i] = (struct gnttab_unmap_grant_ref){.host_addr = e->at[i].va, .handle = e->handle[i]};
-    CHECK_RC(pt_protect(&e->g->fr.room.pt, va, va + PAGE_SIZE, PTE_RO), 0, "pt_protect of 0x%lx, read-only", va);
+    CHECK_RC(pt_protect(&e->g->fr.room.pt, va, va + PAGE_SIZE, PTE_RO), 0,
+             "pt_protect of 0x%lx, read-only", va);
     for (unsigned int i = 0; i < nr; i++) {
         CHECK_RC(HYPERVISOR_grant_table_op(GNTTABOP_unmap_grant_ref, &op[i], 1), -EFAULT,
                  "GNTTABOP_unmap_grant_ref, request %u in a read-only page", i);
         grant_check_no_pte(e->g, e->at[i].va, "unmapped by a request in a read-only page");
     }
-    CHECK_RC(pt_protect(&e->g->fr.room.pt, va, va + PAGE_SIZE, PTE_RW), 0, "pt_protect of 0x%lx, writable", va);
+    CHECK_RC(pt_protect(&e->g->fr.room.pt, va, va + PAGE_SIZE, PTE_RW), 0,
+             "pt_protect of 0x%lx, writable", va);
 }
 
 /* The copies before the one that Xen cannot read are done, and leave nothing in use. */
