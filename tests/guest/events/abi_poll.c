@@ -14,6 +14,7 @@
 
 #include "tests/guest/abi_room.h"
 #include "tests/guest/events/abi_alarm.h"
+#include "tests/guest/events/abi_upcall.h"
 #include "tests/guest/vcpu_time.h"
 
 #include <xen/sched.h>
@@ -163,49 +164,107 @@ TEST_RULE(abi_poll_pending,
 }
 
 /*
- * The timer, whose port is masked, fires while the vCPU sleeps in a poll of @nr ports, the timer's
- * the last one. @timeout: the poll has a timeout, later than the timer.
+ * SCHEDOP_poll of a port that is not pending, with upcalls unmasked and the upcall of VIRQ_TIMER
+ * pending. Returns the time blocked. An interrupt just before the hypercall may deliver the upcall
+ * earlier: then the poll rightly sleeps.
  */
-static void check_woken(struct polled *p, unsigned int nr, bool timeout, const char *what)
+static uint64_t poll_unmasked(struct polled *p)
+{
+    struct test *t = p->a.t;
+    volatile struct vcpu_info *vcpu = &t->d->shared->vcpu_info[0];
+    uint64_t blocked = vcpu_blocked_ns(t);
+    uint64_t until = clock_ns() + SLEEP_NS; /* Xen may emulate rdtsc, and deliver the upcall then */
+
+    upcalls_begin();
+    vcpu->evtchn_upcall_mask = 0;
+    CHECK_RC(poll_ports(&p->port, 1, until), 0,
+             "SCHEDOP_poll of port 0x%x, which is not pending, with an upcall pending and unmasked",
+             p->port);
+    upcalls_end(t, "SCHEDOP_poll with an upcall pending and unmasked");
+    return vcpu_blocked_ns(t) - blocked;
+}
+
+/* The event whose upcall is pending may be the one that the poll should wait for. */
+TEST_RULE(abi_poll_upcall, "SCHEDOP_poll does not sleep while an upcall is pending and unmasked")
+{
+    uint64_t blocked = 1;
+    struct polled p;
+
+    if (!polled_open(&p, t))
+        return;
+    event_mask(t, &p.a.e, p.a.port, false);
+    for (unsigned int i = 0; i < MAX_SLEEPS && blocked && t->result == TEST_SUCCESS; i++) {
+        CHECK_RC(alarm_set(1, 0), 0, "VCPUOP_set_singleshot_timer, time in the past");
+        if (alarm_wait(&p.a, clock_ns() + SLEEP_NS))
+            blocked = poll_unmasked(&p);
+        alarm_drop(&p.a);
+    }
+    CHECK(blocked == 0,
+          "SCHEDOP_poll of port 0x%x, timeout 2 ms, %u times with an upcall pending and unmasked: "
+          "the vCPU was blocked each time, the last time for %lu ns, expected 0 at least once",
+          p.port, MAX_SLEEPS, blocked);
+    event_mask(t, &p.a.e, p.a.port, true);
+    polled_close(&p);
+}
+
+/* A poll of @nr ports, of which number @place (from 0) is the port of the timer. */
+struct wake {
+    unsigned int nr, place;
+};
+
+/*
+ * The timer, whose port is masked, fires while the vCPU sleeps in the poll. @timeout: the poll has
+ * a timeout, later than the timer.
+ */
+static void check_woken(struct polled *p, const struct wake *wake, bool timeout)
 {
     struct alarm *a = &p->a;
-    const evtchn_port_t *ports = list(p, nr, a->port);
+    const evtchn_port_t *ports = list(p, wake->nr, p->port);
     struct test *t = a->t;
     bool woken = false;
 
+    p->list[wake->place] = a->port;
     for (unsigned int i = 0; i < MAX_SLEEPS && !woken; i++) {
         uint64_t at = clock_ns() + SLEEP_NS, until = at + (BACKSTOP_NS << i);
 
         if (!timeout) /* Xen does not stop the timer of an earlier poll: let it fire now */
             CHECK_RC(poll_ports(ports, 0, 1), 0, "SCHEDOP_poll of 0 ports, timeout in the past");
         CHECK_RC(alarm_set(at, 0), 0, "VCPUOP_set_singleshot_timer");
-        CHECK_RC(poll_ports(ports, nr, timeout ? until : 0), 0, "SCHEDOP_poll of %s", what);
+        CHECK_RC(poll_ports(ports, wake->nr, timeout ? until : 0), 0,
+                 "SCHEDOP_poll of %u ports, port 0x%x of VIRQ_TIMER at index %u", wake->nr, a->port,
+                 wake->place);
         woken = clock_ns() < until;
         CHECK(alarm_fired(a),
-              "SCHEDOP_poll of %s, the last one port 0x%x of VIRQ_TIMER, timer in 2 ms: after the "
-              "return, the pending bit of port 0x%x is 0, expected 1",
-              what, a->port, a->port);
+              "SCHEDOP_poll of %u ports, port 0x%x of VIRQ_TIMER at index %u, timer in 2 ms: after "
+              "the return, the pending bit of port 0x%x is 0, expected 1",
+              wake->nr, a->port, wake->place, a->port);
         alarm_drop(a);
         CHECK_RC(alarm_stop(), 0, "VCPUOP_stop_singleshot_timer");
     }
-    CHECK(
-        woken || !timeout,
-        "SCHEDOP_poll of %s, the last one port 0x%x of VIRQ_TIMER: %u times only the timeout ended "
-        "the sleep, expected the event of VIRQ_TIMER",
-        what, a->port, MAX_SLEEPS);
+    CHECK(woken || !timeout,
+          "SCHEDOP_poll of %u ports, port 0x%x of VIRQ_TIMER at index %u: %u times only the "
+          "timeout ended the sleep, expected the event of VIRQ_TIMER",
+          wake->nr, a->port, wake->place, MAX_SLEEPS);
 }
 
 TEST_RULE(abi_poll_wakes, "an event at a polled port ends SCHEDOP_poll, also if the port is masked")
 {
+    static const struct wake wakes[] = {
+        {1,        0           },
+        {2,        0           },
+        {2,        1           },
+        {3,        1           },
+        {MAX_POLL, 0           },
+        {MAX_POLL, MAX_POLL - 1},
+    };
     struct polled p;
 
     if (!polled_open(&p, t))
         return;
-    check_woken(&p, 1, true, "1 port");
-    check_woken(&p, 2, true, "2 ports");
-    check_woken(&p, MAX_POLL, true, "128 ports");
+    for (size_t i = 0; i < ARRAY_SIZE(wakes); i++)
+        check_woken(&p, &wakes[i], true);
     if (t->result == TEST_SUCCESS) /* otherwise the vCPU could sleep for ever */
-        check_woken(&p, 1, false, "1 port, without a timeout");
+        check_woken(&p, &wakes[0], false);
     polled_close(&p);
 }
 

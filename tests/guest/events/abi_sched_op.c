@@ -10,45 +10,26 @@
 #include "lib/errno.h"
 
 #include "arch/x86/hypercall.h"
-#include "arch/x86/traps.h"
-#include "arch/x86/vectors.h"
 
 #include "xen/watchdog.h"
 
 #include "tests/guest/abi_room.h"
 #include "tests/guest/events/abi_alarm.h"
+#include "tests/guest/events/abi_upcall.h"
 #include "tests/guest/vcpu_time.h"
 
 #include <xen/sched.h>
 
 #define NR_WATCHDOGS 2 /* NR_DOMAIN_WATCHDOG_TIMERS of Xen xen/include/xen/sched.h */
 
-static unsigned int nr_upcalls;
-
-static bool count_upcalls(struct trap_frame *frame, uint64_t fault_va)
+/* SCHEDOP_block, which unmasks upcalls. Returns the time blocked. @step has the circumstances. */
+static uint64_t block(struct test *t, const char *step)
 {
-    (void)fault_va;
-    if (frame->vector != VECTOR_EVENT)
-        return false;
-    nr_upcalls++;
-    trap_mask_events(frame);
-    return true;
-}
-
-/* SCHEDOP_block, which unmasks upcalls. The upcall masks them again. Returns the time blocked. */
-static uint64_t block(struct test *t, const char *when)
-{
-    volatile struct vcpu_info *vcpu = &t->d->shared->vcpu_info[0];
     uint64_t blocked = vcpu_blocked_ns(t);
 
-    nr_upcalls = 0;
-    trap_hook = count_upcalls;
-    CHECK_RC(HYPERVISOR_sched_op(SCHEDOP_block, NULL), 0, "SCHEDOP_block, %s", when);
-    CHECK_EQ(nr_upcalls, 1, "SCHEDOP_block, %s: number of upcalls", when);
-    CHECK_EQ(vcpu->evtchn_upcall_mask, 1, "SCHEDOP_block, %s: evtchn_upcall_mask after the upcall",
-             when);
-    vcpu->evtchn_upcall_mask = 1;
-    trap_hook = NULL;
+    upcalls_begin();
+    CHECK_RC(HYPERVISOR_sched_op(SCHEDOP_block, NULL), 0, "%s", step);
+    upcalls_end(t, step);
     return vcpu_blocked_ns(t) - blocked;
 }
 
@@ -66,7 +47,7 @@ TEST_RULE(abi_block,
     CHECK_RC(alarm_set(1, 0), 0, "VCPUOP_set_singleshot_timer, time in the past");
     if (alarm_wait(&a, clock_ns() + SLEEP_NS)) {
         /* If Xen blocks here, nothing wakes the vCPU: Xen's watchdog then ends the domain. */
-        blocked = block(t, "upcall pending");
+        blocked = block(t, "SCHEDOP_block, upcall pending");
         CHECK(blocked == 0,
               "SCHEDOP_block with evtchn_upcall_pending set: the vCPU was blocked for %lu ns, "
               "expected 0",
@@ -76,7 +57,7 @@ TEST_RULE(abi_block,
     at = clock_ns() + SLEEP_NS;
     version = clock_version(t);
     CHECK_RC(alarm_set(at, 0), 0, "VCPUOP_set_singleshot_timer");
-    block(t, "no event pending");
+    block(t, "SCHEDOP_block, no event pending");
     early = clock_early_ns(t, at, version);
     CHECK(alarm_fired(&a),
           "SCHEDOP_block, timer in 2 ms: no VIRQ_TIMER event after the return, expected one");
@@ -123,6 +104,16 @@ static void check_watchdog(struct test *t, uint32_t id)
              "SCHEDOP_watchdog %u, stopped before: new timeout", id);
 }
 
+/* All watchdogs are in use. So when watchdog @id is stopped, a new one has the same number. */
+static void check_same_watchdog(struct test *t, uint32_t id)
+{
+    CHECK_RC(watchdog(id, 0), 0, "SCHEDOP_watchdog %u, timeout 0: stop", id);
+    CHECK_EQ((uint32_t)watchdog(0, WATCHDOG_SECONDS), id,
+             "SCHEDOP_watchdog 0 while all watchdogs but number %u are in use: number of the new "
+             "watchdog",
+             id);
+}
+
 /* The kernel may have one of the watchdogs itself. So the test opens all that are left. */
 TEST_RULE(abi_watchdog,
           "SCHEDOP_watchdog has two watchdogs, refuses a third one, and each number that is "
@@ -143,6 +134,8 @@ TEST_RULE(abi_watchdog,
     CHECK(nr, "SCHEDOP_watchdog 0 opened 0 watchdogs, expected 1 (the kernel has one) or 2");
     CHECK_RC(watchdog(NR_WATCHDOGS + 1, WATCHDOG_SECONDS), -EINVAL, "SCHEDOP_watchdog 3");
     CHECK_RC(watchdog(UINT32_MAX, WATCHDOG_SECONDS), -EINVAL, "SCHEDOP_watchdog UINT32_MAX");
+    for (unsigned int i = 0; i < nr; i++)
+        check_same_watchdog(t, ids[i]);
     while (nr)
         check_watchdog(t, ids[--nr]);
 }

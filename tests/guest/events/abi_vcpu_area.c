@@ -156,6 +156,40 @@ TEST_RULE(abi_runstate_area,
         check_runstate_other(t);
 }
 
+static long runstate_flag(unsigned int cmd)
+{
+    return HYPERVISOR_any(__HYPERVISOR_vm_assist, cmd, VMASST_TYPE_runstate_update_flag, 0, 0);
+}
+
+/*
+ * <xen/vcpu.h>: XEN_RUNSTATE_UPDATE, the highest bit of state_entry_time, is set "only as long as
+ * the update is in progress". A reader that waits until the bit is 0 would wait for ever.
+ */
+TEST_RULE(abi_runstate_update_flag,
+          "with VMASST_TYPE_runstate_update_flag, XEN_RUNSTATE_UPDATE is 0 after each update of "
+          "the runstate area")
+{
+    volatile struct vcpu_runstate_info *area = &runstates[0];
+    long rc = runstate_flag(VMASST_CMD_enable);
+
+    if (rc) {
+        test_skip(t, "Xen refuses VMASST_TYPE_runstate_update_flag (%s)", errno_name((int)rc));
+        return;
+    }
+    memset(runstates, PATTERN, sizeof(runstates));
+    CHECK_RC(register_runstate(0, (uintptr_t)&runstates[0]), 0,
+             "VCPUOP_register_runstate_memory_area of vCPU 0");
+    sleep(t, vcpu_runstate(t, 0).state_entry_time);
+    CHECK(!(area->state_entry_time & XEN_RUNSTATE_UPDATE),
+          "runstate area of vCPU 0 after SCHEDOP_poll, with runstate_update_flag: "
+          "state_entry_time is 0x%lx, expected a value without bit 63",
+          area->state_entry_time);
+    check_runstate_area(t, &runstates[0], "with runstate_update_flag, after SCHEDOP_poll");
+    CHECK_RC(register_runstate(0, 0), 0, "VCPUOP_register_runstate_memory_area of vCPU 0: none");
+    CHECK_RC(runstate_flag(VMASST_CMD_disable), 0,
+             "vm_assist(VMASST_CMD_disable, runstate_update_flag)");
+}
+
 /* Registering an area makes Xen update the record in shared_info and the area. */
 static void check_time_area(struct test *t, const struct vcpu_time_info *area, uint32_t before,
                             const char *when)
