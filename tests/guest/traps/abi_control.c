@@ -15,13 +15,15 @@
 #include "tests/guest/abi_room.h"
 #include "tests/guest/traps/user_room.h"
 
-#define CR0_TS    0x8
-#define CR0_WP    0x10000
-#define CR4_TSD   0x4
-#define CR4_DE    0x8
-#define CR4_VMXE  0x2000
-#define CR4_PCIDE 0x20000
-#define VECTOR_NM 7
+#define CR0_TS       0x8
+#define CR0_WP       0x10000
+#define CR4_TSD      0x4
+#define CR4_DE       0x8
+#define CR4_VMXE     0x2000
+#define CR4_FSGSBASE 0x10000
+#define CR4_PCIDE    0x20000
+#define VECTOR_UD    6
+#define VECTOR_NM    7
 
 static long taskswitch(uint64_t ts)
 {
@@ -153,6 +155,31 @@ TEST_RULE(abi_page_fault_cr2, "a page fault has the exact address in CR2, of any
     snippets_end();
 }
 
+static const struct {
+    const char *what, *code;
+    uint64_t va, error;
+} areas[] = {
+    {"read of Xen's mapping of the GDT",  s_read,  GDT_AREA, PF_PRESENT           },
+    {"write to Xen's mapping of the GDT", s_write, GDT_AREA, PF_PRESENT | PF_WRITE},
+    {"read of Xen's mapping of the LDT",  s_read,  LDT_AREA, 0                    },
+    {"write to Xen's mapping of the LDT", s_write, LDT_AREA, PF_WRITE             },
+};
+
+/* A descriptor load that faults there has another error: #GP, or #PF with another CR2. */
+TEST_RULE(abi_page_fault_gdt,
+          "an access to Xen's mapping of the GDT or LDT raises #PF with its address")
+{
+    snippets_begin(t);
+    snippet_fill(0);
+    for (size_t i = 0; i < ARRAY_SIZE(areas); i++) {
+        snippet_in.gpr[RDI] = areas[i].va;
+        snippet_run(areas[i].code);
+        check_trap_is(t, areas[i].what, TRAP_PAGE_FAULT, areas[i].error, (uintptr_t)areas[i].code);
+        CHECK_EQ(snippet_trap.cr2, areas[i].va, "%s: CR2", areas[i].what);
+    }
+    snippets_end();
+}
+
 TEST_RULE(abi_cr3, "CR3 reads as the level 4 table, and a mov to CR3 accepts only a level 4 table")
 {
     uint64_t root = mfn_to_maddr(t->d->pt.root);
@@ -213,5 +240,54 @@ TEST_RULE(abi_cr4, "a mov to CR4 changes the bits that a guest may choose, and i
     CHECK_EQ(snippet_set(s_set_cr4, 0), 0, "mov of 0 to CR4: number of exceptions");
     CHECK_EQ(snippet_set(s_set_cr4, cr4), 0, "mov to CR4, the first value: number of exceptions");
     CHECK_EQ(snippet_get(s_get_cr4), cr4, "CR4 after a mov of the first value");
+    user_close(&u);
+}
+
+static const struct {
+    const char *what, *code;
+} bases[] = {
+    {"rdfsbase",      s_rdfsbase},
+    {"rdgsbase",      s_rdgsbase},
+    {"wrfsbase of 0", s_wrfsbase},
+};
+
+static void check_fsgsbase(struct test *t, bool works)
+{
+    snippet_in.gpr[RAX] = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(bases); i++) {
+        snippet_run(bases[i].code);
+        if (works)
+            check_no_trap(t, bases[i].what);
+        else
+            check_trap_is(t, bases[i].what, VECTOR_UD, 0, (uintptr_t)bases[i].code);
+        user_run(bases[i].code, 0);
+        if (works)
+            check_user_end(t, bases[i].what);
+        else
+            check_user_trap(t, bases[i].what, VECTOR_UD, 0, user_va(bases[i].code));
+    }
+}
+
+/*
+ * XSA-293: user mode could change the GS base of a kernel that did not expect this. A CPU or a Xen
+ * without the feature ignores the bit.
+ */
+TEST_RULE(abi_fsgsbase,
+          "RDFSBASE, RDGSBASE and WRFSBASE raise #UD unless the kernel has set CR4.FSGSBASE")
+{
+    struct user u;
+    uint64_t cr4;
+
+    if (!user_open(t, &u))
+        return;
+    snippet_fill(0);
+    cr4 = snippet_get(s_get_cr4);
+    CHECK_EQ(snippet_set(s_set_cr4, cr4 & ~(uint64_t)CR4_FSGSBASE), 0,
+             "mov to CR4 without FSGSBASE: number of exceptions");
+    check_fsgsbase(t, false);
+    CHECK_EQ(snippet_set(s_set_cr4, cr4 | CR4_FSGSBASE), 0,
+             "mov to CR4 with FSGSBASE: number of exceptions");
+    check_fsgsbase(t, snippet_get(s_get_cr4) & CR4_FSGSBASE);
+    CHECK_EQ(snippet_set(s_set_cr4, cr4), 0, "mov to CR4, the first value: number of exceptions");
     user_close(&u);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Debug registers of the kernel: by HYPERVISOR_set_debugreg and _get_debugreg, and by mov, which
- * Xen emulates; breakpoints and single steps.
+ * Xen emulates, and breakpoints.
  *
  * Without these tests a guest could set a breakpoint on Xen's own code, or GD of DR7, and so stop
  * the host, or a debugger in the guest would miss breakpoints. set_debugreg() of Xen's
@@ -9,14 +9,11 @@
  */
 #include "lib/errno.h"
 
-#include "arch/x86/hypercall.h"
 #include "arch/x86/page.h"
 
 #include "tests/guest/traps/snippet.h"
 
 #define VECTOR_DB 1
-#define DR6_FIXED 0xffff0ff0 /* the bits that always read as 1 */
-#define DR6_BS    0x4000
 #define DR7_FIXED 0x400
 #define DR7_LE_GE 0x300
 #define DR7_GD    0x2000
@@ -30,11 +27,6 @@
 #define LEN_2          0x4
 #define CR4_DE         0x8
 #define NR_ADDRESSES   4
-
-static uint64_t get_dr(unsigned int i)
-{
-    return (uint64_t)HYPERVISOR_any(__HYPERVISOR_get_debugreg, i, 0, 0, 0);
-}
 
 /* Debugging is off, and all registers have the values of a new vCPU. */
 static void debug_reset(struct test *t)
@@ -56,6 +48,15 @@ static void debug_end(struct test *t)
 {
     debug_reset(t);
     snippets_end();
+}
+
+/* Self-tests run in the order of their names: no other test has written a debug register. */
+TEST_RULE(abi_boot_debugreg, "DR0 to DR7 of vCPU 0 have the values of a reset when the vCPU starts")
+{
+    CHECK_EQ(get_dr(6), DR6_FIXED, "get_debugreg of DR6 before any set_debugreg");
+    CHECK_EQ(get_dr(7), DR7_FIXED, "get_debugreg of DR7 before any set_debugreg");
+    for (unsigned int i = 0; i < NR_ADDRESSES; i++)
+        CHECK_EQ(get_dr(i), 0, "get_debugreg of DR%u before any set_debugreg", i);
 }
 
 static const struct row {
@@ -238,54 +239,5 @@ TEST_RULE(abi_resume_flag,
     snippet_to_kernel(s_end, FLAGS_ALWAYS | FLAG_RF);
     snippet_run(s_iret);
     check_no_trap(t, "iret with RF to a breakpoint");
-    debug_end(t);
-}
-
-#define MAX_STEPS 8
-static struct {
-    unsigned int nr;
-    uint64_t rip[MAX_STEPS], vector[MAX_STEPS], dr6[MAX_STEPS], rflags[MAX_STEPS];
-} steps;
-
-static bool on_step(struct trap_frame *frame, uint64_t cr2)
-{
-    (void)cr2;
-    if (steps.nr < MAX_STEPS) {
-        steps.vector[steps.nr] = frame->vector;
-        steps.rip[steps.nr] = frame->rip;
-        steps.dr6[steps.nr] = get_dr(6);
-        steps.rflags[steps.nr] = frame->rflags;
-    }
-    steps.nr++;
-    (void)!set_dr(6, 0);
-    if (frame->vector != VECTOR_DB || frame->rip == (uintptr_t)snippet_end ||
-        steps.nr == MAX_STEPS) {
-        frame->rflags &= ~(uint64_t)FLAG_TF;
-        frame->rip = (uintptr_t)snippet_end;
-    }
-    return true;
-}
-
-/* The third instruction is a mov from CR3: Xen emulates the instruction, and then the single step.
- */
-TEST_RULE(abi_single_step,
-          "with TF set each instruction raises one #DB, with DR6.BS, also if emulated")
-{
-    static const uint8_t lengths[] = {1, 1, 3, 1};
-    uint64_t rip = (uintptr_t)s_nops;
-
-    debug_begin(t);
-    trap_hook = on_step;
-    steps.nr = 0;
-    snippet_to_kernel(s_nops, FLAGS_ALWAYS | FLAG_TF);
-    snippet_run(s_iret);
-    CHECK_EQ(steps.nr, ARRAY_SIZE(lengths) + 1, "number of #DB in five instructions");
-    for (unsigned int i = 0; i <= ARRAY_SIZE(lengths) && i < steps.nr; i++) {
-        rip = i < ARRAY_SIZE(lengths) ? rip + lengths[i] : (uintptr_t)snippet_end;
-        CHECK_EQ(steps.vector[i], VECTOR_DB, "instruction %u with TF: vector", i);
-        CHECK_EQ(steps.rip[i], rip, "instruction %u with TF: RIP of the frame", i);
-        CHECK_EQ(steps.dr6[i], DR6_FIXED | DR6_BS, "instruction %u with TF: DR6", i);
-        CHECK_EQ(steps.rflags[i] & FLAG_TF, FLAG_TF, "instruction %u with TF: TF of the frame", i);
-    }
     debug_end(t);
 }

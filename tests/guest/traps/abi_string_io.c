@@ -7,9 +7,8 @@
  * CONFIG_ADDRESS, one for each domain, so that no device is involved.
  */
 #include "lib/errno.h"
+#include "lib/number.h"
 #include "lib/string.h"
-
-#include "arch/x86/hypercall.h"
 
 #include "tests/guest/abi_room.h"
 #include "tests/guest/traps/snippet.h"
@@ -19,8 +18,7 @@
 #define PORT_CF8   0xcf8
 #define PORT_CFC   0xcfc
 #define VALUE      0x80123400
-#define NR         4 /* words in a string instruction */
-#define DR6_FIXED  0xffff0ff0
+#define NR         4          /* words in a string instruction */
 #define DR7_IO_CF8 0x000e0001 /* breakpoint 0: I/O of 4 bytes */
 #define CR4_DE     0x8
 
@@ -170,12 +168,29 @@ static void check_io_breakpoint(struct test *t, uint64_t port, uint64_t dr7, boo
     CHECK_RC(set_dr(7, dr7), 0, "set_debugreg of DR7, 0x%lx", dr7);
     snippet_in.gpr[RDX] = PORT_CF8;
     snippet_run(s_inl);
-    if (fires)
+    CHECK_EQ(snippet_trap.nr, fires,
+             "in from port 0xcf8 with DR0 0x%lx, DR7 0x%lx: number of traps", port, dr7);
+    if (snippet_trap.nr)
         check_trap_is(t, "in from port 0xcf8, I/O breakpoint there", 1, 0, (uintptr_t)s_inl + 1);
-    else
-        check_no_trap(t, "in from port 0xcf8, no I/O breakpoint there");
-    CHECK_EQ((uint64_t)HYPERVISOR_any(__HYPERVISOR_get_debugreg, 6, 0, 0, 0), DR6_FIXED | fires,
-             "DR6 after in, breakpoint at port 0x%lx, DR7 0x%lx", port, dr7);
+    CHECK_EQ(get_dr(6), DR6_FIXED | fires, "in from port 0xcf8 with DR0 0x%lx, DR7 0x%lx: DR6",
+             port, dr7);
+}
+
+/*
+ * The CPU ignores the low bits of the address in DR0 that are below the length (Intel SDM vol. 3,
+ * 17.2.5). Xen does the same since its commit 08aacc392d86, which is in 4.17.5, 4.18.3, 4.19.1 and
+ * 4.20.
+ */
+static bool ignores_low_bits(const struct host *h)
+{
+    static const uint8_t since[] = {[17] = 5, [18] = 3, [19] = 1};
+    uint64_t release = 0;
+
+    if (h->major > 4 || h->minor >= ARRAY_SIZE(since))
+        return true;
+    if (h->extra[0] == '.') /* .7-pre: one digit suffices for these releases */
+        (void)!number_parse_decimal(h->extra + 1, 1, 9, &release);
+    return since[h->minor] && release >= since[h->minor];
 }
 
 TEST_RULE(abi_io_breakpoint, "an I/O breakpoint raises #DB behind an emulated IN from its ports")
@@ -191,6 +206,10 @@ TEST_RULE(abi_io_breakpoint, "an I/O breakpoint raises #DB behind an emulated IN
     check_io_breakpoint(t, PORT_CF8 + 4, DR7_IO_CF8, false);
     check_io_breakpoint(t, PORT_CF8 - 4, DR7_IO_CF8, false);
     check_io_breakpoint(t, PORT_CF8, 0, false);
+    if (ignores_low_bits(&t->d->host)) {
+        check_io_breakpoint(t, PORT_CF8 - 2, DR7_IO_CF8, false);
+        check_io_breakpoint(t, PORT_CF8 + 3, DR7_IO_CF8, true);
+    }
     CHECK_RC(set_dr(0, 0), 0, "set_debugreg of DR0, 0");
     CHECK_RC(set_dr(6, 0), 0, "set_debugreg of DR6, 0");
     set_cr4(t, cr4);

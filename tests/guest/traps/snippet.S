@@ -89,6 +89,8 @@ snippet write,      mov %dil, (%rdi)
 snippet jump,       jmp *%rdi
 snippet hypercall,  syscall
 snippet fnop,       fnop
+snippet int7,       int $7
+snippet int14,      int $14
 snippet int20,      int $0x20
 snippet int40,      int $0x40
 snippet int80,      int $0x80
@@ -102,6 +104,9 @@ snippet read_fs,    mov %fs:0, %rax
 snippet read_gs,    mov %gs:0, %rax
 snippet rdmsr,      rdmsr
 snippet wrmsr,      wrmsr
+snippet rdfsbase,   rdfsbase %rax
+snippet rdgsbase,   rdgsbase %rax
+snippet wrfsbase,   wrfsbase %rax
 snippet get_cr0,    mov %cr0, %rax
 snippet set_cr0,    mov %rax, %cr0
 snippet get_cr2,    mov %cr2, %rax

@@ -243,6 +243,11 @@ long set_dr(unsigned int i, uint64_t value)
     return HYPERVISOR_any(__HYPERVISOR_set_debugreg, i, value, 0, 0);
 }
 
+uint64_t get_dr(unsigned int i)
+{
+    return (uint64_t)HYPERVISOR_any(__HYPERVISOR_get_debugreg, i, 0, 0, 0);
+}
+
 long set_base(unsigned int which, uint64_t base)
 {
     return HYPERVISOR_any(__HYPERVISOR_set_segment_base, which, base, 0, 0);

@@ -70,6 +70,17 @@
 #define EC_IDT 2
 #define EC_LDT 4
 
+/* The bits of DR6 that always read as 1 (Intel SDM vol. 3, 17.2.3). */
+#define DR6_FIXED 0xffff0ff0
+
+/*
+ * In Xen's mappings of the GDT and the LDT of vCPU 0 (GDT_LDT_VIRT_START of Xen's
+ * arch/x86/include/asm/config.h), behind the descriptors: Xen maps a page of zeros for each page
+ * that the GDT does not have, and nothing for the LDT before a selector of the LDT is loaded.
+ */
+#define GDT_AREA 0xffff820000005128
+#define LDT_AREA 0xffff820000011128
+
 #ifndef __ASSEMBLY__
 
 #include "arch/x86/traps.h"
@@ -104,9 +115,10 @@ extern const char s_end[], s_int3[], s_ud2[], s_div[], s_read[], s_write[], s_ju
     s_loop_jump[];
 extern const char s_hypercall[], s_iret[], s_iret_again[], s_multicall[], s_fnop[], s_nops[],
     s_pushf[];
-extern const char s_int20[], s_int40[], s_int80[], s_intff[];
+extern const char s_int7[], s_int14[], s_int20[], s_int40[], s_int80[], s_intff[];
 extern const char s_mov_ds[], s_mov_es[], s_mov_fs[], s_mov_gs[], s_mov_ss[];
 extern const char s_read_fs[], s_read_gs[], s_rdmsr[], s_wrmsr[];
+extern const char s_rdfsbase[], s_rdgsbase[], s_wrfsbase[];
 extern const char s_get_cr0[], s_set_cr0[], s_get_cr2[], s_set_cr2[], s_get_cr3[], s_set_cr3[];
 extern const char s_get_cr4[], s_set_cr4[], s_get_cr8[], s_set_cr8[], s_clts[], s_lmsw[];
 extern const char s_get_dr0[], s_get_dr4[], s_get_dr5[], s_get_dr6[], s_get_dr7[];
@@ -166,10 +178,14 @@ void check_trap_at(struct test *t, const char *what, const char *where, unsigned
 /* The snippet ended by itself, without a trap. */
 void check_no_trap(struct test *t, const char *what);
 
-/* The hypercalls CALLBACKOP_register, PHYSDEVOP_set_iopl, set_debugreg and set_segment_base. */
+/*
+ * The hypercalls CALLBACKOP_register, PHYSDEVOP_set_iopl, set_debugreg, get_debugreg (which returns
+ * the value, or a negative errno) and set_segment_base.
+ */
 long register_callback(unsigned int type, unsigned int flags, uint64_t address);
 long set_iopl(uint32_t level);
 long set_dr(unsigned int i, uint64_t value);
+uint64_t get_dr(unsigned int i);
 long set_base(unsigned int which, uint64_t base);
 
 #endif
