@@ -218,6 +218,52 @@ TEST_RULE(abi_store_cmpxchg,
     stores_close(&tr);
 }
 
+/*
+ * Xen reads the operand by the guest's address, and compares and writes by the frame. The guest
+ * changes the mapping of the address from an L1 table with @a in it to one with @b, without a
+ * flush, so Xen's read may still find @a by its TLB. The memory holds @b: RAX and ZF must say so.
+ */
+static void check_stale(struct test *t, struct tree *tr, uint64_t a, uint64_t b)
+{
+    struct spot first = tr->table[1], second = tr->table[2];
+    uint64_t old = a ^ FLAGS;
+    bool zf = true;
+
+    CHECK_RC(pt_write(first.mfn, 0, a), 0, "mmu_update of L1 entry 0 to 0x%lx", a);
+    CHECK_RC(pt_write(second.mfn, 0, b), 0, "mmu_update of L1 entry 0 to 0x%lx", b);
+    CHECK_RC(cmpxchg(first.va, &old, FLAGS, 8, &zf), 0, "CMPXCHG of L1 entry 0");
+    CHECK_EQ(old, a, "after CMPXCHG, operands different: RAX");
+    CHECK_RC(HYPERVISOR_update_va_mapping(first.va, pte_make(second.mfn, PTE_RO), UVMF_NONE), 0,
+             "update_va_mapping of 0x%lx to another L1 table, without a flush", first.va);
+    zf = true;
+    CHECK_RC(cmpxchg(first.va, &old, FLAGS, 8, &zf), 0,
+             "CMPXCHG of 0x%lx, whose mapping was changed without a flush", first.va);
+    CHECK_EQ(table_entry(second, 0), b, "after CMPXCHG of an entry that is not equal: entry 0");
+    CHECK_EQ(old, b, "after CMPXCHG of 0x%lx, whose mapping was changed without a flush: RAX",
+             first.va);
+    CHECK_EQ(zf, false, "after CMPXCHG of 0x%lx, whose mapping was changed without a flush: ZF",
+             first.va);
+    CHECK_RC(HYPERVISOR_update_va_mapping(first.va, pte_make(first.mfn, PTE_RO), UVMF_INVLPG), 0,
+             "update_va_mapping of 0x%lx to the first L1 table", first.va);
+    CHECK_RC(pt_write(first.mfn, 0, 0), 0, "mmu_update of L1 entry 0 to 0");
+    CHECK_RC(pt_write(second.mfn, 0, 0), 0, "mmu_update of L1 entry 0 to 0");
+}
+
+TEST_RULE(
+    abi_store_cmpxchg_race,
+    "an emulated CMPXCHG that finds another value than was read before returns this value in RAX")
+{
+    struct tree tr;
+
+    if (!stores_open(&tr, t))
+        return;
+    table_pin(t, tr.table[2], 1);
+    check_stale(t, &tr, 0x204, 0x404);
+    if (t->result < TEST_ERROR)
+        table_unpin(t, tr.table[2], 1);
+    stores_close(&tr);
+}
+
 TEST_RULE(abi_vm_assist, "vm_assist refuses an unknown type with EINVAL, and an unknown command")
 {
     CHECK_RC(HYPERVISOR_any(__HYPERVISOR_vm_assist, VMASST_CMD_enable, 31, 0, 0), -EINVAL,

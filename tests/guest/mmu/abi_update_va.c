@@ -19,10 +19,20 @@
 #define NONCANONICAL     0x0000800000000000
 #define BAD_VCPU_MASK_VA ((uintptr_t)stack_guard)
 
+/* XSA-279: a refused update must make no flush. The result must be that of the update. */
 static void check_va(struct test *t, uintptr_t va, uint64_t pte, const char *what)
 {
+    static const uint64_t vcpu0_mask = 1;
+    const unsigned long mask = UVMF_MULTI | (uintptr_t)&vcpu0_mask;
+
     CHECK_RC(HYPERVISOR_update_va_mapping(va, pte, UVMF_NONE), -EINVAL,
              "update_va_mapping of 0x%lx (%s) to 0x%lx", va, what, pte);
+    CHECK_RC(HYPERVISOR_update_va_mapping(va, pte, UVMF_TLB_FLUSH | mask), -EINVAL,
+             "update_va_mapping of 0x%lx (%s) to 0x%lx, UVMF_TLB_FLUSH of vCPU 0", va, what, pte);
+    if (va == NONCANONICAL)
+        return; /* XSA-279: INVLPG of such an address could stop the host */
+    CHECK_RC(HYPERVISOR_update_va_mapping(va, pte, UVMF_INVLPG | mask), -EINVAL,
+             "update_va_mapping of 0x%lx (%s) to 0x%lx, UVMF_INVLPG of vCPU 0", va, what, pte);
 }
 
 TEST_RULE(abi_update_va, "update_va_mapping refuses an address without an L1 table of this domain")
@@ -67,6 +77,31 @@ TEST_RULE(abi_update_va_mask,
              0, "update_va_mapping_otherdomain, this domain");
     CHECK_RC(probe_read((void *)s.va, &(uint64_t){0}), 0,
              "read at 0x%lx, mapped by update_va_mapping_otherdomain", s.va);
+    spot_close(s);
+}
+
+/*
+ * A dom0 may map device memory, but only at addresses that the CPU has. A PTE with an address of
+ * more bits would raise a page fault for reserved bits, so no access may follow. Of the MFNs that
+ * the CPU does not have, Xen refuses the last one without a line in its log.
+ */
+TEST_RULE(abi_update_width, "update_va_mapping refuses an MFN that the CPU has no address bits for")
+{
+    const mfn_t mfn = to_mfn(((uint64_t)1 << (PADDR_BITS - PAGE_SHIFT)) - 1);
+    struct spot s;
+
+    if (t->d->host.cpu_bits >= PADDR_BITS) {
+        test_skip(t, "the CPU has addresses of %u bits, as many as a PTE", t->d->host.cpu_bits);
+        return;
+    }
+    if (!spot_open(t, &s))
+        return;
+    check_frame_refused(t, spot_show(s, mfn, PTE_RO), "update_va_mapping, read-only", mfn);
+    check_frame_refused(t,
+                        HYPERVISOR_any(__HYPERVISOR_update_va_mapping_otherdomain, s.va,
+                                       pte_make(mfn, PTE_RO | PTE_UC), UVMF_INVLPG, DOMID_IO),
+                        "update_va_mapping_otherdomain, read-only, uncached, of DOMID_IO", mfn);
+    CHECK_RC(spot_show(s, INVALID_MFN, 0), 0, "update_va_mapping to 0");
     spot_close(s);
 }
 

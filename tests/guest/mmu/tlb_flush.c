@@ -14,6 +14,19 @@
         .is_local = (local), .is_invlpg = (invlpg)                                 \
     }
 
+/* Xen must go on behind the first vCPU of a mask. */
+#define UVMF_TWO(type)                                                              \
+    {                                                                               \
+        .name = "update_va_mapping with " #type " | UVMF_MULTI (mask with vCPU 0)", \
+        .uvmf = (type) | UVMF_MULTI, .has_mask = true, .also = 1,                   \
+        .is_invlpg = (type) == UVMF_INVLPG                                          \
+    }
+#define MMUEXT_TWO(command, invlpg)                                                  \
+    {                                                                                \
+        .name = #command " (mask with vCPU 0)", .uvmf = UVMF_NONE, .cmd = (command), \
+        .has_mask = true, .also = 1, .is_invlpg = (invlpg)                           \
+    }
+
 const struct tlb_flush tlb_flushes[NR_TLB_FLUSHES] = {
     UVMF(UVMF_TLB_FLUSH, UVMF_LOCAL, false, true),
     UVMF(UVMF_TLB_FLUSH, UVMF_ALL, false, false),
@@ -27,6 +40,10 @@ const struct tlb_flush tlb_flushes[NR_TLB_FLUSHES] = {
     MMUEXT(MMUEXT_INVLPG_LOCAL, false, true, true),
     MMUEXT(MMUEXT_INVLPG_ALL, false, false, true),
     MMUEXT(MMUEXT_INVLPG_MULTI, true, false, true),
+    UVMF_TWO(UVMF_TLB_FLUSH),
+    UVMF_TWO(UVMF_INVLPG),
+    MMUEXT_TWO(MMUEXT_TLB_FLUSH_MULTI, false),
+    MMUEXT_TWO(MMUEXT_INVLPG_MULTI, true),
 };
 
 static struct mmuext_op op_of(const struct tlb_flush *f, uintptr_t va, const uint64_t *mask)
@@ -47,8 +64,9 @@ static unsigned long uvmf_of(const struct tlb_flush *f, const uint64_t *mask)
 
 long tlb_flush_change(const struct tlb_flush *f, uintptr_t va, uint64_t pte, const uint64_t *mask)
 {
-    struct mmuext_op op = op_of(f, va, mask);
-    long rc = HYPERVISOR_update_va_mapping(va, pte, uvmf_of(f, mask));
+    uint64_t vcpus = *mask | f->also;
+    struct mmuext_op op = op_of(f, va, &vcpus);
+    long rc = HYPERVISOR_update_va_mapping(va, pte, uvmf_of(f, &vcpus));
 
     if (!rc && f->uvmf == UVMF_NONE)
         rc = HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF);
@@ -58,9 +76,10 @@ long tlb_flush_change(const struct tlb_flush *f, uintptr_t va, uint64_t pte, con
 long tlb_flush_multicall(const struct tlb_flush *f, uintptr_t va, uint64_t pte,
                          const uint64_t *mask)
 {
-    struct mmuext_op op = op_of(f, va, mask);
+    uint64_t vcpus = *mask | f->also;
+    struct mmuext_op op = op_of(f, va, &vcpus);
     struct multicall_entry calls[2] = {
-        {.op = __HYPERVISOR_update_va_mapping, .args = {va, pte, uvmf_of(f, mask)}       },
+        {.op = __HYPERVISOR_update_va_mapping, .args = {va, pte, uvmf_of(f, &vcpus)}     },
         {.op = __HYPERVISOR_mmuext_op,         .args = {(uintptr_t)&op, 1, 0, DOMID_SELF}},
     };
     unsigned int nr = f->uvmf == UVMF_NONE ? 2 : 1;

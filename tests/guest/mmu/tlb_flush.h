@@ -11,11 +11,12 @@ struct tlb_flush {
     unsigned long uvmf; /* of update_va_mapping; UVMF_NONE: an mmuext_op flushes afterwards */
     unsigned int cmd;   /* of this mmuext_op                                               */
     bool has_mask;      /* flushes the vCPUs of a mask                                     */
+    uint64_t also;      /* vCPUs that are flushed besides those of the caller's mask       */
     bool is_local;      /* flushes only the vCPU that calls                                */
     bool is_invlpg;     /* flushes one address, not all                                    */
 };
 
-#define NR_TLB_FLUSHES 12
+#define NR_TLB_FLUSHES 16
 
 extern const struct tlb_flush tlb_flushes[NR_TLB_FLUSHES];
 
