@@ -240,6 +240,12 @@ static void try_order(struct extents *e, uint64_t low, unsigned int order)
     extents_check_pages(e, 0, step);
 }
 
+/*
+ * The largest order of Xen on x86, 1 GiB. By default the limit of a domU is 9, or 12 if the domU
+ * has a device (XSA-158).
+ */
+#define DOMU_REFUSED 18
+
 TEST_RULE(abi_extent_max_order,
           "memory_op refuses an extent of an order past the limit of this domain")
 {
@@ -252,6 +258,8 @@ TEST_RULE(abi_extent_max_order,
         return;
     if (find_neighbours(&e, &low, &high)) {
         extents_release(&e, high, 1, "release of a free frame");
+        if (!boot_info_is_initdomain(&t->d->boot) && !boot_info_is_shim(&t->d->boot))
+            try_order(&e, low, DOMU_REFUSED);
         for (size_t i = 0; i < ARRAY_SIZE(orders); i++)
             if (!mfn_eq(extents_mfn(&e, low), INVALID_MFN))
                 try_order(&e, low, orders[i]);

@@ -13,32 +13,8 @@
 #include "tests/guest/grants/grant_steps.h"
 #include "tests/guest/peer/peer_domain.h"
 
-#include <xen/memory.h>
-
 #define ROOM_PAGES 32
 #define REF        8
-
-/* Frame 0 of the peer's grant table, mapped at @s, is a resource of the peer, and the only one. */
-static void check_resource(const struct peer *p, struct spot s)
-{
-    uint64_t frame = 0;
-    struct xen_mem_acquire_resource r = {
-        .domid = p->id, .type = XENMEM_resource_grant_table, .nr_frames = 1};
-    struct test *t = p->t;
-    long rc;
-
-    set_xen_guest_handle(r.frame_list, &frame);
-    CHECK_RC(HYPERVISOR_memory_op(XENMEM_acquire_resource, &r), 0,
-             "XENMEM_acquire_resource of frame 0 of the grant table of domain %u", p->id);
-    CHECK_EQ(frame, pt_mfn(&t->d->pt, s.va).v,
-             "MFN of frame 0 of the grant table of domain %u by XENMEM_acquire_resource", p->id);
-    r.frame = PEER_GRANT_FRAMES;
-    rc = HYPERVISOR_memory_op(XENMEM_acquire_resource, &r);
-    CHECK(rc < 0,
-          "XENMEM_acquire_resource of frame %u of the grant table of domain %u, whose limit is %u "
-          "frame: result is %ld, expected a negative errno",
-          PEER_GRANT_FRAMES, p->id, PEER_GRANT_FRAMES, rc);
-}
 
 static void check_moved(const struct peer *p, const volatile struct grant_entry_v1 *e, mfn_t mfn,
                         uint64_t own_pages)
@@ -99,7 +75,6 @@ TEST_RULE(abi_peer_transfer, "GNTTABOP_transfer moves a frame to the domain that
     s = room_spot(&p.room), given = room_spot(&p.room);
     table = peer_map_grant_table(&p, s);
     if (table) {
-        check_resource(&p, s);
         CHECK_RC(spot_show(given, given.mfn, PTE_RW), 0, "update_va_mapping of 0x%lx, writable",
                  given.va);
         *(volatile uint64_t *)given.va = PEER_WORD;

@@ -73,7 +73,7 @@ static long create(struct peer *p)
                          .handle = "Xenolith peer",
                          .max_vcpus = 1,
                          .max_evtchn_port = PEER_LAST_PORT,
-                         .max_grant_frames = PEER_GRANT_FRAMES,
+                         .max_grant_frames = (int32_t)p->max_grant_frames,
                          .max_maptrack_frames = -1,
                          .grant_opts = p->version >= GRANT_OPTS_SINCE ? 1 : 0,
                          }
@@ -102,6 +102,9 @@ static bool create_or_skip(struct peer *p)
         test_skip(t, "Xen does not let this domain create a domain (%s)", errno_name((int)rc));
     else if (rc == -ENOMEM && peer_xen_free_bytes() < SCARCE_BYTES)
         test_skip(t, "Xen has no memory for a second domain");
+    else if (rc == -EINVAL && p->max_grant_frames > PEER_GRANT_FRAMES)
+        test_skip(t, "the host allows no grant table of %u frames (gnttab_max_frames=)",
+                  p->max_grant_frames);
     else
         CHECK_RC(rc, 0, "XEN_DOMCTL_createdomain, interface version 0x%x", p->version);
     return !rc;
@@ -148,7 +151,13 @@ static bool furnish(struct peer *p, unsigned int nr)
 
 bool peer_open(struct peer *p, struct test *t, unsigned int nr, uint64_t room_pages)
 {
-    *p = (struct peer){.t = t, .self = host_domid()};
+    return peer_open_granting(p, t, nr, room_pages, PEER_GRANT_FRAMES);
+}
+
+bool peer_open_granting(struct peer *p, struct test *t, unsigned int nr, uint64_t room_pages,
+                        unsigned int max_grant_frames)
+{
+    *p = (struct peer){.t = t, .self = host_domid(), .max_grant_frames = max_grant_frames};
     if (!boot_info_is_initdomain(&t->d->boot) || p->self == DOMID_INVALID) {
         test_skip(t, "this domain may not create a domain, or has no event channel");
         return false;
@@ -310,6 +319,24 @@ volatile struct grant_entry_v1 *peer_map_grant_table(const struct peer *p, struc
     rc = probe_write((void *)s.va, 0); /* entry 0, which nobody uses */
     CHECK_RC(rc, 0, "write to entry 0 of the grant table of domain %u", p->id);
     return rc ? NULL : (volatile struct grant_entry_v1 *)s.va;
+}
+
+void peer_grant(volatile struct grant_entry_v1 *entry, domid_t domain, mfn_t mfn, uint16_t flags)
+{
+    entry->domid = domain;
+    entry->frame = (uint32_t)mfn.v;
+    __atomic_store_n(&entry->flags, GTF_permit_access | flags, __ATOMIC_SEQ_CST);
+}
+
+bool peer_can_grant(const struct peer *p)
+{
+    for (unsigned int i = 0; i < p->nr; i++)
+        if (p->mfn[i].v > UINT32_MAX) {
+            test_skip(p->t, "an entry of the peer's grant table, version 1, cannot hold MFN 0x%lx",
+                      p->mfn[i].v);
+            return false;
+        }
+    return true;
 }
 
 long peer_mmuext(unsigned int cmd, mfn_t mfn, domid_t owner)

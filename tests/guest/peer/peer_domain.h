@@ -16,8 +16,9 @@
 struct grant_entry_v1;
 
 /*
- * Limits of each peer: frames, the last port number, grant table frames (512 entries). Xen
- * allocates the records of ports in pages, and needs at least two pages for these ports.
+ * Limits of each peer: frames, the last port number, grant table frames (512 entries; peer_open_
+ * granting allows another limit). Xen allocates the records of ports in pages, and needs at least
+ * two pages for these ports.
  */
 #define PEER_MAX_FRAMES   16
 #define PEER_LAST_PORT    191
@@ -95,11 +96,12 @@ struct peer_domctl {
 
 struct peer {
     struct test *t;
-    struct room room;   /* frames of this domain for the test                         */
-    struct spot window; /* for peer_word: a frame of the peer is mapped at its address */
-    domid_t id, self;   /* the IDs of the peer and of this domain                     */
-    uint32_t version;   /* XEN_DOMCTL_INTERFACE_VERSION of this Xen                   */
-    unsigned int nr;    /* frames                                                     */
+    struct room room;              /* frames of this domain for the test                         */
+    struct spot window;            /* for peer_word: a frame of the peer is mapped at its address */
+    domid_t id, self;              /* the IDs of the peer and of this domain                     */
+    uint32_t version;              /* XEN_DOMCTL_INTERFACE_VERSION of this Xen                   */
+    unsigned int max_grant_frames; /* the limit of the peer's grant table                        */
+    unsigned int nr;               /* frames                                                     */
     mfn_t mfn[PEER_MAX_FRAMES];
 };
 
@@ -109,6 +111,13 @@ struct peer {
  * something failed (the test has failed or is in error).
  */
 bool peer_open(struct peer *p, struct test *t, unsigned int nr, uint64_t room_pages) __must_check;
+
+/*
+ * The same for a peer whose grant table may have @max_grant_frames frames. Skipped, too, if the
+ * host allows fewer (Xen's option gnttab_max_frames=).
+ */
+bool peer_open_granting(struct peer *p, struct test *t, unsigned int nr, uint64_t room_pages,
+                        unsigned int max_grant_frames) __must_check;
 
 /*
  * Destroys the peer unless the test did, and closes the room. The test fails if the peer is not
@@ -172,6 +181,18 @@ long peer_reservation(unsigned int cmd, domid_t id, uint64_t *list, uint64_t nr,
  * writable at @s. Returns the entries. NULL: the test has failed.
  */
 volatile struct grant_entry_v1 *peer_map_grant_table(const struct peer *p, struct spot s);
+
+/*
+ * Writes an entry of the mapped grant table of a peer: the flags last. The entry grants @mfn, a
+ * frame of the peer, to @domain.
+ */
+void peer_grant(volatile struct grant_entry_v1 *entry, domid_t domain, mfn_t mfn, uint16_t flags);
+
+/*
+ * False: the test is skipped, because an entry of the peer's grant table cannot hold the MFN of a
+ * frame of the peer.
+ */
+bool peer_can_grant(const struct peer *p) __must_check;
 
 /* Bytes that are free in Xen (XEN_SYSCTL_availheap). UINT64_MAX: Xen does not tell. */
 uint64_t peer_xen_free_bytes(void);
