@@ -176,20 +176,11 @@ TEST_RULE(abi_grant_frame_refused,
     grant_room_each(t, ROOM_PAGES, check_frames);
 }
 
-/* The first reference past the table, by GNTTABOP_query_size. */
-static uint32_t end_of_table(struct grant_room *g)
-{
-    uint32_t nr_frames = grant_query_size(g->fr.room.t, DOMID_SELF, GNTST_okay).nr_frames;
-
-    return nr_frames * (uint32_t)(PAGE_SIZE / (g->version == 1 ? sizeof(grant_entry_v1_t)
-                                                               : sizeof(grant_entry_v2_t)));
-}
-
 static void check_ends(struct grant_room *g)
 {
     struct test *t = g->fr.room.t;
     struct granted a = granted_open(g, REF, HOST);
-    uint32_t end = end_of_table(g);
+    uint32_t end = grant_end_of_table(g);
 
     if (g->first)
         refuse(&a, end, 0, GNTST_bad_gntref, "first reference past the table");

@@ -97,24 +97,36 @@ static bool allows_version_2(const struct grants *k)
     return !rc;
 }
 
-bool grant_room_open(struct grant_room *g, struct test *t, uint64_t nr_pages)
+bool grant_room_begin(struct grant_room *g, struct spot status)
 {
+    struct test *t = g->fr.room.t;
     const struct grants *k = &t->d->grants;
 
-    if (!foreign_room_open_to_map(&g->fr, t, nr_pages))
-        return false;
     if (k->nr_used || k->nr_deferred) {
         test_skip(t, "this domain has %u grants, which a change of the table's version would clear",
                   k->nr_used + k->nr_deferred);
-        foreign_room_close(&g->fr);
         return false;
     }
     g->version = k->version;
     g->can_version_2 = allows_version_2(k);
-    g->status = room_spot(&g->fr.room);
+    g->status = status;
     if (g->version == 2)
         CHECK_RC(map_status(g), 0, "mapping of the first grant status frame");
     return true;
+}
+
+bool grant_room_open(struct grant_room *g, struct test *t, uint64_t nr_pages)
+{
+    struct spot status;
+
+    if (!foreign_room_open_to_map(&g->fr, t, nr_pages))
+        return false;
+    status = room_spot(&g->fr.room);
+    if (grant_room_begin(g, status))
+        return true;
+    room_drop(&g->fr.room, status);
+    foreign_room_close(&g->fr);
+    return false;
 }
 
 static void clear_entries(struct grant_room *g)
@@ -123,7 +135,7 @@ static void clear_entries(struct grant_room *g)
         *flags_of(g, ref) = 0;
 }
 
-void grant_room_close(struct grant_room *g)
+void grant_room_end(struct grant_room *g)
 {
     struct test *t = g->fr.room.t;
     unsigned int version = t->d->grants.version;
@@ -132,6 +144,13 @@ void grant_room_close(struct grant_room *g)
     if (g->version != version)
         CHECK_RC(change_version(g, version), 0,
                  "change of the grant table to version %u, which the kernel uses", version);
+    CHECK_RC(spot_show(g->status, INVALID_MFN, 0), 0, "update_va_mapping of 0x%lx to 0",
+             g->status.va);
+}
+
+void grant_room_close(struct grant_room *g)
+{
+    grant_room_end(g);
     room_drop(&g->fr.room, g->status);
     foreign_room_close(&g->fr);
 }

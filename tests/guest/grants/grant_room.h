@@ -45,6 +45,14 @@ bool grant_room_open(struct grant_room *g, struct test *t, uint64_t nr_pages) __
 void grant_room_close(struct grant_room *g);
 
 /*
+ * For a test that has a room of another kind: as grant_room_open, but without a room and without a
+ * foreign window. The caller has set the test and the domain of @g->fr. @status is a spot of the
+ * caller's room. grant_room_end leaves @status unmapped.
+ */
+bool grant_room_begin(struct grant_room *g, struct spot status) __must_check;
+void grant_room_end(struct grant_room *g);
+
+/*
  * Changes the version of the grant table, which clears the entries of the test. Returns false if
  * Xen does not allow the version, if a frame may be too high for an entry of version 1, or if the
  * change fails: then the test fails, too.

@@ -166,6 +166,14 @@ struct gnttab_query_size grant_query_size(struct test *t, domid_t domain, int16_
     return q;
 }
 
+uint32_t grant_end_of_table(struct grant_room *g)
+{
+    uint32_t nr_frames = grant_query_size(g->fr.room.t, DOMID_SELF, GNTST_okay).nr_frames;
+
+    return nr_frames * (uint32_t)(PAGE_SIZE / (g->version == 1 ? sizeof(grant_entry_v1_t)
+                                                               : sizeof(grant_entry_v2_t)));
+}
+
 uint64_t grant_pte(struct grant_room *g, uint64_t va)
 {
     return pt_walk(&g->fr.room.pt, va).pte;

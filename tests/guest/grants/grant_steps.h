@@ -47,6 +47,9 @@ int16_t grant_copy_from(struct grant_room *g, uint32_t ref, mfn_t to);
 /* GNTTABOP_query_size of @domain, and expects the status @expected. */
 struct gnttab_query_size grant_query_size(struct test *t, domid_t domain, int16_t expected);
 
+/* The first reference past the table that Xen has in the room's version, by GNTTABOP_query_size. */
+uint32_t grant_end_of_table(struct grant_room *g);
+
 /* The PTE of @va, and its machine address. */
 uint64_t grant_pte(struct grant_room *g, uint64_t va);
 uint64_t grant_pte_maddr(struct grant_room *g, uint64_t va);
