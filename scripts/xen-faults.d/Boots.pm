@@ -32,7 +32,7 @@ sub command_of {
     return (@one, qw(--host-mem 1G --mem 512M), $kernel) if $boot eq 'dom0';
     return (@one, qw(--smp 2 --host-mem 2G --mem 512M --machine max-ram-below-4g=256M --initrd), "$dir/../ramdisk", $kernel)
         if $boot eq 'two_cpus';
-    return (@one, qw(--as domU --mem 64M), $kernel) if $boot eq 'domU';
+    return (@one, qw(--as domU --mem 64M), $kernel, qw(-- test=full)) if $boot eq 'domU'; # with the tests of rules
     return ("$top/scripts/matrix", '--xen', $xen, '--logs', $dir, $boot =~ s/^scenario //r);
 }
 
