@@ -46,6 +46,7 @@ struct pattern_pages {
 struct selftest {
     struct injected injected;
     struct pattern_pages pattern_pages;
+    uint8_t first_mask;     /* evtchn_upcall_mask of vCPU 0 before the kernel wrote shared_info */
     void *blocker;          /* second mapping of shared_info (command block_suspend), or NULL */
     uint64_t churn_pages;   /* upper size of the balloon during the command churn, or 0 */
     uint64_t churn_periods; /* of churn, since the start of the kernel */

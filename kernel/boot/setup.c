@@ -138,9 +138,11 @@ int shared_info_stage(struct domain *d)
 {
     int rc = map_shared_info(d);
 
-    if (!rc)
-        evtchn_start(d->shared);
-    return rc;
+    if (rc)
+        return rc;
+    d->selftest.first_mask = d->shared->vcpu_info[0].evtchn_upcall_mask;
+    evtchn_start(d->shared);
+    return 0;
 }
 
 /* Xen's tools cannot save a mapping of a frame that Xen owns: the P2M has no such MFN. */

@@ -162,10 +162,15 @@ static void check_ring(struct test *t, const char *name, mfn_t mfn, evtchn_port_
           port, status.status, EVTCHNSTAT_interdomain, EVTCHNSTAT_unbound);
 }
 
-/* Nothing but the builder has written these parts of shared_info. */
+/*
+ * Nothing but the builder has written these parts of shared_info. An upcall before the kernel has a
+ * callback would crash the kernel.
+ */
 TEST_RULE(abi_start_masks,
-          "shared_info: upcalls are masked for each vCPU that this domain does not have")
+          "shared_info: upcalls are masked for vCPU 0 at its start and for all absent vCPUs")
 {
+    CHECK_EQ(t->d->selftest.first_mask, 1,
+             "shared_info.vcpu_info[0].evtchn_upcall_mask before the kernel wrote shared_info");
     for (unsigned int i = t->d->host.nr_vcpus; i < XEN_LEGACY_MAX_VCPUS; i++)
         CHECK_EQ(t->d->shared->vcpu_info[i].evtchn_upcall_mask, 1,
                  "shared_info.vcpu_info[%u].evtchn_upcall_mask", i);
