@@ -340,7 +340,8 @@ static void check_status_frames(struct grant_room *g)
                             "update_va_mapping of a status frame after the change to version 1 "
                             "(XSA-255, XSA-379)",
                             to_mfn(mfn));
-        CHECK_RC(spot_show(g->status, INVALID_MFN, 0), 0, "update_va_mapping to 0");
+        CHECK_RC(spot_show(g->status, INVALID_MFN, 0), 0, "update_va_mapping of 0x%lx to 0",
+                 g->status.va);
     }
 }
 

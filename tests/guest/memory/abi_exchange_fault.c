@@ -40,7 +40,7 @@ static void adopt_lost(struct extents *e, const char *step)
     struct test *t = e->t;
     mfn_t mfn = find_lost(e, e->first);
 
-    CHECK_RC(spot_show(e->spot, INVALID_MFN, 0), 0, "update_va_mapping to 0");
+    CHECK_RC(spot_show(e->spot, INVALID_MFN, 0), 0, "update_va_mapping of 0x%lx to 0", e->spot.va);
     if (mfn_eq(mfn, INVALID_MFN))
         test_fail(t, "%s: no frame has PFN 0x%lx as its M2P entry, expected the new frame", step,
                   e->first);

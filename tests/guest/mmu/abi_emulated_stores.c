@@ -52,6 +52,12 @@ static int store(uintptr_t to, uint64_t value, unsigned int bytes)
     return rc;
 }
 
+static void write_entry(struct test *t, struct spot l1, unsigned int i, uint64_t pte)
+{
+    CHECK_RC(pt_write(l1.mfn, i, pte), 0,
+             "mmu_update of entry %u of the L1 table, MFN 0x%lx, to 0x%lx", i, l1.mfn.v, pte);
+}
+
 /*
  * LOCK CMPXCHG of 4 or 8 bytes. *@old is what the memory must hold, and then what it held. *@zf is
  * the flag that says whether it matched.
@@ -108,13 +114,13 @@ static void check_store(struct test *t, struct spot l1, unsigned int i, unsigned
              before = 0x0010000000000204, expected;
 
     expected = (before & ~(mask << (offset * 8))) | (pattern & (mask << (offset * 8)));
-    CHECK_RC(pt_write(l1.mfn, i, before), 0, "mmu_update of L1 entry %u to 0x%lx", i, before);
+    write_entry(t, l1, i, before);
     CHECK_RC(store(l1.va + i * 8 + offset, pattern >> (offset * 8), bytes), 0,
              "store of %u bytes at offset %u of L1 entry %u", bytes, offset, i);
     CHECK_EQ(table_entry(l1, i), expected,
              "after a store of %u bytes of 0x%lx at offset %u: L1 entry %u, which was 0x%lx,",
              bytes, pattern, offset, i, before);
-    CHECK_RC(pt_write(l1.mfn, i, 0), 0, "mmu_update of L1 entry %u to 0", i);
+    write_entry(t, l1, i, 0);
     CHECK_EQ(table_entry(l1, i ^ 1), 0, "after a store of %u bytes into L1 entry %u: L1 entry %u",
              bytes, i, i ^ 1);
 }
@@ -173,7 +179,7 @@ static void check_cmpxchg(struct test *t, struct spot l1, unsigned int bytes, un
              expected = (before & ~(mask << (offset * 8))) | (FLAGS & (mask << (offset * 8)));
     bool zf = !equal;
 
-    CHECK_RC(pt_write(l1.mfn, 0, before), 0, "mmu_update of L1 entry 0 to 0x%lx", before);
+    write_entry(t, l1, 0, before);
     CHECK_RC(cmpxchg(l1.va + offset, &old, new, bytes, &zf), 0,
              "CMPXCHG of %u bytes at offset %u of L1 entry 0", bytes, offset);
     CHECK_EQ(zf, equal, "after CMPXCHG of %u bytes, operands %s: ZF", bytes,
@@ -183,7 +189,7 @@ static void check_cmpxchg(struct test *t, struct spot l1, unsigned int bytes, un
     CHECK_EQ(table_entry(l1, 0), equal ? expected : before,
              "after CMPXCHG of %u bytes at offset %u, operands %s: L1 entry 0", bytes, offset,
              equal ? "equal" : "different");
-    CHECK_RC(pt_write(l1.mfn, 0, 0), 0, "mmu_update of L1 entry 0 to 0");
+    write_entry(t, l1, 0, 0);
 }
 
 TEST_RULE(abi_store_cmpxchg,
@@ -202,7 +208,7 @@ TEST_RULE(abi_store_cmpxchg,
         check_cmpxchg(t, l1, 4, 0, equal);
         check_cmpxchg(t, l1, 4, 4, equal);
     }
-    CHECK_RC(pt_write(l1.mfn, 0, pte_make(a->mfn, PTE_RW)), 0, "mmu_update of L1 entry 0");
+    write_entry(t, l1, 0, pte_make(a->mfn, PTE_RW));
     old = 0;
     CHECK_RC(cmpxchg(l1.va, &old, pte_make(b->mfn, PTE_RW), 8, &zf), 0,
              "CMPXCHG of L1 entry 0, operand 0 differs");
@@ -214,7 +220,7 @@ TEST_RULE(abi_store_cmpxchg,
     CHECK_EQ(pte_mfn(table_entry(l1, 0)).v, b->mfn.v,
              "after CMPXCHG with a match: MFN in L1 entry 0");
     check_unused(&tr.room, a, "after CMPXCHG replaced this frame in an L1 entry");
-    CHECK_RC(pt_write(l1.mfn, 0, 0), 0, "mmu_update of L1 entry 0 to 0");
+    write_entry(t, l1, 0, 0);
     stores_close(&tr);
 }
 
@@ -229,24 +235,26 @@ static void check_stale(struct test *t, struct tree *tr, uint64_t a, uint64_t b)
     uint64_t old = a ^ FLAGS;
     bool zf = true;
 
-    CHECK_RC(pt_write(first.mfn, 0, a), 0, "mmu_update of L1 entry 0 to 0x%lx", a);
-    CHECK_RC(pt_write(second.mfn, 0, b), 0, "mmu_update of L1 entry 0 to 0x%lx", b);
-    CHECK_RC(cmpxchg(first.va, &old, FLAGS, 8, &zf), 0, "CMPXCHG of L1 entry 0");
-    CHECK_EQ(old, a, "after CMPXCHG, operands different: RAX");
+    write_entry(t, first, 0, a);
+    write_entry(t, second, 0, b);
+    CHECK_RC(cmpxchg(first.va, &old, FLAGS, 8, &zf), 0, "CMPXCHG of 0x%lx, an L1 entry", first.va);
+    CHECK_EQ(old, a, "after CMPXCHG of 0x%lx, an L1 entry with another value: RAX", first.va);
     CHECK_RC(HYPERVISOR_update_va_mapping(first.va, pte_make(second.mfn, PTE_RO), UVMF_NONE), 0,
              "update_va_mapping of 0x%lx to another L1 table, without a flush", first.va);
     zf = true;
     CHECK_RC(cmpxchg(first.va, &old, FLAGS, 8, &zf), 0,
              "CMPXCHG of 0x%lx, whose mapping was changed without a flush", first.va);
-    CHECK_EQ(table_entry(second, 0), b, "after CMPXCHG of an entry that is not equal: entry 0");
+    CHECK_EQ(table_entry(second, 0), b,
+             "after CMPXCHG of 0x%lx, whose mapping was changed without a flush: L1 entry",
+             first.va);
     CHECK_EQ(old, b, "after CMPXCHG of 0x%lx, whose mapping was changed without a flush: RAX",
              first.va);
     CHECK_EQ(zf, false, "after CMPXCHG of 0x%lx, whose mapping was changed without a flush: ZF",
              first.va);
     CHECK_RC(HYPERVISOR_update_va_mapping(first.va, pte_make(first.mfn, PTE_RO), UVMF_INVLPG), 0,
              "update_va_mapping of 0x%lx to the first L1 table", first.va);
-    CHECK_RC(pt_write(first.mfn, 0, 0), 0, "mmu_update of L1 entry 0 to 0");
-    CHECK_RC(pt_write(second.mfn, 0, 0), 0, "mmu_update of L1 entry 0 to 0");
+    write_entry(t, first, 0, 0);
+    write_entry(t, second, 0, 0);
 }
 
 TEST_RULE(

@@ -188,7 +188,8 @@ static void check_type_change(struct test *t, struct tree *tr, unsigned int leve
     CHECK_EQ(table_entry(page, 0), 0, "after the store: entry 0 of the L%u table", level);
     if (rc) /* else the unpin would give back a frame that Xen never took */
         table_unpin(t, page, level);
-    CHECK_RC(HYPERVISOR_update_va_mapping(tr->va, 0, UVMF_INVLPG), 0, "update_va_mapping to 0");
+    CHECK_RC(HYPERVISOR_update_va_mapping(tr->va, 0, UVMF_INVLPG), 0,
+             "update_va_mapping of 0x%lx to 0", tr->va);
     table_fill(t, page, 0);
 }
 

@@ -101,7 +101,7 @@ TEST_RULE(abi_update_width, "update_va_mapping refuses an MFN that the CPU has n
                         HYPERVISOR_any(__HYPERVISOR_update_va_mapping_otherdomain, s.va,
                                        pte_make(mfn, PTE_RO | PTE_UC), UVMF_INVLPG, DOMID_IO),
                         "update_va_mapping_otherdomain, read-only, uncached, of DOMID_IO", mfn);
-    CHECK_RC(spot_show(s, INVALID_MFN, 0), 0, "update_va_mapping to 0");
+    CHECK_RC(spot_show(s, INVALID_MFN, 0), 0, "update_va_mapping of 0x%lx to 0", s.va);
     spot_close(s);
 }
 
