@@ -33,9 +33,10 @@ my $low_min     = 64 * MiB;             # Xen, its modules and a small dom0
 my $top         = 1 << 47;              # Xen's M2P ends here
 my $max_pdx     = 1 << 32;              # entries of Xen's frame table without CONFIG_BIGMEM
 my $max_entries = 128;                  # E820MAX of Xen's boot code
+my $ht_start    = 1012 * GiB;           # AMD's range for HyperTransport
 my $max_gap     = 64 * GiB;             # between RAM and RAM of one memory device
 my $max_gaps    = 2 * TiB;              # Xen looks at each page of a gap: about five seconds for 1 TiB
-my $part        = 100;                  # Xen keeps 40 bytes for each page of 4 KiB, and touches them
+my $part        = 70;                   # Xen and dom0 touch 50 bytes for each page of 4 KiB, 1.2 %; and a reserve
 
 # choose_map(OPTION): the host of --e820, if there is one. Ends the program if the host cannot be had.
 sub choose_map {
@@ -185,7 +186,7 @@ sub too_large {
     my @middle   = @high > 2 ? @high[1 .. $#high - 1] : @high;
     my ($victim) = sort { $b->[1] - $b->[0] <=> $a->[1] - $a->[0] } @middle;
     my $size     = min($victim->[1] - $victim->[0], int(-$room / GiB + 1) * GiB);
-    return {start => $victim->[1] - $size, end => $victim->[1], what => 'RAM', why => 'Xen keeps information of 1 % of its ' .
+    return {start => $victim->[1] - $size, end => $victim->[1], what => 'RAM', why => 'Xen and dom0 touch 1.2 % of its ' .
         'size, more than three quarters of the memory of this machine'};
 }
 
@@ -231,9 +232,6 @@ sub make_host {
     tmp() !~ /:/ or no_host('TMPDIR: expected a path without a colon, which QEMU cannot load an ACPI table from, found ' . tmp());
     my @args = ('-option-rom', map_rom(@map));
     if (@devices) {
-        my $machines = `qemu-system-x86_64 -machine help 2>/dev/null </dev/null`;
-        $machines =~ /^pc-i440fx-2\.10 /m or no_host('--e820 with RAM above 4 GiB: expected a QEMU that has the machine ' .
-            'pc-i440fx-2.10, up to 10.0, found one without');
         my $end = max(map { $_->{end} } @devices);
         push @args, '-m', sprintf('%dM,slots=%d,maxmem=%dM', $size / MiB, scalar @devices, ceil_to($end, GiB) / MiB);
         for my $i (0 .. $#devices) {
@@ -244,13 +242,23 @@ sub make_host {
         push @args, '-acpitable', 'sig=SRAT,rev=3,data=' . qemu_quoted(srat($option->{smp}, {start => 0, end => $size}, @devices));
         $option->{phys_bits} = max(40, 1 + length sprintf '%b', $end);
     }
-    $option->{host_mem}  = $size / MiB . 'M';
+    $option->{host_mem} = $size / MiB . 'M';
     # Xen and the self-tests look at each page.
     $option->{more_seconds} = int(300 * sum0(map { $_->[1] - $_->[0] } @ram) / TiB);
-    # A machine type from 2.11 on adds an SRAT of its own, with one piece from 4 GiB to the end.
-    $option->{machine}   = (@devices ? 'pc-i440fx-2.10' : 'pc') . ",max-ram-below-4g=$low_end";
+    $option->{machine} = machine(map { $_->{end} } @devices) . ",max-ram-below-4g=$low_end";
     $option->{qemu_args} = join ' ', @args, grep { defined } $option->{qemu_args};
     return;
+}
+
+# The machine type. On an AMD host whose addresses reach AMD's range for HyperTransport, types from 7.1 on have no
+# RAM from 4 GiB to 1 TiB. QEMU's own end of the addresses is a few GiB past the end of the last device.
+sub machine {
+    my $end = max(0, @_);
+    return 'pc' if $end < $ht_start - 8 * GiB;
+    my $machines = `qemu-system-x86_64 -machine help 2>/dev/null </dev/null`;
+    my %number   = map { /^(pc-i440fx-(\d+)\.(\d+)) / ? ($1 => 100 * $2 + $3) : () } split /\n/, $machines;
+    my ($newest) = grep { $number{$_} <= 700 } sort { $number{$b} <=> $number{$a} } keys %number;
+    return $newest // no_host('--e820 with RAM past 1004 GiB: expected a QEMU that has a machine pc-i440fx up to 7.0, found one without');
 }
 
 sub ceil_to {

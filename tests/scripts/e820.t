@@ -222,7 +222,7 @@ refused $low . join('', map { sprintf "0x%x 0x%x usable\n", ($_ << 20) + 4096, (
     qr/no host has the range \[0x8c01000, 0x8d00000\): Xen reads 128 ranges, and the map has 141 \(and 12 more ranges\).* is left out$/, 'more than 128 ranges';
 refused "0x100000000 0x200000000 usable\n", qr/expected 64 MiB of RAM below 4 GiB for Xen and dom0, found 0 MiB$/, 'no low RAM';
 refused "${low}0x100000 0x10000000 usable\n0x100000000 0x200000000000 usable\n", qr/RAM \[0x100000000000, 0x200000000000\): Xen has page structures for 16 TiB/, '32 TiB of RAM';
-refused "${low}0x100000 0x10000000 usable\n0x100000000 0xf0000000000 usable\n", qr/RAM \[0x[0-9a-f]+, 0xf0000000000\): Xen keeps/, '15 TiB of RAM';
+refused "${low}0x100000 0x10000000 usable\n0x100000000 0xf0000000000 usable\n", qr/RAM \[0x[0-9a-f]+, 0xf0000000000\): Xen and dom0 touch/, '15 TiB of RAM';
 
 sub fits {
     my ($text, $expected, $messages, $name) = @_;
@@ -251,6 +251,24 @@ refuses \@print,
     [['--e820', 'random:1', '--machine', 'q35'], qr/^boot: --machine: the map of --e820 decides this$/],
     [['--e820', 'random:1', '--firmware', 'uefi'], qr/^boot: --e820: expected --firmware bios, found uefi/];
 refuses ['boot', '--e820-fit'], [[], qr/^boot: --e820-fit applies to the map of --e820, and there is no --e820$/];
+
+# The machine in QEMU, whose types the function machines prints
+
+sub machines { return 'if [ "$2" = help ]; then printf "pc-i440fx-%s  Standard PC\\n" ' . "@_; exit; fi; pass" }
+
+for my $case ([8, 'pc'], [1003, 'pc'], [2048, 'pc-i440fx-7.0']) {
+    my ($gib, $machine) = @$case;
+    my $name = "RAM up to $gib GiB";
+    my $end  = $gib << 30;
+    my ($exit, undef, $said) = with_qemu(machines('11.1', '7.1', '6.2', '7.0', '2.12'), 'boot', '--xen', $StandIn::xen, '--e820',
+        write_file("$dir/map", "${low}0x100000 0x10000000 usable\n0x100000000 0x100200000 usable\n" .
+            sprintf("0x%x 0x%x usable\n", $end - (4 << 20), $end)), '--e820-fit', $kernel);
+    is $exit, 0, "$name: exit code of scripts/boot" or diag $said;
+    like qemu_args(), qr/ -machine \Q$machine\E,max-ram-below-4g=4026531840,/, "$name: the machine is $machine";
+    like qemu_args(), qr/ -acpitable sig=SRAT,/, "$name: the host has an SRAT";
+}
+ends ['boot', '--xen', $StandIn::xen, '--e820', "$dir/map", '--e820-fit', $kernel],
+    ['RAM up to 2 TiB, and no old machine', machines('11.1', '7.1'), 4, qr/RAM past 1004 GiB: expected a QEMU that has a machine pc-i440fx up to 7.0/];
 
 # Random maps
 
