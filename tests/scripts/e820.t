@@ -267,7 +267,11 @@ for my $case ([8, 'pc'], [1003, 'pc'], [2048, 'pc-i440fx-7.0']) {
     like qemu_args(), qr/ -machine \Q$machine\E,max-ram-below-4g=4026531840,/, "$name: the machine is $machine";
     like qemu_args(), qr/ -acpitable sig=SRAT,/, "$name: the host has an SRAT";
 }
-ends ['boot', '--xen', $StandIn::xen, '--e820', "$dir/map", '--e820-fit', $kernel],
+with_qemu('pass', 'boot', '--xen', $StandIn::xen, '--e820', write_file("$dir/map", "${low}0x100000 0x10000000 usable\n0x100000000 0x1a00000000 usable\n"),
+    $kernel);
+like qemu_args(), qr/ watchdog=440 /, '100 GiB of RAM: a kernel may be silent for 15 seconds and 29 more; its watchdog has ten times the sum';
+ends ['boot', '--xen', $StandIn::xen, '--e820', write_file("$dir/map", "${low}0x100000 0x10000000 usable\n0x1ffff000000 0x20000000000 usable\n"),
+    '--e820-fit', $kernel],
     ['RAM up to 2 TiB, and no old machine', machines('11.1', '7.1'), 4, qr/RAM past 1004 GiB: expected a QEMU that has a machine pc-i440fx up to 7.0/];
 
 # Random maps
