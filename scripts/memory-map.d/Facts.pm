@@ -9,13 +9,14 @@ use strict;
 use warnings;
 no warnings 'portable'; # hex() of 64-bit numbers
 use Exporter 'import';
-use List::Util qw(first sum0);
+use List::Util qw(first min sum0);
 use Report;
 
 our @EXPORT = qw(@kinds %mark %area about commas count_of size_of shorten title subtitle
     list_facts pieces arrows piece_label areas);
 
 my $max_pieces = 13; # each of these has room for two lines of text
+my $max_large  = 20; # if each has 1 GiB or more, as on a host of many nodes; the picture gets higher
 my $small_bits = 14; # ranges below 64 MiB are small, whatever their neighbours are
 
 # The kinds of pieces: id, name, colour, strokes (a path in a tile of 8 by 8), character of the text,
@@ -144,6 +145,13 @@ sub all_pieces {
     return @pieces;
 }
 
+# Few pieces: nothing needs to be joined but pieces that begin below $low.
+sub are_few {
+    my ($low, @pieces) = @_;
+    my $least = min(map { $_->{end} - $_->{start} } grep { $_->{start} >= $low } @pieces) // 0;
+    return @pieces <= ($least >= 1 << 18 ? $max_large : $max_pieces);
+}
+
 # Joins the smallest piece and the smaller of its neighbours. Returns false if no piece may be joined.
 sub join_smallest {
     my ($low, $pieces) = @_;
@@ -180,17 +188,18 @@ sub join_small {
     return @few;
 }
 
-# At most $max_pieces pieces. Those below 1 MiB, where the BIOS's hole is, stay apart if possible. Many small
+# At most $max_pieces pieces, or $max_large large ones. Those below 1 MiB, where the BIOS's hole is, stay apart if possible. Many small
 # ranges side by side become one piece; a small range inside a large one becomes a part of it.
 sub pieces {
     my ($r) = @_;
     my @all = all_pieces($r);
     my @few = @all;
     for my $low (256, 0) {
+        last if are_few(256, @few);
         for (my $bits = 1; @few > $max_pieces && $bits <= $small_bits; $bits++) {
             @few = join_small(1 << $bits, $low, @all);
         }
-        1 while @few > $max_pieces && join_smallest($low, \@few);
+        1 while !are_few($low, @few) && join_smallest($low, \@few);
     }
     return @few;
 }

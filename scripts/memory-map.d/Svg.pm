@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# Draws the picture: an SVG of 960 by 680 with a white background.
+# Draws the picture: an SVG of 960 by 680 with a white background, or higher if there are more pieces than usual.
 #
 #      brackets  PFN  | column |  arrows  labels     address | areas | labels
 #                     |        |                     pages and leaves of the P2M list
@@ -18,6 +18,9 @@ use Report;
 our @EXPORT = qw(svg);
 
 my $max_areas = 6;
+my $right     = 500; # the left edge of the right half
+my $pfn_h     = 474; # for 13 pieces
+my $piece_h   = 37;  # for each further piece: the least height of a piece, and a gap
 
 # Cuts the pieces into bands, each with one scale: the fewest bands in which each piece is $min_h
 # high or higher. By dynamic programming: $best[$n][$i] has the lowest $n bands of the first $i pieces.
@@ -280,28 +283,31 @@ sub draw_legend {
 
 sub svg {
     my ($r) = @_;
+    my $more   = $piece_h * max(0, pieces($r) - 13);
+    my $height = 680 + $more;
+    my $end    = 936;
     @svg = ('<?xml version="1.0" encoding="UTF-8"?>',
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 680" width="960" height="680" '
+        qq(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 $height" width="960" height="$height" )
             . 'font-family="Helvetica, Arial, DejaVu Sans, sans-serif" role="img">');
     tag('title', inside => title($r));
     patterns();
-    tag('rect', x => 0.5, y => 0.5, width => 959, height => 679, rx => 8, fill => '#FFFFFF',
+    tag('rect', x => 0.5, y => 0.5, width => 959, height => $height - 1, rx => 8, fill => '#FFFFFF',
         stroke => '#BBBBBB');
     label(24, 34, title($r), font_size => 18, font_weight => 'bold');
     label(24, 54, subtitle($r), font_size => 12, %quiet);
-    tag('path', d => 'M24,68H936', stroke => '#BBBBBB');
+    tag('path', d => "M24,68H$end", stroke => '#BBBBBB');
     label(24, 92, 'PFNs', %heading);
-    my @pieces = draw_pfns($r, 24, 112, 474);
-    label(500, 92, 'Virtual addresses', %heading);
-    label(634, 92, 'not to scale; the kernel maps nothing between them', %aside);
-    draw_areas($r, 500, 112);
+    my @pieces = draw_pfns($r, 24, 112, $pfn_h + $more);
+    label($right,       92, 'Virtual addresses', %heading);
+    label($right + 134, 92, 'not to scale; the kernel maps nothing between them', %aside);
+    draw_areas($r, $right, 112);
     if ($r->{list}) {
-        label(500, 482, 'P2M list', %heading);
-        label(570, 482, 'its virtual pages, in 24 parts, and the leaves mapped there', %aside);
-        draw_list($r->{list}, 500, 490, 436);
+        label($right,      482, 'P2M list', %heading);
+        label($right + 70, 482, 'its virtual pages, in 24 parts, and the leaves mapped there', %aside);
+        draw_list($r->{list}, $right, 490, $end - $right);
     }
-    tag('path', d => 'M24,620H936', stroke => '#BBBBBB');
-    draw_legend(24, 638, $r->{list}, @pieces);
+    tag('path', d => sprintf('M24,%dH%d', $height - 60, $end), stroke => '#BBBBBB');
+    draw_legend(24, $height - 42, $r->{list}, @pieces);
     return join("\n", @svg, '</svg>') . "\n";
 }
 

@@ -56,13 +56,14 @@ sub labels {
 sub is_legible {
     my ($name, $xml) = @_;
     my @labels = labels($xml);
+    my ($height) = $xml =~ /viewBox="0 0 960 (\d+)"/;
     my @wrong;
     for my $i (0 .. $#labels) {
         my $a = $labels[$i];
         push @wrong, "$a->{text}: off the page"
-            if $a->{x} < 8 || $a->{x} + $a->{w} > 952 || $a->{y} < 8 || $a->{y} + $a->{h} > 672;
+            if $a->{x} < 8 || $a->{x} + $a->{w} > 952 || $a->{y} < 8 || $a->{y} + $a->{h} > $height - 8;
         push @wrong, "$a->{text}: into the right half"
-            if $a->{x} < 480 && $a->{x} + $a->{w} > 504 && $a->{y} > 70 && $a->{y} < 615;
+            if $a->{x} < 480 && $a->{x} + $a->{w} > 504 && $a->{y} > 70 && $a->{y} < $height - 65;
         for my $b (@labels[$i + 1 .. $#labels]) {
             next if $a->{x} >= $b->{x} + $b->{w} || $b->{x} >= $a->{x} + $a->{w};
             next if $a->{y} >= $b->{y} + $b->{h} || $b->{y} >= $a->{y} + $a->{h};
@@ -157,6 +158,17 @@ for my $i (0 .. 29) {
 ($labels) = both('thirty nodes', report(ranges => \@nodes, nr_pages => 30 << 23));
 like $labels, qr/^RAM, 64 GiB\ninside: identity 1 MiB$/m, 'thirty nodes: a small hole inside a large piece does not make the piece mixed';
 unlike $labels, qr/ranges/, 'thirty nodes: no piece is mixed';
+
+# Eight nodes of 64 GiB, 1 and 7 TiB from each other, and RAM and holes below 4 GiB
+my $tib  = 1 << 28;
+my @far  = map { [$_ * $tib, $_ * $tib + (64 << 18), 'ram'] } 1, 8, 9, 16, 17, 24, 25;
+my @near = ([0, 159, 'ram'], [159, 256, 'identity'], [256, 300_000, 'ram'], [300_000, 1 << 20, 'identity'], [1 << 20, 64 << 18, 'ram']);
+my @wide = map { ([($_ ? $far[$_ - 1] : $near[-1])->[1], $far[$_][0], 'identity'], $far[$_]) } 0 .. $#far;
+($labels, undef, $xml) = both('nodes up to 25 TiB', report(ranges => [@near, @wide], nr_pages => 1 << 40));
+is scalar(() = $labels =~ /^RAM, 64 GiB$/mg), 7, 'nodes up to 25 TiB: each of the seven far nodes is a piece';
+like $labels, qr/^RAM, 60 GiB$/m, 'nodes up to 25 TiB: the first node is a piece';
+is scalar(() = $labels =~ /^identity, (?:960 GiB|6.94 TiB)$/mg), 7, 'nodes up to 25 TiB: each gap is a piece';
+like $xml, qr/ viewBox="0 0 960 902" /, 'nodes up to 25 TiB: the picture is higher by six pieces';
 
 my @low = map { [$_, $_ + 1, $_ % 2 ? 'missing' : 'ram'] } 0 .. 39;
 ($labels) = both('holes below 1 MiB', report(ranges => [@low, [40, 9999, 'ram']]));
