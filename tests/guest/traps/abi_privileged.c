@@ -60,8 +60,8 @@ static const struct row {
 };
 
 /*
- * QEMU 10.0 and 11.1 execute INVD and WBINVD in ring 3. Then Xen never sees the instruction. In user
- * mode Xen only passes the #GP on, so user mode shows what the processor does.
+ * QEMU 10.0 and 11.1 execute INVD and WBINVD in ring 3. Then Xen never sees the instruction. In
+ * user mode Xen only passes the #GP on, so user mode shows what the processor does.
  */
 static bool invd_is_privileged(struct user *u)
 {
