@@ -140,6 +140,34 @@ TEST_RULE(abi_pin_bits, "a pin of a table keeps each flag that its entries may h
     tree_close(&tr);
 }
 
+/* Entry 0 of a table that is not in use has a flag that Xen refuses. */
+static void check_pin_refused(struct test *t, struct tree *tr, unsigned int level, unsigned int bit)
+{
+    struct spot *table = &tr->table[level];
+    uint64_t entry = base_entry(tr, level) | (uint64_t)1 << bit;
+
+    table_fill(t, *table, 0);
+    table_store(t, *table, 0, entry);
+    CHECK_RC(pt_pin(table->mfn, level), -EINVAL, "pin as L%u of a table whose entry 0 is 0x%lx",
+             level, entry);
+    check_unused(&tr->room, table, "after a refused pin of this frame");
+}
+
+TEST_RULE(abi_pin_bits_refused,
+          "a pin refuses an L2, L3 or L4 table whose entry has PWT, PCD, PSE or G")
+{
+    struct tree tr;
+
+    if (!tree_open(&tr, t))
+        return;
+    for (unsigned int level = tr.brief ? PT_LEVELS : 2; level <= PT_LEVELS; level++)
+        for (unsigned int bit = 1; bit < PAGE_SHIFT; bit++)
+            if (verdict_of(t, level, bit) == REFUSED && t->result < TEST_ERROR &&
+                !(tr.brief && (uint64_t)1 << bit != PTE_G))
+                check_pin_refused(t, &tr, level, bit);
+    tree_close(&tr);
+}
+
 static void check_fetch(struct test *t, struct tree *tr, bool has_nx, const char *what,
                         unsigned int level)
 {
