@@ -203,3 +203,27 @@ TEST_RULE(abi_tlb_type, "a writable translation is not usable after the frame be
         check_type_change(t, &tr, level);
     tlb_close(&tr);
 }
+
+/*
+ * Linux switches to the kernel's own table by MMUEXT_NEW_BASEPTR to get rid of stale translations,
+ * as a write of CR3 does on a machine without Xen: new_guest_cr3() of Xen arch/x86/mm.c writes CR3
+ * also if the table is the same.
+ */
+TEST_RULE(abi_tlb_baseptr, "MMUEXT_NEW_BASEPTR of the table that is in CR3 flushes the TLB")
+{
+    struct tree tr;
+
+    if (!tlb_open(&tr, t))
+        return;
+    for (unsigned int i = 0; i < 4; i++) {
+        unsigned int page = i % 2;
+        uint64_t pte = pte_make(tr.page[page].mfn, PTE_RO);
+
+        CHECK_RC(pt_write(tr.table[1].mfn, 0, pte), 0, "mmu_update of an L1 entry to page %u",
+                 page);
+        CHECK_RC(table_mmuext(MMUEXT_NEW_BASEPTR, t->d->pt.root), 0,
+                 "MMUEXT_NEW_BASEPTR of the table in CR3");
+        check_read(t, tr.va, page, "after MMUEXT_NEW_BASEPTR of the table in CR3");
+    }
+    tlb_close(&tr);
+}
