@@ -232,17 +232,17 @@ TEST_RULE(abi_store_cmpxchg,
 static void check_stale(struct test *t, struct tree *tr, uint64_t a, uint64_t b)
 {
     struct spot first = tr->table[1], second = tr->table[2];
-    uint64_t old = a ^ FLAGS;
+    uint64_t old = a ^ FLAGS, new = pte_make(tr->page[0].mfn, PTE_RO);
     bool zf = true;
 
     write_entry(t, first, 0, a);
     write_entry(t, second, 0, b);
-    CHECK_RC(cmpxchg(first.va, &old, FLAGS, 8, &zf), 0, "CMPXCHG of 0x%lx, an L1 entry", first.va);
+    CHECK_RC(cmpxchg(first.va, &old, new, 8, &zf), 0, "CMPXCHG of 0x%lx, an L1 entry", first.va);
     CHECK_EQ(old, a, "after CMPXCHG of 0x%lx, an L1 entry with another value: RAX", first.va);
     CHECK_RC(HYPERVISOR_update_va_mapping(first.va, pte_make(second.mfn, PTE_RO), UVMF_NONE), 0,
              "update_va_mapping of 0x%lx to another L1 table, without a flush", first.va);
     zf = true;
-    CHECK_RC(cmpxchg(first.va, &old, FLAGS, 8, &zf), 0,
+    CHECK_RC(cmpxchg(first.va, &old, new, 8, &zf), 0,
              "CMPXCHG of 0x%lx, whose mapping was changed without a flush", first.va);
     CHECK_EQ(table_entry(second, 0), b,
              "after CMPXCHG of 0x%lx, whose mapping was changed without a flush: L1 entry",
@@ -253,6 +253,8 @@ static void check_stale(struct test *t, struct tree *tr, uint64_t a, uint64_t b)
              first.va);
     CHECK_RC(HYPERVISOR_update_va_mapping(first.va, pte_make(first.mfn, PTE_RO), UVMF_INVLPG), 0,
              "update_va_mapping of 0x%lx to the first L1 table", first.va);
+    check_unused(&tr->room, &tr->page[0],
+                 "after CMPXCHG without a match, of an L1 entry for this frame");
     write_entry(t, first, 0, 0);
     write_entry(t, second, 0, 0);
 }
