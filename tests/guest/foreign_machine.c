@@ -153,3 +153,31 @@ TEST(foreign_machine_ram, "foreign_map refuses RAM of this domain as a frame of 
     foreign_room_check_empty(&m.fr, m.r, 1);
     device_room_close(&m);
 }
+
+/*
+ * A write to 0xfeexxxxx is an interrupt for the CPUs that bits 19:12 of the address name. So Xen
+ * keeps not only the page of the local APIC, 0xfee00, for itself (dom0_setup_permissions() of Xen
+ * arch/x86/dom0_build.c). From Xen's commit 381caa3885 ("be less restrictive with the Interrupt
+ * Address Range") on, a dom0 may map the other pages.
+ */
+TEST_RULE(foreign_machine_msi,
+          "Xen refuses a mapping of the local APIC, and before Xen 4.18 of all addresses of MSIs")
+{
+    static const mfn_t mfns[] = {{0xfee00}, {0xfeeff}};
+    bool initdom = boot_info_is_initdomain(&t->d->boot);
+    const struct host *h = &t->d->host;
+    bool is_old = h->major == 4 && h->minor < 18;
+    struct spot s;
+
+    if (!spot_open(t, &s))
+        return;
+    for (unsigned int i = 0; i < (is_old || !initdom ? ARRAY_SIZE(mfns) : 1); i++) {
+        int rc = spot_show(s, mfns[i], initdom ? PTE_RO | PTE_UC : PTE_RO);
+
+        CHECK_RC(rc, -EPERM, "update_va_mapping, read-only, of MFN 0x%lx, an address of MSIs",
+                 mfns[i].v);
+        if (!rc)
+            CHECK_RC(spot_show(s, INVALID_MFN, 0), 0, "update_va_mapping of 0x%lx to 0", s.va);
+    }
+    spot_close(s);
+}
