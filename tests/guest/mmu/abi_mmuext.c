@@ -137,6 +137,11 @@ static long copy_page(mfn_t to, mfn_t from)
         (struct mmuext_op){.cmd = MMUEXT_COPY_PAGE, .arg1.mfn = to.v, .arg2.src_mfn = from.v});
 }
 
+static long mmuext_device(struct mmuext_op op)
+{
+    return HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_IO);
+}
+
 static long clear_page(mfn_t mfn)
 {
     return mmuext((struct mmuext_op){.cmd = MMUEXT_CLEAR_PAGE, .arg1.mfn = mfn.v});
@@ -203,4 +208,22 @@ TEST_RULE(abi_copy_page_refused,
     check_unused(&tr.room, table, "after refused writes");
     check_unused(&tr.room, page, "after refused writes");
     tree_close(&tr);
+}
+
+#define VGA_TEXT 0xb8 /* an MFN of every PC, which a dom0 may map */
+
+/* In the name of DOMID_IO, whose frames are devices. A domU must not use this name. */
+TEST_RULE(abi_copy_page_device, "MMUEXT_CLEAR_PAGE and MMUEXT_COPY_PAGE refuse a frame of a device")
+{
+    bool initdom = boot_info_is_initdomain(&t->d->boot);
+    struct mmuext_op copy = {
+        .cmd = MMUEXT_COPY_PAGE, .arg1.mfn = VGA_TEXT, .arg2.src_mfn = VGA_TEXT};
+
+    if (shim_is_between(t))
+        return;
+    CHECK_RC(mmuext_device((struct mmuext_op){.cmd = MMUEXT_CLEAR_PAGE, .arg1.mfn = VGA_TEXT}),
+             initdom ? -EINVAL : -EPERM, "MMUEXT_CLEAR_PAGE of MFN 0x%x in the name of DOMID_IO",
+             VGA_TEXT);
+    CHECK_RC(mmuext_device(copy), initdom ? -EINVAL : -EPERM,
+             "MMUEXT_COPY_PAGE of MFN 0x%x to itself in the name of DOMID_IO", VGA_TEXT);
 }
