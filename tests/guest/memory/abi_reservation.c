@@ -134,6 +134,18 @@ TEST_RULE(
              "XENMEM_maximum_gpfn, compared with arch_shared_info.max_pfn - 1");
 }
 
+/* As at the start of a kernel, which Xen's builder does not tell any max_pfn. */
+TEST_RULE(abi_max_gpfn_unset, "XENMEM_maximum_gpfn is 0 while arch_shared_info.max_pfn is 0")
+{
+    uint64_t max_pfn = t->d->shared->arch.max_pfn;
+    long rc;
+
+    __atomic_store_n(&t->d->shared->arch.max_pfn, 0, __ATOMIC_SEQ_CST);
+    rc = size_of(XENMEM_maximum_gpfn, DOMID_SELF);
+    __atomic_store_n(&t->d->shared->arch.max_pfn, max_pfn, __ATOMIC_SEQ_CST);
+    CHECK_RC(rc, 0, "XENMEM_maximum_gpfn while arch_shared_info.max_pfn is 0");
+}
+
 static long vnuma(domid_t domain, uint16_t pad)
 {
     struct xen_vnuma_topology_info arg = {.domid = domain, .pad = pad};
