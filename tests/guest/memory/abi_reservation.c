@@ -166,6 +166,21 @@ TEST_RULE(abi_vnuma,
     CHECK_RC(vnuma(DOMID_SELF, 0), -EOPNOTSUPP, "XENMEM_get_vnumainfo of this domain");
 }
 
+/* <xen/memory.h>: the field pad of struct xen_mem_acquire_resource "must be zero". */
+TEST_RULE(abi_acquire_pad, "XENMEM_acquire_resource refuses a pad that is not 0")
+{
+    uint64_t mfn = 0;
+    struct xen_mem_acquire_resource r = {
+        .domid = NO_DOMAIN, .type = XENMEM_resource_grant_table, .nr_frames = 1};
+
+    set_xen_guest_handle(r.frame_list, &mfn);
+    CHECK_RC(HYPERVISOR_memory_op(XENMEM_acquire_resource, &r), -ESRCH,
+             "XENMEM_acquire_resource of domain 0x%x, which does not exist", NO_DOMAIN);
+    r.pad = 1;
+    CHECK_RC(HYPERVISOR_memory_op(XENMEM_acquire_resource, &r), -EINVAL,
+             "XENMEM_acquire_resource of domain 0x%x, pad is 1", NO_DOMAIN);
+}
+
 /* <xen/memory.h>: "translated guests only". */
 TEST_RULE(abi_physmap, "add_to_physmap and remove_from_physmap are refused to a PV guest")
 {
