@@ -14,6 +14,7 @@
 #include "tests/guest/abi_room.h"
 
 #include <xen/memory.h>
+#include <xen/physdev.h>
 
 /* Entries of a buffer: more than the map of any host has that the tests boot. */
 #define MAX_ENTRIES     192
@@ -223,5 +224,60 @@ TEST_RULE(abi_own_map,
                  MAX_ENTRIES);
         try_set(&m, m.nr);
     }
+    map_room_close(&m);
+}
+
+/* Where PCs have their I/O APICs. */
+#define IO_APICS     0xfec00000u
+#define IO_APICS_END 0xfed00000u
+
+static bool is_io_apic(uint64_t addr)
+{
+    struct physdev_apic apic = {.apic_physbase = addr};
+
+    return !HYPERVISOR_any(__HYPERVISOR_physdev_op, PHYSDEVOP_apic_read, (uintptr_t)&apic, 0, 0);
+}
+
+static bool is_reserved(const struct map_room *m, uint64_t addr)
+{
+    for (unsigned int i = 0; i < m->nr; i++)
+        if (m->full[i].type != E820_RAM && addr >= m->full[i].addr &&
+            addr - m->full[i].addr < m->full[i].len_bytes)
+            return true;
+    return false;
+}
+
+/* Xen keeps the I/O APICs for itself: a dom0 may read their pages, but must put nothing there. */
+TEST_RULE(abi_machine_map_io_apic,
+          "dom0: XENMEM_machine_memory_map shows the page of each I/O APIC as reserved")
+{
+    unsigned int nr_apics = 0;
+    struct map_room m;
+    long rc;
+
+    if (!boot_info_is_initdomain(&t->d->boot)) {
+        test_skip(t, "a domU cannot ask Xen for an I/O APIC");
+        return;
+    }
+    if (!map_room_open(&m, t))
+        return;
+    rc = read_map(XENMEM_machine_memory_map, m.full, &m.nr);
+    if (rc == -EINVAL) {
+        test_skip(t, "XENMEM_machine_memory_map has more entries than the buffer of the test, %u",
+                  MAX_ENTRIES);
+        map_room_close(&m);
+        return;
+    }
+    CHECK_RC(rc, 0, "XENMEM_machine_memory_map with a buffer of %u entries", MAX_ENTRIES);
+    for (uint64_t addr = IO_APICS; addr < IO_APICS_END; addr += PAGE_SIZE)
+        if (is_io_apic(addr)) {
+            nr_apics++;
+            CHECK(is_reserved(&m, addr),
+                  "XENMEM_machine_memory_map: no entry of its %u is a reserved range with the I/O "
+                  "APIC at 0x%lx, expected one",
+                  m.nr, addr);
+        }
+    if (!nr_apics)
+        test_skip(t, "Xen has no I/O APIC from 0x%x to 0x%x", IO_APICS, IO_APICS_END);
     map_room_close(&m);
 }
