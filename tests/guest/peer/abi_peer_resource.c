@@ -95,6 +95,24 @@ static void check_refused(const struct peer *p)
     }
 }
 
+/* The peer's grant table has version 1, and so no status frames. */
+static void check_no_status(const struct peer *p)
+{
+    struct xen_mem_acquire_resource r = {
+        .domid = p->id,
+        .type = XENMEM_resource_grant_table,
+        .id = XENMEM_resource_grant_table_id_status,
+        .nr_frames = 1,
+    };
+    struct test *t = p->t;
+
+    set_xen_guest_handle(r.frame_list, mfns);
+    CHECK_RC(HYPERVISOR_memory_op(XENMEM_acquire_resource, &r), -EINVAL,
+             "XENMEM_acquire_resource of a status frame of domain %u, whose grant table has "
+             "version 1",
+             p->id);
+}
+
 TEST_RULE(abi_peer_resource,
           "XENMEM_acquire_resource names the frame of a grant table, and refuses frames past it")
 {
@@ -109,6 +127,7 @@ TEST_RULE(abi_peer_resource,
         if (!is_old(t))
             check_size(&p, PEER_GRANT_FRAMES);
         check_refused(&p);
+        check_no_status(&p);
         peer_unmap(&p, s);
     }
     room_drop(&p.room, s);
