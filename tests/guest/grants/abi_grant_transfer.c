@@ -117,6 +117,7 @@ static void check_self(struct grant_room *g, struct spot s)
 
 static void check_transfer(struct grant_room *g)
 {
+    struct test *t = g->fr.room.t;
     struct spot s = room_spot(&g->fr.room);
     bool ok = true;
 
@@ -125,6 +126,10 @@ static void check_transfer(struct grant_room *g)
         ok = lose(g, &s, NO_DOMAIN, GNTST_bad_domain, "a domain that does not exist");
         grant_write(g, REF, GTF_permit_access, g->fr.self, s.mfn);
         ok = ok && lose(g, &s, g->fr.self, GNTST_general_error, "an entry that accepts no page");
+        grant_write(g, REF, GTF_accept_transfer, NO_DOMAIN,
+                    to_mfn(m2p_get(&t->d->host.m2p, s.mfn).v));
+        ok = ok && lose(g, &s, g->fr.self, GNTST_general_error,
+                        "an entry that accepts a page of another domain only");
     }
     if (ok)
         grant_drop(g, s);
