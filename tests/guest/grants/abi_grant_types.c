@@ -15,6 +15,22 @@
 #define DEVICE     GNTMAP_device_map
 #define RO         GNTMAP_readonly
 
+/* Without a grant: both frames are this domain's own. */
+static void check_copy_by_frame(struct grant_room *g, mfn_t from, mfn_t table)
+{
+    struct test *t = g->fr.room.t;
+    struct gnttab_copy op = {
+        .source = {.domid = DOMID_SELF, .u.gmfn = from.v },
+        .dest = {.domid = DOMID_SELF, .u.gmfn = table.v},
+        .len = sizeof(uint64_t),
+        .status = NO_STATUS,
+    };
+
+    CHECK_RC(grant_copy(&op, 1), 0, "GNTTABOP_copy to MFN 0x%lx, an L1 table", table.v);
+    CHECK_GNTST(op.status, GNTST_general_error,
+                "GNTTABOP_copy to MFN 0x%lx, an L1 table, by frame number", table.v);
+}
+
 /* @table is pinned as an L1 table, and granted. */
 static void check_table_frame(struct grant_room *g, struct spot table, struct spot at)
 {
@@ -36,6 +52,8 @@ static void check_table_frame(struct grant_room *g, struct spot table, struct sp
     if (g->first)
         CHECK_GNTST(grant_copy_to(g, at.mfn, REF), GNTST_general_error,
                     "GNTTABOP_copy into a granted L1 table");
+    if (g->first)
+        check_copy_by_frame(g, at.mfn, table.mfn);
     grant_check_marks(g, REF, 0, "GNTTABOP_copy into an L1 table refused");
     CHECK_EQ(pt_read(&g->fr.room.pt, table.mfn, 1, 0), 0,
              "entry 0 of an L1 table after the refused GNTTABOP_copy");
