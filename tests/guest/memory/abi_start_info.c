@@ -16,6 +16,7 @@
 #include "tests/guest/abi_room.h"
 
 #include <xen/memory.h>
+#include <xen/platform.h>
 
 #define SIF_KNOWN                                                              \
     (SIF_PRIVILEGED | SIF_INITDOMAIN | SIF_MULTIBOOT_MOD | SIF_MOD_START_PFN | \
@@ -49,6 +50,39 @@ TEST_RULE(abi_start_rights, "start_info.flags names the rights that Xen grants: 
     if (rc != -EACCES || !t->d->host.has_flask)
         CHECK_RC(rc, privileged ? 0 : -EPERM, "XENMEM_machine_memory_map, start_info.flags is 0x%x",
                  t->d->boot.flags);
+}
+
+/* Bits of SIF_PM_MASK, and what a dom0 must tell Xen of a CPU if the bit is set. */
+static const struct {
+    const char *name;
+    uint32_t flag, type;
+} pm_bits[] = {
+    {"C-states (0x100)", 1 << 8,  XEN_PM_CX},
+    {"P-states (0x200)", 1 << 9,  XEN_PM_PX},
+    {"T-states (0x400)", 1 << 10, XEN_PM_TX},
+};
+
+/* <xen/xen.h>: SIF_PM_MASK "reserve 1 byte for xen-pm options". The CPU here is none. */
+TEST_RULE(abi_start_pm,
+          "dom0: start_info.flags tells what Xen manages: C-, P- and T-states of CPUs")
+{
+    if (!boot_info_is_initdomain(&t->d->boot) || t->d->host.has_flask) {
+        test_skip(t, "a domU, or a policy of XSM/FLASK, has no XENPF_set_processor_pminfo");
+        return;
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(pm_bits); i++) {
+        struct xen_platform_op op = {
+            .cmd = XENPF_set_processor_pminfo,
+            .interface_version = XENPF_INTERFACE_VERSION,
+            .u.set_pminfo = {.id = UINT32_MAX, .type = pm_bits[i].type},
+        };
+        long rc = HYPERVISOR_any(__HYPERVISOR_platform_op, (uintptr_t)&op, 0, 0, 0);
+
+        CHECK(!(t->d->boot.flags & pm_bits[i].flag) == (rc == -ENOSYS),
+              "XENPF_set_processor_pminfo of %s: result is %ld, and start_info.flags is 0x%x, "
+              "expected -38 (ENOSYS) if and only if the bit is clear",
+              pm_bits[i].name, rc, t->d->boot.flags);
+    }
 }
 
 static uint64_t now_pfn(const struct test *t, uint64_t va)
