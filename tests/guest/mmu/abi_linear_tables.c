@@ -64,6 +64,19 @@ static void check_chain(struct test *t, const struct chain *c)
     }
 }
 
+/* A pin validates an entry before Xen adds U to it; mmu_update does so afterwards. */
+static void check_pin_writable(struct test *t, struct spot table, unsigned int level)
+{
+    uint64_t entry = pte_make(table.mfn, PTE_TABLE & ~PTE_U);
+
+    table_store(t, table, 1, entry);
+    CHECK_RC(pt_pin(table.mfn, level), -EINVAL,
+             "pin as L%u of a table whose entry 0x%lx names the table itself, writable, without U",
+             level, entry);
+    if (t->result < TEST_ERROR)
+        table_store(t, table, 1, 0);
+}
+
 static void check_level(struct test *t, struct tree *tr, unsigned int level)
 {
     struct chain c = {tr, level, &tr->page[0], &tr->page[1], &tr->page[2]};
@@ -82,6 +95,8 @@ static void check_level(struct test *t, struct tree *tr, unsigned int level)
               level);
     CHECK_RC(pt_unpin(c.a->mfn), 0, "unpin of an L%u table with a linear entry", level);
     table_unpin(t, *c.c, level);
+    if (!tr->brief)
+        check_pin_writable(t, *c.c, level);
     for (unsigned int i = 0; i < ARRAY_SIZE(all); i++)
         check_unused(&tr->room, all[i], "after the unpin of this linear page table");
 }
