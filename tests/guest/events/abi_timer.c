@@ -98,6 +98,10 @@ static void try_way(struct alarm *a, const struct way *way)
     check_silent(a, way, "1 h in the future");
     check_fires(a, way, clock_ns() + SLEEP_NS, "2 ms in the future, instead of 1 h");
 
+    set(t, way, clock_ns() + SLEEP_NS, "2 ms in the future, to be replaced");
+    check_fires(a, way, 1, "time 1 ns, instead of 2 ms in the future");
+    check_silent(a, way, "after time 1 ns replaced 2 ms in the future");
+
     set(t, way, clock_ns() + SLEEP_NS, "2 ms in the future, to be stopped");
     CHECK_RC(way->stop(), 0, "%s of a timer that is set", way->stop_name);
     alarm_drop(a); /* on a busy machine the timer may have fired before it was stopped */
