@@ -244,6 +244,11 @@ TEST_RULE(abi_peer_reset,
     check_closed(t, p.id, c.peer, "after EVTCHNOP_reset");
     check_unbound(t, p.self, c.here, p.id, "after EVTCHNOP_reset of the other end");
     close(t, c.here);
+    if (channel_open(&p, &c)) {
+        reset(&p);
+        check_closed(t, p.id, c.peer, "after the second EVTCHNOP_reset");
+        close(t, c.here);
+    }
     peer_close(&p);
 }
 
