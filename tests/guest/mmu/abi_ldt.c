@@ -72,7 +72,7 @@ TEST_RULE(abi_ldt, "MMUEXT_SET_LDT makes the descriptors of the LDT usable, up t
     CHECK_RC(set_ldt(b->va, PTES_PER_TABLE), 0, "MMUEXT_SET_LDT of an LDT without descriptors");
     check_load(t, 0, -EFAULT, "after MMUEXT_SET_LDT of an LDT without descriptors");
     check_unused(&tr.room, a, "after MMUEXT_SET_LDT of another LDT, frame of the old LDT");
-    CHECK_RC(set_ldt(0, 0), 0, "MMUEXT_SET_LDT of no entries");
+    CHECK_RC(set_ldt(a->va + 1, 0), 0, "MMUEXT_SET_LDT of no entries, at an address of no meaning");
     check_load(t, 0, -EFAULT, "after MMUEXT_SET_LDT of no entries");
     check_unused(&tr.room, b, "after MMUEXT_SET_LDT of no entries, frame of the old LDT");
     tree_close(&tr);
