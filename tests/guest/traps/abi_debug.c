@@ -17,6 +17,7 @@
 #define DR7_FIXED 0x400
 #define DR7_LE_GE 0x300
 #define DR7_GD    0x2000
+#define DR6_BS    0x4000
 /* Fields of DR7 for breakpoint @n: enable; kind of access and length (Intel SDM vol. 3, 17.2.4). */
 #define DR7_ENABLE(n)  ((uint64_t)1 << (n)*2)
 #define DR7_KIND(n, k) ((uint64_t)(k) << (16 + (n)*4))
@@ -147,6 +148,7 @@ static void check_aliases(struct test *t)
     CHECK_RC(set_dr(7, 0x00020001), 0, "set_debugreg of DR7, an I/O breakpoint with CR4.DE set");
     CHECK_EQ(get_dr(7), DR7_FIXED | 0x00020001, "DR7 with an I/O breakpoint");
     CHECK_RC(set_dr(7, 0), 0, "set_debugreg of DR7, 0");
+    CHECK_EQ(get_dr(7), DR7_FIXED, "DR7 after set_debugreg of DR7, 0 removed an I/O breakpoint");
     set_de(t, false);
 }
 
@@ -223,6 +225,29 @@ TEST_RULE(abi_breakpoints,
         check_point(t, i, true);
         check_point(t, i, false);
     }
+    debug_end(t);
+}
+
+/*
+ * "Debug exceptions may clear bits 0-3. The remaining contents of the DR6 register are never
+ * cleared by the processor" (Intel SDM vol. 3, 17.2.3). The breakpoint is enabled from the start,
+ * because a change of DR7 can make Xen load DR6 of the CPU anew, and hide a fault.
+ */
+TEST_RULE(abi_debug_status, "DR6 keeps BS of a single step at the next #DB, until it is written")
+{
+    debug_begin(t);
+    CHECK_RC(set_dr(2, (uintptr_t)watched), 0, "set_debugreg of DR2");
+    CHECK_RC(set_dr(7, DR7_KIND(2, KIND_WRITE) | DR7_ENABLE(2)), 0, "set_debugreg of DR7");
+    snippet_to_kernel(s_end, FLAGS_ALWAYS | FLAG_TF);
+    snippet_run(s_iret);
+    check_trap_is(t, "nop with TF", VECTOR_DB, 0, (uintptr_t)s_end + 1);
+    CHECK_EQ(get_dr(6), DR6_FIXED | DR6_BS, "DR6 after a single step");
+    snippet_fill(0);
+    snippet_in.gpr[RDI] = (uintptr_t)watched;
+    snippet_run(s_write);
+    check_trap_is(t, "write, breakpoint on writes", VECTOR_DB, 0, (uintptr_t)s_write + 3);
+    CHECK_EQ(get_dr(6), DR6_FIXED | DR6_BS | 1 << 2,
+             "DR6 after a single step and a breakpoint, with no write to DR6 between them");
     debug_end(t);
 }
 
