@@ -15,6 +15,7 @@
 
 #include <xen/physdev.h>
 
+#define PORT_PIC   0x20 /* and 0x21: the first interrupt controller */
 #define PORT_CF8   0xcf8
 #define PORT_CFC   0xcfc
 #define VALUE      0x80123400
@@ -152,6 +153,32 @@ TEST_RULE(abi_pci_config, "parts of PCI CONFIG_DATA have the bytes of the whole;
     snippet_fill(0);
     CHECK_RC(set_iopl(1), 0, "PHYSDEVOP_set_iopl(1)");
     check_config(t, boot_info_is_initdomain(&t->d->boot));
+    CHECK_RC(set_iopl(0), 0, "PHYSDEVOP_set_iopl(0)");
+    snippets_end();
+}
+
+/* The ports of the interrupt controller are Xen's own: not even dom0 has them. */
+TEST_RULE(abi_port_denied, "in from a port that the domain may not access returns all bits set")
+{
+    static const struct {
+        const char *what, *code;
+        uint64_t mask;
+    } sizes[] = {
+        {"in of 1 byte from port 0x20",  s_inb, 0xff  },
+        {"in of 2 bytes from port 0x20", s_inw, 0xffff},
+    };
+
+    snippets_begin(t);
+    CHECK_RC(set_iopl(1), 0, "PHYSDEVOP_set_iopl(1)");
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        snippet_fill(FLAGS_OWN);
+        snippet_in.gpr[RDX] = PORT_PIC;
+        snippet_in.gpr[RAX] = 0;
+        snippet_run(sizes[i].code);
+        check_no_trap(t, sizes[i].what);
+        check_out(t, sizes[i].what, 1 << RAX);
+        CHECK_EQ(snippet_out.gpr[RAX], sizes[i].mask, "%s: RAX, which was 0", sizes[i].what);
+    }
     CHECK_RC(set_iopl(0), 0, "PHYSDEVOP_set_iopl(0)");
     snippets_end();
 }
