@@ -194,6 +194,13 @@ s_loop_jump:
     loop    s_loop
     jmp     snippet_end
 
+/* Writes one byte, as s_write does, and waits for an event. */
+    .globl s_write_wait
+s_write_wait:
+    mov     %dil, (%rdi)
+0:  nop
+    jmp     0b
+
 /* Five instructions that change nothing, of which Xen emulates the third. */
     .globl s_nops
 s_nops:

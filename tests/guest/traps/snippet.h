@@ -112,7 +112,7 @@ extern uint8_t *const snippet_trap_stack;
 /* snippet.S. No snippet uses the stack, unless its comment says so. */
 extern const char snippet_start[], snippet_end[], snippet_stop[];
 extern const char s_end[], s_int3[], s_ud2[], s_div[], s_read[], s_write[], s_jump[], s_loop[],
-    s_loop_jump[];
+    s_loop_jump[], s_write_wait[];
 extern const char s_hypercall[], s_iret[], s_iret_again[], s_multicall[], s_fnop[], s_nops[],
     s_pushf[];
 extern const char s_int7[], s_int14[], s_int20[], s_int40[], s_int80[], s_intff[];

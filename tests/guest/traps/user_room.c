@@ -46,9 +46,23 @@ static int make_tables(struct user *u)
     return rc;
 }
 
+int user_attach(const struct user *u)
+{
+    int rc = new_user_root(u->tables[PT_LEVELS - 1].mfn);
+
+    if (!rc)
+        rc = (int)HYPERVISOR_any(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS,
+                                 (uintptr_t)snippet_trap_stack, 0, 0);
+    return rc;
+}
+
+int user_detach(void)
+{
+    return new_user_root(INVALID_MFN);
+}
+
 bool user_open(struct test *t, struct user *u)
 {
-    mfn_t root;
     int rc;
 
     if (!room_open(&u->room, t, ROOM_PAGES))
@@ -56,16 +70,10 @@ bool user_open(struct test *t, struct user *u)
     for (unsigned int i = 0; i < PT_LEVELS; i++)
         u->tables[i] = room_spot(&u->room);
     u->data = room_alloc(&u->room, 1);
-    root = u->tables[PT_LEVELS - 1].mfn;
-    rc = make_tables(u);
-    if (!rc)
-        rc = new_user_root(root);
-    if (!rc)
-        rc = (int)HYPERVISOR_any(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS,
-                                 (uintptr_t)snippet_trap_stack, 0, 0);
+    rc = make_tables(u) ?: user_attach(u);
     snippets_begin(t);
     CHECK_RC(rc, 0, "page tables of user mode, MMUEXT_NEW_USER_BASEPTR of MFN 0x%lx, stack_switch",
-             root.v);
+             u->tables[PT_LEVELS - 1].mfn.v);
     if (!rc)
         return true;
     user_close(u);
@@ -78,7 +86,7 @@ void user_close(struct user *u)
     mfn_t root = u->tables[PT_LEVELS - 1].mfn;
 
     snippets_end();
-    CHECK_RC(new_user_root(INVALID_MFN), 0, "MMUEXT_NEW_USER_BASEPTR of MFN 0 (none)");
+    CHECK_RC(user_detach(), 0, "MMUEXT_NEW_USER_BASEPTR of MFN 0 (none)");
     CHECK_RC(pt_unpin(root), 0, "unpin of the L4 table of user mode, MFN 0x%lx", root.v);
     for (unsigned int i = 0; i < PT_LEVELS; i++)
         room_drop(&u->room, u->tables[i]);

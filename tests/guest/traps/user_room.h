@@ -33,6 +33,14 @@ struct user {
 bool user_open(struct test *t, struct user *u) __must_check;
 void user_close(struct user *u);
 
+/*
+ * For another vCPU than the one of user_open, which must run no snippet meanwhile: gives the
+ * calling vCPU the page tables of *@u and the stack of traps, or takes the page tables away.
+ * Returns 0 or a negative errno.
+ */
+int user_attach(const struct user *u) __must_check;
+int user_detach(void) __must_check;
+
 /* The address of the snippet @code in user mode. */
 uint64_t user_va(const char *code);
 
