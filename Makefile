@@ -72,7 +72,7 @@ picture: deps-run
 ##                  (XEN_DIST=~/xen/dist/install: scenarios on this Xen, with its own toolstack)
 check: deps-check
 	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory -j3 --output-sync=target unit lint debug-xen scripts-check
+	@$(MAKE) --no-print-directory -j3 --output-sync=target unit exhaustive lint debug-xen scripts-check
 	@$(MAKE) --no-print-directory scenarios
 	@[ ! -s $(B)/skipped ] || sed 's/^/skipped: /' $(B)/skipped
 
@@ -156,6 +156,15 @@ scenarios: deps-check
 ## coverage         check that unit tests run 90 % of the lines of lib, mm and xen, and list the others
 include tests/unit/unit.mk
 
+## prove            check all proofs of tests/proofs, and that each of them fails on its mutants (docs/proofs.md)
+prove: deps-prove
+	@scripts/prove -j2 || [ $$? = 3 ]
+	@scripts/mutants -j2 --by proof
+
+## exhaustive       check the proofs that need only gcc: all inputs up to a small size
+exhaustive: deps-check
+	@scripts/prove -j2 --tool exhaustive
+
 ## fuzz             fuzz the parsers with libFuzzer: FUZZ_SECONDS=60 for each target, or FUZZ_RUNS=N
 ## fuzz-corpus      merge the inputs that make fuzz has found into tests/fuzz/corpus
 include tests/fuzz/fuzz.mk
@@ -206,6 +215,6 @@ clean:
 deps-%:
 	@scripts/fetch/deps $*
 
-.PHONY: all run shell gdb picture check check-full unit unit-build coverage fuzz fuzz-build fuzz-corpus mutants xen-faults check-commits \
+.PHONY: all run shell gdb picture check check-full unit unit-build coverage prove exhaustive fuzz fuzz-build fuzz-corpus mutants xen-faults check-commits \
         lint scripts-check scenarios debug-xen dist xtf help clean always
 .DELETE_ON_ERROR:

@@ -210,7 +210,7 @@ cmp_ok $nr_samples, '>', 15, 'samples are found';
 # Options that are named alone
 
 my @helps = map { help($_) } qw(scripts/boot scripts/shell scripts/matrix scripts/host/domus scripts/host/dom0 scripts/fetch/xen
-    scripts/mutants scripts/xen-faults scripts/memory-map scripts/verdict bench/run bench/grant bench/suspend), 'scripts/fetch/deps';
+    scripts/mutants scripts/prove scripts/xen-faults scripts/memory-map scripts/verdict bench/run bench/grant bench/suspend), 'scripts/fetch/deps';
 for my $file (@documents) {
     my @unknown = grep { my $option = $_; $option ne '--help' && !grep { /(?<![\w-])\Q$option\E(?![\w-])/ } @helps }
         $text_of{$file} =~ /`(--[\w-]+)/g;

@@ -56,13 +56,15 @@ write_file("$dir/$_", '') for qw(VERSION elfnotes.S linker.ld lib/a arch/a xen/a
 write_script("$dir/scripts/boot", "#!/bin/sh\ncd \$(dirname \$0)/..\n"
     . "grep -q TWO mm/x.c && echo 'not ok 2 - finds_two' && exit 5\nexit 0\n");
 write_file("$dir/mm/x.c", "one\ntwo\nthree\nfour\n");
+write_script("$dir/scripts/prove", "#!/bin/sh\ncd \$(dirname \$0)/..\n[ \$1 != none ] || { echo 'skipped: no tool'; exit 3; }\n"
+    . "grep -q 3 mm/x.c && echo 'x.c:1: the claim does not hold: three' && exit 1\nexit 0\n");
 my $rows  = "$row\nb mm/x.c boot\n- two\n+ TWO\n\n";
 my $third = "c mm/x.c unit\n- three\n+ 3\n";
 for my $case (
     ['all rows are noticed', 0,
         [qr/a +killed by unit \(test_x: not ok: finds_one\)/, qr/b +killed by boot \(not ok: finds_two\)/], $rows],
     ['a row survives', 1,
-        [qr/^survived: c$/m, qr/: 1 killed by unit, 1 killed by boot, 0 equivalent, 1 SURVIVED, 0 ERROR$/m],
+        [qr/^survived: c$/m, qr/: 1 killed by unit, 1 killed by boot, 0 killed by proof, 0 equivalent, 0 skipped, 1 SURVIVED, 0 ERROR$/m],
         $rows . $third],
     ['a row marked as equivalent survives', 0,
         [qr/c +equivalent \(three is a comment\)/], "$rows${third}equivalent: three is a comment\n"],
@@ -72,6 +74,11 @@ for my $case (
         [qr/^survived: b$/m, qr/^1 mutants/m], $rows, '--only', 'b', '--no-boot'],
     ['a row is noticed by another test than expected', 0,
         [qr/not ok: finds_one\), expected boot, /], "a mm/x.c boot\n- one\n+ 1\n"],
+    ['a row of a proof, which notices it', 0, [qr/c +killed by proof \(some: three\)/], $third =~ s/unit/proof:some/r],
+    ['a row of a proof, which does not notice it', 1, [qr/a +SURVIVED \(the proof holds\)/], $row =~ s/unit/proof:some/r],
+    ['a row of a proof whose tool is missing', 0, [qr/a +skipped \(no tool\)/, qr/ 1 skipped, /], $row =~ s/unit/proof:none/r],
+    ['--by runs only the rows of these tests', 0, [qr/^1 mutants/m, qr/c +killed by proof/],
+        "$row\n" . ($third =~ s/unit/proof:some/r), '--by', 'proof'],
     ['--list', 0, [qr/\Aa +mm\/x\.c +unit\nb +mm\/x\.c +boot\n\z/], $rows, '--list'],
 ) {
     my ($name, $exit, $lines, @arguments) = @$case;
