@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a harness says to CBMC. The functions nondet_* have no body, so CBMC takes every value as their
- * result. CBMC itself also checks bounds, pointers, shifts and overflows of signed numbers.
+ * What a harness says to CBMC. The functions nondet_* have no body, so CBMC takes every value as
+ * their result. CBMC itself also checks bounds, pointers, shifts and overflows of signed numbers.
  */
 #ifndef PROOFS_PROOF_H
 #define PROOFS_PROOF_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * arch/x86/pte.h, page.h and the macros of lib/types.h, for all 64-bit values: an entry gives back
- * the MFN and the flags that it was made of, with and without NX, and an address is its four indices
- * and its offset.
+ * the MFN and the flags that it was made of, with and without NX, and an address is its four
+ * indices and its offset.
  */
 #include "proof.h"
 
