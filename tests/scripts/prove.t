@@ -63,6 +63,7 @@ sub prove_there { return run({env => {PATH => "$dir/bin:$ENV{PATH}", CC => 'gcc'
 is((prove_there('--record'))[0], 0, '--record: exit code is 0');
 like read_file("$dir/tests/proofs/models/followed"), qr/^model x\/x\.c step \w{16}\n\z/, '--record writes a checksum';
 
+my $reached = "[main.1] line 9 REACHED: FAILURE\n** 1 of 5 failed\n";
 my $pan = "State-vector\n   7 states, stored\n, errors: 0\n";
 for my $case (
     ['all hold', {}, 0, qr/^all +exhaustive +holds .* 9 cases\nmodel +spin +holds .* 7 states\nvalues +cbmc +holds .* 4 claims\n/m],
@@ -71,19 +72,22 @@ for my $case (
     ['a statement of a model is not reached', {pan => [0, "$pan\tm.pml:12, state 3, \"x\"\n"]}, 1, qr/    no run reaches line 12/],
     ['the end of a process is not reached', {pan => [0, "$pan\tm.pml:12, state 3, \"-end-\"\n"]}, 0, qr/^model .* holds/m],
     ['the search of spin is not complete', {pan => [0, "error: max search depth too small\n$pan"]}, 2, qr/^model .* error/m],
-    ['CBMC finds a failure', {cbmc => [10, "[a.1] line 3 x: FAILURE\n** 1 of 4 failed\n"]}, 1, qr/^values .* fails .*\n    \[a\.1\] line 3 x/m],
-    ['CBMC checks nothing', {cbmc => [0, "** 0 of 0 failed\n"]}, 2, qr/^values .* error/m],
+    ['CBMC finds a failure', {cbmc => [10, "[a.1] line 3 x: FAILURE\n$reached"]}, 1, qr/^values .* fails .*\n    \[a\.1\] line 3 x/m],
+    ['no case reaches the end of a harness', {cbmc => [0, $reached =~ s/FAILURE/SUCCESS/r =~ s/1 of/0 of/r]}, 1,
+        qr/^values .* fails .*\n    no case reaches line 9/m],
+    ['a harness has no REACHED', {cbmc => [0, "** 0 of 4 failed\n"]}, 2, qr/^values .* error .*\n    expected REACHED/m],
+    ['CBMC ends without a result', {cbmc => [6, "no memory\n"]}, 2, qr/^values .* error .*\n    no memory/m],
 ) {
     my ($name, $says, $exit, $expected) = @$case;
-    my %says = (all => [0, "9 cases\n"], pan => [0, $pan], cbmc => [0, "** 0 of 4 failed\n"], %$says);
+    my %says = (all => [0, "9 cases\n"], pan => [0, $pan], cbmc => [10, $reached], %$says);
     says($_, @{$says{$_}}) for keys %says;
     ($code, $out, $err) = prove_there();
     is $code, $exit, "$name: exit code is $exit" or diag "$out$err";
     like $out, $expected, "$name: the output says so";
 }
-like read_file("$dir/said"), qr/^goto-instrument --nondet-volatile .*^cbmc \S+ --unwind 3$/ms, 'CBMC gets the options of the row';
+like read_file("$dir/said"), qr/^goto-instrument --nondet-volatile .*^cbmc \S+ --drop-unused-functions --unwind 3$/ms, 'CBMC gets the options of the row';
 
-says('cbmc', 0, "** 0 of 4 failed\n");
+says('cbmc', 10, $reached);
 write_file("$dir/no-cbmc", '');
 ($code, $out) = prove_there('-j', 2);
 is $code, 3, 'CBMC cannot be had: exit code is 3';

@@ -52,5 +52,6 @@ int main(void)
     check_entry(to_mfn(nondet_u64()), nondet_u64(), nondet_u64());
     check_address(nondet_u64(), nondet_u32());
     check_rounding(nondet_u64(), nondet_u64(), nondet_u64());
+    REACHED();
     return 0;
 }
