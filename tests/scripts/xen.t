@@ -106,6 +106,8 @@ my %packages = (
     'python3.11-minimal'    => ['usr/bin/python3.11'],
     'libpython3.11-minimal' => ['usr/lib/python3.11/os.py'],
     'libpython3.11-stdlib'  => [map { "usr/lib/python3.11/$_" } qw(json/decoder.py tkinter/font.py)],
+    'cbmc'                  => [map { "usr/bin/$_" } qw(cbmc goto-cc goto-diff goto-instrument)],
+    'minisat'               => ['usr/bin/minisat', 'usr/lib/libminisat.so.2'],
     'grub-common'           => [map { "usr/bin/grub-$_" } qw(mkimage mount)],
     'grub-xen-bin'          => [map { "usr/lib/grub/$_/kernel.img" } qw(x86_64-xen i386-xen)],
 );
@@ -175,6 +177,8 @@ for my $row (
         lib/libtomcrypt.so.1)]],
     ['python', 'python/python.cpio', '', ['bin/python3', 'lib/libm.so.6',
         map { "usr/lib/python3.11/$_" } 'json/decoder.py', 'os.py']],
+    ['cbmc', 'cbmc', '', [(map { ("bin/$_", "real/$_") } qw(cbmc goto-cc goto-instrument)),
+        map { "lib/$_" } qw(ld-linux-x86-64.so.2 libc.so.6 libgcc_s.so.1 libm.so.6 libminisat.so.2 libz.so.1)]],
 ) {
     my ($args, $path, $inner, $content) = @$row;
     my @args = split / /, $args;

@@ -8,7 +8,7 @@
 #include "lib/number.h"
 
 #define NR         24
-#define NR_DECIMAL 5 /* more digits take CBMC minutes */
+#define NR_DECIMAL 4 /* more digits take CBMC minutes */
 
 static char text[NR + 1];
 

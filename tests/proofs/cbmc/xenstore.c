@@ -17,6 +17,7 @@
 
 static struct xenstore_domain_interface page;
 static char data[NR];
+static char event[NR_EVENT + 1];
 static struct xs_watch w;
 
 void printk(enum loglevel level, const char *fmt, ...)
@@ -112,10 +113,10 @@ void check_event(void)
 
     ASSUME(len <= NR_EVENT);
     for (size_t i = 0; i < len; i++)
-        wire.in.payload[i] = nondet_char();
-    wire.in.payload[len] = '\0';
+        event[i] = nondet_char();
+    event[len] = '\0';
     watches[3].watch = &w;
-    xenstore_take_event(wire.in.payload, len);
+    xenstore_take_event(event, len);
     for (unsigned int i = 0; i < MAX_WATCHES; i++)
         PROVE(watches[i].watch == (i == 3 ? &w : NULL));
 }
