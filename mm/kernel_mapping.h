@@ -33,8 +33,8 @@ struct kernel_mapping_result {
 
 /*
  * Reduces the level 4 slot of @k->image to the image. All fixmap slots are empty afterwards.
- * Returns 0, -ENOMEM or Xen's negative errno; after an error the builder's mapping stays in use,
- * complete.
+ * Returns 0; -ENOENT if a page of the image has no 4 KiB mapping; -ENOMEM or Xen's negative errno.
+ * After an error the builder's mapping stays in use, complete.
  */
 int kernel_mapping_reduce(struct pagetable *pt, const struct kernel_mapping *k,
                           struct kernel_mapping_result *out) __must_check;
