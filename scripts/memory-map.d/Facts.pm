@@ -188,8 +188,8 @@ sub join_small {
     return @few;
 }
 
-# At most $max_pieces pieces, or $max_large large ones. Those below 1 MiB, where the BIOS's hole is, stay apart if possible. Many small
-# ranges side by side become one piece; a small range inside a large one becomes a part of it.
+# At most $max_pieces pieces, or $max_large large ones. Those below 1 MiB, where the BIOS's hole is, stay apart if
+# possible. Many small ranges side by side become one piece; a small range inside a large one becomes a part of it.
 sub pieces {
     my ($r) = @_;
     my @all = all_pieces($r);

@@ -254,7 +254,7 @@ like dry_run('shell', 'SHELL_ARGS=--plain'), qr{^scripts/shell --plain$}m, 'make
 like dry_run('prove'), qr{^scripts/prove -j2 .*\nscripts/mutants -j2 --by proof$}m, 'make prove calls scripts/prove and scripts/mutants';
 like dry_run('exhaustive'), qr{^scripts/prove -j2 --tool exhaustive$}m, 'make exhaustive calls scripts/prove';
 like dry_run('xen-faults', 'FAULTS=--only x'), qr{^scripts/xen-faults -j2 --only x$}m, 'make xen-faults calls scripts/xen-faults with FAULTS';
-like dry_run('check'), qr{ unit exhaustive lint debug-xen scripts-check\n.*^--no-print-directory scenarios$}ms, 'make check makes unit, lint, scripts-check and scenarios';
+like dry_run('check'), qr{ unit exhaustive lint debug-xen scripts-check\n.*^--no-print-directory scenarios$}ms, 'make check makes unit, exhaustive, lint, debug-xen, scripts-check and scenarios';
 like dry_run('fuzz', 'FUZZ=e820', 'FUZZ_JOBS=2', 'FUZZ_RUNS=7', 'FUZZ_SECONDS=5'),
     qr{run\.sh -j '2' -s '5' -n '7' \S+ e820$}m, 'make fuzz passes FUZZ, FUZZ_JOBS, FUZZ_RUNS and FUZZ_SECONDS';
 like dry_run('fuzz-corpus', 'FUZZ='), qr{run\.sh --merge }, 'make fuzz-corpus calls run.sh --merge';

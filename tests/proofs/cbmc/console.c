@@ -2,7 +2,7 @@
 /*
  * The console against a reader that writes anything into the page at any moment: each read of the
  * page gives any value. No access is out of bounds, and the kernel's indices advance by what was
- * moved. PROOF is the function of this file to prove.
+ * moved. PROOF is the check_ function that main calls.
  */
 #include "proof.h"
 

@@ -2,7 +2,7 @@
 /*
  * xen/grants.c with a table of one frame in which Xen and a hostile grantee have left any flags and
  * any status: no access is out of bounds, a refused end changes no record, and an ended reference
- * is free. PROOF is the function of this file to prove.
+ * is free. PROOF is the check_ function that main calls.
  */
 #include "proof.h"
 

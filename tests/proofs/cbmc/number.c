@@ -12,8 +12,8 @@
 
 static char text[NR + 1];
 
-/* The text up to the first blank as a decimal number; false if there is a character that is no
- * digit. */
+/* The first @len characters of the text as a decimal number; false if there are none, or if one of
+ * them is no digit. */
 static bool is_decimal(size_t len, uint64_t *value)
 {
     uint64_t n = 0;

@@ -2,7 +2,7 @@
 /*
  * mm/range.c for tables of up to four ranges of any 64-bit PFNs and any kinds, and any arguments.
  * ranges_set is left out: its loops over memmove are too much for CBMC;
- * tests/proofs/exhaustive/ranges.c has it. PROOF is the function of this file to prove.
+ * tests/proofs/exhaustive/ranges.c has it. PROOF is the check_ function that main calls.
  */
 #include "proof.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * start_info_read for a page of arbitrary bytes: whatever the builder passes, every field of
- * boot_info that the kernel uses is in its bounds, or the kernel panics.
+ * boot_info that has bounds is within them, or the kernel panics. Ports and flags have none.
  */
 #include "proof.h"
 

@@ -2,8 +2,8 @@
 /*
  * The client of xenstore against a xenstored that writes anything into the page at any moment: each
  * read of the page gives any value. No access is out of bounds, the kernel's own indices advance by
- * what was moved, and no reply is a success for another request. PROOF is the function of this file
- * to prove. Whole messages are in xenstore_wire.c.
+ * what was moved, and no reply is a success for another request. PROOF is the check_ function that
+ * main calls. Whole messages are in xenstore_wire.c.
  */
 #include "proof.h"
 

@@ -11,7 +11,7 @@
 
 #include "xen/xenstore_wire.c"
 
-#define NR_PARTS 5 /* of a message, in one call */
+#define NR_PARTS 5 /* a call handles fewer parts of a message */
 
 static struct xenstore_wire wire;
 static unsigned int nr_parts;

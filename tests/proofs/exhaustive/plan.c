@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/plan.c and mm/leaves.c on every memory map of up to four ranges, for every size of the domain
- * and some limits of its size, with leaves of four entries. No frame is lost or numbered twice, and
- * no PFN of the result lies in a hole.
+ * mm/plan.c and mm/leaves.c on every memory map of up to four short ranges that ends with RAM, for
+ * every size of the domain and some limits of its size, with leaves of four entries. No frame is
+ * lost or numbered twice, and no PFN of the result lies in a hole.
  */
 #include "exhaustive.h"
 #include "leaf_of_4.h"

@@ -49,17 +49,18 @@ static void print_input(void)
         printf(calls[i] & FREE ? " free PFN %lu" : " alloc %lu", calls[i] & ~FREE);
 }
 
-static bool is_same(const struct state *a, const struct state *b)
-{
-    return a->p2m.ranges.nr == b->p2m.ranges.nr && a->empty.nr_runs == b->empty.nr_runs &&
-           a->empty.nr_pfns == b->empty.nr_pfns &&
-           !memcmp(a->table, b->table, a->p2m.ranges.nr * sizeof(a->table[0])) &&
-           !memcmp(a->runs, b->runs, a->empty.nr_runs * sizeof(a->runs[0]));
-}
-
 static bool is_used(const struct state *s, size_t slot)
 {
     return s->u.used[slot].range != NULL;
+}
+
+static bool is_same(const struct state *a, const struct state *b)
+{
+    return a->p2m.ranges.nr == b->p2m.ranges.nr && a->empty.nr_runs == b->empty.nr_runs &&
+           a->empty.nr_pfns == b->empty.nr_pfns && is_used(a, 0) == is_used(b, 0) &&
+           is_used(a, 1) == is_used(b, 1) &&
+           !memcmp(a->table, b->table, a->p2m.ranges.nr * sizeof(a->table[0])) &&
+           !memcmp(a->runs, b->runs, a->empty.nr_runs * sizeof(a->runs[0]));
 }
 
 /* A copy of a state has its own arrays, but its pointers lead to those of @now. */
@@ -218,7 +219,7 @@ static bool start_state(uint64_t a, uint64_t b, uint64_t c, uint64_t list_end, s
     return true;
 }
 
-/* Every set of PFNs without a frame, and every limit of the CPU. */
+/* Every set of PFNs without a frame that fits two or four runs, and some limits of the CPU. */
 static void each_set(uint64_t a, uint64_t b, uint64_t c, uint64_t list_end)
 {
     map_end = c;

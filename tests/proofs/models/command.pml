@@ -2,7 +2,7 @@
 /*
  * The node data/command: users write commands into it, the kernel runs each one, writes its answer to
  * another node, and then empties the node, while xenstored may be late. A command is run at most
- * once; the last one is run; a user who finds the node empty finds the answer, too.
+ * once; the last one is run; the user who wrote it and finds the node empty finds the answer, too.
  *
  * Follows: kernel/boot/store.c store_take_command
  * Follows: kernel/boot/store.c is_command

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The xenstore ring between the kernel and xenstored, with new connections. Both streams arrive whole
- * and in order, no unread byte is overwritten, and no byte of an old connection is read in a new one.
+ * The xenstore ring between the kernel and xenstored, with new connections. Each byte that a side
+ * reads is the next one of its stream, no unread byte is overwritten, and no byte of an old connection
+ * is read in a new one.
  *
  * Follows: xen/xenstore_ring.c follow_page
  * Follows: xen/xenstore_ring.c xenstore_ring_open

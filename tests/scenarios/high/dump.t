@@ -3,8 +3,8 @@
 #
 # A domU whose first frames, those of its rings among them, lie below 4 GiB, and the others above 2^46. xl creates it
 # and dumps it, and the tools read its P2M. Without this test the published P2M would never have had such frames in
-# the hands of the tools. save.t saves a domU with frames at 2^44: xl save and xl restore map the complete M2P, 128 GiB
-# here, which takes ten minutes in QEMU (docs/scaling.md).
+# the hands of the tools. save.t saves a domU with frames at 2^44 instead, because xl save and xl restore map the complete
+# M2P, 128 GiB here, which takes ten minutes in QEMU (docs/scaling.md).
 
 use strict;
 use warnings;

@@ -3,7 +3,7 @@
 #
 # A domU whose rings lie below 4 GiB, and most of its other frames at 2^44, past the 32-bit numbers of version 1 grant
 # entries. xl saves and restores it. Without this test no P2M with such frames would ever have been written by xl save,
-# and rebuilt by xl restore. RAM at 2^46 makes it four times as long, because both map the complete M2P (docs/scaling.md).
+# and rebuilt by xl restore. Both map the complete M2P, which is four times as large with RAM at 2^46 (docs/scaling.md).
 
 use strict;
 use warnings;

@@ -4,8 +4,8 @@
 # A guest whose self-tests include the rules of Xen's interface (TEST_RULE of kernel/selftest/test.h;
 # test=full) while the toolstack saves, restores, checkpoints, resizes and migrates the guest. Without
 # this test a rule could leave the guest in a state that the tools cannot save, or fail in a domain
-# that a suspend has changed: once such a test made a kernel stop, when a room had given back a page
-# table that was in use.
+# that a suspend has changed: once such a test freed a page table that was in use, and the kernel
+# stopped.
 
 use strict;
 use warnings;
