@@ -243,7 +243,7 @@ sub splitter {
 # calls PART with a last line that has no end yet.
 sub follow {
     my ($path, $hear, $part) = @_;
-    open my $file, '<:raw', $path or no_host("$path: $!");
+    open my $file, '<:raw', $path or no_host("cannot read $path: $!");
     push @files, {file => $file, buffer => '', split => splitter($hear), part => $part // sub { }};
     return;
 }

@@ -302,7 +302,7 @@ sub map_rom {
         my ($exit) = run(@$command);
         no_host("$command->[0] cannot build the option ROM for --e820; its message is above") if $exit;
     }
-    open my $file, '<:raw', $code or no_host("$code: $!");
+    open my $file, '<:raw', $code or no_host("cannot read $code: $!");
     my $rom = do { local $/; <$file> };
     length $rom <= 512 or no_host("expected at most 512 bytes of code in the option ROM for --e820, found " . length $rom);
     my ($base) = map { $_->[1] } grep { $_->[0] == 0 } ram(@map);

@@ -25,8 +25,8 @@ sub bad {
 sub read_report {
     my ($path) = @_;
     my $file = \*STDIN;
-    if ($path ne '-') { open $file, '<:raw', $path or bad("$path: $!") }
-    my $text = do { local $/; <$file> } // bad("$path: $!");
+    if ($path ne '-') { open $file, '<:raw', $path or bad("cannot read $path: $!") }
+    my $text = do { local $/; <$file> } // bad("cannot read $path: $!");
     my @found = $text =~ /(\{"report":"boot"[^\n]*)/g;
     my ($host) = $text =~ /^\(XEN\) System RAM: \d+MB \((\d{1,12})kB\)/m;
     @found = ($text) if !@found && $text =~ /^\s*\{/;

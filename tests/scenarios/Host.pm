@@ -64,7 +64,7 @@ sub pages {
 sub ramdisk_sum {
     my ($path) = @_;
     my ($sum, $page, $number) = (0, '', 0);
-    open my $file, '<:raw', $path or die "$path: $!";
+    open my $file, '<:raw', $path or die "cannot read $path: $!";
     while (read $file, $page, 4096) {
         $page .= "\0" x (8 - length($page) % 8) if length($page) % 8;
         use integer;

@@ -24,13 +24,13 @@ sub make_file {
     my $path = "$dir/$bytes";
     my $text = '';
     my $n    = 0;
-    open my $file, '>:raw', $path or die "$path: $!";
+    open my $file, '>:raw', $path or die "cannot write $path: $!";
     for (my $left = $bytes; $left; $left -= length $text) {
         $text = join '', map { pack 'Q', ++$n * 0x9e3779b1 } 1 .. 1 << 16;
         $text = substr $text, 0, $left if length $text > $left;
         print $file $text;
     }
-    close $file or die "$path: $!";
+    close $file or die "cannot write $path: $!";
     return $path;
 }
 

@@ -13,7 +13,7 @@ use Run;
 our @EXPORT = qw(@documents %text_of %argument %is_test help table cells stages shell_commands);
 
 my $top = script('..');
-chdir $top or die "$top: $!";
+chdir $top or die "cannot change to the directory $top: $!";
 delete @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES)};
 
 our @documents = ('README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', glob 'docs/*.md');

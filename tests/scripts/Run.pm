@@ -39,9 +39,9 @@ sub tempdir {
 sub write_file {
     my ($path, $text) = @_;
     make_path(dirname($path));
-    open my $file, '>:raw', $path or die "$path: $!";
+    open my $file, '>:raw', $path or die "cannot write $path: $!";
     print $file $text;
-    close $file or die "$path: $!";
+    close $file or die "cannot write $path: $!";
     return $path;
 }
 
@@ -60,7 +60,7 @@ sub program {
 
 sub read_file {
     my ($path) = @_;
-    open my $file, '<:raw', $path or die "$path: $!";
+    open my $file, '<:raw', $path or die "cannot read $path: $!";
     local $/;
     return scalar <$file>;
 }

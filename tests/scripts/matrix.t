@@ -74,7 +74,7 @@ for my $slip (sort keys %slips) {
 }
 my ($code, undef, $err) = run(script('matrix'), '--table', "$dir/none");
 is $code, 2, 'a table that does not exist: exit code is 2 (bad usage)';
-like $err, qr{^matrix: \Q$dir/none\E: No such file}, 'a table that does not exist: the message has the path';
+like $err, qr{^matrix: cannot read \Q$dir/none\E: No such file}, 'a table that does not exist: the message says what was tried, and has the path';
 
 # Rows of the kind "file" run without Xen
 write_file("$dir/$_->[0].t", $_->[1]) for
