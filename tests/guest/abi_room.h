@@ -17,6 +17,9 @@
 /* A domain ID that no domain has: xl counts up from 1, and would take years to reach it. */
 #define NO_DOMAIN 0x7abc
 
+/* The MFN of VGA text memory, a device of every PC: it belongs to DOMID_IO, and dom0 may map it. */
+#define VGA_TEXT 0xb8
+
 struct room {
     struct test *t;
     struct frame_pool pool; /* the free frames of this room                            */

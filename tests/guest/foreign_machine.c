@@ -12,8 +12,7 @@
 
 #include "tests/guest/foreign_room.h"
 
-/* MFNs of every PC: VGA text memory, and the BIOS ROM, whose contents do not change. */
-#define VGA_TEXT 0xb8
+/* The MFN of the BIOS ROM of every PC, whose contents do not change. */
 #define BIOS_ROM 0xf0
 
 static const mfn_t device_mfns[] = {{VGA_TEXT}, {BIOS_ROM}};

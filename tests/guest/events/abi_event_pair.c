@@ -63,7 +63,7 @@ static void send(struct pair *p, evtchn_port_t from, evtchn_port_t to, unsigned 
     check_port(p->t, port_send(from), 0, "EVTCHNOP_send", from);
     event_expect_send(&p->e, to, vcpu);
     events_check(p->t, &p->e,
-                 "EVTCHNOP_send from this port of a pair, which notifies the second port", from);
+                 "EVTCHNOP_send from this port of a pair, which notifies the remote port", from);
     event_ack(p->t, &p->e, to, vcpu);
 }
 

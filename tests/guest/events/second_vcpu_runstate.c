@@ -69,7 +69,8 @@ static void no_job(void *arg)
 
 static void check_area(struct test *t, const struct traveller *w)
 {
-    CHECK_RC(w->rc, 0, "hypercalls of vCPU 1");
+    CHECK_RC(w->rc, 0,
+             "vCPU 1: MMUEXT_NEW_USER_BASEPTR, stack_switch and VCPUOP_get_runstate_info");
     CHECK_EQ(snippet_trap.nr ? snippet_trap.frame.vector : 0, VECTOR_EVENT,
              "vCPU 1 in user mode: number of the entry stub that ended user mode");
     CHECK_EQ(w->area.state_entry_time, w->now.state_entry_time,

@@ -116,7 +116,8 @@ static void check_device_alone(struct granted *a)
         return;
     grant_check_no_pte(g, a->at.va, "after GNTTABOP_map_grant_ref, device_map alone");
     grant_check_marks(g, REF, GRANT_WRITE, "device_map alone");
-    CHECK_EQ(a->m.bus, mfn_to_maddr(a->frame.mfn), "dev_bus_addr of device_map alone");
+    CHECK_EQ(a->m.bus, mfn_to_maddr(a->frame.mfn),
+             "GNTTABOP_map_grant_ref, device_map alone: dev_bus_addr");
     CHECK_GNTST(grant_unmap_at(g, 0, a->m.bus, a->m.handle), GNTST_okay,
                 "GNTTABOP_unmap_grant_ref of a device mapping");
     grant_check_marks(g, REF, 0, "after the unmap of a device mapping");

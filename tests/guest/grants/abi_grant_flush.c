@@ -15,7 +15,6 @@
 #include "tests/guest/mmu/table_room.h"
 
 #define ROOM_PAGES 40
-#define VGA_TEXT   0xb8 /* an MFN of every PC */
 
 static const struct {
     const char *what;
@@ -60,7 +59,7 @@ static void check_flush(struct grant_room *g)
             CHECK_RC(rc, flushes[i].expected, "GNTTABOP_cache_flush, %s", flushes[i].what);
     }
     CHECK_RC(flush(past, 0, 8, GNTTAB_CACHE_CLEAN), -EINVAL,
-             "GNTTABOP_cache_flush of a frame past the last MFN");
+             "GNTTABOP_cache_flush of machine address 0x%lx, past the last MFN of the host", past);
     grant_drop(g, s);
 }
 

@@ -47,7 +47,7 @@ static void check_refused(struct grant_room *g)
     struct spot s = room_spot(&g->fr.room);
 
     grant_write(g, REF, GTF_accept_transfer, g->fr.self, to_mfn(m2p_get(&d->host.m2p, s.mfn).v));
-    CHECK_RC(spot_show(s, s.mfn, PTE_RW), 0, "update_va_mapping, writable");
+    check_frame(t, spot_show(s, s.mfn, PTE_RW), 0, "update_va_mapping, writable", s.mfn);
     if (g->first)
         refuse(g, s.mfn, "a page that is mapped");
     *(volatile uint64_t *)s.va = GRANTER_WORD;

@@ -133,15 +133,12 @@ TEST_RULE(
     grant_room_each(t, ROOM_PAGES, check_rights);
 }
 
-/* Xen before 4.16 compared the bus address also if the mapping is for the host alone. */
 static void check_host_bus(struct grant_room *g)
 {
     struct test *t = g->fr.room.t;
-    const struct host *h = &t->d->host;
-    bool is_old = h->major == 4 && h->minor < 16;
     struct granted a;
 
-    if (!is_old && mapped_open(&a, g, HOST)) {
+    if (mapped_open(&a, g, HOST)) {
         int16_t status = grant_unmap_at(g, a.at.va, a.m.bus + PAGE_SIZE, a.m.handle);
 
         CHECK_GNTST(status, GNTST_okay,
@@ -156,6 +153,12 @@ static void check_host_bus(struct grant_room *g)
 TEST_RULE(abi_grant_unmap_host_bus,
           "GNTTABOP_unmap_grant_ref ignores dev_bus_addr of a mapping for the host alone")
 {
+    const struct host *h = &t->d->host;
+
+    if (h->major == 4 && h->minor < 16) {
+        test_skip(t, "Xen before 4.16 compares dev_bus_addr also for a mapping for the host alone");
+        return;
+    }
     grant_room_each(t, ROOM_PAGES, check_host_bus);
 }
 

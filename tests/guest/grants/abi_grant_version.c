@@ -107,6 +107,8 @@ static void check_busy(struct grant_room *g)
     const struct grants *k = &g->fr.room.t->d->grants;
     uint32_t nr_frames;
 
+    if (!g->can_version_2)
+        test_skip(g->fr.room.t, "Xen does not allow this domain version 2 of the grant table");
     if (!g->can_version_2 || !g->first)
         return;
     check_busy_entry(g, REF);

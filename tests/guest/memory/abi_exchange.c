@@ -191,7 +191,7 @@ static void check_done(struct extents *e, const struct xen_memory_exchange *x, u
         extents_adopt(e, i << order, (uint64_t)1 << order, e->out[i], step);
     for (uint64_t i = done; i < NR_FRAMES >> order; i++)
         CHECK_EQ(e->out[i], e->first + (i << order),
-                 "%s: entry %lu of the output list, which was not done,", step, i);
+                 "%s: entry %lu of the output list, an extent that must stay,", step, i);
     for (uint64_t i = 0; i < NR_FRAMES; i++)
         if (i < from || i >= nr_done)
             extents_check_kept(e, i, 1, step);

@@ -70,7 +70,7 @@ static void try_exchange(struct extents *e, const uint64_t *out)
 }
 
 TEST_RULE(abi_exchange_fault,
-          "XENMEM_exchange stops where it cannot write an MFN to the output list, and says so")
+          "XENMEM_exchange stops with -EFAULT at an MFN that it cannot write to the output list")
 {
     struct extents e;
     uint64_t *pages, *out;
@@ -88,11 +88,11 @@ TEST_RULE(abi_exchange_fault,
     for (uint64_t i = 0; i < NR_FRAMES; i++)
         e.list[i] = extents_mfn(&e, i).v, out[i] = e.first + i;
     CHECK_RC(HYPERVISOR_update_va_mapping((uintptr_t)pages, pte_make(mfn, PTE_RO), UVMF_INVLPG), 0,
-             "update_va_mapping, read-only, of a page with an output list");
+             "update_va_mapping, read-only, of MFN 0x%lx with word 0 of the output list", mfn.v);
     if (t->result < TEST_ERROR)
         try_exchange(&e, out);
     CHECK_RC(HYPERVISOR_update_va_mapping((uintptr_t)pages, pte_make(mfn, PTE_RW), UVMF_INVLPG), 0,
-             "update_va_mapping, writable, of a page with an output list");
+             "update_va_mapping, writable, of MFN 0x%lx with word 0 of the output list", mfn.v);
     room_free(e.room, pages, 2);
     extents_close(&e);
 }

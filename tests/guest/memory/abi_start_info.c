@@ -62,12 +62,13 @@ static const struct {
     {"T-states (0x400)", 1 << 10, XEN_PM_TX},
 };
 
-/* <xen/xen.h>: SIF_PM_MASK "reserve 1 byte for xen-pm options". The CPU here is none. */
+/* <xen/xen.h>: SIF_PM_MASK "reserve 1 byte for xen-pm options". No CPU has the ID here. */
 TEST_RULE(abi_start_pm,
           "dom0: start_info.flags tells what Xen manages: C-, P- and T-states of CPUs")
 {
     if (!boot_info_is_initdomain(&t->d->boot) || t->d->host.has_flask) {
-        test_skip(t, "a domU, or a policy of XSM/FLASK, has no XENPF_set_processor_pminfo");
+        test_skip(t,
+                  "only a dom0 without a policy of XSM/FLASK may call XENPF_set_processor_pminfo");
         return;
     }
     for (unsigned int i = 0; i < ARRAY_SIZE(pm_bits); i++) {

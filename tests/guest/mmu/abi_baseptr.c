@@ -143,7 +143,8 @@ TEST_RULE(abi_bad_baseptr, "a refused MMUEXT_NEW_BASEPTR or _USER_BASEPTR keeps 
         return;
     user = &tr.page[1], copy = tree_copy_root(&tr);
     set_base(t, MMUEXT_NEW_USER_BASEPTR, user->mfn, 0, "an L4 table without entries");
-    CHECK_RC(spot_show(*copy, copy->mfn, PTE_RW), 0, "update_va_mapping, writable");
+    check_frame(t, spot_show(*copy, copy->mfn, PTE_RW), 0, "update_va_mapping, writable",
+                copy->mfn);
     for (unsigned int i = 0; i < (tr.brief ? 1 : 2); i++) {
         unsigned int cmd = i ? MMUEXT_NEW_USER_BASEPTR : MMUEXT_NEW_BASEPTR;
 

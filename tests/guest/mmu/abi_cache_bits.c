@@ -19,13 +19,11 @@
 
 #include <xen/version.h>
 
-#define CACHE_BITS (PTE_PSE | PTE_PCD | PTE_PWT) /* at level 1, the bit of PSE is PAT */
-
 /*
  * VGA text memory, which every PC has; and an MFN below 4 GiB, next to the local APIC, which is no
  * RAM on most machines.
  */
-static const mfn_t devices[] = {{0xb8}, {0xfedf0}};
+static const mfn_t devices[] = {{VGA_TEXT}, {0xfedf0}};
 
 /* The 8 attributes, by PAT, PCD and PWT, and what Xen makes of them for a device. */
 static const struct attribute {
@@ -113,7 +111,7 @@ static bool is_device(struct test *t, struct spot s, mfn_t mfn)
     pfn_t pfn = m2p_get(&t->d->host.m2p, mfn);
     bool mapped = !spot_show(s, mfn, PTE_RO | PTE_UC);
 
-    CHECK_RC(spot_show(s, s.mfn, PTE_RO), 0, "update_va_mapping, read-only");
+    check_frame(t, spot_show(s, s.mfn, PTE_RO), 0, "update_va_mapping, read-only", s.mfn);
     return mapped && !mfn_eq(p2m_get_ram(&t->d->p2m, pfn), mfn);
 }
 
@@ -156,7 +154,7 @@ static void check_shared_info(struct test *t, struct spot s)
              mfn.v);
     CHECK_RC(spot_show(s, mfn, PTE_RO | PTE_UC), -EACCES,
              "update_va_mapping, uncached, of shared_info, MFN 0x%lx", mfn.v);
-    CHECK_RC(spot_show(s, s.mfn, PTE_RO), 0, "update_va_mapping, read-only");
+    check_frame(t, spot_show(s, s.mfn, PTE_RO), 0, "update_va_mapping, read-only", s.mfn);
 }
 
 TEST_RULE(abi_ram_cache, "a mapping of RAM keeps the cache attributes that a dom0 asks for")

@@ -17,7 +17,6 @@
 
 #include "tests/guest/mmu/entry_ways.h"
 
-#define CACHE_BITS (PTE_PWT | PTE_PCD | PTE_PSE)
 #define FIRST_HIGH 52 /* bits 51:12 are the address */
 #define RET_CODE   0xc3c3c3c3c3c3c3c3
 

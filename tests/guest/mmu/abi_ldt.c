@@ -107,7 +107,7 @@ TEST_RULE(abi_ldt_writable, "a selector of an LDT that is mapped writable cannot
 
     if (!ldt_open(&tr, t))
         return;
-    CHECK_RC(spot_show(*a, a->mfn, PTE_RW), 0, "update_va_mapping, writable");
+    check_frame(t, spot_show(*a, a->mfn, PTE_RW), 0, "update_va_mapping, writable", a->mfn);
     CHECK_RC(set_ldt(a->va, 1), 0, "MMUEXT_SET_LDT of 1 entry, mapped writable");
     check_load(t, 0, -EFAULT, "with an LDT that is mapped writable");
     ldt_close(&tr, "after the LDT in this frame, mapped writable, was removed");
@@ -131,7 +131,7 @@ TEST_RULE(abi_ldt_baseptr, "MMUEXT_NEW_BASEPTR makes Xen forget the frames of th
         CHECK_RC(spot_show(*a, a->mfn, PTE_RW), 0,
                  "after MMUEXT_NEW_BASEPTR: update_va_mapping, writable, of MFN 0x%lx of the LDT",
                  a->mfn.v);
-        CHECK_RC(spot_show(*a, a->mfn, PTE_RO), 0, "update_va_mapping, read-only");
+        check_frame(t, spot_show(*a, a->mfn, PTE_RO), 0, "update_va_mapping, read-only", a->mfn);
         check_load(t, 0, 0, "after MMUEXT_NEW_BASEPTR");
         CHECK_RC(table_mmuext(MMUEXT_NEW_BASEPTR, t->d->pt.root), 0,
                  "MMUEXT_NEW_BASEPTR of the L4 table of the kernel");

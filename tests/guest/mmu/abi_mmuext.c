@@ -117,10 +117,10 @@ TEST_RULE(abi_flush_cache,
 
 static void fill_words(struct test *t, struct spot s, uint64_t first)
 {
-    CHECK_RC(spot_show(s, s.mfn, PTE_RW), 0, "update_va_mapping, writable");
+    check_frame(t, spot_show(s, s.mfn, PTE_RW), 0, "update_va_mapping, writable", s.mfn);
     for (unsigned int i = 0; i < PTES_PER_TABLE && t->result < TEST_ERROR; i++)
         ((volatile uint64_t *)s.va)[i] = WORD(first + i);
-    CHECK_RC(spot_show(s, s.mfn, PTE_RO), 0, "update_va_mapping, read-only");
+    check_frame(t, spot_show(s, s.mfn, PTE_RO), 0, "update_va_mapping, read-only", s.mfn);
 }
 
 /* Are all words of the page WORD(first + i), or 0? */
@@ -209,8 +209,6 @@ TEST_RULE(abi_copy_page_refused,
     check_unused(&tr.room, page, "after refused writes");
     tree_close(&tr);
 }
-
-#define VGA_TEXT 0xb8 /* an MFN of every PC, which a dom0 may map */
 
 /* In the name of DOMID_IO, whose frames are devices. A domU must not use this name. */
 TEST_RULE(abi_copy_page_device, "MMUEXT_CLEAR_PAGE and MMUEXT_COPY_PAGE refuse a frame of a device")

@@ -12,6 +12,8 @@
 #define GUEST_KERNEL ((uint64_t)1 << 52)
 #define PTE_G        ((uint64_t)1 << 8)
 
+#define CACHE_BITS   (PTE_PSE | PTE_PCD | PTE_PWT) /* at level 1, the bit of PSE is PAT */
+
 /* The commands of mmu_update come first. Only an entry of an L1 table can be changed by others. */
 enum way { WAY_NORMAL, WAY_PRESERVE, WAY_NO_TRANSLATE, WAY_VA, WAY_STORE, NR_WAYS };
 #define NR_COMMANDS WAY_VA

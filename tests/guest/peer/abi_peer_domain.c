@@ -22,7 +22,7 @@
 
 TEST_RULE(abi_peer_create, "XEN_DOMCTL_getdomaininfo reports a new domain as it was created")
 {
-    static const uint8_t handle[16] = "Xenolith peer"; /* as peer_open gives it */
+    static const uint8_t handle[16] = PEER_HANDLE;
     struct peer_domctl op = {.u.create = {.max_vcpus = 1}};
     struct peer_info info;
     struct peer p;

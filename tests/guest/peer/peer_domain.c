@@ -70,7 +70,7 @@ static long create(struct peer *p)
     for (p->version = FIRST_VERSION; p->version <= LAST_DOMCTL; p->version++) {
         op = (struct peer_domctl){
             .u.create = {
-                         .handle = "Xenolith peer",
+                         .handle = PEER_HANDLE,
                          .max_vcpus = 1,
                          .max_evtchn_port = PEER_LAST_PORT,
                          .max_grant_frames = (int32_t)p->max_grant_frames,

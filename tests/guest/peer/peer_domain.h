@@ -16,13 +16,15 @@
 struct grant_entry_v1;
 
 /*
- * Limits of each peer: frames, the last port number, grant table frames (512 entries; peer_open_
- * granting allows another limit). Xen allocates the records of ports in pages, and needs at least
- * two pages for these ports.
+ * Limits of each peer: frames, the last port number, grant table frames (512 entries;
+ * peer_open_granting allows another limit). Xen allocates the records of ports in pages, and needs
+ * at least two pages for these ports.
  */
 #define PEER_MAX_FRAMES   16
 #define PEER_LAST_PORT    191
 #define PEER_GRANT_FRAMES 1
+
+#define PEER_HANDLE       "Xenolith peer"
 
 /* The PFN that Xen is given for the first frame of a peer; the next frames have the next PFNs. */
 #define PEER_PFN 0x5a00

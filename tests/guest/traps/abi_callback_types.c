@@ -19,7 +19,6 @@
 #define DIVERT       5
 #define DIVERT32     9
 #define NONCANONICAL 0x0000800000000000
-#define VECTOR_UD    6
 /* EBX of CPUID leaf 0: the first four letters of the vendor's name. */
 #define INTEL 0x756e6547
 #define AMD   0x68747541

@@ -18,11 +18,9 @@
 #define CR0_TS       0x8
 #define CR0_WP       0x10000
 #define CR4_TSD      0x4
-#define CR4_DE       0x8
 #define CR4_VMXE     0x2000
 #define CR4_FSGSBASE 0x10000
 #define CR4_PCIDE    0x20000
-#define VECTOR_UD    6
 #define VECTOR_NM    7
 
 static long taskswitch(uint64_t ts)
@@ -191,7 +189,7 @@ TEST_RULE(abi_cr3, "CR3 reads as the level 4 table, and a mov to CR3 accepts onl
     check_frame(t, spot_show(s, s.mfn, PTE_RW), 0, "update_va_mapping, writable", s.mfn);
     snippets_begin(t);
     snippet_fill(0);
-    CHECK_EQ(snippet_get(s_get_cr3), root, "CR3");
+    CHECK_EQ(snippet_get(s_get_cr3), root, "mov from CR3, which names the L4 table of the kernel,");
     CHECK_EQ(snippet_set(s_set_cr3, root), 0, "mov to CR3 of its own value: number of exceptions");
     CHECK_EQ(snippet_set(s_set_cr3, mfn_to_maddr(s.mfn)), 1,
              "mov to CR3 of a frame that is mapped writable: number of exceptions");

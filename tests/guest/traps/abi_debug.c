@@ -13,11 +13,9 @@
 
 #include "tests/guest/traps/snippet.h"
 
-#define VECTOR_DB 1
 #define DR7_FIXED 0x400
 #define DR7_LE_GE 0x300
 #define DR7_GD    0x2000
-#define DR6_BS    0x4000
 /* Fields of DR7 for breakpoint @n: enable; kind of access and length (Intel SDM vol. 3, 17.2.4). */
 #define DR7_ENABLE(n)  ((uint64_t)1 << (n)*2)
 #define DR7_KIND(n, k) ((uint64_t)(k) << (16 + (n)*4))
@@ -26,7 +24,6 @@
 #define KIND_IO        0x2
 #define KIND_ACCESS    0x3
 #define LEN_2          0x4
-#define CR4_DE         0x8
 #define NR_ADDRESSES   4
 
 /* Debugging is off, and all registers have the values of a new vCPU. */

@@ -301,9 +301,10 @@ TEST_RULE(abi_xsetbv,
     snippet_fill(0);
     cr4 = snippet_get(s_get_cr4);
     CHECK_EQ(snippet_set(s_set_cr4, cr4 & ~(uint64_t)CR4_OSXSAVE), 0,
-             "mov to CR4: number of exceptions");
+             "mov to CR4 without OSXSAVE: number of exceptions");
     check_xsetbv(t, "xsetbv with CR4.OSXSAVE clear", 0, 1, 6);
-    CHECK_EQ(snippet_set(s_set_cr4, cr4 | CR4_OSXSAVE), 0, "mov to CR4: number of exceptions");
+    CHECK_EQ(snippet_set(s_set_cr4, cr4 | CR4_OSXSAVE), 0,
+             "mov to CR4 with OSXSAVE: number of exceptions");
     snippet_in.gpr[RCX] = 0;
     snippet_run(s_xgetbv);
     check_no_trap(t, "xgetbv");
@@ -315,6 +316,6 @@ TEST_RULE(abi_xsetbv,
     check_xsetbv(t, "xsetbv, the first value again", 0, xcr0 | 1, 0);
     /* the last, because a Xen that accepts this value ends the domain */
     check_xsetbv(t, "xsetbv of AVX state without SSE state", 0, 5, 13);
-    CHECK_EQ(snippet_set(s_set_cr4, cr4), 0, "mov to CR4: number of exceptions");
+    CHECK_EQ(snippet_set(s_set_cr4, cr4), 0, "mov to CR4, the first value: number of exceptions");
     snippets_end();
 }

@@ -8,8 +8,6 @@
  */
 #include "tests/guest/traps/snippet.h"
 
-#define VECTOR_DB 1
-#define DR6_BS    0x4000
 #define MAX_STEPS 8
 
 static struct {

@@ -21,7 +21,6 @@
 #define VALUE      0x80123400
 #define NR         4          /* words in a string instruction */
 #define DR7_IO_CF8 0x000e0001 /* breakpoint 0: I/O of 4 bytes */
-#define CR4_DE     0x8
 
 static void out(uint32_t value)
 {
@@ -185,7 +184,7 @@ TEST_RULE(abi_port_denied, "in from a port that the domain may not access return
 
 static void set_cr4(struct test *t, uint64_t cr4)
 {
-    CHECK_EQ(snippet_set(s_set_cr4, cr4), 0, "mov to CR4: number of exceptions");
+    CHECK_EQ(snippet_set(s_set_cr4, cr4), 0, "mov of 0x%lx to CR4: number of exceptions", cr4);
 }
 
 static void check_io_breakpoint(struct test *t, uint64_t port, uint64_t dr7, bool fires)

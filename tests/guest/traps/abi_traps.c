@@ -140,8 +140,7 @@ TEST(abi_trap_table,
 
     if (!room_open(&r, t, 16))
         return;
-    /* an entry at the end of a page, with no end of the array: int3 goes to the entry of vector 4
-     */
+    /* an entry at the end of a page, without an end of the array: int3 goes to trap_entry(4) */
     table = (struct trap_info *)((uint8_t *)room_alloc(&r, 1) + PAGE_SIZE) - 1;
     *table = (struct trap_info){.vector = 3, .cs = FLAT_KERNEL_CS, .address = trap_entry(4)};
     trap_hook = note;

@@ -72,6 +72,11 @@
 
 /* The bits of DR6 that always read as 1 (Intel SDM vol. 3, 17.2.3). */
 #define DR6_FIXED 0xffff0ff0
+#define DR6_BS    0x4000
+
+#define CR4_DE    0x8
+#define VECTOR_DB 1
+#define VECTOR_UD 6
 
 /*
  * In Xen's mappings of the GDT and the LDT of vCPU 0 (GDT_LDT_VIRT_START of Xen's
