@@ -73,7 +73,7 @@ sub check_expectation {
     my ($by, $not) = @$row{qw(noticed-by not-noticed)};
     !(defined $by && defined $not) or die "$at: expected a line \"noticed-by: ...\" or a line \"not-noticed: ...\", found both\n";
     $row->{by} = [split /\s*,\s*/, $by // ''];
-    ($by // 'a') =~ /^[\w-]+(?:\s*,\s*[\w-]+)*$/ or die "$at: noticed-by: expected names of tests, found $by\n";
+    ($by // 'a') =~ /^[\w-]+(?:\s*,\s*[\w-]+)*$/ or die "$at: noticed-by: expected names of tests with commas between them, found $by\n";
     ($row->{crashes}, $row->{why}) = $not =~ /^(crashes: +)?(.*)$/ if defined $not;
     return;
 }

@@ -91,8 +91,9 @@ static void check_runstate_area(struct test *t, const struct vcpu_runstate_info 
     CHECK_EQ(a.time[RUNSTATE_runnable], now.time[RUNSTATE_runnable],
              "%s: runstate area of vCPU 0: time[RUNSTATE_runnable]", when);
     CHECK(a.time[RUNSTATE_running] <= now.time[RUNSTATE_running],
-          "%s: runstate area of vCPU 0: time[RUNSTATE_running] is %lu, expected <= %lu", when,
-          a.time[RUNSTATE_running], now.time[RUNSTATE_running]);
+          "%s: runstate area of vCPU 0: time[RUNSTATE_running] is %lu, expected <= %lu, that of a "
+          "later VCPUOP_get_runstate_info",
+          when, a.time[RUNSTATE_running], now.time[RUNSTATE_running]);
 }
 
 static void check_runstate_other(struct test *t)

@@ -133,8 +133,8 @@ static void try_bits(struct extents *e, unsigned int bits)
     if (extents_populate(e, 0, 0, XENMEMF_address_bits(bits), "populate with address bits"))
         check_bits(e, extents_mfn(e, 0).v, bits, "XENMEM_populate_physmap");
     else if (!extents_populate(e, 0, 0, 0, "populate without address bits"))
-        test_error(t, "XENMEM_populate_physmap of one frame, as many as were released: result is "
-                      "0, expected 1");
+        test_error(t, "XENMEM_populate_physmap of one frame, with no address bits, after one frame "
+                      "was released: result is 0, expected 1");
 }
 
 TEST_RULE(abi_memop_bits, "memory that is asked for with XENMEMF_address_bits(n) lies below 2^n")

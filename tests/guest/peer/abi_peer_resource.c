@@ -167,7 +167,10 @@ TEST_RULE(abi_peer_resource_list,
     struct peer p;
 
     if (is_old(t)) {
-        test_skip(t, "Xen before 4.15 names at most 32 frames in one call");
+        test_skip(
+            t,
+            "XENMEM_acquire_resource of Xen before 4.15 names at most 32 frames, the test needs %d",
+            NR_GRANTING);
         return;
     }
     if (!has_grant_table(t) || !peer_open_granting(&p, t, NR_FRAMES, ROOM_PAGES, NR_GRANTING))

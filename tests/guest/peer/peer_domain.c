@@ -103,7 +103,9 @@ static bool create_or_skip(struct peer *p)
     else if (rc == -ENOMEM && peer_xen_free_bytes() < SCARCE_BYTES)
         test_skip(t, "Xen has no memory for a second domain");
     else if (rc == -EINVAL && p->max_grant_frames > PEER_GRANT_FRAMES)
-        test_skip(t, "the host allows no grant table of %u frames (gnttab_max_frames=)",
+        test_skip(t,
+                  "Xen creates no domain with a grant table of %u frames: gnttab_max_frames= "
+                  "allows fewer",
                   p->max_grant_frames);
     else
         CHECK_RC(rc, 0, "XEN_DOMCTL_createdomain, interface version 0x%x", p->version);
@@ -332,8 +334,10 @@ bool peer_can_grant(const struct peer *p)
 {
     for (unsigned int i = 0; i < p->nr; i++)
         if (p->mfn[i].v > UINT32_MAX) {
-            test_skip(p->t, "an entry of the peer's grant table, version 1, cannot hold MFN 0x%lx",
-                      p->mfn[i].v);
+            test_skip(
+                p->t,
+                "domain %u has version 1 of the grant table, whose entries cannot hold MFN 0x%lx",
+                p->id, p->mfn[i].v);
             return false;
         }
     return true;
