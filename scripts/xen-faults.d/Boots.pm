@@ -12,6 +12,9 @@ use Cwd 'realpath';
 use Exporter 'import';
 use File::Basename 'dirname';
 use File::Path 'make_path';
+use lib dirname(__FILE__) . '/../host';
+
+use Command;
 
 our @EXPORT = qw(build boots_of boot_all ramdisk);
 
@@ -41,20 +44,11 @@ sub ramdisk {
     return pack 'N*', 1 .. 300_001;
 }
 
-# Runs a command to its end; returns its exit code and its output.
-sub said {
-    my (@command) = @_;
-    open my $out, '-|', 'sh', '-c', 'exec "$@" 2>&1 </dev/null', 'sh', @command or die "cannot run sh for @command: $!\n";
-    my $said = do { local $/; <$out> } // '';
-    close $out;
-    return ($? & 127 ? 128 + ($? & 127) : $? >> 8, $said);
-}
-
 # build(DIRECTORY of a tree): returns the path of the hypervisor, or undef and a sentence with the first error of the
 # compiler. A build without xen.efi and xen.gz, which no boot needs, takes half of the time.
 sub build {
     my ($tree) = @_;
-    my ($code, $said) = said(qw(make -s -C), "$tree/xen", qw(XEN_TARGET_ARCH=x86_64 efi-y= CONFIG_XEN_INSTALL_SUFFIX= build));
+    my ($code, $said) = output_of(qw(make -s -C), "$tree/xen", qw(XEN_TARGET_ARCH=x86_64 efi-y= CONFIG_XEN_INSTALL_SUFFIX= build));
     return "$tree/xen/xen" if !$code;
     my ($error) = $said =~ /^(.*\b(?:error|undefined reference)\b.*)$/m;
     return (undef, 'does not build: ' . ($error // (split /\n/, $said)[-1] // "make failed with exit code $code"));
@@ -68,7 +62,7 @@ sub boot_all {
     make_path($dir);
     local $ENV{XENOLITH_KERNEL} = $kernel; # for scenarios
     for my $boot (@boots) {
-        my ($code, $said) = said(command_of($boot, $xen, $kernel, $dir));
+        my ($code, $said) = output_of(command_of($boot, $xen, $kernel, $dir));
         my ($failed, $crash) = $boot =~ /^scenario (.*)/ ? judge_scenario($code, $1, $dir) : judge($code, $said, "$dir/$boot.log");
         push @tests, grep { !$seen{$_}++ } @$failed;
         push @crashes, "$boot: $crash" if defined $crash;

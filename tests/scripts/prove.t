@@ -38,8 +38,9 @@ is_deeply [sort { $a->[0] cmp $b->[0] } @described], [map { [$_, $proof{$_}{tool
 # A tree of one proof by each tool
 
 my $dir = tempdir;
-mkdir "$dir/$_" for qw(scripts bin);
+mkdir "$dir/$_" for qw(scripts scripts/host bin);
 copy(script('prove'), "$dir/scripts/prove") && chmod 0755, "$dir/scripts/prove";
+copy(script('host/Command.pm'), "$dir/scripts/host/Command.pm");
 write_file("$dir/tests/proofs/table", "all exhaustive a.c x/x.c\nmodel spin m.pml\nvalues cbmc v.c x/x.c volatile --unwind 3\n");
 write_file("$dir/tests/proofs/models/m.pml", "/*\n * Follows: x/x.c step\n */\n");
 write_file("$dir/x/x.c", "static int other(void)\n{\n    return 1;\n}\n\nint step(void)\n{\n    return 2;\n}\n");
