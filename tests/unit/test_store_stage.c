@@ -5,13 +5,9 @@
  * acknowledged that the kernel does not know; a memory/target that is no number could shrink the
  * guest to nothing; and a toolstack that differs from Xen's own could keep the guest from starting.
  */
-#include "kernel/boot/events.h"
 #include "kernel/boot/store.h"
 
-#include "lib/errno.h"
-
 #include "xen/clock.h"
-#include "xen/console.h"
 #include "xen/evtchn.h"
 #include "xen/xenstore.h"
 
@@ -22,7 +18,6 @@
 
 #include <string.h>
 #include <xen/errno.h>
-#include <xen/io/console.h>
 
 static int start(void **state)
 {
@@ -391,53 +386,6 @@ static void test_say(void **state)
     check_equal("output of store_say without a connection", strlen(output()), 0);
 }
 
-static void test_events(void **state)
-{
-    evtchn_port_t console;
-
-    (void)state;
-    start(NULL);
-    console = live.boot.console_port;
-    fake_events_raise(console);
-    check_equal("events dispatched after a console event", evtchn_dispatch(), 1);
-    fake_events_raise_virq(VIRQ_TIMER);
-    check_equal("events dispatched after VIRQ_TIMER", evtchn_dispatch(), 1);
-    check_equal("events_after_resume in the same domain", events_after_resume(&live, false), 0);
-    check_equal("listeners after a resume in the same domain", evtchn_count(), 3);
-
-    check_true("the domain is not taken for the old one", !events_are_of_old_domain());
-    evtchn_start(live.shared); /* suspend returned 0, but the domain is the old one */
-    check_equal("events_after_resume as in a new domain", events_after_resume(&live, true), 0);
-    check_true("the domain is the old one", events_are_of_old_domain());
-    check_equal("listeners after a resume as in a new domain", evtchn_count(), 2);
-    fake_store.nr_requests = 0;
-    check_equal("store_after_resume as in a new domain", store_after_resume(&live, true), 0);
-    check_equal("listeners after the store's resume", evtchn_count(), 3);
-    check_equal("requests after a resume of the old domain", fake_store.nr_requests, 0);
-    check_true("all nodes are read again", store_has_news());
-    fake_events_raise_virq(VIRQ_TIMER);
-    check_equal("events dispatched after VIRQ_TIMER, after the resume", evtchn_dispatch(), 1);
-
-    fake_events_start(live_shared());
-    evtchn_start(live.shared);
-    live.boot.flags = SIF_INITDOMAIN;
-    check_equal("events_stage of a dom0", events_stage(&live), 0);
-    fake_events_raise_virq(VIRQ_CONSOLE);
-    check_equal("events dispatched after VIRQ_CONSOLE", evtchn_dispatch(), 1);
-}
-
-/* The events stage in a domain with these flags and this console port, with new event channels. */
-static void start_events(uint32_t flags, evtchn_port_t port, unsigned int virq_of_other)
-{
-    fake_events_start(live_shared());
-    evtchn_start(live.shared);
-    fake_events.virq_of_other = virq_of_other;
-    live.boot.flags = flags;
-    live.boot.console_port = port;
-    output_clear();
-    check_equal("events_stage", events_stage(&live), 0);
-}
-
 /* Takes the request @word while request number @n of doing so is refused with ENOSPC. */
 static enum shutdown_request take_refused(const char *word, unsigned int n)
 {
@@ -467,36 +415,6 @@ static void test_quota_and_shutdown(void **state)
     check_equal("reboot that cannot be committed", take_refused("reboot", 4), REQUEST_REBOOT);
 }
 
-/* Without an event channel for console input the boot goes on, and no input is read. */
-static void test_no_console_input(void **state)
-{
-    struct xencons_interface *ring;
-    char typed[8];
-
-    (void)state;
-    start(NULL);
-    ring = (struct xencons_interface *)fake_ram(live.boot.console.v);
-    memcpy(ring->in, "help", 4);
-    ring->in_prod = ring->in_cons + 4;
-
-    start_events(SIF_INITDOMAIN, 0, VIRQ_CONSOLE);
-    check_says("message of a dom0 without VIRQ_CONSOLE", output(),
-               "this domain has no console input: EVTCHNOP_bind_virq of VIRQ_CONSOLE: result is "
-               "-16 (EBUSY");
-    check_equal("listeners of a dom0 without VIRQ_CONSOLE: the timer", evtchn_count(), 1);
-    check_equal("console_read in a dom0 without input", console_read(typed, sizeof(typed)), 0);
-
-    start_events(0, 0, 0);
-    check_says("message of a domU without a console port", output(),
-               "this domain has no console input: the handler of port 0x0 "
-               "(start_info.console.domU.evtchn) cannot be set: result is -22 (EINVAL");
-    check_equal("console_read in a domU without input", console_read(typed, sizeof(typed)), 0);
-
-    start_events(SIF_INITDOMAIN, 0, 0);
-    check_equal("length of the message of a dom0 with input", strlen(output()), 0);
-    check_equal("console_read in a dom0 with input", console_read(typed, sizeof(typed)), 4);
-}
-
 /* A transaction that always fails with EAGAIN is given up after some retries. */
 static void test_endless_conflict(void **state)
 {
@@ -523,12 +441,10 @@ int main(void)
         cmocka_unit_test_teardown(test_commands, live_teardown),
         cmocka_unit_test_teardown(test_command_during_another, live_teardown),
         cmocka_unit_test_teardown(test_say, live_teardown),
-        cmocka_unit_test_teardown(test_events, live_teardown),
         cmocka_unit_test_teardown(test_polling, live_teardown),
         cmocka_unit_test_teardown(test_quota_and_shutdown, live_teardown),
-        cmocka_unit_test_teardown(test_no_console_input, live_teardown),
         cmocka_unit_test_teardown(test_endless_conflict, live_teardown),
     };
 
-    return cmocka_run_group_tests_name("services", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("store stage", tests, NULL, NULL);
 }
